@@ -1,0 +1,104 @@
+//! What a node read from its chain: one block, pinned by hash and agreed by k operators.
+
+use std::collections::BTreeMap;
+
+use alloy_primitives::{Address, B256, U256};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::id::ChainId;
+use crate::time::BlockTime;
+
+/// One block of one chain. The evidence that votes, findings and observations are bound to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct BlockRef {
+    /// The chain.
+    pub chain: ChainId,
+    /// Height.
+    pub number: u64,
+    /// Header hash.
+    pub hash: B256,
+    /// Header time.
+    pub time: BlockTime,
+}
+
+/// One question to the chain's state, answered at a block hash.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Read {
+    /// `eth_call` with these bytes; answers the return data.
+    Call {
+        /// Contract called.
+        to: Address,
+        /// Call data.
+        data: Bytes,
+    },
+    /// Native balance; answers 32 big-endian bytes in wei.
+    Balance {
+        /// Account.
+        account: Address,
+    },
+    /// Storage slot; answers 32 bytes.
+    Storage {
+        /// Account.
+        account: Address,
+        /// Slot.
+        slot: B256,
+    },
+    /// Code; answers its keccak-256 (32 bytes; the empty code's hash for an account without code).
+    CodeHash {
+        /// Account.
+        account: Address,
+    },
+}
+
+/// The answer to a [`Read`] at one block.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ReadOutcome {
+    /// Equal from k operators.
+    Value(Bytes),
+    /// The call reverted with these bytes, equal from k operators.
+    Reverted(Bytes),
+    /// Not enough operators gave the same answer; says why in one line.
+    Unavailable(String),
+}
+
+impl ReadOutcome {
+    /// The answer as one 256-bit word: exactly 32 bytes, else `None`.
+    #[must_use]
+    pub fn word(&self) -> Option<U256> {
+        match self {
+            Self::Value(bytes) if bytes.len() == 32 => Some(U256::from_be_slice(bytes)),
+            Self::Value(_) | Self::Reverted(_) | Self::Unavailable(_) => None,
+        }
+    }
+}
+
+/// One log entry of a receipt whose root is the header's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Log {
+    /// Emitting contract.
+    pub address: Address,
+    /// Up to four topics.
+    pub topics: Vec<B256>,
+    /// Data.
+    pub data: Bytes,
+    /// Transaction hash.
+    pub transaction: B256,
+    /// Index within the block.
+    pub index: u64,
+}
+
+/// Everything a node knows of one canonical block: detectors and the protocol's view are fed from this alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlockView {
+    /// The block.
+    pub block: BlockRef,
+    /// Its parent's hash. A view whose parent is not the previous view's block is a reorg to a common ancestor.
+    pub parent: B256,
+    /// EIP-1559 base fee in wei per gas, if the chain has one.
+    pub base_fee: Option<u128>,
+    /// Logs in block order.
+    pub logs: Vec<Log>,
+    /// Answers to the reads that were asked for, each at this block's hash.
+    pub reads: BTreeMap<Read, ReadOutcome>,
+}

@@ -1,0 +1,424 @@
+//! What an event can say. Adding a variant is adding a field number in proto/; an unknown one is stored, chained and inert.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use alloy_primitives::{Address, B256};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::block::BlockRef;
+use crate::id::{
+    AssetId, ChainId, CharterDigest, CharterVersion, DetectorId, Epoch, EventHash, IncidentId, MemberId, OperatorId,
+    PlaybookId, Seq, Severity, StepIndex,
+};
+use crate::safe_transaction::SafeTransaction;
+use crate::signed::Unverified;
+use crate::time::BlockTime;
+
+/// The body of an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Body {
+    /// First event of an epoch.
+    Started(Started),
+    /// A detector's rule began to stand, or its severity rose.
+    Finding(Finding),
+    /// Support for every step up to one.
+    Vote(Vote),
+    /// A vote for `cancel` by a human.
+    Veto(Veto),
+    /// A certificate with its votes verbatim.
+    Certificate(Certificate),
+    /// A guardian's signature over a Safe transaction.
+    CoSignature(CoSignature),
+    /// A transaction was handed to a chain. A statement by its author.
+    Submitted(Submitted),
+    /// A Safe transaction was seen executed. A statement by its author.
+    Executed(Executed),
+    /// A step's postcondition was seen to change. A statement by its author.
+    PostconditionChecked(PostconditionChecked),
+    /// A reorg took an own block-bound observation.
+    Retracted(Retracted),
+    /// A human set an incident's severity.
+    Classified(Classified),
+    /// A human took notice of an incident.
+    Acknowledged(HumanStatement),
+    /// A human declined to support containment; binds nobody.
+    Rejected(HumanStatement),
+    /// Free text of a human.
+    Note(HumanStatement),
+    /// Support for closing an incident.
+    CloseVote(CloseVote),
+    /// A pause did not happen: exactly one named cause.
+    NotContained(NotContained),
+    /// What this node can do for an asset: on change and at most hourly.
+    Attested(Attested),
+    /// Two events that no honest author makes.
+    FaultProof(FaultProof),
+    /// A body this version does not know: its field number and bytes, kept and inert.
+    Unknown(u32, Bytes),
+}
+
+/// A person, known to the log by a pseudonym only.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Human {
+    /// Pseudonym, at most 64 bytes.
+    pub person: String,
+    /// Role, at most 64 bytes.
+    pub role: String,
+    /// Reason in the person's words, at most 1,024 bytes.
+    pub reason: String,
+}
+
+/// First event of an epoch: what its author still knew of its earlier ones.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Started {
+    /// Last event held of each earlier epoch of the author, in epoch order; at most 64, newest kept.
+    pub earlier: Vec<EpochHead>,
+    /// Charter version adopted at start.
+    pub charter_version: CharterVersion,
+    /// Its digest.
+    pub charter_digest: CharterDigest,
+    /// Version of the software.
+    pub software: String,
+}
+
+/// The last event of one epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EpochHead {
+    /// Epoch.
+    pub epoch: Epoch,
+    /// Last position.
+    pub seq: Seq,
+    /// Its hash.
+    pub hash: EventHash,
+}
+
+/// What a detector found, with the figures that fired.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// Asset concerned.
+    pub asset: AssetId,
+    /// Rule of the charter.
+    pub detector: DetectorId,
+    /// Kind of detector: `outflow`, `event`, `state`, `containment-failed`, ...
+    pub kind: String,
+    /// Severity.
+    pub severity: Severity,
+    /// First block at which it stood.
+    pub first: BlockRef,
+    /// Block of this evaluation.
+    pub block: BlockRef,
+    /// One line that explains itself, with figures; at most 512 bytes.
+    pub explanation: String,
+    /// Named figures as decimal or hex text; at most 32.
+    pub figures: BTreeMap<String, String>,
+}
+
+/// (network id, charter version, asset, playbook): the network id is in every signing input.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Decision {
+    /// Charter version.
+    pub version: CharterVersion,
+    /// Asset.
+    pub asset: AssetId,
+    /// Playbook.
+    pub playbook: PlaybookId,
+}
+
+/// On what a vote rests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Basis {
+    /// The author's own finding.
+    Finding(EventHash),
+    /// A human's judgement.
+    Human(Human),
+}
+
+/// Support for every step <= `step` of a decision (R1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Vote {
+    /// Decision.
+    pub decision: Decision,
+    /// Widest step supported.
+    pub step: StepIndex,
+    /// Basis.
+    pub basis: Basis,
+    /// Operator label: whose endpoint gave the evidence.
+    pub operator: OperatorId,
+    /// Evidence: the block of the last re-evaluation, or the head that a human judged at.
+    pub evidence: BlockRef,
+}
+
+/// A vote for `cancel` of a decision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Veto {
+    /// Decision.
+    pub decision: Decision,
+    /// Author's head: evidence at or before it is to be stopped.
+    pub head: BlockRef,
+    /// Head at the human's act; equal to `head` on the first issue, kept by re-issues, which prolong nothing.
+    pub act: BlockRef,
+    /// Who vetoed and why.
+    pub human: Human,
+}
+
+/// What a certificate certifies.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Purpose {
+    /// The step of a playbook (containment or recovery, as the charter's playbook says).
+    Step(StepIndex),
+    /// Cancel of a decision: the embedded events are Vetoes.
+    Cancel,
+    /// Close of the asset's current incident at this block time: the embedded events are CloseVotes.
+    Close(BlockTime),
+}
+
+/// Votes verbatim: valid from its bytes and the charter version it names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Certificate {
+    /// Decision.
+    pub decision: Decision,
+    /// Purpose.
+    pub purpose: Purpose,
+    /// One signed event per organisation, in organisation order (byte order of the organisation id).
+    pub votes: Vec<Unverified>,
+}
+
+/// For what a Safe transaction was signed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Authority {
+    /// A step of a decision, under the certificate with this content digest.
+    Step {
+        /// Decision.
+        decision: Decision,
+        /// Step.
+        step: StepIndex,
+        /// Content digest of the certificate.
+        certificate: B256,
+    },
+    /// Rejection under a cancel certificate.
+    RejectionCancelled {
+        /// Decision that was cancelled.
+        decision: Decision,
+        /// Content digest of the cancel certificate.
+        certificate: B256,
+    },
+    /// Rejection ahead of a recovery through another Safe or authority.
+    RejectionBeforeRecovery {
+        /// Recovery decision.
+        decision: Decision,
+        /// Content digest of the recovery certificate.
+        certificate: B256,
+    },
+    /// Rejection because the own view shows a recovery that did not consume the nonce.
+    RejectionAfterForeignRecovery {
+        /// Asset that was recovered.
+        asset: AssetId,
+        /// Block of that recovery.
+        recovered: BlockRef,
+    },
+}
+
+/// A guardian's signature over one Safe transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CoSignature {
+    /// Charter version under which it was signed.
+    pub version: CharterVersion,
+    /// What makes it owed.
+    pub authority: Authority,
+    /// Chain.
+    pub chain: ChainId,
+    /// Safe.
+    pub safe: Address,
+    /// The whole transaction that was hashed; signature owners are recovered against its hash.
+    pub transaction: SafeTransaction,
+    /// Indexes of the step's calls left out because their postcondition held.
+    pub omitted: BTreeSet<u16>,
+    /// Block at which nonce, owners and postconditions were read; expiry was decided at its time (S14).
+    pub agreed: BlockRef,
+    /// r (32) || s (32) || v (27 or 28); low s.
+    pub signature: [u8; 65],
+}
+
+/// A transaction handed to a chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Submitted {
+    /// Chain.
+    pub chain: ChainId,
+    /// Safe.
+    pub safe: Address,
+    /// Safe transaction hash.
+    pub safe_transaction: B256,
+    /// Hash of the outer transaction.
+    pub transaction: B256,
+    /// Who pays.
+    pub submitter: Address,
+    /// EIP-1559 fee cap, wei per gas.
+    pub max_fee_per_gas: u128,
+    /// EIP-1559 tip, wei per gas.
+    pub max_priority_fee_per_gas: u128,
+    /// 0 for the first bid, then one more for each bump.
+    pub attempt: u32,
+}
+
+/// A Safe transaction seen on chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Executed {
+    /// Chain, height, hash and time of the including block.
+    pub block: BlockRef,
+    /// Safe.
+    pub safe: Address,
+    /// Safe transaction hash.
+    pub safe_transaction: B256,
+    /// Hash of the outer transaction.
+    pub transaction: B256,
+}
+
+/// A step's postcondition seen at a block, when it changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PostconditionChecked {
+    /// Asset.
+    pub asset: AssetId,
+    /// Playbook.
+    pub playbook: PlaybookId,
+    /// Step.
+    pub step: StepIndex,
+    /// Whether every postcondition of the step holds.
+    pub holds: bool,
+    /// Where.
+    pub block: BlockRef,
+}
+
+/// An own observation that a reorg took.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retracted {
+    /// The own event that no longer stands.
+    pub event: EventHash,
+    /// The orphaned block it was bound to.
+    pub orphaned: BlockRef,
+}
+
+/// A human set an incident's severity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Classified {
+    /// Incident.
+    pub incident: IncidentId,
+    /// Severity.
+    pub severity: Severity,
+    /// Who and why.
+    pub human: Human,
+}
+
+/// A human's words about an incident.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HumanStatement {
+    /// Incident.
+    pub incident: IncidentId,
+    /// Who and why.
+    pub human: Human,
+}
+
+/// Support for closing the asset's current incident.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CloseVote {
+    /// Decision whose asset's incident is closed; the playbook names the contain rule that counts.
+    pub decision: Decision,
+    /// Block on the asset's chain whose time is `closed_at`.
+    pub closed_at: BlockRef,
+    /// Who and why.
+    pub human: Human,
+}
+
+/// Why a pause did not happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cause {
+    /// Nobody found anything.
+    NoFinding,
+    /// Fewer organisations than the rule wants support the step.
+    QuorumNotReached,
+    /// A playbook in mode `observe` or `propose` without enough humans.
+    AwaitingHumans,
+    /// Cancelled by a cancel certificate.
+    Cancelled,
+    /// Votes expired before a certificate stood, or the certificate before an execution.
+    Expired,
+    /// The preflight refutes every step that is owed: a module guard or guard blocks.
+    GuardBlocks,
+    /// The preflight refutes every step that is owed for another reason.
+    PreflightRefuted,
+    /// Fewer co-signatures than the Safe's threshold.
+    ThresholdNotReached,
+    /// Enough signatures, but no submitter's transaction was included.
+    NotIncluded,
+    /// No submitter can pay.
+    SubmitterUnfunded,
+    /// The Safe's nonce was taken by another transaction each time.
+    NonceTaken,
+    /// The path only schedules; the delay still runs.
+    Delayed,
+    /// The chain cannot be read.
+    ChainUnavailable,
+    /// The wider state contradicts: executed, and the postcondition does not hold.
+    PostconditionFailed,
+}
+
+/// The one named cause for a decision that was wanted and did not happen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotContained {
+    /// Decision.
+    pub decision: Decision,
+    /// Widest step wanted.
+    pub step: StepIndex,
+    /// Cause.
+    pub cause: Cause,
+    /// One line with figures; at most 512 bytes.
+    pub detail: String,
+    /// Head at which it was stated.
+    pub head: BlockRef,
+}
+
+/// Whether the author could pause an asset now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attested {
+    /// Asset.
+    pub asset: AssetId,
+    /// Own verdict.
+    pub can_pause: bool,
+    /// One line that says why not, or `simulated ok at block N`.
+    pub detail: String,
+    /// Head at which it was simulated.
+    pub head: BlockRef,
+}
+
+/// Two strictly signed events of one (key, epoch) with equal seq and different bytes, or with consecutive seq and `prev` not matching.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FaultProof {
+    /// The event with the lower position (or, at equal seq, the lower hash).
+    pub first: Box<Unverified>,
+    /// The other.
+    pub second: Box<Unverified>,
+}
+
+/// A signed message outside the log: newest kept per author, never counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// Member that sends it.
+    pub member: MemberId,
+    /// Its newest epoch.
+    pub epoch: Epoch,
+    /// Its newest event there.
+    pub seq: Seq,
+    /// Author's clock, ms.
+    pub time_ms: u64,
+    /// Digest of its shared state.
+    pub state_digest: B256,
+    /// Agreed head per chain.
+    pub heads: Vec<BlockRef>,
+    /// Per asset: can this node pause now, with one line.
+    pub pausable: Vec<Attested>,
+    /// Everything that no longer holds, a line each; at most 32 of at most 256 bytes.
+    pub alarms: Vec<String>,
+    /// Wei of the submitter per chain.
+    pub submitter_balance: Vec<(ChainId, u128)>,
+}

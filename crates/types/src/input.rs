@@ -1,0 +1,191 @@
+//! What reaches the protocol from outside, each already reduced to data.
+
+use alloy_primitives::B256;
+use serde::{Deserialize, Serialize};
+
+use crate::block::{BlockRef, BlockView};
+use crate::body::{Finding, Human, Submitted};
+use crate::event::Event;
+use crate::id::{AssetId, ChainId, IncidentId, MemberKey, PlaybookId, Severity, StepIndex};
+use crate::signed::Verified;
+
+/// One door in.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// Another member's event, signature checked; answers a verdict.
+    Received(Box<Verified<Event>>),
+    /// The next canonical block of a chain, in order, starting with the backfill after a start.
+    Block(Box<BlockView>),
+    /// Blocks of a chain that a reorg took, highest first; the new branch's blocks follow as `Block`.
+    Orphaned {
+        /// Chain.
+        chain: ChainId,
+        /// Blocks dropped.
+        blocks: Vec<BlockRef>,
+    },
+    /// Every finding that stands at a block, whether it stood before or not.
+    Detected {
+        /// The block that was evaluated.
+        block: BlockRef,
+        /// All standing findings on that chain; `Finding::block` equals `block`.
+        standing: Vec<Finding>,
+    },
+    /// The chain cannot be read since `since_ms` of this node's clock.
+    ChainSilent {
+        /// Chain.
+        chain: ChainId,
+        /// One line that says why.
+        cause: String,
+    },
+    /// Answer to a preflight duty.
+    Preflighted {
+        /// Safe transaction hash.
+        safe_tx_hash: B256,
+        /// Block it ran at.
+        block: BlockRef,
+        /// Outcome.
+        outcome: PreflightOutcome,
+    },
+    /// What became of a submission of this node.
+    Submission(SubmissionReport),
+    /// A human's act at this node.
+    Human(HumanAct),
+    /// A member's connection state changed; shown, never counted.
+    Peer {
+        /// Member.
+        member: MemberKey,
+        /// Connected now.
+        connected: bool,
+    },
+    /// Time passed.
+    Tick,
+}
+
+/// Outcome of simulating the whole `execTransaction`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PreflightOutcome {
+    /// It executes and the postcondition holds after it.
+    Passes,
+    /// Same negative at one agreed block from k operators.
+    Refuted {
+        /// Named reason: `GS013`, `EnforcedPause()`, `guard: ...`, `postcondition does not hold after`.
+        reason: String,
+        /// Whether a guard or module guard of the Safe caused it.
+        by_guard: bool,
+    },
+    /// No method to simulate with, no answer within 500 ms, or answers that differ.
+    Unknown {
+        /// One line.
+        reason: String,
+    },
+}
+
+/// What a submitter saw.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SubmissionReport {
+    /// A transaction is about to be sent: logged before it leaves.
+    Sending(Submitted),
+    /// It reverted on chain; the nonce of the Safe survives.
+    Reverted {
+        /// Safe transaction hash.
+        safe_tx_hash: B256,
+        /// Where.
+        block: BlockRef,
+        /// Named reason.
+        reason: String,
+    },
+    /// Two blocks passed without inclusion while its fees sufficed.
+    NotIncluded {
+        /// Safe transaction hash.
+        safe_tx_hash: B256,
+        /// Head when it was said.
+        block: BlockRef,
+    },
+    /// It cannot be sent.
+    Failed {
+        /// Safe transaction hash.
+        safe_tx_hash: B256,
+        /// Named reason.
+        reason: SubmissionFailure,
+    },
+}
+
+/// Why a submission cannot be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SubmissionFailure {
+    /// The submitter's balance does not cover gas x fee.
+    Unfunded,
+    /// GS026 and the Safe's nonce moved on.
+    NonceTaken,
+    /// GS026 at the current nonce: a signature is bad.
+    BadSignatures,
+    /// GS020: fewer signatures than the threshold.
+    TooFewSignatures,
+    /// The endpoint refuses; one line.
+    Refused(String),
+}
+
+/// A human's act, given through the node's own control socket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "act")]
+pub enum HumanAct {
+    /// Vote for a step (containment or recovery).
+    Approve {
+        /// Asset.
+        asset: AssetId,
+        /// Playbook.
+        playbook: PlaybookId,
+        /// Widest step approved.
+        step: StepIndex,
+        /// Who and why.
+        human: Human,
+    },
+    /// Veto of a decision.
+    Veto {
+        /// Asset.
+        asset: AssetId,
+        /// Playbook.
+        playbook: PlaybookId,
+        /// Who and why.
+        human: Human,
+    },
+    /// Support for closing the asset's incident at the current head.
+    Close {
+        /// Asset.
+        asset: AssetId,
+        /// Playbook whose contain rule counts.
+        playbook: PlaybookId,
+        /// Who and why.
+        human: Human,
+    },
+    /// Notice taken.
+    Acknowledge {
+        /// Incident.
+        incident: IncidentId,
+        /// Who and why.
+        human: Human,
+    },
+    /// Support declined.
+    Reject {
+        /// Incident.
+        incident: IncidentId,
+        /// Who and why.
+        human: Human,
+    },
+    /// Severity set.
+    Classify {
+        /// Incident.
+        incident: IncidentId,
+        /// Severity.
+        severity: Severity,
+        /// Who and why.
+        human: Human,
+    },
+    /// Free text.
+    Note {
+        /// Incident.
+        incident: IncidentId,
+        /// Who and what.
+        human: Human,
+    },
+}

@@ -1,0 +1,34 @@
+//! The vocabulary of Watchfire: every other crate speaks in these types and none redefines them.
+//!
+//! Promise: nothing here reads a clock, a file, a socket or entropy, and nothing here can sign.
+//! A [`Verified`] value proves by its type that its author's signature was checked.
+//!
+//! Terms are those of the README's architecture part: an *organisation* runs *members* (guardian,
+//! voter or watcher); a *decision* is (network, charter version, asset, playbook); a *step* is one
+//! rung of a playbook's ladder, 1 the narrowest.
+
+pub mod block;
+pub mod body;
+pub mod domain;
+pub mod duty;
+pub mod event;
+pub mod id;
+pub mod input;
+pub mod safe_transaction;
+pub mod signed;
+pub mod time;
+pub mod verdict;
+
+pub use alloy_primitives::{Address, B256, U256};
+pub use block::{BlockRef, BlockView, Log, Read, ReadOutcome};
+pub use body::Body;
+pub use bytes::Bytes;
+pub use event::Event;
+pub use id::{
+    AssetId, CharterDigest, CharterVersion, ChainId, DetectorId, Epoch, EventHash, IncidentId, MemberId, MemberKey,
+    NetworkId, OperatorId, OrganisationId, PlaybookId, SafeId, Seq, Severity, StepIndex,
+};
+pub use safe_transaction::{Operation, SafeTransaction, SafeVersion};
+pub use signed::{Unverified, Verified, VerifyError};
+pub use time::{BlockTime, Timestamp};
+pub use verdict::Verdict;
