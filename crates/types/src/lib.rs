@@ -9,6 +9,7 @@
 
 pub mod block;
 pub mod body;
+pub mod control;
 pub mod domain;
 pub mod duty;
 pub mod event;

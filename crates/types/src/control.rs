@@ -1,0 +1,192 @@
+//! What a running node and the person (or drill launcher) beside it say to each other over the node's control socket:
+//! one JSON [`Request`] a line in, one JSON [`Reply`] a line out; `follow` answers with [`Record`] lines until hang-up.
+
+use alloy_primitives::{Address, B256};
+use serde::{Deserialize, Serialize};
+
+use crate::block::BlockRef;
+use crate::id::{AssetId, ChainId, Epoch, EventHash, IncidentId, MemberId, MemberKey, OrganisationId, Seq, Severity};
+use crate::input::HumanAct;
+
+/// One request line, at most 64 KiB.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "request")]
+pub enum Request {
+    /// The node's whole status.
+    Status,
+    /// All incidents.
+    Incidents,
+    /// A human's act.
+    Act {
+        /// The act.
+        act: HumanAct,
+    },
+    /// Every record from the start of this process on, then live.
+    Follow,
+}
+
+/// One reply line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "reply")]
+pub enum Reply {
+    /// Answer to `status`.
+    Status(Box<Status>),
+    /// Answer to `incidents`.
+    Incidents {
+        /// Newest first.
+        incidents: Vec<Incident>,
+    },
+    /// The act became these events.
+    Done {
+        /// Their hashes.
+        events: Vec<EventHash>,
+    },
+    /// Refused; says what was wrong and what to do.
+    Error {
+        /// One line.
+        error: String,
+    },
+}
+
+/// What a person wants to know first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CanPause {
+    /// Yes.
+    Yes,
+    /// Yes, with no spare: one more loss and it cannot.
+    AtRisk,
+    /// No.
+    No,
+}
+
+/// Status of a node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// This member.
+    pub member: MemberId,
+    /// Its organisation.
+    pub organisation: OrganisationId,
+    /// Whether the node runs now (a kept directory can be looked at too).
+    pub running: bool,
+    /// Ready: store open, chain backfilled.
+    pub ready: bool,
+    /// Events held.
+    pub events: u64,
+    /// Digest of the shared state.
+    pub state_digest: B256,
+    /// RFC 6962 root over this member's own events of its newest epoch.
+    pub log_root: B256,
+    /// Own epoch.
+    pub epoch: Option<Epoch>,
+    /// Records appended that the sled index does not hold yet.
+    pub index_lag: u64,
+    /// One per asset with a containment playbook.
+    pub assets: Vec<AssetStatus>,
+    /// Every other member.
+    pub peers: Vec<PeerStatus>,
+    /// Every chain.
+    pub chains: Vec<ChainStatus>,
+    /// What no longer holds, a line each.
+    pub alarms: Vec<String>,
+    /// Duties still owed, a line each.
+    pub owed: Vec<String>,
+}
+
+/// Can this network pause this asset now?
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AssetStatus {
+    /// Asset.
+    pub asset: AssetId,
+    /// Verdict.
+    pub can_pause: CanPause,
+    /// The line a person reads.
+    pub line: String,
+    /// Whether a containment postcondition holds now.
+    pub contained: bool,
+    /// Widest step owed now, if any.
+    pub owed_step: Option<u8>,
+    /// Named cause, when a pause was wanted and did not happen.
+    pub cause: Option<String>,
+    /// One line on the cause, when there is one.
+    pub cause_detail: Option<String>,
+}
+
+/// One other member.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeerStatus {
+    /// Member.
+    pub member: MemberId,
+    /// Connected now.
+    pub connected: bool,
+    /// Milliseconds since its newest heartbeat.
+    pub heartbeat_age_ms: Option<u64>,
+    /// Digest it stated.
+    pub state_digest: Option<B256>,
+    /// Shown as restored.
+    pub restored: bool,
+    /// Cut by a fault proof.
+    pub faulty: bool,
+}
+
+/// One chain as this node sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChainStatus {
+    /// Chain.
+    pub chain: ChainId,
+    /// Agreed head.
+    pub head: Option<BlockRef>,
+    /// Milliseconds since that head arrived.
+    pub head_age_ms: Option<u64>,
+    /// A line per endpoint: operator, health, why.
+    pub endpoints: Vec<String>,
+    /// Wei of this node's submitter.
+    pub submitter_balance: Option<String>,
+}
+
+/// One incident: events grouped for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Incident {
+    /// Id.
+    pub id: IncidentId,
+    /// Asset.
+    pub asset: AssetId,
+    /// Worst severity found or set.
+    pub severity: Severity,
+    /// `detection`, `containment`, `recovery`, `closed`.
+    pub phase: String,
+    /// One line per finding, vote, certificate, signature, submission, execution, human word, in local order.
+    pub records: Vec<Record>,
+}
+
+/// One thing that happened at this node, in its local order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// This node's clock when it happened here, ms since the Unix epoch.
+    pub at_ms: u64,
+    /// `block`, `orphaned`, an event body's kind (`finding`, `vote`, ...), or `threshold-signed`, `peer-connected`,
+    /// `peer-disconnected`, `ready`, `page`, `alarm`.
+    pub kind: String,
+    /// One line.
+    pub text: String,
+    /// Author, for events.
+    pub author: Option<MemberKey>,
+    /// Author's organisation, for events.
+    pub organisation: Option<OrganisationId>,
+    /// Position, for events.
+    pub seq: Option<Seq>,
+    /// Hash, for events.
+    pub event: Option<EventHash>,
+    /// Asset concerned, if any.
+    pub asset: Option<AssetId>,
+    /// Block concerned, if any.
+    pub block: Option<BlockRef>,
+    /// Step concerned, if any.
+    pub step: Option<u8>,
+    /// Safe concerned, if any.
+    pub safe: Option<Address>,
+    /// Safe transaction hash concerned, if any.
+    pub safe_tx_hash: Option<B256>,
+    /// Outer transaction hash concerned, if any.
+    pub transaction: Option<B256>,
+}
