@@ -26,7 +26,7 @@ pub use body::Body;
 pub use bytes::Bytes;
 pub use event::Event;
 pub use id::{
-    AssetId, CharterDigest, CharterVersion, ChainId, DetectorId, Epoch, EventHash, IncidentId, MemberId, MemberKey,
+    AssetId, ChainId, CharterDigest, CharterVersion, DetectorId, Epoch, EventHash, IncidentId, MemberId, MemberKey,
     NetworkId, OperatorId, OrganisationId, PlaybookId, SafeId, Seq, Severity, StepIndex,
 };
 pub use safe_transaction::{Operation, SafeTransaction, SafeVersion};
