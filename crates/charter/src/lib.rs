@@ -4,5 +4,7 @@
 //! one that may be signed. Its digest is the same on every machine.
 
 pub mod model;
+pub mod query;
 
 pub use model::*;
+pub use query::{Quorum, Shortfall};

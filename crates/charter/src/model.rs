@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use alloy_primitives::{Address, B256, U256};
 use serde::Serialize;
 use watchfire_types::{
-    AssetId, Bytes, ChainId, CharterVersion, DetectorId, MemberId, MemberKey, OperatorId, OrganisationId, PlaybookId,
-    Read, SafeId, SafeVersion, Severity, StepIndex,
+    AssetId, Bytes, ChainId, CharterDigest, CharterVersion, DetectorId, MemberId, MemberKey, NetworkId, OperatorId,
+    OrganisationId, PlaybookId, Read, SafeId, SafeVersion, Severity, StepIndex,
 };
 
 /// One version of the governance document.
@@ -34,6 +34,11 @@ pub struct Charter {
     pub playbooks: BTreeMap<PlaybookId, Playbook>,
     /// Detector rules.
     pub detectors: BTreeMap<DetectorId, Detector>,
+    /// The network, which every version after the first must name; the first one's digest is the network.
+    pub network: Option<NetworkId>,
+    /// Digest of all of the above, computed once when the charter was parsed.
+    #[serde(skip)]
+    pub(crate) digest: CharterDigest,
 }
 
 /// A partner.
@@ -140,6 +145,8 @@ pub struct Safe {
     pub version: SafeVersion,
     /// Signatures that execution takes, as the charter expects it on chain.
     pub threshold: u16,
+    /// Members whose guardian keys own it, at most one of each organisation; all guardians unless the charter names them.
+    pub guardians: BTreeSet<MemberId>,
     /// Modules that may be enabled.
     pub modules: BTreeSet<Address>,
     /// Guard that may be set.

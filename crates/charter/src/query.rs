@@ -1,0 +1,238 @@
+//! Questions that other crates ask of a valid charter. Nothing here judges; it looks up and counts.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use alloy_primitives::Address;
+use watchfire_types::{
+    AssetId, ChainId, CharterDigest, MemberId, MemberKey, NetworkId, OperatorId, OrganisationId, PlaybookId, Read,
+    SafeId, StepIndex,
+};
+
+use crate::model::{Action, Asset, Chain, Charter, Condition, Member, MemberKind, Playbook, Rule, Safe, Step};
+
+/// Whether a set of votes meets a [`Rule`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Quorum {
+    /// Every term holds.
+    Reached,
+    /// What is still missing.
+    Unreached(Shortfall),
+}
+
+/// How far a set of votes is from a [`Rule`]; zero where a term holds.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Shortfall {
+    /// Distinct organisations still missing.
+    pub organisations: u16,
+    /// Distinct operator labels still missing.
+    pub operators: u16,
+    /// Distinct organisations still missing for each role; roles that are met are absent.
+    pub roles: BTreeMap<String, u16>,
+}
+
+impl Quorum {
+    /// Whether every term holds.
+    #[must_use]
+    pub fn is_reached(&self) -> bool {
+        matches!(self, Self::Reached)
+    }
+}
+
+impl Rule {
+    /// Counts the organisations, operator labels and roles behind `votes`, each distinct one once, however often it occurs.
+    /// An organisation that the charter does not know counts for nothing, nor does the label beside it.
+    pub fn met_by<'a>(
+        &self,
+        charter: &Charter,
+        votes: impl IntoIterator<Item = (&'a OrganisationId, &'a OperatorId)>,
+    ) -> Quorum {
+        let known: BTreeSet<_> = votes.into_iter().filter(|(id, _)| charter.organisations.contains_key(*id)).collect();
+        let organisations: BTreeSet<_> = known.iter().map(|(organisation, _)| *organisation).collect();
+        let operators: BTreeSet<_> = known.iter().map(|(_, operator)| *operator).collect();
+        let holders = |role: &String| {
+            let holds = |id: &&&OrganisationId| charter.organisations.get(**id).is_some_and(|o| o.roles.contains(role));
+            organisations.iter().filter(holds).count()
+        };
+        let shortfall = Shortfall {
+            organisations: missing(self.organisations, organisations.len()),
+            operators: missing(self.operators, operators.len()),
+            roles: self
+                .roles
+                .iter()
+                .map(|(role, least)| (role.clone(), missing(*least, holders(role))))
+                .filter(|(_, missing)| *missing > 0)
+                .collect(),
+        };
+        if shortfall == Shortfall::default() { Quorum::Reached } else { Quorum::Unreached(shortfall) }
+    }
+
+    /// Whether every set of votes that meets `wider` meets this rule too: no term of this one asks for more.
+    #[must_use]
+    pub fn is_within(&self, wider: &Self) -> bool {
+        self.organisations <= wider.organisations
+            && self.operators <= wider.operators
+            && self.roles.iter().all(|(role, least)| *least <= wider.roles.get(role).copied().unwrap_or(0))
+    }
+}
+
+fn missing(least: u16, have: usize) -> u16 {
+    least.saturating_sub(u16::try_from(have).unwrap_or(u16::MAX))
+}
+
+impl Charter {
+    /// The network: the digest of version 1, which later versions carry along.
+    #[must_use]
+    pub fn network_id(&self) -> NetworkId {
+        self.network.unwrap_or_else(|| NetworkId::from_bytes(*self.digest().as_bytes()))
+    }
+
+    /// Digest of this version: SHA-256 over [`watchfire_types::domain::CHARTER`] and the RFC 8785 form of the model.
+    #[must_use]
+    pub fn digest(&self) -> CharterDigest {
+        self.digest
+    }
+
+    /// The member with this node key.
+    #[must_use]
+    pub fn member_by_key(&self, key: &MemberKey) -> Option<(&MemberId, &Member)> {
+        self.members.iter().find(|(_, member)| member.node_key == *key)
+    }
+
+    /// The organisation of the member with this node key.
+    #[must_use]
+    pub fn organisation_of(&self, key: &MemberKey) -> Option<&OrganisationId> {
+        self.member_by_key(key).map(|(_, member)| &member.organisation)
+    }
+
+    /// The member whose guardian key has this address.
+    #[must_use]
+    pub fn member_by_guardian(&self, guardian: &Address) -> Option<(&MemberId, &Member)> {
+        self.members.iter().find(|(_, member)| member.guardian == Some(*guardian))
+    }
+
+    /// Members of one organisation.
+    pub fn members_of<'a, 'b>(
+        &'a self,
+        organisation: &'b OrganisationId,
+    ) -> impl Iterator<Item = (&'a MemberId, &'a Member)> + use<'a, 'b> {
+        self.members.iter().filter(move |(_, member)| member.organisation == *organisation)
+    }
+
+    /// Operator labels that the votes of one organisation may carry.
+    #[must_use]
+    pub fn operators_of(&self, organisation: &OrganisationId) -> BTreeSet<&OperatorId> {
+        self.members_of(organisation).filter(|(_, member)| member.votes()).flat_map(|(_, m)| &m.operators).collect()
+    }
+
+    /// Organisations with at least one member that votes: the n of every rule.
+    #[must_use]
+    pub fn voting_organisations(&self) -> BTreeSet<&OrganisationId> {
+        self.members.values().filter(|member| member.votes()).map(|member| &member.organisation).collect()
+    }
+
+    /// The Safe at this address of this chain.
+    #[must_use]
+    pub fn safe_at(&self, chain: ChainId, address: &Address) -> Option<(&SafeId, &Safe)> {
+        self.safes.iter().find(|(_, safe)| safe.chain == chain && safe.address == *address)
+    }
+
+    /// Owner address to member, for every charter guardian of a Safe.
+    #[must_use]
+    pub fn guardians_of(&self, safe: &Safe) -> BTreeMap<Address, (&MemberId, &Member)> {
+        let members = safe.guardians.iter().filter_map(|id| self.members.get_key_value(id));
+        members.filter_map(|(id, member)| Some((member.guardian?, (id, member)))).collect()
+    }
+
+    /// Owners that a Safe must have on chain, no more and no fewer: its guardians and its other owners.
+    #[must_use]
+    pub fn owners_of(&self, safe: &Safe) -> BTreeSet<Address> {
+        self.guardians_of(safe).into_keys().chain(safe.other_owners.iter().copied()).collect()
+    }
+
+    /// Playbooks of one asset, containment and recovery.
+    pub fn playbooks_of<'a, 'b>(
+        &'a self,
+        asset: &'b AssetId,
+    ) -> impl Iterator<Item = (&'a PlaybookId, &'a Playbook)> + use<'a, 'b> {
+        self.playbooks.iter().filter(move |(_, playbook)| playbook.asset == *asset)
+    }
+
+    /// The asset, and the chain it is on, of a playbook.
+    #[must_use]
+    pub fn asset_of(&self, playbook: &Playbook) -> Option<(&Asset, &Chain)> {
+        let asset = self.assets.get(&playbook.asset)?;
+        Some((asset, self.chains.get(&asset.chain)?))
+    }
+
+    /// Safes that act in any playbook of this purpose of one asset.
+    #[must_use]
+    pub fn safes_acting_for(
+        &self,
+        asset: &AssetId,
+        purpose: crate::model::PlaybookPurpose,
+    ) -> BTreeSet<&SafeId> {
+        let playbooks = self.playbooks_of(asset).filter(|(_, playbook)| playbook.purpose == purpose);
+        playbooks.flat_map(|(_, playbook)| playbook.actions()).map(|action| &action.safe).collect()
+    }
+
+    /// Every condition of every playbook (postconditions and what must stay) on one chain, as the reads that answer them.
+    #[must_use]
+    pub fn condition_reads(&self, chain: ChainId) -> BTreeSet<Read> {
+        let actions = self.playbooks.values().flat_map(Playbook::actions).filter(|action| action.chain == chain);
+        actions.flat_map(Action::conditions).map(|condition| condition.read.clone()).collect()
+    }
+}
+
+impl Member {
+    /// Whether its votes count: guardians and voters.
+    #[must_use]
+    pub fn votes(&self) -> bool {
+        match self.kind {
+            MemberKind::Guardian | MemberKind::Voter => true,
+            MemberKind::Watcher => false,
+        }
+    }
+}
+
+impl Playbook {
+    /// The step with this index.
+    #[must_use]
+    pub fn step(&self, index: StepIndex) -> Option<&Step> {
+        self.steps.get(usize::from(index.get()).checked_sub(1)?)
+    }
+
+    /// Steps with their indexes, narrowest first.
+    pub fn steps_indexed(&self) -> impl DoubleEndedIterator<Item = (StepIndex, &Step)> {
+        (1..=u8::MAX).map(StepIndex::new).zip(&self.steps).collect::<Vec<_>>().into_iter()
+    }
+
+    /// The widest step.
+    #[must_use]
+    pub fn widest(&self) -> StepIndex {
+        StepIndex::new(u8::try_from(self.steps.len()).unwrap_or(u8::MAX))
+    }
+
+    /// Every action of every step.
+    pub fn actions(&self) -> impl Iterator<Item = &Action> {
+        self.steps.iter().flat_map(|step| &step.actions)
+    }
+}
+
+impl Step {
+    /// What holds once the step took effect: each with the chain it is read on.
+    pub fn postconditions(&self) -> impl Iterator<Item = (ChainId, &Condition)> {
+        self.actions.iter().map(|action| (action.chain, &action.postcondition))
+    }
+
+    /// What must stay true after the step: each with the chain it is read on.
+    pub fn stays(&self) -> impl Iterator<Item = (ChainId, &Condition)> {
+        self.actions.iter().flat_map(|action| action.stays.iter().map(|condition| (action.chain, condition)))
+    }
+}
+
+impl Action {
+    /// The postcondition, then what must stay.
+    pub fn conditions(&self) -> impl Iterator<Item = &Condition> {
+        std::iter::once(&self.postcondition).chain(&self.stays)
+    }
+}
