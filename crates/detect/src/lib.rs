@@ -1,1 +1,18 @@
-//! detect
+//! Detection: one canonical block in, every finding that stands at it out.
+//!
+//! Promise: pure and integer. The same blocks give byte-equal findings on every node, whatever the order in which nodes
+//! started or which operator answered. A finding explains itself in one line with the figures that fired.
+//!
+//! Terms: a finding *stands* at a block when its rule holds there; it may go on standing for a stated time after an event.
+//! A *floor* is the block of an asset's last executed recovery: windows start there, or the outflow of a finished attack
+//! would contain the asset again.
+
+mod detectors;
+mod event;
+mod outflow;
+mod state;
+
+pub use detectors::Detectors;
+
+/// Blocks kept below the newest one whatever a window says, so that a reorg this deep rolls back without a new backfill.
+pub const REORG_DEPTH: u64 = 64;

@@ -1,0 +1,291 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use alloy_primitives::{Address, B256, U256, keccak256};
+use proptest::prelude::*;
+use watchfire_charter::{Asset, Criticality, Detector, StateExpectation, Watch};
+use watchfire_types::body::Finding;
+use watchfire_types::{AssetId, BlockRef, BlockTime, BlockView, Bytes, ChainId, Log, Read, ReadOutcome, Severity};
+
+use super::{Detectors, Rule, Watching};
+use crate::event::EventWatch;
+use crate::outflow::OutflowWatch;
+use crate::state::StateWatch;
+
+const CHAIN: ChainId = ChainId::new(31337);
+const VAULT: Address = Address::repeat_byte(0xaa);
+const RESERVE: Address = Address::repeat_byte(0xab);
+const TOKEN: Address = Address::repeat_byte(0x70);
+const STRANGER: Address = Address::repeat_byte(0x5f);
+
+fn asset_id() -> AssetId {
+    "vault-core".parse().unwrap()
+}
+
+/// Detectors with one rule on the vault and its reserve, built as `Detectors::new` builds them.
+fn detectors(watching: Watching) -> Detectors {
+    let rule = Rule { asset: asset_id(), severity: Severity::Sev1, watching, since: None };
+    Detectors { chain: CHAIN, rules: BTreeMap::from([("rule".parse().unwrap(), rule)]) }
+}
+
+fn outflow(limit: Option<u64>, share_bps: Option<u16>) -> Detectors {
+    let group = BTreeSet::from([VAULT, RESERVE]);
+    detectors(Watching::Outflow(OutflowWatch::new(group, None, 60, limit.map(U256::from), share_bps)))
+}
+
+fn block(number: u64, branch: u8) -> BlockRef {
+    let mut hash = [branch; 32];
+    hash[..8].copy_from_slice(&number.to_be_bytes());
+    BlockRef { chain: CHAIN, number, hash: B256::from(hash), time: BlockTime::from_secs(1_000 + number * 12) }
+}
+
+fn word(value: u64) -> ReadOutcome {
+    ReadOutcome::Value(Bytes::copy_from_slice(&U256::from(value).to_be_bytes::<32>()))
+}
+
+fn native(number: u64, vault: u64, reserve: u64) -> BlockView {
+    let reads = BTreeMap::from([
+        (Read::Balance { account: VAULT }, word(vault)),
+        (Read::Balance { account: RESERVE }, word(reserve)),
+    ]);
+    BlockView {
+        block: block(number, 0),
+        parent: block(number.saturating_sub(1), 0).hash,
+        base_fee: None,
+        logs: vec![],
+        reads,
+    }
+}
+
+fn run(detectors: &mut Detectors, views: &[BlockView]) -> Vec<Vec<Finding>> {
+    views.iter().map(|view| detectors.observe(view, &BTreeMap::new())).collect()
+}
+
+/// An outflow above the limit fires with its figures and stands from its first block; one equal to the limit does not.
+#[test]
+fn absolute_limit() {
+    let mut rules = outflow(Some(25), None);
+    let found = run(&mut rules, &[native(1, 100, 0), native(2, 75, 0), native(3, 74, 0), native(4, 70, 0)]);
+    assert!(found[0].is_empty() && found[1].is_empty());
+    assert_eq!(found[2][0].figures["outflow"], "26");
+    assert_eq!(found[3][0].figures["outflow"], "30");
+    assert_eq!(found[3][0].first, block(3, 0));
+    assert_eq!(found[3][0].block, block(4, 0));
+    assert_eq!(found[2][0].explanation, "net outflow 26 wei in 24 s (block 1 to 3): 100 before, 74 now; limit 25");
+}
+
+/// Movement inside the group and deposits are no outflow; a share is exact at its edge.
+#[test]
+fn internal_movement_deposits_and_share() {
+    let mut rules = outflow(None, Some(1_000));
+    let found = run(
+        &mut rules,
+        &[native(1, 100, 0), native(2, 10, 90), native(3, 10, 300), native(4, 10, 80), native(5, 9, 80)],
+    );
+    assert!(found[..4].iter().all(Vec::is_empty), "{found:?}");
+    assert_eq!(found[4][0].figures["outflow"], "11");
+}
+
+/// The window slides: an old outflow stops counting once its block is the window's start.
+#[test]
+fn window_slides() {
+    let mut rules = outflow(Some(25), None);
+    let mut views = vec![native(1, 100, 0), native(2, 50, 0)];
+    views.extend((3..=9).map(|number| native(number, 50, 0)));
+    let standing: Vec<_> = run(&mut rules, &views).iter().map(Vec::len).collect();
+    // 60 s are five blocks of 12 s: the block at 2 is the start of the window that ends at 7.
+    assert_eq!(standing, [0, 1, 1, 1, 1, 1, 0, 0, 0]);
+}
+
+/// After a recovery the window starts at its block: the finished attack's outflow contains nothing again.
+#[test]
+fn floor_restarts_the_window() {
+    let mut rules = outflow(Some(25), None);
+    assert_eq!(run(&mut rules, &[native(1, 100, 0), native(2, 50, 0)])[1].len(), 1);
+    let floors = BTreeMap::from([(asset_id(), block(3, 0))]);
+    assert!(rules.observe(&native(3, 50, 0), &floors).is_empty());
+    assert!(rules.observe(&native(4, 40, 0), &floors).is_empty());
+    let again = rules.observe(&native(5, 20, 0), &floors);
+    assert_eq!(again[0].figures["outflow"], "30");
+    assert_eq!(again[0].first, block(5, 0), "a new attack is a new standing");
+}
+
+/// A balance that nobody could read is neither a finding nor the end of one.
+#[test]
+fn unreadable_balance() {
+    let mut rules = outflow(Some(25), None);
+    run(&mut rules, &[native(1, 100, 0), native(2, 50, 0)]);
+    let mut blind = native(3, 0, 0);
+    blind.reads.insert(Read::Balance { account: VAULT }, ReadOutcome::Unavailable("operators disagree".into()));
+    assert!(rules.observe(&blind, &BTreeMap::new()).is_empty());
+    assert_eq!(rules.observe(&native(4, 50, 0), &BTreeMap::new())[0].first, block(2, 0));
+}
+
+fn erc20(number: u64, balance: u64, logs: Vec<Log>) -> BlockView {
+    let mut view = native(number, 0, 0);
+    let selector = keccak256(b"balanceOf(address)");
+    let call = |account: Address| Read::Call {
+        to: TOKEN,
+        data: [&selector[..4], account.into_word().as_slice()].concat().into(),
+    };
+    view.reads = BTreeMap::from([(call(VAULT), word(balance)), (call(RESERVE), word(0))]);
+    view.logs = logs;
+    view
+}
+
+fn transfer(from: Address, to: Address, amount: u64) -> Log {
+    Log {
+        address: TOKEN,
+        topics: vec![keccak256(b"Transfer(address,address,uint256)"), from.into_word(), to.into_word()],
+        data: Bytes::copy_from_slice(&U256::from(amount).to_be_bytes::<32>()),
+        transaction: B256::repeat_byte(1),
+        index: 0,
+    }
+}
+
+/// A token's loss is measured by balance; logs only explain it, and a disagreement is told.
+#[test]
+fn transfer_logs_explain_or_disagree() {
+    let group = BTreeSet::from([VAULT, RESERVE]);
+    let watch = || Watching::Outflow(OutflowWatch::new(group.clone(), Some(TOKEN), 60, Some(U256::from(5)), None));
+    let honest = [erc20(1, 100, vec![]), erc20(2, 90, vec![transfer(VAULT, STRANGER, 10)])];
+    let found = run(&mut detectors(watch()), &honest);
+    assert!(found[1][0].explanation.ends_with("Transfer logs agree"), "{}", found[1][0].explanation);
+    let silent =
+        [erc20(1, 100, vec![]), erc20(2, 90, vec![transfer(VAULT, STRANGER, 3), transfer(VAULT, RESERVE, 50)])];
+    let found = run(&mut detectors(watch()), &silent);
+    assert!(found[1][0].explanation.ends_with("Transfer logs disagree by 7"), "{}", found[1][0].explanation);
+    assert_eq!(found[1][0].figures["unexplained"], "7");
+}
+
+fn with_state(number: u64, outcome: ReadOutcome) -> BlockView {
+    let mut view = native(number, 0, 0);
+    view.reads = BTreeMap::from([(Read::Storage { account: VAULT, slot: B256::ZERO }, outcome)]);
+    view
+}
+
+fn state(expect: StateExpectation) -> Detectors {
+    let read = Read::Storage { account: VAULT, slot: B256::ZERO };
+    detectors(Watching::State(StateWatch::new("owner".into(), read, expect, 24)))
+}
+
+/// A change fires at its block, stands for the stated time, and a revert is a change too.
+#[test]
+fn state_change() {
+    let mut rules = state(StateExpectation::Unchanged);
+    let views = [
+        with_state(1, word(7)),
+        with_state(2, word(7)),
+        with_state(3, word(8)),
+        with_state(4, word(8)),
+        with_state(5, ReadOutcome::Unavailable("late".into())),
+        with_state(6, word(8)),
+        with_state(7, ReadOutcome::Reverted(Bytes::new())),
+    ];
+    let found = run(&mut rules, &views);
+    let standing: Vec<_> = found.iter().map(Vec::len).collect();
+    assert_eq!(standing, [0, 0, 1, 1, 1, 0, 1]);
+    assert!(found[2][0].explanation.starts_with("owner changed at block 3 from 0x"));
+    assert!(found[6][0].explanation.ends_with("to revert 0x"));
+}
+
+/// Bounds are inclusive, stand while broken, and an answer that is no word breaks them.
+#[test]
+fn state_bounds() {
+    let bounds = StateExpectation::Within { min: Some(U256::from(5)), max: Some(U256::from(9)) };
+    let mut rules = state(bounds);
+    let outcomes = [word(5), word(9), word(10), word(4), ReadOutcome::Reverted(Bytes::new()), word(6)];
+    let standing: Vec<_> = (1..)
+        .zip(outcomes)
+        .map(|(number, outcome)| rules.observe(&with_state(number, outcome), &BTreeMap::new()).len())
+        .collect();
+    assert_eq!(standing, [0, 0, 1, 1, 1, 0]);
+}
+
+/// An event fires on address, topic0 and the topics asked for, counts its matches, and ends.
+#[test]
+fn event_match() {
+    let topic = keccak256(b"OwnershipTransferred(address,address)");
+    let to = STRANGER.into_word();
+    let watch =
+        EventWatch::new(VAULT, "OwnershipTransferred(address,address)".into(), topic, BTreeMap::from([(2, to)]), 12);
+    let mut rules = detectors(Watching::Event(watch));
+    let log = |address, new_owner: B256| Log {
+        address,
+        topics: vec![topic, VAULT.into_word(), new_owner],
+        data: Bytes::new(),
+        transaction: B256::repeat_byte(9),
+        index: 0,
+    };
+    let mut views: Vec<_> = (1..=4).map(|number| native(number, 0, 0)).collect();
+    views[0].logs = vec![log(RESERVE, to), log(VAULT, VAULT.into_word())];
+    views[1].logs = vec![log(VAULT, to), log(VAULT, to)];
+    let found = run(&mut rules, &views);
+    assert_eq!(found.iter().map(Vec::len).collect::<Vec<_>>(), [0, 1, 1, 0]);
+    assert_eq!(found[1][0].figures["count"], "2");
+    assert_eq!(found[2][0].figures["event_block"], "2");
+}
+
+/// `new` takes the charter's rules of this chain and groups contracts with internal addresses.
+#[test]
+fn rules_of_the_chain_only() {
+    let charter = include_str!("../../../charter/tests-data/drill.charter.toml");
+    let (mut charter, _) = watchfire_charter::parse(charter).expect("the fixture is valid");
+    charter.detectors.clear();
+    let asset = |chain| Asset {
+        name: String::new(),
+        chain,
+        contracts: BTreeSet::from([VAULT]),
+        internal: BTreeSet::from([RESERVE]),
+        owner: None,
+        dependencies: BTreeSet::new(),
+        criticality: Criticality::High,
+        rto_s: 0,
+        rpo_s: 0,
+    };
+    charter.assets.insert(asset_id(), asset(CHAIN));
+    charter.assets.insert("elsewhere".parse().unwrap(), asset(ChainId::new(1)));
+    let watch = Watch::Outflow { token: None, window_s: 300, limit: Some(U256::from(1)), share_bps: None };
+    let rule = |asset: AssetId| Detector { asset, severity: Severity::Sev2, watch: watch.clone() };
+    charter.detectors.insert("here".parse().unwrap(), rule(asset_id()));
+    charter.detectors.insert("there".parse().unwrap(), rule("elsewhere".parse().unwrap()));
+    let rules = Detectors::new(&charter, CHAIN);
+    assert_eq!(rules.rules.len(), 1);
+    assert_eq!(rules.reads(), BTreeSet::from([Read::Balance { account: VAULT }, Read::Balance { account: RESERVE }]));
+    assert_eq!(rules.window_s_max(), 300);
+}
+
+proptest! {
+    /// S7: after any reorg within the kept depth the findings are those of a node that only ever saw the new branch.
+    #[test]
+    fn rollback_equals_a_fresh_run(
+        trunk in prop::collection::vec(0_u64..200, 1..40),
+        stale in prop::collection::vec(0_u64..200, 1..20),
+        branch in prop::collection::vec(0_u64..200, 1..40),
+    ) {
+        let at = |offset: usize, balances: &[u64]| -> Vec<BlockView> {
+            balances.iter().enumerate().map(|(i, balance)| native((offset + i) as u64, *balance, 0)).collect()
+        };
+        let (trunk_views, new) = (at(0, &trunk), at(trunk.len(), &branch));
+        let mut reorged = outflow(Some(50), Some(3_000));
+        run(&mut reorged, &trunk_views);
+        run(&mut reorged, &at(trunk.len(), &stale));
+        reorged.rollback(&trunk_views.last().unwrap().block);
+        let mut fresh = outflow(Some(50), Some(3_000));
+        run(&mut fresh, &trunk_views);
+        prop_assert_eq!(run(&mut reorged, &new), run(&mut fresh, &new));
+    }
+
+    /// Findings agree with a plain definition over all blocks: balance at the window's start less balance now.
+    #[test]
+    fn outflow_matches_the_definition(balances in prop::collection::vec(0_u64..1_000, 1..120), limit in 0_u64..500) {
+        let mut rules = outflow(Some(limit), None);
+        for (i, balance) in balances.iter().enumerate() {
+            let start = i.saturating_sub(5); // 60 s at 12 s a block
+            let expected = balances[start].saturating_sub(*balance);
+            let found = rules.observe(&native(i as u64, *balance, 0), &BTreeMap::new());
+            prop_assert_eq!(!found.is_empty(), expected > limit);
+        }
+    }
+}

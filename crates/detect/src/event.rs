@@ -1,0 +1,80 @@
+//! An event of a contract: it fires at its block and stands for a stated time.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use alloy_primitives::{Address, B256};
+use watchfire_types::{BlockRef, BlockView};
+
+use crate::REORG_DEPTH;
+use crate::detectors::Evaluation;
+
+struct Seen {
+    block: BlockRef,
+    transaction: B256,
+    count: u64,
+}
+
+/// One event rule.
+pub(crate) struct EventWatch {
+    address: Address,
+    event: String,
+    topic: B256,
+    topics: BTreeMap<u8, B256>,
+    stands_s: u64,
+    seen: VecDeque<Seen>,
+}
+
+impl EventWatch {
+    pub(crate) fn new(address: Address, event: String, topic: B256, topics: BTreeMap<u8, B256>, stands_s: u64) -> Self {
+        Self { address, event, topic, topics, stands_s, seen: VecDeque::new() }
+    }
+
+    pub(crate) fn stands_s(&self) -> u64 {
+        self.stands_s
+    }
+
+    pub(crate) fn observe(&mut self, view: &BlockView, floor: Option<&BlockRef>) -> Evaluation {
+        let mut matching = view.logs.iter().filter(|log| {
+            log.address == self.address
+                && log.topics.first() == Some(&self.topic)
+                && self.topics.iter().all(|(position, value)| log.topics.get(usize::from(*position)) == Some(value))
+        });
+        if let Some(first) = matching.next() {
+            let count = 1 + matching.map(|_| 1).sum::<u64>();
+            self.seen.push_back(Seen { block: view.block, transaction: first.transaction, count });
+        }
+        let ended = |seen: &Seen| view.block.time.secs_since(seen.block.time) > self.stands_s;
+        while self
+            .seen
+            .front()
+            .is_some_and(|seen| ended(seen) && seen.block.number.saturating_add(REORG_DEPTH) < view.block.number)
+        {
+            self.seen.pop_front();
+        }
+        let newest = self
+            .seen
+            .iter()
+            .rev()
+            .find(|seen| !ended(seen) && floor.is_none_or(|floor| seen.block.number > floor.number));
+        let Some(seen) = newest else {
+            return Evaluation::Quiet;
+        };
+        Evaluation::Fires {
+            explanation: format!(
+                "{} of {} seen {} time(s) at block {} in transaction {}",
+                self.event, self.address, seen.count, seen.block.number, seen.transaction
+            ),
+            figures: BTreeMap::from([
+                ("event_block".to_owned(), seen.block.number.to_string()),
+                ("count".to_owned(), seen.count.to_string()),
+                ("transaction".to_owned(), seen.transaction.to_string()),
+            ]),
+        }
+    }
+
+    pub(crate) fn rollback(&mut self, to: &BlockRef) {
+        while self.seen.back().is_some_and(|seen| seen.block.number > to.number) {
+            self.seen.pop_back();
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Watched state: it must not change, must equal a value, or must stay within bounds.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use alloy_primitives::hex;
+use watchfire_charter::StateExpectation;
+use watchfire_types::{BlockRef, BlockView, Bytes, Read, ReadOutcome};
+
+use crate::REORG_DEPTH;
+use crate::detectors::Evaluation;
+
+struct Sample {
+    block: BlockRef,
+    /// What was read; a revert is an answer too, told apart by the flag.
+    answer: (bool, Bytes),
+}
+
+struct Change {
+    block: BlockRef,
+    before: String,
+    after: String,
+}
+
+/// One state rule.
+pub(crate) struct StateWatch {
+    what: String,
+    read: Read,
+    expect: StateExpectation,
+    stands_s: u64,
+    /// Newest answers, at most [`REORG_DEPTH`] + 1 blocks.
+    samples: VecDeque<Sample>,
+    changes: VecDeque<Change>,
+}
+
+impl StateWatch {
+    pub(crate) fn new(what: String, read: Read, expect: StateExpectation, stands_s: u64) -> Self {
+        Self { what, read, expect, stands_s, samples: VecDeque::new(), changes: VecDeque::new() }
+    }
+
+    pub(crate) fn read(&self) -> &Read {
+        &self.read
+    }
+
+    pub(crate) fn stands_s(&self) -> u64 {
+        self.stands_s
+    }
+
+    pub(crate) fn observe(&mut self, view: &BlockView, floor: Option<&BlockRef>) -> Evaluation {
+        let answer = match view.reads.get(&self.read) {
+            Some(ReadOutcome::Value(bytes)) => (true, bytes.clone()),
+            Some(ReadOutcome::Reverted(bytes)) => (false, bytes.clone()),
+            // A change stays found while one read fails; a bound cannot be judged.
+            Some(ReadOutcome::Unavailable(_)) | None => {
+                return match self.expect {
+                    StateExpectation::Unchanged => self.standing_change(view, floor),
+                    StateExpectation::Equals(_) | StateExpectation::Within { .. } => Evaluation::Unknown,
+                };
+            }
+        };
+        match &self.expect {
+            StateExpectation::Unchanged => {
+                self.note_change(view, answer);
+                self.standing_change(view, floor)
+            }
+            StateExpectation::Equals(expected) => {
+                let holds = answer.0 && answer.1 == *expected;
+                self.broken(holds, &answer, &format!("expected {}", hex::encode_prefixed(expected)))
+            }
+            StateExpectation::Within { min, max } => {
+                let word = answer.0.then(|| ReadOutcome::Value(answer.1.clone()).word()).flatten();
+                let holds =
+                    word.is_some_and(|word| min.is_none_or(|min| word >= min) && max.is_none_or(|max| word <= max));
+                let bound =
+                    |bound: &Option<_>| bound.map_or_else(|| "-".to_owned(), |n: alloy_primitives::U256| n.to_string());
+                self.broken(holds, &answer, &format!("allowed {} to {}", bound(min), bound(max)))
+            }
+        }
+    }
+
+    pub(crate) fn rollback(&mut self, to: &BlockRef) {
+        while self.samples.back().is_some_and(|sample| sample.block.number > to.number) {
+            self.samples.pop_back();
+        }
+        while self.changes.back().is_some_and(|change| change.block.number > to.number) {
+            self.changes.pop_back();
+        }
+    }
+
+    fn note_change(&mut self, view: &BlockView, answer: (bool, Bytes)) {
+        if let Some(before) = self.samples.back()
+            && before.answer != answer
+        {
+            let change = Change { block: view.block, before: shown(&before.answer), after: shown(&answer) };
+            self.changes.push_back(change);
+        }
+        self.samples.push_back(Sample { block: view.block, answer });
+        while self
+            .samples
+            .get(1)
+            .is_some_and(|second| second.block.number.saturating_add(REORG_DEPTH) < view.block.number)
+        {
+            self.samples.pop_front();
+        }
+    }
+
+    fn standing_change(&mut self, view: &BlockView, floor: Option<&BlockRef>) -> Evaluation {
+        let stands_s = self.stands_s;
+        let ended = |change: &Change| view.block.time.secs_since(change.block.time) > stands_s;
+        while self
+            .changes
+            .front()
+            .is_some_and(|change| ended(change) && change.block.number.saturating_add(REORG_DEPTH) < view.block.number)
+        {
+            self.changes.pop_front();
+        }
+        let newest = self
+            .changes
+            .iter()
+            .rev()
+            .find(|change| !ended(change) && floor.is_none_or(|floor| change.block.number > floor.number));
+        let Some(change) = newest else {
+            return Evaluation::Quiet;
+        };
+        Evaluation::Fires {
+            explanation: format!(
+                "{} changed at block {} from {} to {}",
+                self.what, change.block.number, change.before, change.after
+            ),
+            figures: BTreeMap::from([
+                ("changed_block".to_owned(), change.block.number.to_string()),
+                ("before".to_owned(), change.before.clone()),
+                ("after".to_owned(), change.after.clone()),
+            ]),
+        }
+    }
+
+    fn broken(&self, holds: bool, answer: &(bool, Bytes), expectation: &str) -> Evaluation {
+        if holds {
+            return Evaluation::Quiet;
+        }
+        let found = shown(answer);
+        Evaluation::Fires {
+            explanation: format!("{} is {found}, {expectation}", self.what),
+            figures: BTreeMap::from([("found".to_owned(), found), ("expected".to_owned(), expectation.to_owned())]),
+        }
+    }
+}
+
+/// At most 32 bytes of an answer as hex; a longer one is cut and its length told, a revert is named.
+fn shown((value, bytes): &(bool, Bytes)) -> String {
+    let cut = &bytes[..bytes.len().min(32)];
+    let more = if bytes.len() > 32 { format!("... ({} bytes)", bytes.len()) } else { String::new() };
+    let prefix = if *value { "" } else { "revert " };
+    format!("{prefix}{}{more}", hex::encode_prefixed(cut))
+}
