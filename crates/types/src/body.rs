@@ -16,6 +16,7 @@ use crate::signed::Unverified;
 use crate::time::BlockTime;
 
 /// The body of an event.
+#[expect(clippy::large_enum_variant, reason = "a body lives once, inside its event; boxing would cost every reader")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Body {
     /// First event of an epoch.

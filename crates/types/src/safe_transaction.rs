@@ -169,3 +169,6 @@ impl SafeTransaction {
         SafeHashes { domain_hash, message_hash, safe_tx_hash }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -78,7 +78,8 @@ impl Unverified {
     /// [`VerifyError`] when the network differs, the key is weak or the signature does not hold.
     pub fn verify(self, network: NetworkId) -> Result<Verified<Event>, VerifyError> {
         self.check(network)?;
-        Ok(Verified { value: self.event, outer: self.outer, hash: self.hash })
+        let Self { event, event_bytes, signature, outer, hash } = self;
+        Ok(Verified { value: event, event_bytes, signature, outer, hash })
     }
 
     /// As [`Unverified::verify`], for a borrowed event: used on events embedded in certificates and fault proofs.
@@ -107,6 +108,8 @@ pub fn verifying_key(key: MemberKey) -> Option<VerifyingKey> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verified<T> {
     value: T,
+    event_bytes: Bytes,
+    signature: [u8; 64],
     outer: Bytes,
     hash: EventHash,
 }
@@ -125,9 +128,26 @@ impl<T> Verified<T> {
     }
 }
 
+impl Verified<Event> {
+    /// The same signed event as content of another: votes stand verbatim in certificates, pairs in fault proofs.
+    #[must_use]
+    pub fn to_unverified(&self) -> Unverified {
+        Unverified {
+            event: self.value.clone(),
+            event_bytes: self.event_bytes.clone(),
+            signature: self.signature,
+            outer: self.outer.clone(),
+            hash: self.hash,
+        }
+    }
+}
+
 impl<T> std::ops::Deref for Verified<T> {
     type Target = T;
     fn deref(&self) -> &T {
         &self.value
     }
 }
+
+#[cfg(test)]
+mod tests;
