@@ -1,1 +1,27 @@
-//! wire
+//! Protobuf (proto/watchfire/v1) to types and back.
+//!
+//! Promise: decoding any bytes ends in a value or a named [`WireError`], never in a panic; every size and count is bounded
+//! ([`bounds`]); what is accepted as a signed event or envelope has exactly one encoding; signed bytes are kept verbatim
+//! and never encoded again; nothing here can sign.
+//!
+//! Terms: *outer bytes* = an encoded `SignedEvent`, what is hashed, stored and forwarded; *event bytes* = its `event` field,
+//! what is signed.
+
+mod body;
+pub mod bounds;
+mod catch_up;
+mod common;
+mod envelope;
+mod error;
+mod event;
+mod field;
+mod heartbeat;
+mod proto;
+mod scan;
+
+pub use bounds::{MAX_ENVELOPE, MAX_EVENT, MAX_PLAIN_EVENT};
+pub use catch_up::{CatchUpRequest, CatchUpResponse, EpochPosition};
+pub use envelope::Envelope;
+pub use error::WireError;
+pub use event::{decode_signed, seal};
+pub use heartbeat::{HeartbeatError, SignedHeartbeat, VerifiedHeartbeat};
