@@ -1,0 +1,151 @@
+//! Who is connected, who hung up, and why somebody cannot be reached.
+
+use std::collections::BTreeMap;
+
+use libp2p::swarm::{ConnectionId, DialError, ListenError, dial_opts::DialOpts};
+use libp2p::{Multiaddr, PeerId, allow_block_list};
+use tokio::time::Instant;
+use watchfire_types::MemberKey;
+
+use super::{Task, causes};
+use crate::config::limits;
+use crate::error::DialCause;
+use crate::event::GossipEvent;
+use crate::handle::count;
+
+/// What is known of the connections with one member.
+#[derive(Debug, Default)]
+struct Link {
+    connections: BTreeMap<ConnectionId, Instant>,
+    /// Whether this node made one of them.
+    dialled: bool,
+    /// Whether the member joined the topic, and the node was told so.
+    joined: bool,
+}
+
+/// All connections, and the last cause told for each member that cannot be reached.
+#[derive(Debug, Default)]
+pub(super) struct Links {
+    links: BTreeMap<MemberKey, Link>,
+    told: BTreeMap<MemberKey, DialCause>,
+}
+
+impl Links {
+    pub(super) fn is_joined(&self, member: &MemberKey) -> bool {
+        self.links.get(member).is_some_and(|link| link.joined)
+    }
+}
+
+impl Task {
+    /// Makes the dials whose time has come.
+    pub(super) fn dial_due(&mut self) {
+        for dial in self.dialer.take_due(Instant::now()) {
+            // Outgoing connections get their own port: dialling from the listening port could meet the other side's dial
+            // half-way and make one connection with two initiators.
+            let options = DialOpts::peer_id(dial.peer).addresses(dial.addresses).allocate_new_port().build();
+            if let Err(error) = self.swarm.dial(options) {
+                self.on_dial_failed(dial.peer, error);
+            }
+        }
+    }
+
+    pub(super) fn on_established(&mut self, peer: PeerId, connection: ConnectionId, dialled: bool) {
+        let Some(member) = self.members.get(&peer) else { return };
+        let now = Instant::now();
+        let link = self.links.links.entry(*member).or_default();
+        // The member only makes another connection when it has lost the ones before, unless both sides dialled at once.
+        let stale: Vec<ConnectionId> = link
+            .connections
+            .iter()
+            .filter(|(_, since)| now.saturating_duration_since(**since) > limits::SUPERSEDE_AFTER)
+            .map(|(id, _)| *id)
+            .collect();
+        link.connections.insert(connection, now);
+        link.dialled |= dialled;
+        self.dialer.on_established(member);
+        for connection in stale {
+            self.swarm.close_connection(connection);
+        }
+    }
+
+    pub(super) fn on_closed(&mut self, peer: PeerId, connection: ConnectionId, left: u32) {
+        let Some(member) = self.members.get(&peer).copied() else { return };
+        if left > 0 {
+            if let Some(link) = self.links.links.get_mut(&member) {
+                link.connections.remove(&connection);
+            }
+            return;
+        }
+        let link = self.links.links.remove(&member).unwrap_or_default();
+        self.dialer.on_lost(&member, link.joined, Instant::now());
+        if link.joined {
+            self.emit(GossipEvent::Disconnected(member));
+        } else if link.dialled && !self.links.told.contains_key(&member) {
+            self.tell(member, DialCause::ClosedAtOnce);
+        }
+    }
+
+    pub(super) fn on_joined(&mut self, peer: PeerId) {
+        let Some(member) = self.members.get(&peer).copied() else { return };
+        let link = self.links.links.entry(member).or_default();
+        if !link.joined {
+            link.joined = true;
+            self.links.told.remove(&member);
+            self.dialer.on_joined(&member);
+            self.emit(GossipEvent::Connected(member));
+        }
+        self.publish_waiting();
+    }
+
+    pub(super) fn on_left(&mut self, peer: PeerId) {
+        let Some(member) = self.members.get(&peer).copied() else { return };
+        if let Some(link) = self.links.links.get_mut(&member).filter(|link| link.joined) {
+            link.joined = false;
+            self.emit(GossipEvent::Disconnected(member));
+        }
+    }
+
+    pub(super) fn on_identified(&mut self, peer: PeerId, announced: &str) {
+        let Some(member) = self.members.get(&peer).copied() else { return };
+        if announced != self.topic.to_string() {
+            self.tell(member, DialCause::OtherNetwork { announced: announced.chars().take(120).collect() });
+            // An error only says that it is gone already.
+            let _ = self.swarm.disconnect_peer_id(peer);
+        }
+    }
+
+    pub(super) fn on_no_gossip(&mut self, peer: PeerId) {
+        if let Some(member) = self.members.get(&peer).copied() {
+            self.tell(member, DialCause::NoGossip);
+        }
+    }
+
+    pub(super) fn on_dial_failed(&mut self, peer: PeerId, error: DialError) {
+        let Some(member) = self.members.get(&peer).copied() else { return };
+        let wrong: Option<Multiaddr> = match &error {
+            DialError::WrongPeerId { address, .. } | DialError::LocalPeerId { address } => Some(address.clone()),
+            _ => None,
+        };
+        self.dialer.on_failed(&member, wrong, Instant::now());
+        if self.links.links.contains_key(&member) {
+            return;
+        }
+        if let Some(cause) = causes::of_dial(error) {
+            self.tell(member, cause);
+        }
+    }
+
+    pub(super) fn on_incoming_failed(&mut self, from: &Multiaddr, error: &ListenError) {
+        let stranger = matches!(error, ListenError::Denied { cause } if cause.downcast_ref::<allow_block_list::NotAllowed>().is_some());
+        count(if stranger { &self.counters.strangers_refused } else { &self.counters.incoming_refused });
+        tracing::debug!(%from, %error, "incoming connection refused");
+    }
+
+    /// Tells a cause once, until it changes or the member joins.
+    fn tell(&mut self, member: MemberKey, cause: DialCause) {
+        if self.links.told.get(&member) != Some(&cause) {
+            self.links.told.insert(member, cause.clone());
+            self.emit(GossipEvent::DialFailed { member, cause });
+        }
+    }
+}
