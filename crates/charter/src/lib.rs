@@ -2,9 +2,22 @@
 //!
 //! Promise: a [`Charter`] that exists is valid: every reference resolves, every threshold can be met, every action is
 //! one that may be signed. Its digest is the same on every machine.
+//!
+//! Terms: a *rule* is `organisations >= k and operators >= j and roles`; a *playbook* is a ladder of *steps*, each of
+//! *actions* that a Safe makes, each with a *postcondition*; the *catalogue* holds the calls that go in the pause direction.
 
+mod call;
+pub mod catalogue;
+mod deny;
+mod digest;
+pub mod fault;
 pub mod model;
+pub mod parse;
 pub mod query;
+mod quorum;
+mod reader;
 
+pub use fault::{Complaint, Fault, Warning};
 pub use model::*;
+pub use parse::{is_drill_chain, parse};
 pub use query::{Quorum, Shortfall};

@@ -4,11 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::Address;
 use watchfire_types::{
-    AssetId, ChainId, CharterDigest, MemberId, MemberKey, NetworkId, OperatorId, OrganisationId, PlaybookId, Read,
-    SafeId, StepIndex,
+    AssetId, ChainId, CharterDigest, DetectorId, MemberId, MemberKey, NetworkId, OperatorId, OrganisationId,
+    PlaybookId, Read, SafeId, Severity, StepIndex,
 };
 
-use crate::model::{Action, Asset, Chain, Charter, Condition, Member, MemberKind, Playbook, Rule, Safe, Step};
+use crate::model::{
+    Action, Asset, Chain, Charter, Condition, Detector, Member, MemberKind, Playbook, PlaybookPurpose, Rule, Safe,
+    Step, Trigger, Watch,
+};
 
 /// Whether a set of votes meets a [`Rule`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -166,11 +169,7 @@ impl Charter {
 
     /// Safes that act in any playbook of this purpose of one asset.
     #[must_use]
-    pub fn safes_acting_for(
-        &self,
-        asset: &AssetId,
-        purpose: crate::model::PlaybookPurpose,
-    ) -> BTreeSet<&SafeId> {
+    pub fn safes_acting_for(&self, asset: &AssetId, purpose: PlaybookPurpose) -> BTreeSet<&SafeId> {
         let playbooks = self.playbooks_of(asset).filter(|(_, playbook)| playbook.purpose == purpose);
         playbooks.flat_map(|(_, playbook)| playbook.actions()).map(|action| &action.safe).collect()
     }
@@ -234,5 +233,33 @@ impl Action {
     /// The postcondition, then what must stay.
     pub fn conditions(&self) -> impl Iterator<Item = &Condition> {
         std::iter::once(&self.postcondition).chain(&self.stays)
+    }
+}
+
+impl Trigger {
+    /// Whether a finding of this detector, at the detector's severity, triggers.
+    #[must_use]
+    pub fn matches(&self, id: &DetectorId, detector: &Detector) -> bool {
+        self.matches_finding(id, detector.watch.kind(), detector.severity)
+    }
+
+    /// Whether a finding of this detector, kind and severity triggers.
+    #[must_use]
+    pub fn matches_finding(&self, detector: &DetectorId, kind: &str, severity: Severity) -> bool {
+        (self.kinds.is_empty() || self.kinds.contains(kind))
+            && (self.detectors.is_empty() || self.detectors.contains(detector))
+            && severity >= self.severity
+    }
+}
+
+impl Watch {
+    /// The kind of its findings: `outflow`, `event`, `state`.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Outflow { .. } => "outflow",
+            Self::Event { .. } => "event",
+            Self::State { .. } => "state",
+        }
     }
 }

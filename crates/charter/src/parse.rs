@@ -1,0 +1,117 @@
+//! From TOML to a valid [`Charter`], or to every reason why it is none.
+
+mod actions;
+mod assets;
+pub(crate) mod chains;
+mod detectors;
+mod partners;
+pub(crate) mod playbooks;
+mod references;
+pub(crate) mod rules;
+
+use toml::de::DeTable;
+use watchfire_types::{CharterDigest, CharterVersion, NetworkId};
+
+use crate::digest;
+use crate::fault::{Fault, Warning};
+use crate::model::Charter;
+use crate::quorum;
+use crate::reader::{Log, Place, Section};
+use references::Declared;
+
+/// Most bytes of a charter file.
+pub const SOURCE_MAX: usize = 1 << 20;
+
+/// Chain ids on which drills run: a Safe signature is valid wherever chain id, Safe and nonce agree, so a drill must never
+/// name a chain that could be, or be a fork of, one that matters.
+#[must_use]
+pub fn is_drill_chain(chain_id: u64) -> bool {
+    matches!(chain_id, 31337 | 1337 | 2_004_221_952..=2_004_287_487)
+}
+
+/// Reads a charter.
+///
+/// # Errors
+/// Every fault at once, in line order; where the text is no TOML at all, its syntax errors alone.
+pub fn parse(source: &str) -> Result<(Charter, Vec<Warning>), Vec<Fault>> {
+    let log = Log::new(source);
+    if source.len() > SOURCE_MAX {
+        let at = Place { line: 1, key: String::new() };
+        log.fault(&at, "too-long", format!("{} bytes, at most {SOURCE_MAX} are read", source.len()), "shorten it");
+        return Err(log.into_parts().0);
+    }
+    let (table, errors) = DeTable::parse_recoverable(source);
+    for error in &errors {
+        let line = log.line(error.span().map_or(0, |span| span.start));
+        let message = error.message().lines().collect::<Vec<_>>().join(", ");
+        log.fault(&Place { line, key: String::new() }, "syntax", message, "mend the TOML; other checks follow then");
+    }
+    let built = if errors.is_empty() { document(&mut Section::root(&log, table.get_ref())) } else { None };
+    let (faults, warnings) = log.into_parts();
+    match built {
+        Some(charter) if faults.is_empty() => Ok((charter, warnings)),
+        _ => Err(faults),
+    }
+}
+
+/// Reads everything before deciding anything, so that one fault hides no other.
+fn document(root: &mut Section<'_>) -> Option<Charter> {
+    let name = root.text("name", "a name for people");
+    let version = root.number("version", 1..=u64::from(u32::MAX), "1 for the first charter");
+    let version = version.and_then(|version| u32::try_from(version).ok()).map(CharterVersion::new);
+    let drill = root.get("drill").map_or(Some(false), |value| value.flag());
+    let network = network(root, version);
+    let declared = Declared::scan(root);
+    let partners = partners::read(root, &declared);
+    let chains = chains::read_chains(root, &declared, drill);
+    let safes = chains::read_safes(root, &declared, &partners);
+    let assets = assets::read(root, &declared, &safes);
+    let rules = rules::read(root);
+    let detectors = detectors::read(root, &declared);
+    let context = actions::Context { declared: &declared, chains: &chains, safes: &safes, detectors: &detectors };
+    let playbooks = playbooks::read(root, &context, rules.as_ref());
+    quorum::check(root.log, &partners.roster, &safes, rules.as_ref(), &playbooks);
+    playbooks::check_coverage(root.log, &declared, &playbooks);
+    root.finish();
+    let mut charter = Charter {
+        name: name?,
+        version: version?,
+        drill: drill?,
+        organisations: partners.organisations,
+        members: partners.members,
+        chains: chains.chains,
+        safes: safes.safes,
+        assets,
+        rules: rules?.rules,
+        playbooks: playbooks.playbooks,
+        detectors,
+        network: network?,
+        digest: CharterDigest::from_bytes([0; 32]),
+    };
+    match digest::of(&charter) {
+        Ok(digest) => charter.digest = digest,
+        Err(error) => root.log.fault(&root.at, "no-digest", error, "report this: it is a mistake of the program"),
+    }
+    Some(charter)
+}
+
+/// The network id that later versions carry along; the outer `None` is a fault.
+fn network(root: &mut Section<'_>, version: Option<CharterVersion>) -> Option<Option<NetworkId>> {
+    let value = root.get("network");
+    let first = version.is_none_or(|version| version.get() == 1);
+    match (value, first) {
+        (None, true) => Some(None),
+        (None, false) => {
+            root.need("network", "the network id: the digest of version 1 (64 hex digits)");
+            None
+        }
+        (Some(value), true) => {
+            value.fault("network-of-first", "version 1 makes the network, it cannot name one", "remove `network`");
+            None
+        }
+        (Some(value), false) => value.parsed("the digest of version 1 (64 hex digits)").map(Some),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,231 @@
+//! Detector rules: outflow, event, watched state.
+
+use std::collections::BTreeMap;
+
+use alloy_dyn_abi::{DynSolType, Specifier};
+use alloy_json_abi::Event;
+use alloy_primitives::{Address, B256, U256, b256};
+use watchfire_types::{Bytes, DetectorId, Read};
+
+use super::actions::call;
+use super::chains::hash;
+use super::playbooks::severity;
+use super::references::{Declared, address, refer, unique};
+use crate::call::{Signature, coerce, plain_number};
+use crate::model::{Detector, StateExpectation, Watch};
+use crate::reader::{Section, Value};
+
+const DETECTORS_MAX: usize = 1024;
+const WEEK_S: u64 = 7 * 24 * 3600;
+const MONTH_S: u64 = 30 * 24 * 3600;
+
+/// EIP-1967: keccak-256("eip1967.proxy.implementation") - 1.
+const IMPLEMENTATION: B256 = b256!("360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc");
+/// EIP-1967: keccak-256("eip1967.proxy.admin") - 1.
+const ADMIN: B256 = b256!("b53127684a568b3173ae13b9f8a6016e243e63b6e8ee1178d6a717850b5d6103");
+/// EIP-1967: keccak-256("eip1967.proxy.beacon") - 1.
+const BEACON: B256 = b256!("a3f0ad74e5423aebfd80d3ef4346578335a9a72aeaee59ff6cb3582b35133d50");
+
+/// Reads `[[detector]]`.
+pub(crate) fn read(root: &mut Section<'_>, declared: &Declared) -> BTreeMap<DetectorId, Detector> {
+    let mut detectors = BTreeMap::new();
+    for mut section in root.sections("detector", DETECTORS_MAX) {
+        let id = section.parsed::<DetectorId>("id", "a short name such as vault-outflow");
+        if let Some(id) = &id {
+            unique(&section, id, &declared.detectors);
+        }
+        let asset = section.need("asset", "a declared asset's id");
+        let asset = asset.and_then(|value| refer(&value, &declared.assets, "asset"));
+        let severity = section.need("severity", "SEV1 to SEV5").and_then(|value| severity(&value));
+        let watch = watch(&mut section);
+        section.finish();
+        let detector = || Some(Detector { asset: asset?, severity: severity?, watch: watch? });
+        if let (Some(id), Some(detector)) = (id, detector()) {
+            detectors.insert(id, detector);
+        }
+    }
+    detectors
+}
+
+fn watch(section: &mut Section<'_>) -> Option<Watch> {
+    let kind = section.need("kind", "outflow, event or state")?;
+    match kind.text()?.as_str() {
+        "outflow" => outflow(section),
+        "event" => event(section),
+        "state" => state(section),
+        other => {
+            kind.fault("unknown-kind", format!("{other:?} is no kind of detector"), "write outflow, event or state");
+            None
+        }
+    }
+}
+
+fn outflow(section: &mut Section<'_>) -> Option<Watch> {
+    let token = section.get("token").map_or(Some(None), |value| address(&value).map(Some));
+    let window_s = section.number("window_s", 1..=WEEK_S, "the sliding window in seconds of block time");
+    let limit = section.get("limit");
+    let share = section.get("share_bps");
+    if limit.is_none() && share.is_none() {
+        let message = "an outflow detector has a limit or a share";
+        section.log.fault(&section.at, "no-bound", message, "add limit = \"base units\" or share_bps = 500");
+    }
+    let limit = limit.map_or(Some(None), |value| {
+        let limit = amount(&value)?;
+        if limit.is_zero() {
+            value.fault("out-of-bounds", "a limit of 0 fires on any movement", "write at least 1");
+            return None;
+        }
+        Some(Some(limit))
+    });
+    let share_bps = share.map_or(Some(None), |v| v.number(1..=10_000).and_then(|n| u16::try_from(n).ok()).map(Some));
+    Some(Watch::Outflow { token: token?, window_s: window_s?, limit: limit?, share_bps: share_bps? })
+}
+
+/// A number of base units as decimal text: it may be larger than any TOML integer.
+fn amount(value: &Value<'_>) -> Option<U256> {
+    let text = value.text()?;
+    let number = plain_number(&text);
+    if number.is_none() {
+        let message = format!("{text:?} is no plain number below 2^256");
+        value.fault("malformed", message, "write base units in digits, as a string, without unit or separator");
+    }
+    number
+}
+
+fn event(section: &mut Section<'_>) -> Option<Watch> {
+    let from = section.need("address", "the emitting contract's address").and_then(|value| address(&value));
+    let event = section.need("event", "a signature such as Unpaused(address)").and_then(|value| {
+        let text = value.text()?;
+        let parsed = Event::parse(&text).ok().filter(|event| event.inputs.iter().all(|input| input.resolve().is_ok()));
+        if parsed.is_none() {
+            let message = format!("{text:?} is no event, or has a type that Solidity does not have");
+            value.fault("bad-event", message, "write such as Unpaused(address)");
+        }
+        parsed
+    });
+    let mut topics = BTreeMap::new();
+    if let Some(table) = section.get("topics").and_then(|value| value.section()) {
+        for (key, value) in table.entries() {
+            match key.parse::<u8>().ok().filter(|position| (1..=3).contains(position)) {
+                Some(position) => topics.extend(hash(&value).map(|topic| (position, topic))),
+                None => value.fault("malformed", format!("{key:?} is no topic position"), "use 1, 2 or 3"),
+            }
+        }
+    }
+    let stands_s = section.number("stands_s", 1..=MONTH_S, "how long the finding stands in seconds");
+    let event = event?;
+    let (topic, event) = (event.selector(), event.signature());
+    Some(Watch::Event { address: from?, event, topic, topics, stands_s: stands_s? })
+}
+
+/// What a watched read answers.
+struct Watched {
+    what: String,
+    read: Read,
+    results: Results,
+}
+
+enum Results {
+    /// One word in storage, holding an address.
+    AddressSlot,
+    /// Return data of a call.
+    Call(Signature),
+}
+
+fn state(section: &mut Section<'_>) -> Option<Watch> {
+    let target = section.need("target", "the watched contract's address").and_then(|value| address(&value));
+    let what = section.need("what", "owner, implementation, admin, beacon, paused or call");
+    let watched = what.and_then(|value| watched(section, &value, target));
+    let expect = expectation(section, watched.as_ref());
+    let stands_s = section.number("stands_s", 1..=MONTH_S, "how long the finding stands in seconds");
+    let Watched { what, read, .. } = watched?;
+    Some(Watch::State { what, read, expect: expect?, stands_s: stands_s? })
+}
+
+fn watched(section: &mut Section<'_>, value: &Value<'_>, target: Option<Address>) -> Option<Watched> {
+    let what = value.text()?;
+    let slot = |slot| Some((Read::Storage { account: target?, slot }, Results::AddressSlot));
+    let view = |text: &str| {
+        let signature = Signature::parse(text).ok()?;
+        let data = signature.encode(&[]).ok()?;
+        Some((Read::Call { to: target?, data }, Results::Call(signature)))
+    };
+    let (read, results) = match what.as_str() {
+        "owner" => view("owner() returns (address)")?,
+        "paused" => view("paused() returns (bool)")?,
+        "implementation" => slot(IMPLEMENTATION)?,
+        "admin" => slot(ADMIN)?,
+        "beacon" => slot(BEACON)?,
+        "call" => {
+            let (signature, (_, data)) = call(section, "call")?;
+            if signature.outputs().is_empty() {
+                let at = section.place_of("call");
+                let message = format!("{} names no result to watch", signature.canonical());
+                section.log.fault(&at, "no-result", message, "add its result type: returns (uint256)");
+                return None;
+            }
+            let read = Read::Call { to: target?, data };
+            return Some(Watched { what: signature.with_outputs(), read, results: Results::Call(signature) });
+        }
+        other => {
+            let remedy = "write owner, implementation, admin, beacon, paused or call";
+            value.fault("unknown-kind", format!("{other:?} is nothing that can be watched"), remedy);
+            return None;
+        }
+    };
+    Some(Watched { what, read, results })
+}
+
+fn expectation(section: &mut Section<'_>, watched: Option<&Watched>) -> Option<StateExpectation> {
+    let unchanged = section.get("unchanged").map(|value| (value.flag(), value));
+    let equals = section.get("equals");
+    let (min, max) = (section.get("min"), section.get("max"));
+    let forms =
+        usize::from(unchanged.is_some()) + usize::from(equals.is_some()) + usize::from(min.is_some() || max.is_some());
+    if forms != 1 {
+        let message = "a state detector has exactly one of unchanged, equals, or min and max";
+        section.log.fault(&section.at, "no-bound", message, "write one of them");
+        return None;
+    }
+    if let Some((flag, value)) = unchanged {
+        if flag? {
+            return Some(StateExpectation::Unchanged);
+        }
+        value.fault("malformed", "`unchanged = false` expects nothing", "write true, or another expectation");
+        return None;
+    }
+    if let Some(value) = equals {
+        return expected_answer(&value, watched?).map(StateExpectation::Equals);
+    }
+    let bound = |value: Option<Value<'_>>| value.map_or(Some(None), |value| amount(&value).map(Some));
+    let (low, high) = (bound(min.clone()), bound(max));
+    if let Some(value) = min.filter(|_| matches!((low, high), (Some(Some(low)), Some(Some(high))) if low > high)) {
+        value.fault("out-of-bounds", "min is above max", "swap them");
+        return None;
+    }
+    let numeric = match &watched?.results {
+        Results::AddressSlot => false,
+        Results::Call(signature) => matches!(signature.outputs(), [DynSolType::Uint(_)]),
+    };
+    if !numeric {
+        let message = "bounds compare one unsigned number, and this answers something else";
+        section.log.fault(&section.at, "not-a-number", message, "use `equals` or `unchanged`");
+        return None;
+    }
+    Some(StateExpectation::Within { min: low?, max: high? })
+}
+
+fn expected_answer(value: &Value<'_>, watched: &Watched) -> Option<Bytes> {
+    let texts = match value.peek_text() {
+        Some(_) => vec![value.text()?],
+        None => value.list(32)?.iter().map(Value::text).collect::<Option<_>>()?,
+    };
+    let answer = match (&watched.results, texts.as_slice()) {
+        (Results::AddressSlot, [text]) => coerce(1, &DynSolType::Address, text).map(|value| value.abi_encode().into()),
+        (Results::AddressSlot, _) => {
+            Signature::parse("slot() returns (address)").and_then(|s| s.encode_outputs(&texts))
+        }
+        (Results::Call(signature), _) => signature.encode_outputs(&texts),
+    };
+    answer.map_err(|error| value.fault("bad-call", error, "write a string for each result")).ok()
+}

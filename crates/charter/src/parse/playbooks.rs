@@ -1,0 +1,273 @@
+//! Playbooks: ladders of steps, what triggers them and how far a node goes by itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use watchfire_types::{AssetId, ChainId, PlaybookId, SafeId, Severity, StepIndex};
+
+use super::actions::{self, Context};
+use super::references::{Declared, refer, unique};
+use super::rules::{PlacedRules, rule};
+use crate::model::{Action, Detector, Mode, Playbook, PlaybookPurpose, Rule, Step, Trigger};
+use crate::reader::{Log, Place, Section, Value};
+
+const PLAYBOOKS_MAX: usize = 256;
+const STEPS_MAX: usize = 16;
+const ACTIONS_MAX: usize = 16;
+const TRIGGERS_MAX: usize = 64;
+const MONTH_S: u64 = 30 * 24 * 3600;
+
+/// Kinds of findings that detectors, and the protocol itself, make.
+pub(crate) const FINDING_KINDS: &[&str] = &["outflow", "event", "state", CONTAINMENT_FAILED];
+/// The finding that a contained asset still loses.
+const CONTAINMENT_FAILED: &str = "containment-failed";
+
+/// Sound playbooks and where their own rules stand.
+#[derive(Debug, Default)]
+pub(crate) struct Playbooks {
+    pub(crate) playbooks: BTreeMap<PlaybookId, Playbook>,
+    /// Rules that playbooks carry themselves, also of those with a fault elsewhere.
+    pub(crate) own_rules: Vec<OwnRule>,
+    /// Assets by purpose for which a playbook is declared, sound or not.
+    aims: BTreeSet<(AssetId, PlaybookPurpose)>,
+}
+
+/// A rule that a playbook carries itself.
+#[derive(Debug)]
+pub(crate) struct OwnRule {
+    pub(crate) purpose: PlaybookPurpose,
+    pub(crate) rule: Rule,
+    pub(crate) at: Place,
+}
+
+/// Reads `[[playbook]]`.
+pub(crate) fn read(root: &mut Section<'_>, context: &Context<'_>, rules: Option<&PlacedRules>) -> Playbooks {
+    let mut all = Playbooks::default();
+    for mut section in root.sections("playbook", PLAYBOOKS_MAX) {
+        let id = section.parsed::<PlaybookId>("id", "a short name such as contain-vault");
+        if let Some(id) = &id {
+            unique(&section, id, &context.declared.playbooks);
+        }
+        let playbook = playbook(&mut section, context, rules, &mut all);
+        section.finish();
+        if let (Some(id), Some(playbook)) = (id, playbook) {
+            all.playbooks.insert(id, playbook);
+        }
+    }
+    all
+}
+
+fn playbook(
+    section: &mut Section<'_>,
+    context: &Context<'_>,
+    rules: Option<&PlacedRules>,
+    all: &mut Playbooks,
+) -> Option<Playbook> {
+    let asset = section.need("asset", "a declared asset's id");
+    let asset = asset.and_then(|value| refer(&value, &context.declared.assets, "asset"));
+    let purpose = section.need("purpose", "contain or recover").and_then(|value| purpose(&value));
+    let mode = section.need("mode", "observe, propose or auto").and_then(|value| mode(&value, purpose));
+    if let (Some(asset), Some(purpose)) = (&asset, purpose) {
+        all.aims.insert((asset.clone(), purpose));
+    }
+    let rule = own_rule(section, purpose, rules, all);
+    let expiry_s = section.number("expiry_s", 10..=MONTH_S, "life of a vote in seconds of block time");
+    let cooldown_s = section.number_or("cooldown_s", 0..=MONTH_S, 0);
+    let budget = budget(section);
+    let escalate = section.get("escalate_after_blocks").map_or(Some(None), |v| v.number(1..=1_000_000).map(Some));
+    let steps = steps(section, context, purpose);
+    let triggers = triggers(section, context, purpose, asset.as_ref(), steps.len());
+    if mode == Some(Mode::Auto) && triggers.is_empty() {
+        let message = "mode auto without a trigger never votes";
+        section.log.fault(&section.at, "no-trigger", message, "add [[playbook.trigger]] or use mode propose");
+    }
+    let (budget_count, budget_window_s) = budget?;
+    Some(Playbook {
+        asset: asset?,
+        purpose: purpose?,
+        mode: mode?,
+        rule: rule?,
+        expiry_s: expiry_s?,
+        cooldown_s: cooldown_s?,
+        budget_count,
+        budget_window_s,
+        escalate_after_blocks: escalate?,
+        triggers: triggers.into_iter().collect::<Option<_>>()?,
+        steps: steps.into_iter().collect::<Option<_>>()?,
+    })
+}
+
+fn purpose(value: &Value<'_>) -> Option<PlaybookPurpose> {
+    match value.text()?.as_str() {
+        "contain" => Some(PlaybookPurpose::Contain),
+        "recover" => Some(PlaybookPurpose::Recover),
+        other => {
+            value.fault("malformed", format!("{other:?} is no purpose"), "write contain or recover");
+            None
+        }
+    }
+}
+
+fn mode(value: &Value<'_>, purpose: Option<PlaybookPurpose>) -> Option<Mode> {
+    match (value.text()?.as_str(), purpose) {
+        ("auto", Some(PlaybookPurpose::Recover)) => {
+            value.fault("recover-auto", "recovery is voted for by people only", "use mode propose or observe");
+            None
+        }
+        ("observe", _) => Some(Mode::Observe),
+        ("propose", _) => Some(Mode::Propose),
+        ("auto", _) => Some(Mode::Auto),
+        (other, _) => {
+            value.fault("malformed", format!("{other:?} is no mode"), "write observe, propose or auto");
+            None
+        }
+    }
+}
+
+fn own_rule(
+    section: &mut Section<'_>,
+    purpose: Option<PlaybookPurpose>,
+    rules: Option<&PlacedRules>,
+    all: &mut Playbooks,
+) -> Option<Rule> {
+    let Some(value) = section.get("rule") else {
+        let rules = &rules?.rules;
+        return Some(match purpose? {
+            PlaybookPurpose::Contain => rules.contain.clone(),
+            PlaybookPurpose::Recover => rules.recover.clone(),
+        });
+    };
+    let own = rule(&value)?;
+    all.own_rules.push(OwnRule { purpose: purpose?, rule: own.clone(), at: value.at });
+    Some(own)
+}
+
+/// (count, window) of the budget, (0, 0) without one.
+fn budget(section: &mut Section<'_>) -> Option<(u32, u64)> {
+    let Some(value) = section.get("budget") else { return Some((0, 0)) };
+    let mut budget = value.section()?;
+    let count = budget.number("count", 1..=100_000, "most automatic decisions");
+    let window = budget.number("window_s", 1..=MONTH_S, "within this many seconds of block time");
+    budget.finish();
+    Some((u32::try_from(count?).ok()?, window?))
+}
+
+fn steps(section: &mut Section<'_>, context: &Context<'_>, purpose: Option<PlaybookPurpose>) -> Vec<Option<Step>> {
+    let mut steps = Vec::new();
+    for mut step in section.sections("step", STEPS_MAX) {
+        let name = step.text("name", "a name such as pause");
+        let mut actions: Vec<Option<Action>> = Vec::new();
+        for mut action in step.sections("action", ACTIONS_MAX) {
+            actions.push(actions::read(&mut action, context, purpose));
+            action.finish();
+        }
+        if actions.is_empty() {
+            step.log.fault(&step.at, "empty", "a step has at least one action", "add [[playbook.step.action]]");
+        }
+        step.finish();
+        let actions = actions.into_iter().collect::<Option<Vec<_>>>();
+        if let Some(actions) = &actions {
+            batchable(&step, context, actions);
+        }
+        steps.push(name.zip(actions).map(|(name, actions)| Step { name, actions }));
+    }
+    if steps.is_empty() {
+        section.log.fault(&section.at, "empty", "a playbook has at least one step", "add [[playbook.step]]");
+    }
+    steps
+}
+
+/// Several calls of one Safe go through its chain's pinned MultiSendCallOnly.
+fn batchable(step: &Section<'_>, context: &Context<'_>, actions: &[Action]) {
+    let mut calls: BTreeMap<(ChainId, &SafeId), usize> = BTreeMap::new();
+    for action in actions {
+        *calls.entry((action.chain, &action.safe)).or_default() += 1;
+    }
+    for ((chain, safe), count) in calls {
+        let pinned = context.chains.chains.get(&chain).is_none_or(|chain| chain.multi_send_call_only.is_some());
+        if count > 1 && !pinned {
+            let message = format!("{count} calls of Safe {safe} need a MultiSendCallOnly on chain {chain}");
+            step.log.fault(&step.at, "no-multi-send", message, "pin multi_send_call_only in that [[chain]]");
+        }
+    }
+}
+
+fn triggers(
+    section: &mut Section<'_>,
+    context: &Context<'_>,
+    purpose: Option<PlaybookPurpose>,
+    asset: Option<&AssetId>,
+    steps: usize,
+) -> Vec<Option<Trigger>> {
+    let read = |mut section: Section<'_>| {
+        if purpose == Some(PlaybookPurpose::Recover) {
+            let message = "recovery is voted for by people only, no finding triggers it";
+            section.log.fault(&section.at, "recover-trigger", message, "remove the trigger");
+        }
+        let trigger = trigger(&mut section, context, asset, steps);
+        section.finish();
+        if let (Some(trigger), Some(asset)) = (&trigger, asset) {
+            let fires = |(id, detector): (&_, &Detector)| detector.asset == *asset && trigger.matches(id, detector);
+            if !trigger.kinds.contains(CONTAINMENT_FAILED) && !context.detectors.iter().any(fires) {
+                let message = "no detector of the asset makes such a finding";
+                section.log.warn(&section.at, "dead-trigger", message, "add a detector or correct the trigger");
+            }
+        }
+        trigger
+    };
+    section.sections("trigger", TRIGGERS_MAX).into_iter().map(read).collect()
+}
+
+fn trigger(section: &mut Section<'_>, context: &Context<'_>, asset: Option<&AssetId>, steps: usize) -> Option<Trigger> {
+    let mut kinds = BTreeSet::new();
+    for value in section.values("kinds", FINDING_KINDS.len()) {
+        let Some(kind) = value.text() else { continue };
+        if !FINDING_KINDS.contains(&kind.as_str()) {
+            let message = format!("{kind:?} is no kind of finding");
+            value.fault("unknown-kind", message, format!("use one of: {}", FINDING_KINDS.join(", ")));
+        }
+        kinds.insert(kind);
+    }
+    let mut detectors = BTreeSet::new();
+    for value in section.values("detectors", 256) {
+        let Some(id) = refer(&value, &context.declared.detectors, "detector") else { continue };
+        let other = context.detectors.get(&id).filter(|detector| asset.is_some_and(|asset| detector.asset != *asset));
+        if let Some(other) = other {
+            let message = format!("detector {id} watches {}, not the playbook's asset", other.asset);
+            value.fault("other-asset", message, "use a detector of the playbook's asset");
+        }
+        detectors.insert(id);
+    }
+    let severity = section.need("severity", "SEV1 to SEV5").and_then(|value| severity(&value));
+    let most = u64::try_from(steps).unwrap_or(u64::MAX).max(1);
+    let step = section.number("step", 1..=most, "the step it votes for");
+    let step = step.and_then(|step| u8::try_from(step).ok()).map(StepIndex::new);
+    Some(Trigger { kinds, detectors, severity: severity?, step: step? })
+}
+
+/// A severity.
+pub(crate) fn severity(value: &Value<'_>) -> Option<Severity> {
+    match value.text()?.as_str() {
+        "SEV1" => Some(Severity::Sev1),
+        "SEV2" => Some(Severity::Sev2),
+        "SEV3" => Some(Severity::Sev3),
+        "SEV4" => Some(Severity::Sev4),
+        "SEV5" => Some(Severity::Sev5),
+        other => {
+            value.fault("malformed", format!("{other:?} is no severity"), "write SEV1 (worst) to SEV5");
+            None
+        }
+    }
+}
+
+/// Says which assets nobody can contain or nobody can bring back.
+pub(crate) fn check_coverage(log: &Log, declared: &Declared, playbooks: &Playbooks) {
+    for (asset, at) in &declared.assets {
+        let aimed = |purpose| playbooks.aims.contains(&(asset.clone(), purpose));
+        if !aimed(PlaybookPurpose::Contain) {
+            log.warn(at, "not-contained", format!("no playbook contains {asset}"), "add one with purpose contain");
+        } else if !aimed(PlaybookPurpose::Recover) {
+            let message = format!("{asset} can be contained, but no playbook recovers it");
+            log.warn(at, "no-recovery", message, "add one with purpose recover");
+        }
+    }
+}

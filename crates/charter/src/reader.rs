@@ -1,0 +1,309 @@
+//! Reading TOML without stopping at the first fault: every value knows its line and key path, and what is wrong with it
+//! goes to one [`Log`] while the caller reads on.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::fmt::Display;
+use std::ops::{Range, RangeInclusive};
+use std::str::FromStr;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::fault::{Complaint, Fault, Warning};
+
+/// Where a value stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Line, 1 first.
+    pub(crate) line: usize,
+    /// Key path; empty at the root.
+    pub(crate) key: String,
+}
+
+impl Place {
+    fn below(&self, key: &str) -> String {
+        if self.key.is_empty() { key.to_owned() } else { format!("{}.{key}", self.key) }
+    }
+}
+
+/// Collects what is to be said about one document.
+#[derive(Debug)]
+pub(crate) struct Log {
+    newlines: Vec<usize>,
+    faults: RefCell<Vec<Fault>>,
+    warnings: RefCell<Vec<Warning>>,
+}
+
+impl Log {
+    /// An empty log for this document.
+    pub(crate) fn new(source: &str) -> Self {
+        let newlines = source.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at).collect();
+        Self { newlines, faults: RefCell::default(), warnings: RefCell::default() }
+    }
+
+    /// The line of a byte offset, 1 first.
+    pub(crate) fn line(&self, offset: usize) -> usize {
+        self.newlines.partition_point(|newline| *newline < offset) + 1
+    }
+
+    /// Reports a fault.
+    pub(crate) fn fault(&self, at: &Place, kind: &'static str, message: impl Display, remedy: impl Display) {
+        self.faults.borrow_mut().push(Fault(complaint(at, kind, &message, &remedy)));
+    }
+
+    /// Reports a warning.
+    pub(crate) fn warn(&self, at: &Place, kind: &'static str, message: impl Display, remedy: impl Display) {
+        self.warnings.borrow_mut().push(Warning(complaint(at, kind, &message, &remedy)));
+    }
+
+    /// Faults and warnings, each in line order and without repetition.
+    pub(crate) fn into_parts(self) -> (Vec<Fault>, Vec<Warning>) {
+        let (mut faults, mut warnings) = (self.faults.into_inner(), self.warnings.into_inner());
+        faults.sort();
+        faults.dedup();
+        warnings.sort();
+        warnings.dedup();
+        (faults, warnings)
+    }
+}
+
+fn complaint(at: &Place, kind: &'static str, message: &dyn Display, remedy: &dyn Display) -> Complaint {
+    let key = if at.key.is_empty() { "charter".to_owned() } else { at.key.clone() };
+    Complaint { line: at.line, key, kind, message: message.to_string(), remedy: remedy.to_string() }
+}
+
+/// One TOML table being read; [`Section::finish`] reports the keys that nobody asked for.
+#[derive(Debug)]
+pub(crate) struct Section<'a> {
+    pub(crate) log: &'a Log,
+    pub(crate) at: Place,
+    table: &'a DeTable<'a>,
+    known: BTreeSet<&'static str>,
+}
+
+/// One TOML value with its place.
+#[derive(Debug, Clone)]
+pub(crate) struct Value<'a> {
+    pub(crate) log: &'a Log,
+    pub(crate) at: Place,
+    value: &'a DeValue<'a>,
+}
+
+impl<'a> Section<'a> {
+    /// The document itself.
+    pub(crate) fn root(log: &'a Log, table: &'a DeTable<'a>) -> Self {
+        Self { log, at: Place { line: 1, key: String::new() }, table, known: BTreeSet::new() }
+    }
+
+    /// The value of a key that may be absent.
+    pub(crate) fn get(&mut self, key: &'static str) -> Option<Value<'a>> {
+        self.known.insert(key);
+        let (name, value) = self.table.get_key_value(key)?;
+        Some(Value { log: self.log, at: self.place(key, name.span(), value), value: value.get_ref() })
+    }
+
+    /// The value of a key that must be there; `what` says what belongs there.
+    pub(crate) fn need(&mut self, key: &'static str, what: &str) -> Option<Value<'a>> {
+        let value = self.get(key);
+        if value.is_none() {
+            let at = Place { line: self.at.line, key: self.at.below(key) };
+            self.log.fault(&at, "missing", format!("`{key}` is missing"), format!("add `{key}`: {what}"));
+        }
+        value
+    }
+
+    /// A bounded text that must be there.
+    pub(crate) fn text(&mut self, key: &'static str, what: &str) -> Option<String> {
+        self.need(key, what)?.text()
+    }
+
+    /// A number that must be there, within bounds.
+    pub(crate) fn number(&mut self, key: &'static str, bounds: RangeInclusive<u64>, what: &str) -> Option<u64> {
+        self.need(key, what)?.number(bounds)
+    }
+
+    /// A number within bounds, or a default where it is absent; `None` only for one that is wrong.
+    pub(crate) fn number_or(&mut self, key: &'static str, bounds: RangeInclusive<u64>, default: u64) -> Option<u64> {
+        self.get(key).map_or(Some(default), |value| value.number(bounds))
+    }
+
+    /// A text that parses as `T`.
+    pub(crate) fn parsed<T: FromStr<Err: Display>>(&mut self, key: &'static str, what: &str) -> Option<T> {
+        self.need(key, what)?.parsed(what)
+    }
+
+    /// The tables of an array of tables, at most `most`; none where it is absent.
+    pub(crate) fn sections(&mut self, key: &'static str, most: usize) -> Vec<Section<'a>> {
+        let Some(value) = self.get(key) else { return Vec::new() };
+        value.list(most).into_iter().flatten().filter_map(|entry| entry.section()).collect()
+    }
+
+    /// The values of a list, at most `most`; none where it is absent.
+    pub(crate) fn values(&mut self, key: &'static str, most: usize) -> Vec<Value<'a>> {
+        self.get(key).and_then(|value| value.list(most)).unwrap_or_default()
+    }
+
+    /// Names of all keys as written, with their values: for tables whose keys are data.
+    pub(crate) fn entries(&self) -> Vec<(String, Value<'a>)> {
+        let entry = |(name, value): (&'a Spanned<_>, &'a Spanned<DeValue<'a>>)| {
+            let key: &std::borrow::Cow<'a, str> = name.get_ref();
+            let at = self.place(key, name.span(), value);
+            (key.to_string(), Value { log: self.log, at, value: value.get_ref() })
+        };
+        self.table.iter().map(entry).collect()
+    }
+
+    /// The `id` of every table of an array of tables, without reporting anything.
+    pub(crate) fn peek_ids(&self, key: &str) -> Vec<Value<'a>> {
+        let entries = self.table.get(key).and_then(|value| value.get_ref().as_array());
+        let tables = entries.into_iter().flatten().enumerate().filter_map(|(index, entry)| {
+            let at = Place { line: self.log.line(entry.span().start), key: format!("{}[{index}]", self.at.below(key)) };
+            let table = entry.get_ref().as_table()?;
+            Section { log: self.log, at, table, known: BTreeSet::new() }.get("id")
+        });
+        tables.collect()
+    }
+
+    /// The place of a key, whether or not it is there.
+    pub(crate) fn place_of(&self, key: &str) -> Place {
+        match self.table.get_key_value(key) {
+            Some((name, value)) => self.place(key, name.span(), value),
+            None => Place { line: self.at.line, key: self.at.below(key) },
+        }
+    }
+
+    /// Reports every key that was not asked for.
+    pub(crate) fn finish(&self) {
+        for (name, value) in self.table {
+            let key: &str = name.get_ref();
+            if self.known.contains(key) {
+                continue;
+            }
+            let at = self.place(key, name.span(), value);
+            let known = self.known.iter().copied().collect::<Vec<_>>().join("`, `");
+            let remedy = match key {
+                "value" => "remove it: a call never carries value".to_owned(),
+                _ => format!("remove it or use one of `{known}`"),
+            };
+            self.log.fault(&at, "unknown-key", format!("`{}` is no key here", short(key)), remedy);
+        }
+    }
+
+    fn place(&self, key: &str, name: Range<usize>, value: &Spanned<DeValue<'a>>) -> Place {
+        // The key of an array of tables stands at its first header only; its entries carry their own spans.
+        let offset = if name.is_empty() { value.span().start } else { name.start };
+        Place { line: self.log.line(offset), key: self.at.below(key) }
+    }
+}
+
+impl<'a> Value<'a> {
+    /// Reports a fault here.
+    pub(crate) fn fault(&self, kind: &'static str, message: impl Display, remedy: impl Display) {
+        self.log.fault(&self.at, kind, message, remedy);
+    }
+
+    fn wrong_type(&self, wanted: &str) {
+        let found = self.value.type_str();
+        self.fault("wrong-type", format!("expected {wanted}, found {found}"), format!("write {wanted}"));
+    }
+
+    /// A text of 1 to 4,096 bytes without control characters.
+    pub(crate) fn text(&self) -> Option<String> {
+        let Some(text) = self.value.as_str() else {
+            self.wrong_type("a string");
+            return None;
+        };
+        if text.is_empty() || text.len() > 4096 || text.chars().any(char::is_control) {
+            self.fault(
+                "bad-text",
+                "text is empty, has control characters or more than 4,096 bytes",
+                "shorten or fill it",
+            );
+            return None;
+        }
+        Some(text.to_owned())
+    }
+
+    /// A text that parses as `T`.
+    pub(crate) fn parsed<T: FromStr<Err: Display>>(&self, what: &str) -> Option<T> {
+        let text = self.text()?;
+        text.parse().map_err(|error| self.fault("malformed", error, format!("write {what}"))).ok()
+    }
+
+    /// The text here, if one stands here; reports nothing.
+    pub(crate) fn peek_text(&self) -> Option<&'a str> {
+        self.value.as_str()
+    }
+
+    /// The number here, if one stands here; reports nothing.
+    pub(crate) fn peek_number(&self) -> Option<u64> {
+        let integer = self.value.as_integer()?;
+        u64::from_str_radix(integer.as_str(), integer.radix()).ok()
+    }
+
+    /// `true` or `false`.
+    pub(crate) fn flag(&self) -> Option<bool> {
+        let flag = self.value.as_bool();
+        if flag.is_none() {
+            self.wrong_type("true or false");
+        }
+        flag
+    }
+
+    /// A whole number within bounds.
+    pub(crate) fn number(&self, bounds: RangeInclusive<u64>) -> Option<u64> {
+        let Some(integer) = self.value.as_integer() else {
+            self.wrong_type("a whole number");
+            return None;
+        };
+        let number = u64::from_str_radix(integer.as_str(), integer.radix()).ok().filter(|n| bounds.contains(n));
+        if number.is_none() {
+            let (least, most) = bounds.into_inner();
+            self.fault("out-of-bounds", format!("{integer} is not within {least} to {most}"), "choose a number within");
+        }
+        number
+    }
+
+    /// A whole number within bounds that fits 16 bits.
+    pub(crate) fn count(&self, least: u16) -> Option<u16> {
+        self.number(u64::from(least)..=u64::from(u16::MAX)).and_then(|number| u16::try_from(number).ok())
+    }
+
+    /// The entries of a list, at most `most`.
+    pub(crate) fn list(&self, most: usize) -> Option<Vec<Value<'a>>> {
+        let Some(array) = self.value.as_array() else {
+            self.wrong_type("a list");
+            return None;
+        };
+        if array.len() > most {
+            self.fault(
+                "too-many",
+                format!("{} entries, at most {most} are allowed", array.len()),
+                "split or shorten it",
+            );
+            return None;
+        }
+        let entry = |(index, value): (usize, &'a Spanned<DeValue<'a>>)| {
+            let line = self.log.line(value.span().start);
+            let at = Place { line, key: format!("{}[{index}]", self.at.key) };
+            Value { log: self.log, at, value: value.get_ref() }
+        };
+        Some(array.iter().enumerate().map(entry).collect())
+    }
+
+    /// The table here.
+    pub(crate) fn section(&self) -> Option<Section<'a>> {
+        let Some(table) = self.value.as_table() else {
+            self.wrong_type("a table");
+            return None;
+        };
+        Some(Section { log: self.log, at: self.at.clone(), table, known: BTreeSet::new() })
+    }
+}
+
+/// A remote or hand-written text cut to what fits a line.
+pub(crate) fn short(text: &str) -> String {
+    let cut: String = text.chars().take(80).collect();
+    if cut.len() < text.len() { format!("{cut}...") } else { cut }
+}
