@@ -1,1 +1,12 @@
-//! node
+//! The node and its command line: the event loop that joins every other crate, and the only code that holds keys.
+//!
+//! Promise: one loop owns the driver and with it the log; nothing leaves the node before the driver released it; a log
+//! that cannot be made durable ends the process.
+//!
+//! Terms are those of the README's architecture part.
+
+pub mod charter_file;
+pub mod cli;
+pub mod config;
+pub mod keys;
+pub mod place;

@@ -1,1 +1,7 @@
-fn main() {}
+//! The `watchfire` binary.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    watchfire_node::cli::main()
+}

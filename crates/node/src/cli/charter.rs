@@ -1,0 +1,97 @@
+//! `watchfire charter check | digest`.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use serde::Serialize;
+use watchfire_charter::{Charter, Fault, Warning};
+
+use super::output::{CliError, Output, code};
+use crate::charter_file::{CharterError, load};
+
+/// What to do about a charter.
+#[derive(Debug, Subcommand)]
+pub(super) enum CharterCommand {
+    /// Report all faults at once, each with line, key and what to do.
+    Check {
+        /// The charter.
+        file: PathBuf,
+        /// Also judge what the chain says: owners, threshold, version, modules, guard, whether each step would succeed now.
+        /// Asked for each chain of the charter that the endpoint serves; may be given several times, one per chain.
+        #[arg(long, value_name = "URL")]
+        rpc: Vec<url::Url>,
+    },
+    /// Print the charter's digest; that of version 1 is the network's id.
+    Digest {
+        /// The charter.
+        file: PathBuf,
+    },
+}
+
+#[derive(Serialize, Default)]
+struct Checked<'a> {
+    file: String,
+    ok: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    digest: Option<String>,
+    faults: &'a [Fault],
+    warnings: &'a [Warning],
+    live: Vec<String>,
+}
+
+/// Runs a `charter` command.
+pub(super) fn run(command: CharterCommand, output: Output) -> Result<u8, CliError> {
+    match command {
+        CharterCommand::Check { file, rpc } => check(&file, &rpc, output),
+        CharterCommand::Digest { file } => digest(&file, output),
+    }
+}
+
+fn digest(file: &std::path::Path, output: Output) -> Result<u8, CliError> {
+    let (charter, _) = load(file)?;
+    let (digest, network) = (charter.digest(), charter.network_id());
+    let value = serde_json::json!({
+        "file": file.display().to_string(), "version": charter.version, "digest": digest, "network": network,
+    });
+    output.answer(&digest.to_string(), &value);
+    Ok(code::OK)
+}
+
+fn check(file: &std::path::Path, rpc: &[url::Url], output: Output) -> Result<u8, CliError> {
+    let name = file.display().to_string();
+    let (charter, warnings) = match load(file) {
+        Ok(loaded) => loaded,
+        Err(CharterError::Faults { faults, .. }) => {
+            let mut text: String = faults.iter().map(|fault| format!("fault: {name}: {fault}\n")).collect();
+            text.push_str(&format!("{} fault(s); the charter does not load", faults.len()));
+            output.answer(&text, &Checked { file: name, faults: &faults, ..Checked::default() });
+            return Ok(code::NO);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let live = if rpc.is_empty() { Vec::new() } else { live(&charter, rpc, output)? };
+    let mut text: String = warnings.iter().map(|warning| format!("warning: {name}: {warning}\n")).collect();
+    live.iter().for_each(|line| text.push_str(&format!("live: {line}\n")));
+    let ok = live.is_empty();
+    text.push_str(&summary(&charter, ok, live.len()));
+    let digest = Some(charter.digest().to_string());
+    output.answer(&text, &Checked { file: name, ok, digest, faults: &[], warnings: &warnings, live });
+    Ok(if ok { code::OK } else { code::NO })
+}
+
+fn live(_charter: &Charter, _rpc: &[url::Url], _output: Output) -> Result<Vec<String>, CliError> {
+    Ok(Vec::new())
+}
+
+fn summary(charter: &Charter, ok: bool, live: usize) -> String {
+    let Charter { name, version, .. } = charter;
+    let counts = format!(
+        "{} organisations, {} members, {} assets, {} playbooks",
+        charter.organisations.len(),
+        charter.members.len(),
+        charter.assets.len(),
+        charter.playbooks.len()
+    );
+    let verdict = if ok { "holds".to_owned() } else { format!("loads, but {live} fact(s) of the chain do not hold") };
+    format!("charter {name:?} version {version} {verdict}: {counts}; digest {}", charter.digest())
+}

@@ -1,0 +1,80 @@
+//! What a command says: progress on stderr, the answer on stdout, with `--json` as one line that is stdout's last.
+
+use std::io::Write as _;
+
+use serde::Serialize;
+
+/// Exit codes, the same for every command; `watchfire --help` lists them.
+pub mod code {
+    /// Done; for `status`: can pause.
+    pub const OK: u8 = 0;
+    /// The answer is no: faults found, expectations missed; for `status`: at risk.
+    pub const NO: u8 = 1;
+    /// For `status`: cannot pause.
+    pub const CANNOT_PAUSE: u8 = 2;
+    /// The command could not be carried out; the error says why.
+    pub const FAILED: u8 = 3;
+    /// The node stopped because its own log is violated or cannot be made durable.
+    pub const HALTED: u8 = 4;
+    /// The command line is wrong.
+    pub const USAGE: u8 = 64;
+}
+
+/// A command that could not be carried out, or whose answer is no without more to say.
+#[derive(Debug)]
+pub struct CliError {
+    /// What was wrong, where, what to do.
+    pub message: String,
+    /// One of [`code`].
+    pub code: u8,
+}
+
+impl CliError {
+    /// A failure with [`code::FAILED`].
+    pub fn failed(message: impl ToString) -> Self {
+        Self { message: message.to_string(), code: code::FAILED }
+    }
+}
+
+impl<E: std::error::Error> From<E> for CliError {
+    fn from(error: E) -> Self {
+        Self::failed(error)
+    }
+}
+
+/// Where answers go.
+#[derive(Debug, Clone, Copy)]
+pub struct Output {
+    /// One JSON line instead of text.
+    pub json: bool,
+}
+
+impl Output {
+    /// Prints the answer of a command.
+    pub fn answer(self, text: &str, value: &impl Serialize) {
+        if self.json {
+            let line = serde_json::to_string(value).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"));
+            line_out(&line);
+        } else {
+            line_out(text.trim_end());
+        }
+    }
+
+    /// Tells progress; never part of the answer.
+    pub fn progress(self, text: &str) {
+        let _ = writeln!(anstream::stderr(), "{text}");
+    }
+
+    /// Tells an error on stderr, with `--json` on stdout too.
+    pub fn error(self, error: &CliError) {
+        let _ = writeln!(anstream::stderr(), "watchfire: {}", error.message);
+        if self.json {
+            line_out(&serde_json::json!({ "error": error.message, "exit_code": error.code }).to_string());
+        }
+    }
+}
+
+/// One line to stdout; a reader that hung up (`| head`) is no error of ours.
+pub fn line_out(line: &str) {
+    let _ = writeln!(anstream::stdout(), "{line}");
+}

@@ -1,0 +1,129 @@
+//! `watchfire safe hash`: domain hash, message hash and safeTxHash, offline.
+
+use clap::{Args, Subcommand};
+use watchfire_types::{Address, Bytes, Operation, SafeTransaction, SafeVersion, U256};
+
+use super::output::{CliError, Output, code};
+
+/// What to do about Safe transactions.
+#[derive(Debug, Subcommand)]
+pub(super) enum SafeCommand {
+    /// Print the three hashes that a hardware wallet shows for a Safe transaction, without any network.
+    Hash(Box<HashArgs>),
+}
+
+/// A Safe transaction as on the Safe's own pages.
+#[derive(Debug, Args)]
+pub(super) struct HashArgs {
+    /// EIP-155 chain id (in the domain since Safe 1.3.0).
+    #[arg(long)]
+    chain_id: u64,
+    /// The Safe's address.
+    #[arg(long, value_parser = address)]
+    safe: Address,
+    /// Target of the call.
+    #[arg(long, value_parser = address)]
+    to: Address,
+    /// Wei to send, decimal or 0x hex.
+    #[arg(long, default_value = "0", value_parser = number)]
+    value: U256,
+    /// Call data, 0x hex.
+    #[arg(long, default_value = "0x", value_parser = data)]
+    data: Bytes,
+    /// 0 = call, 1 = delegate call.
+    #[arg(long, default_value = "0", value_parser = operation)]
+    operation: Operation,
+    /// The Safe's nonce.
+    #[arg(long, value_parser = number)]
+    nonce: U256,
+    /// safeTxGas.
+    #[arg(long, default_value = "0", value_parser = number)]
+    safe_tx_gas: U256,
+    /// baseGas.
+    #[arg(long, default_value = "0", value_parser = number)]
+    base_gas: U256,
+    /// gasPrice.
+    #[arg(long, default_value = "0", value_parser = number)]
+    gas_price: U256,
+    /// gasToken.
+    #[arg(long, default_value = "0x0000000000000000000000000000000000000000", value_parser = address)]
+    gas_token: Address,
+    /// refundReceiver.
+    #[arg(long, default_value = "0x0000000000000000000000000000000000000000", value_parser = address)]
+    refund_receiver: Address,
+    /// Version of the Safe contract, 1.0.0 or later.
+    #[arg(long, default_value = "1.5.0", value_parser = version)]
+    safe_version: SafeVersion,
+}
+
+/// All lower or all upper case is taken as it is; mixed case must carry a right EIP-55 checksum.
+fn address(text: &str) -> Result<Address, String> {
+    let digits = text.strip_prefix("0x").ok_or("an address starts with 0x")?;
+    let address: Address = text.parse().map_err(|_| "an address is 0x and 40 hex digits".to_owned())?;
+    let mixed = digits.chars().any(|c| c.is_ascii_lowercase()) && digits.chars().any(|c| c.is_ascii_uppercase());
+    if mixed && address.to_checksum(None) != text {
+        return Err(format!(
+            "wrong EIP-55 checksum: a digit may be mistyped (checksummed: {})",
+            address.to_checksum(None)
+        ));
+    }
+    Ok(address)
+}
+
+fn number(text: &str) -> Result<U256, String> {
+    let parsed = match text.strip_prefix("0x") {
+        Some(digits) if !digits.is_empty() => U256::from_str_radix(digits, 16).ok(),
+        Some(_) => None,
+        None if text.bytes().all(|byte| byte.is_ascii_digit()) && !text.is_empty() => {
+            U256::from_str_radix(text, 10).ok()
+        }
+        None => None,
+    };
+    parsed.ok_or_else(|| "a number is decimal digits or 0x hex, below 2^256".to_owned())
+}
+
+fn data(text: &str) -> Result<Bytes, String> {
+    let digits = text.strip_prefix("0x").ok_or("call data starts with 0x")?;
+    hex::decode(digits).map(Bytes::from).map_err(|error| format!("call data is not hex: {error}"))
+}
+
+fn operation(text: &str) -> Result<Operation, String> {
+    match text {
+        "0" | "call" => Ok(Operation::Call),
+        "1" | "delegatecall" => Ok(Operation::DelegateCall),
+        _ => Err("an operation is 0 (call) or 1 (delegate call)".to_owned()),
+    }
+}
+
+fn version(text: &str) -> Result<SafeVersion, String> {
+    text.parse().map_err(|error: watchfire_types::safe_transaction::SafeVersionError| error.to_string())
+}
+
+/// Runs a `safe` command.
+#[expect(clippy::unnecessary_wraps, reason = "every command answers in the same way")]
+pub(super) fn run(command: SafeCommand, output: Output) -> Result<u8, CliError> {
+    let SafeCommand::Hash(arguments) = command;
+    let HashArgs { chain_id, safe, safe_version, operation, .. } = *arguments;
+    let transaction = SafeTransaction {
+        to: arguments.to,
+        value: arguments.value,
+        data: arguments.data,
+        operation,
+        safe_tx_gas: arguments.safe_tx_gas,
+        base_gas: arguments.base_gas,
+        gas_price: arguments.gas_price,
+        gas_token: arguments.gas_token,
+        refund_receiver: arguments.refund_receiver,
+        nonce: arguments.nonce,
+    };
+    let hashes = transaction.hashes(safe_version, chain_id, safe);
+    if operation == Operation::DelegateCall {
+        output.progress("warning: a delegate call runs the target's code as the Safe itself; sign it only for a contract you pinned");
+    }
+    let text = format!(
+        "domain hash   {}\nmessage hash  {}\nsafeTxHash    {}",
+        hashes.domain_hash, hashes.message_hash, hashes.safe_tx_hash
+    );
+    output.answer(&text, &hashes);
+    Ok(code::OK)
+}

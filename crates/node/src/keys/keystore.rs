@@ -1,0 +1,242 @@
+//! Web3 secret storage, version 3, written and read here: scrypt, AES-128-CTR, keccak-256 as the authentication code.
+//!
+//! Source: the Web3 Secret Storage Definition of ethereum.org. Every number of a file is bounded before it costs memory
+//! or time. The guardian's file carries one more member, `watchfire`: the network that the key serves, authenticated
+//! under the password, so that no one can move a guardian key to another network by editing a file.
+
+use std::path::Path;
+
+use aes::cipher::{KeyIvInit, StreamCipher};
+use alloy::primitives::{Address, B256, Keccak256};
+use k256::ecdsa::SigningKey;
+use serde::{Deserialize, Serialize};
+use watchfire_types::NetworkId;
+use zeroize::Zeroizing;
+
+use super::files::{create_private, read_private, replace_private};
+use super::{Derivation, KeyError, Password, random};
+
+/// Most memory that a file may make scrypt take: 128 * N * r bytes, 1 GiB (geth's standard takes 256 MiB).
+const MEMORY_BYTES_MAX: u64 = 1 << 30;
+/// Most scrypt rounds (p) of a file.
+const PARALLELISM_MAX: u32 = 16;
+const BINDING: &[u8] = b"watchfire/v1/keystore-network\0";
+
+type Cipher = ctr::Ctr128BE<aes::Aes128>;
+
+#[derive(Serialize, Deserialize)]
+struct File {
+    version: u32,
+    id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    address: Option<String>,
+    crypto: Crypto,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    watchfire: Option<Binding>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Crypto {
+    cipher: String,
+    ciphertext: String,
+    cipherparams: CipherParams,
+    kdf: String,
+    kdfparams: KdfParams,
+    mac: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct CipherParams {
+    iv: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct KdfParams {
+    dklen: u32,
+    n: u64,
+    r: u32,
+    p: u32,
+    salt: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Binding {
+    network: NetworkId,
+    mac: String,
+}
+
+/// A decrypted keystore: the key, and what it takes to bind its file.
+pub struct Unlocked {
+    key: SigningKey,
+    mac_key: Zeroizing<[u8; 16]>,
+    file: File,
+}
+
+fn malformed(path: &Path, reason: impl ToString) -> KeyError {
+    KeyError::Malformed { path: path.to_owned(), reason: reason.to_string() }
+}
+
+/// Makes a new secp256k1 key.
+///
+/// # Errors
+/// [`KeyError::Entropy`].
+pub fn generate() -> Result<SigningKey, KeyError> {
+    loop {
+        let secret = Zeroizing::new(random::<32>()?);
+        // Fails only for 0 and values at or above the curve's order: 2^-128.
+        if let Ok(key) = SigningKey::from_slice(secret.as_slice()) {
+            return Ok(key);
+        }
+    }
+}
+
+/// The address that a key signs as.
+#[must_use]
+pub fn address_of(key: &SigningKey) -> Address {
+    Address::from_public_key(key.verifying_key())
+}
+
+/// Writes the key, encrypted; never over an existing file.
+///
+/// # Errors
+/// [`KeyError::Exists`], [`KeyError::Io`], [`KeyError::Entropy`].
+pub fn write(path: &Path, key: &SigningKey, password: &Password, derivation: Derivation) -> Result<(), KeyError> {
+    let n = match derivation {
+        Derivation::Strong => 1 << 18,
+        Derivation::Light => 1 << 4,
+    };
+    let (salt, iv) = (random::<32>()?, random::<16>()?);
+    let kdfparams = KdfParams { dklen: 32, n, r: 8, p: 1, salt: hex::encode(salt) };
+    let derived = derive(path, &kdfparams, password)?;
+    let mut cipher = Cipher::new_from_slices(&derived[..16], &iv).map_err(|error| malformed(path, error))?;
+    let mut ciphertext = Zeroizing::new(<[u8; 32]>::from(key.to_bytes()));
+    cipher.apply_keystream(ciphertext.as_mut_slice());
+    let file = File {
+        version: 3,
+        id: uuid(random::<16>()?),
+        address: Some(hex::encode(address_of(key))),
+        crypto: Crypto {
+            cipher: "aes-128-ctr".to_owned(),
+            mac: hex::encode(digest(&[&derived[16..], ciphertext.as_slice()])),
+            ciphertext: hex::encode(ciphertext.as_slice()),
+            cipherparams: CipherParams { iv: hex::encode(iv) },
+            kdf: "scrypt".to_owned(),
+            kdfparams,
+        },
+        watchfire: None,
+    };
+    create_private(path, &json(path, &file)?)
+}
+
+/// keccak-256 over the parts, without joining key bytes in a buffer that nobody wipes.
+fn digest(parts: &[&[u8]]) -> B256 {
+    let mut hasher = Keccak256::new();
+    parts.iter().for_each(|part| hasher.update(part));
+    hasher.finalize()
+}
+
+/// RFC 9562 version 4, which the format wants as `id`; not secret.
+fn uuid(mut bytes: [u8; 16]) -> String {
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let text = hex::encode(bytes);
+    [&text[..8], &text[8..12], &text[12..16], &text[16..20], &text[20..]].join("-")
+}
+
+fn json(path: &Path, file: &File) -> Result<Vec<u8>, KeyError> {
+    let mut bytes = serde_json::to_vec_pretty(file).map_err(|error| malformed(path, error))?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+fn derive(path: &Path, params: &KdfParams, password: &Password) -> Result<Zeroizing<[u8; 32]>, KeyError> {
+    let memory = 128u64.checked_mul(params.n).and_then(|product| product.checked_mul(u64::from(params.r)));
+    let affordable = memory.is_some_and(|memory| memory <= MEMORY_BYTES_MAX) && params.p <= PARALLELISM_MAX;
+    if !params.n.is_power_of_two() || params.n < 2 || !affordable || params.dklen != 32 {
+        let KdfParams { n, r, p, dklen, .. } = params;
+        let reason = format!(
+            "scrypt parameters n={n} r={r} p={p} dklen={dklen} are not supported (n a power of two, 128*n*r <= 1 GiB, \
+             p <= {PARALLELISM_MAX}, dklen 32)"
+        );
+        return Err(malformed(path, reason));
+    }
+    let log_n = u8::try_from(params.n.trailing_zeros()).unwrap_or(u8::MAX);
+    let scrypt_params = scrypt::Params::new(log_n, params.r, params.p).map_err(|error| malformed(path, error))?;
+    let salt = hex::decode(&params.salt).map_err(|_| malformed(path, "kdfparams.salt is not hex"))?;
+    let mut derived = Zeroizing::new([0; 32]);
+    scrypt::scrypt(password.bytes(), &salt, &scrypt_params, derived.as_mut_slice())
+        .map_err(|error| malformed(path, error))?;
+    Ok(derived)
+}
+
+/// Reads and decrypts a keystore, from this or any other tool that writes version 3 with scrypt.
+///
+/// # Errors
+/// [`KeyError::WrongPassword`], [`KeyError::LoosePermissions`], [`KeyError::Malformed`], [`KeyError::Io`].
+pub fn read(path: &Path, password: &Password) -> Result<Unlocked, KeyError> {
+    let bytes = read_private(path)?;
+    let file: File = serde_json::from_slice(&bytes)
+        .map_err(|error| malformed(path, format!("not a version 3 keystore with scrypt: {error}")))?;
+    let crypto = &file.crypto;
+    if file.version != 3 || crypto.cipher != "aes-128-ctr" || crypto.kdf != "scrypt" {
+        let reason = format!(
+            "version {} with {} and {}; wanted: 3, aes-128-ctr, scrypt",
+            file.version, crypto.cipher, crypto.kdf
+        );
+        return Err(malformed(path, reason.chars().take(200).collect::<String>()));
+    }
+    let mut iv = [0; 16];
+    hex::decode_to_slice(&crypto.cipherparams.iv, &mut iv).map_err(|_| malformed(path, "iv is not 16 bytes of hex"))?;
+    let mut secret = Zeroizing::new([0; 32]);
+    hex::decode_to_slice(&crypto.ciphertext, secret.as_mut_slice())
+        .map_err(|_| malformed(path, "ciphertext is not 32 bytes of hex"))?;
+    let derived = derive(path, &crypto.kdfparams, password)?;
+    let mac = digest(&[&derived[16..], secret.as_slice()]);
+    if !crypto.mac.eq_ignore_ascii_case(&hex::encode(mac)) {
+        return Err(KeyError::WrongPassword { path: path.to_owned() });
+    }
+    let mut cipher = Cipher::new_from_slices(&derived[..16], &iv).map_err(|error| malformed(path, error))?;
+    cipher.apply_keystream(secret.as_mut_slice());
+    let key = SigningKey::from_slice(secret.as_slice()).map_err(|_| malformed(path, "not a secp256k1 key"))?;
+    let mut mac_key = Zeroizing::new([0; 16]);
+    mac_key.copy_from_slice(&derived[16..]);
+    Ok(Unlocked { key, mac_key, file })
+}
+
+impl Unlocked {
+    /// The key.
+    #[must_use]
+    pub fn into_key(self) -> SigningKey {
+        self.key
+    }
+
+    /// The address that the key signs as.
+    #[must_use]
+    pub fn address(&self) -> Address {
+        address_of(&self.key)
+    }
+
+    /// Binds the key to a network: at the first call the file is rewritten, durably, before this returns; later calls
+    /// check it.
+    ///
+    /// # Errors
+    /// [`KeyError::BoundElsewhere`] for another network, [`KeyError::Malformed`] when the binding was edited,
+    /// [`KeyError::Io`].
+    pub fn bind(&mut self, path: &Path, network: NetworkId) -> Result<(), KeyError> {
+        let mac = |network: NetworkId| hex::encode(digest(&[self.mac_key.as_slice(), BINDING, network.as_bytes()]));
+        if let Some(binding) = &self.file.watchfire {
+            if binding.mac != mac(binding.network) {
+                return Err(malformed(path, "its network binding was changed by hand"));
+            }
+            if binding.network != network {
+                return Err(KeyError::BoundElsewhere { path: path.to_owned(), bound: binding.network, network });
+            }
+            return Ok(());
+        }
+        self.file.watchfire = Some(Binding { network, mac: mac(network) });
+        replace_private(path, &json(path, &self.file)?)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,98 @@
+//! The keystore against its published test vector, against itself and against damage.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fs;
+use std::path::PathBuf;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::keys::files::create_private;
+
+fn password(text: &str) -> Password {
+    Password::new(text.as_bytes()).unwrap()
+}
+
+fn written(directory: &Path) -> (PathBuf, SigningKey) {
+    let path = directory.join("guardian.json");
+    let key = generate().unwrap();
+    write(&path, &key, &password("right"), Derivation::Light).unwrap();
+    (path, key)
+}
+
+/// The scrypt vector of the Web3 Secret Storage Definition decrypts to its published secret.
+#[test]
+fn reads_the_published_vector() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("vector.json");
+    let vector = r#"{"crypto":{"cipher":"aes-128-ctr","cipherparams":{"iv":"83dbcc02d8ccb40e466191a123791e0e"},
+        "ciphertext":"d172bf743a674da9cdad04534d56926ef8358534d458fffccd4e6ad2fbde479c","kdf":"scrypt",
+        "kdfparams":{"dklen":32,"n":262144,"p":8,"r":1,"salt":"ab0c7876052600dd703518d6fc3fe8984592145b591fc8fb5c6d43190334ba19"},
+        "mac":"2103ac29920d71da29f15d75b4a16dbe95cfd7ff8faea1056c33131d846e3097"},
+        "id":"3198bc9c-6672-5ab3-d995-4942343ae5b6","version":3}"#;
+    create_private(&path, vector.as_bytes()).unwrap();
+    let key = read(&path, &password("testpassword")).unwrap().into_key();
+    assert_eq!(hex::encode(key.to_bytes()), "7a28b5ba57c53603b0b07b56bba752f7784bf506fa95edc395f5cf6c7514fe9d");
+}
+
+/// What is written is read back, with its address; another password is named.
+#[test]
+fn round_trip_and_wrong_password() {
+    let directory = tempfile::tempdir().unwrap();
+    let (path, key) = written(directory.path());
+    let unlocked = read(&path, &password("right")).unwrap();
+    assert_eq!(unlocked.address(), address_of(&key));
+    assert_eq!(unlocked.into_key().to_bytes(), key.to_bytes());
+    let Err(error) = read(&path, &password("wrong")) else { panic!("a wrong password opened the key") };
+    assert!(matches!(error, KeyError::WrongPassword { .. }), "{error}");
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(!text.contains(&hex::encode(key.to_bytes())));
+}
+
+/// The first network stays; another is refused and so is a binding that was edited.
+#[test]
+fn binds_to_one_network() {
+    let directory = tempfile::tempdir().unwrap();
+    let (path, _) = written(directory.path());
+    let (ours, other) = (NetworkId::from_bytes([1; 32]), NetworkId::from_bytes([2; 32]));
+    read(&path, &password("right")).unwrap().bind(&path, ours).unwrap();
+    read(&path, &password("right")).unwrap().bind(&path, ours).unwrap();
+    let error = read(&path, &password("right")).unwrap().bind(&path, other).unwrap_err();
+    assert!(matches!(error, KeyError::BoundElsewhere { .. }), "{error}");
+    let edited = fs::read_to_string(&path).unwrap().replace(&ours.to_string(), &other.to_string());
+    fs::write(&path, edited).unwrap();
+    let error = read(&path, &password("right")).unwrap().bind(&path, other).unwrap_err();
+    assert!(error.to_string().contains("changed by hand"), "{error}");
+}
+
+/// A file that asks for gigabytes is refused before anything is derived.
+#[test]
+fn refuses_excessive_cost() {
+    for (n, r, p, dklen) in [
+        (1 << 30, 8, 1, 32),
+        (1 << 18, 1 << 20, 1, 32),
+        (16, 8, 1000, 32),
+        (15, 8, 1, 32),
+        (16, 8, 1, 16),
+        (0, 8, 1, 32),
+    ] {
+        let params = KdfParams { dklen, n, r, p, salt: String::new() };
+        assert!(derive(Path::new("x"), &params, &password("x")).is_err(), "n={n} r={r} p={p} dklen={dklen}");
+    }
+}
+
+proptest! {
+    /// No damage to a file panics, and none yields a key other than the written one.
+    #[test]
+    fn damage_never_opens(at in 0usize..600, byte in any::<u8>()) {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, key) = written(directory.path());
+        let mut bytes = fs::read(&path).unwrap();
+        let at = at % bytes.len();
+        bytes[at] = byte;
+        fs::write(&path, &bytes).unwrap();
+        if let Ok(unlocked) = read(&path, &password("right")) {
+            prop_assert_eq!(unlocked.into_key().to_bytes(), key.to_bytes());
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! The keys of a running node, unlocked: the one place that signs.
+
+use std::path::Path;
+
+use alloy::primitives::{Address, B256};
+use k256::ecdsa::SigningKey as EvmKey;
+use watchfire_types::{MemberKey, NetworkId};
+use zeroize::Zeroizing;
+
+use super::{KeyError, KeyFiles, Password, keystore, node_key};
+
+/// Unlocked keys of one member; wiped on drop.
+pub struct KeyRing {
+    node: ed25519_dalek::SigningKey,
+    guardian: Option<EvmKey>,
+    submitter: Option<EvmKey>,
+}
+
+impl KeyRing {
+    /// Unlocks the keys of a node directory; guardian and submitter only where the member is a guardian. With a network
+    /// the guardian key is bound to it, durably, before this returns.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub fn unlock(
+        directory: &Path,
+        password: &Password,
+        guardian: bool,
+        network: Option<NetworkId>,
+    ) -> Result<Self, KeyError> {
+        let files = KeyFiles::of(directory);
+        let node = node_key::read(&files.node, password)?;
+        if !guardian {
+            return Ok(Self { node, guardian: None, submitter: None });
+        }
+        let mut guardian = keystore::read(&files.guardian, password)?;
+        if let Some(network) = network {
+            guardian.bind(&files.guardian, network)?;
+        }
+        let submitter = keystore::read(&files.submitter, password)?.into_key();
+        Ok(Self { node, guardian: Some(guardian.into_key()), submitter: Some(submitter) })
+    }
+
+    /// The node's public key.
+    #[must_use]
+    pub fn node_key(&self) -> MemberKey {
+        MemberKey::from_bytes(self.node.verifying_key().to_bytes())
+    }
+
+    /// The Safe owner that this node signs as.
+    #[must_use]
+    pub fn guardian_address(&self) -> Option<Address> {
+        self.guardian.as_ref().map(keystore::address_of)
+    }
+
+    /// The gas payer.
+    #[must_use]
+    pub fn submitter_address(&self) -> Option<Address> {
+        self.submitter.as_ref().map(keystore::address_of)
+    }
+
+    /// The node's seed, for the transport's identity; wiped on drop.
+    #[must_use]
+    pub fn identity_seed(&self) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(self.node.to_bytes())
+    }
+
+    /// Takes the gas payer's key out, for the submitter.
+    pub fn take_submitter(&mut self) -> Option<EvmKey> {
+        self.submitter.take()
+    }
+}
+
+/// Signs a hash that this process computed from a struct: r || s || v, low s, v 27 or 28.
+///
+/// # Errors
+/// [`KeyError::Signing`].
+pub(crate) fn sign_hash(key: &EvmKey, hash: B256) -> Result<[u8; 65], KeyError> {
+    let failed = |error: k256::ecdsa::Error| KeyError::Signing { key: "the guardian key", reason: error.to_string() };
+    let (signature, recovery) = key.sign_prehash_recoverable(hash.as_slice()).map_err(failed)?;
+    let mut bytes = [0; 65];
+    bytes[..64].copy_from_slice(&signature.to_bytes());
+    bytes[64] = 27 + recovery.to_byte();
+    Ok(bytes)
+}
