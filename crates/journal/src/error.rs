@@ -1,0 +1,142 @@
+//! What can go wrong with the log, named.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::position::Position;
+
+/// What is wrong with a segment's bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DamageKind {
+    /// The file's own header does not check, or names another segment.
+    SegmentHeader,
+    /// A segment between the first and the last is not there.
+    MissingSegment,
+    /// A segment's header does not continue where the segment before it ends.
+    BrokenSequence,
+    /// No frame where the log says that one must be.
+    MissingFrame,
+    /// A frame's header does not check.
+    FrameHeader,
+    /// A frame's content does not match its CRC32C.
+    FrameContent,
+}
+
+impl fmt::Display for DamageKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::SegmentHeader => "the segment header does not check",
+            Self::MissingSegment => "the segment is missing",
+            Self::BrokenSequence => "the segment does not continue the one before it",
+            Self::MissingFrame => "a record is missing",
+            Self::FrameHeader => "a record's header does not check",
+            Self::FrameContent => "a record does not match its checksum",
+        })
+    }
+}
+
+/// An error of the log. After [`JournalError::Io`], [`JournalError::DiskFull`] with `poisoned`, or
+/// [`JournalError::Poisoned`] out of a write or sync, the journal is finished and the node must stop.
+#[derive(Debug, Error)]
+pub enum JournalError {
+    /// Another process holds the directory.
+    #[error("directory {} is in use by another process; stop it, or give this one its own directory", path.display())]
+    InUse {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// Bytes that were acknowledged are not what was written. They are not served.
+    #[error(
+        "journal segment {segment} is damaged at offset {offset}: {kind}; restore the file from a backup or let a node with an empty directory catch up"
+    )]
+    Damaged {
+        /// File name.
+        segment: String,
+        /// Byte offset in it.
+        offset: u64,
+        /// What does not hold.
+        kind: DamageKind,
+    },
+    /// No room for the record; nothing was written or lost. Works again once there is room, unless `poisoned`.
+    #[error("disk full: journal segment {segment} cannot grow by {needed} bytes; free space on that disk")]
+    DiskFull {
+        /// File name.
+        segment: String,
+        /// Bytes that were asked for.
+        needed: u64,
+        /// Whether a commit was being written, which ends the journal.
+        poisoned: bool,
+    },
+    /// A write or sync failed before; nothing is accepted any more.
+    #[error("the journal stopped after a failed write ({cause}); restart the node once the disk is sound")]
+    Poisoned {
+        /// The first failure.
+        cause: String,
+    },
+    /// The operating system refused.
+    #[error("cannot {doing} {file}: {source}")]
+    Io {
+        /// What was attempted, as a verb.
+        doing: &'static str,
+        /// File name inside the directory, or the directory.
+        file: String,
+        /// The cause.
+        source: io::Error,
+    },
+    /// A record of no or too many bytes.
+    #[error("record of {length} bytes; the journal takes 1 to {max}")]
+    RecordSize {
+        /// Its length.
+        length: usize,
+        /// The bound.
+        max: usize,
+    },
+    /// More bytes than one commit may hold; sync first.
+    #[error("a commit may hold {max} bytes; sync before appending more")]
+    CommitSize {
+        /// The bound.
+        max: usize,
+    },
+    /// Every number for segments is used.
+    #[error("the journal has no further segment numbers")]
+    NoMoreSegments,
+    /// No record begins there.
+    #[error("no record at journal position {position}")]
+    NoSuchRecord {
+        /// The position asked for.
+        position: Position,
+    },
+    /// The index store failed. The journal is not affected.
+    #[error("index: cannot {doing}: {source}")]
+    Index {
+        /// What was attempted.
+        doing: &'static str,
+        /// The cause.
+        source: sled::Error,
+    },
+    /// The thread that fills the index is gone; `cause` says why.
+    #[error("the index stopped: {cause}")]
+    IndexStopped {
+        /// The first failure.
+        cause: String,
+    },
+}
+
+impl JournalError {
+    pub(crate) fn io(doing: &'static str, file: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+        let file = file.into();
+        move |source| Self::Io { doing, file, source }
+    }
+
+    pub(crate) fn index(doing: &'static str) -> impl FnOnce(sled::Error) -> Self {
+        move |source| Self::Index { doing, source }
+    }
+}
+
+/// Whether the operating system said that there is no room (ENOSPC, EDQUOT or EFBIG).
+pub(crate) fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge)
+}

@@ -1,0 +1,111 @@
+//! The thread that follows the journal.
+
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+use tracing::error;
+
+use super::keys::Indexer;
+use super::store::{Cursor, IndexStore, mark_doubt};
+use crate::durable::Watermark;
+use crate::error::JournalError;
+use crate::replay::Tail;
+use crate::storage::Storage;
+
+/// Records stored at once: bounds memory and the time in which a stop is not heard.
+const BATCH: usize = 512;
+
+/// What the index's owner asks of the thread.
+pub(super) enum Command {
+    /// Index everything durable, write it out and answer; hang up when that failed.
+    CatchUp(Sender<()>),
+    /// End.
+    Stop,
+}
+
+/// What the thread says of itself.
+#[derive(Debug, Clone)]
+pub(super) struct Progress {
+    pub(super) cursor: Cursor,
+    pub(super) failure: Option<String>,
+}
+
+pub(super) struct Worker<S: Storage> {
+    tail: Tail<S>,
+    watermark: Watermark,
+    store: IndexStore,
+    indexer: Box<dyn Indexer>,
+    path: PathBuf,
+    progress: Arc<Mutex<Progress>>,
+}
+
+impl<S: Storage> Worker<S> {
+    pub(super) fn new(
+        storage: S,
+        watermark: Watermark,
+        store: IndexStore,
+        indexer: Box<dyn Indexer>,
+        path: PathBuf,
+    ) -> Result<Self, JournalError> {
+        let cursor = store.cursor()?.unwrap_or(Cursor::START);
+        let tail = Tail::new(storage, cursor.next)?;
+        let progress = Arc::new(Mutex::new(Progress { cursor, failure: None }));
+        Ok(Self { tail, watermark, store, indexer, path, progress })
+    }
+
+    pub(super) fn progress(&self) -> Arc<Mutex<Progress>> {
+        self.progress.clone()
+    }
+
+    /// Follows until told to stop or until it fails.
+    pub(super) fn run(mut self, inbox: &Receiver<Command>, interval: Duration) {
+        loop {
+            let followed = match inbox.recv_timeout(interval) {
+                Err(RecvTimeoutError::Timeout) => self.follow(),
+                Ok(Command::CatchUp(done)) => self.follow().and_then(|()| self.store.flush()).inspect(|()| {
+                    // Whoever asked may have gone.
+                    let _ = done.send(());
+                }),
+                Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+            };
+            if let Err(cause) = followed {
+                error!(%cause, "the index stopped; the journal goes on, the next start rebuilds the index");
+                mark_doubt(&self.path);
+                self.progress.lock().unwrap_or_else(PoisonError::into_inner).failure = Some(cause.to_string());
+                return;
+            }
+        }
+    }
+
+    fn follow(&mut self) -> Result<(), JournalError> {
+        let mut cursor = self.progress.lock().unwrap_or_else(PoisonError::into_inner).cursor;
+        let until = self.watermark.get().through();
+        loop {
+            let records = Vec::from(self.tail.read(until)?);
+            if records.is_empty() {
+                return Ok(());
+            }
+            let mut rest = records.into_iter().peekable();
+            while rest.peek().is_some() {
+                let batch: Vec<_> = rest
+                    .by_ref()
+                    .take(BATCH)
+                    .map(|record| {
+                        let hash = Sha256::digest(&record.bytes).into();
+                        let keys = self.indexer.keys(&record.bytes);
+                        (record, hash, keys)
+                    })
+                    .collect();
+                let Some((last, hash, _)) = batch.last() else { return Ok(()) };
+                cursor.records += batch.len() as u64;
+                cursor.last = Some((last.position, *hash));
+                cursor.next = rest.peek().map_or(self.tail.position(), |next| next.position);
+                self.store.put(cursor, &batch)?;
+                self.progress.lock().unwrap_or_else(PoisonError::into_inner).cursor = cursor;
+            }
+        }
+    }
+}

@@ -1,0 +1,388 @@
+//! The journal's writer: append, sync, read back.
+
+use std::sync::{Mutex, PoisonError};
+
+use tracing::{info, warn};
+use watchfire_types::Bytes;
+
+use crate::durable::{Durable, Watermark};
+use crate::error::{DamageKind, JournalError, is_full};
+use crate::position::Position;
+use crate::recovery::{self, Found, Recovery};
+use crate::replay::{HEADER, Replay, Tail, advance};
+use crate::space::{self, Ahead, Space};
+use crate::storage::{Storage, StorageFile, read_range};
+use crate::{frame, segment};
+
+/// Bytes that one commit may hold: 16 MiB.
+pub const COMMIT_MAX: usize = 16 << 20;
+
+/// A commit that grows beyond this is written (not synced) in parts.
+const WRITE_AT: usize = 1 << 20;
+
+/// Sizes of the log's files, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JournalOptions {
+    /// A segment that reached this size is followed by a new one at the next commit. At most 1 GiB.
+    pub segment_bytes: u32,
+    /// Zeros written ahead at once. At most 64 MiB.
+    pub chunk_bytes: u32,
+    /// Zeros that always stand ahead: what is left to write in once the disk is full. At most 64 MiB.
+    pub reserve_bytes: u32,
+}
+
+impl Default for JournalOptions {
+    /// Segments of 16 MiB, zeros 1 MiB at a time, 1 MiB in reserve.
+    fn default() -> Self {
+        Self { segment_bytes: 16 << 20, chunk_bytes: 1 << 20, reserve_bytes: 1 << 20 }
+    }
+}
+
+/// The log's only writer. Commits happen on the caller's thread: a hand-over would cost more than the sync.
+#[derive(Debug)]
+pub struct Journal<S: Storage> {
+    storage: S,
+    options: JournalOptions,
+    file: S::File,
+    ahead: Ahead,
+    /// End of what is written to the file.
+    written: Position,
+    /// Frames appended and not yet written; they begin at `written`.
+    buffer: Vec<u8>,
+    records: u64,
+    durable: Durable,
+    watermark: Watermark,
+    recovery: Recovery,
+    poison: Option<String>,
+    /// The older segment that was read last.
+    reading: Mutex<Option<(u32, S::File)>>,
+}
+
+impl<S: Storage> Journal<S> {
+    /// Opens the log, or begins one in an empty directory. Checks every record, drops an incomplete tail, writes the last
+    /// commit again and syncs it, so that all that [`Journal::replay`] gives is durable even after a sync that failed.
+    ///
+    /// # Errors
+    /// [`JournalError::Damaged`] for anything that no crash explains, [`JournalError::DiskFull`] when a first segment does not
+    /// fit, [`JournalError::Io`].
+    pub fn open(storage: S, options: JournalOptions) -> Result<Self, JournalError> {
+        let options = JournalOptions {
+            segment_bytes: options.segment_bytes.min(1 << 30),
+            chunk_bytes: options.chunk_bytes.clamp(4096, 64 << 20),
+            reserve_bytes: options.reserve_bytes.min(64 << 20),
+        };
+        let numbers = segment::list(&storage)?;
+        let found = recovery::walk(&storage, &numbers)?;
+        let (file, found) = match found {
+            Some(found) => (resume(&storage, &found)?, found),
+            None => {
+                let (file, length) = begin(&storage, &options, Position::START, 0)?;
+                let end = segment::HEADER;
+                let scan = recovery::Scan { end, records: 0, last_commit: end };
+                (file, Found { number: 0, scan, records: 0, length, dropped: 0 })
+            }
+        };
+        let end = advance(Position::new(found.number, 0), found.scan.end);
+        let segments = u32::try_from(numbers.len().max(1)).unwrap_or(u32::MAX);
+        let recovery = Recovery { dropped_bytes: found.dropped as u64, segments, records: found.records };
+        if found.dropped > 0 {
+            warn!(dropped_bytes = found.dropped, "dropped an incomplete tail that was never acknowledged");
+        }
+        let durable = Durable::new(end, found.records);
+        Ok(Self {
+            ahead: Ahead::new(
+                found.length.max(found.scan.end) as u64,
+                u64::from(options.chunk_bytes),
+                u64::from(options.reserve_bytes),
+            ),
+            storage,
+            options,
+            file,
+            written: end,
+            buffer: Vec::new(),
+            records: found.records,
+            durable,
+            watermark: Watermark::new(durable),
+            recovery,
+            poison: None,
+            reading: Mutex::new(None),
+        })
+    }
+
+    /// Adds a record of 1 to [`frame::RECORD_MAX`] bytes to the current commit. Not durable before [`Journal::sync`].
+    ///
+    /// # Errors
+    /// [`JournalError::RecordSize`], [`JournalError::CommitSize`] and [`JournalError::DiskFull`] leave the log as it was; any
+    /// other error ends it.
+    pub fn append(&mut self, record: &[u8]) -> Result<Position, JournalError> {
+        self.sound()?;
+        if record.is_empty() || record.len() > frame::RECORD_MAX {
+            return Err(JournalError::RecordSize { length: record.len(), max: frame::RECORD_MAX });
+        }
+        let opens = self.end() == self.durable.through();
+        if opens && self.end().offset() >= self.options.segment_bytes {
+            self.roll()?;
+        }
+        let start = self.end();
+        let commit = self.durable.through().offset();
+        let size = frame::size(record.len());
+        if (start.offset() - commit) as usize + size > COMMIT_MAX {
+            return Err(JournalError::CommitSize { max: COMMIT_MAX });
+        }
+        let name = segment::name(start.segment());
+        let stop = u64::from(start.offset()) + size as u64;
+        if stop > u64::from(u32::MAX) {
+            return Err(JournalError::DiskFull { segment: name, needed: size as u64, poisoned: false });
+        }
+        match self.ahead.ensure(&self.file, &name, stop, opens) {
+            Err(error @ JournalError::Io { .. }) => return Err(self.poisoned(error)),
+            other => other?,
+        }
+        frame::encode(&mut self.buffer, start.segment(), start.offset(), commit, record);
+        self.records += 1;
+        if self.buffer.len() >= WRITE_AT {
+            self.write()?;
+        }
+        Ok(start)
+    }
+
+    /// Makes every appended record durable: one write and one fdatasync, or nothing at all if all of them are durable already.
+    ///
+    /// # Errors
+    /// Any error ends the log: nothing is known about what reached the disk, and the node must stop.
+    pub fn sync(&mut self) -> Result<Durable, JournalError> {
+        self.sound()?;
+        let end = self.end();
+        if end == self.durable.through() {
+            return Ok(self.durable);
+        }
+        self.write()?;
+        if let Err(source) = self.file.sync() {
+            let error = self.write_error("sync", source);
+            return Err(self.poisoned(error));
+        }
+        self.durable = Durable::new(end, self.records);
+        self.watermark.set(self.durable);
+        Ok(self.durable)
+    }
+
+    /// What the last sync made durable.
+    #[must_use]
+    pub fn durable(&self) -> Durable {
+        self.durable
+    }
+
+    /// A handle by which followers on other threads see how far the log is durable.
+    #[must_use]
+    pub fn watermark(&self) -> Watermark {
+        self.watermark.clone()
+    }
+
+    /// End of the log: where the next record of this segment would stand.
+    #[must_use]
+    pub fn end(&self) -> Position {
+        advance(self.written, self.buffer.len())
+    }
+
+    /// Records appended, since the first segment ever written.
+    #[must_use]
+    pub fn records(&self) -> u64 {
+        self.records
+    }
+
+    /// What opening found.
+    #[must_use]
+    pub fn recovery(&self) -> &Recovery {
+        &self.recovery
+    }
+
+    /// Whether the disk still gives room.
+    #[must_use]
+    pub fn space(&self) -> Space {
+        self.ahead.space(u64::from(self.end().offset()))
+    }
+
+    /// The storage, for followers.
+    #[must_use]
+    pub fn storage(&self) -> &S {
+        &self.storage
+    }
+
+    /// Every record in order, those appended and not yet synced included.
+    ///
+    /// # Errors
+    /// [`JournalError::Poisoned`], [`JournalError::Io`].
+    pub fn replay(&self) -> Result<Replay<'_, S>, JournalError> {
+        self.replay_from(Position::START)
+    }
+
+    /// As [`Journal::replay`], from the record at `from` on.
+    ///
+    /// # Errors
+    /// [`JournalError::Poisoned`], [`JournalError::Io`].
+    pub fn replay_from(&self, from: Position) -> Result<Replay<'_, S>, JournalError> {
+        self.sound()?;
+        Ok(Replay::new(Tail::new(self.storage.clone(), from)?, self.written, &self.buffer))
+    }
+
+    /// The record at `position`, which [`Journal::append`] or a replay gave.
+    ///
+    /// # Errors
+    /// [`JournalError::NoSuchRecord`] for a position where none can stand, [`JournalError::Damaged`] when the bytes there do not
+    /// check, [`JournalError::Io`], [`JournalError::Poisoned`].
+    pub fn read(&self, position: Position) -> Result<Bytes, JournalError> {
+        self.sound()?;
+        let offset = position.offset();
+        if position >= self.end() || offset < HEADER || !(offset as usize).is_multiple_of(frame::ALIGNMENT) {
+            return Err(JournalError::NoSuchRecord { position });
+        }
+        if position.segment() == self.written.segment() {
+            if position < self.written {
+                return read_record(&self.file, position);
+            }
+            let frames = &self.buffer[(offset - self.written.offset()) as usize..];
+            return frame::decode(frames, position.segment(), offset)
+                .map(|(_, record)| Bytes::copy_from_slice(record))
+                .ok_or(JournalError::NoSuchRecord { position });
+        }
+        let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        let file = match reading.take() {
+            Some((number, file)) if number == position.segment() => file,
+            _ => {
+                let name = segment::name(position.segment());
+                self.storage.open(&name).map_err(JournalError::io("open", name))?
+            }
+        };
+        let record = read_record(&file, position);
+        *reading = Some((position.segment(), file));
+        record
+    }
+
+    fn sound(&self) -> Result<(), JournalError> {
+        match &self.poison {
+            Some(cause) => Err(JournalError::Poisoned { cause: cause.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    fn poisoned(&mut self, error: JournalError) -> JournalError {
+        self.poison = Some(error.to_string());
+        error
+    }
+
+    fn write_error(&self, doing: &'static str, source: std::io::Error) -> JournalError {
+        let file = segment::name(self.written.segment());
+        if is_full(&source) {
+            JournalError::DiskFull { segment: file, needed: self.buffer.len() as u64, poisoned: true }
+        } else {
+            JournalError::Io { doing, file, source }
+        }
+    }
+
+    fn write(&mut self) -> Result<(), JournalError> {
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        if let Err(source) = self.file.write_at(u64::from(self.written.offset()), &self.buffer) {
+            let error = self.write_error("write", source);
+            return Err(self.poisoned(error));
+        }
+        self.written = self.end();
+        self.buffer.clear();
+        Ok(())
+    }
+
+    /// Goes on in a new segment, or in this one where the disk has no room for another. Everything is durable here.
+    fn roll(&mut self) -> Result<(), JournalError> {
+        match begin(&self.storage, &self.options, self.end(), self.records) {
+            Ok((file, length)) => {
+                self.file = file;
+                self.written = Position::new(self.written.segment() + 1, HEADER);
+                self.ahead = Ahead::new(
+                    length as u64,
+                    u64::from(self.options.chunk_bytes),
+                    u64::from(self.options.reserve_bytes),
+                );
+                self.durable = Durable::new(self.written, self.records);
+                self.watermark.set(self.durable);
+                info!(segment = self.written.segment(), "began a new journal segment");
+                Ok(())
+            }
+            Err(JournalError::DiskFull { .. }) => {
+                self.ahead.set_full();
+                Ok(())
+            }
+            Err(error) => Err(self.poisoned(error)),
+        }
+    }
+}
+
+/// Makes the segment that follows `previous` (the end of the log; `START` for none): prepared aside, synced, renamed, and its
+/// name synced, so that it is there whole or not at all.
+fn begin<S: Storage>(
+    storage: &S,
+    options: &JournalOptions,
+    previous: Position,
+    first_record: u64,
+) -> Result<(S::File, usize), JournalError> {
+    let number = if previous == Position::START {
+        0
+    } else {
+        previous.segment().checked_add(1).ok_or(JournalError::NoMoreSegments)?
+    };
+    let name = segment::name(number);
+    let length = segment::HEADER + options.chunk_bytes as usize + options.reserve_bytes as usize;
+    let header = segment::Header { number, previous_end: previous.offset(), first_record };
+    let prepare = || -> std::io::Result<()> {
+        let file = storage.create(segment::PREPARED)?;
+        file.write_at(0, &header.encode())?;
+        space::fill(&file, segment::HEADER as u64, length as u64)?;
+        file.sync()
+    };
+    if let Err(source) = prepare() {
+        if is_full(&source) {
+            // It only takes room; if it cannot be removed, the next attempt replaces it.
+            let _ = storage.remove(segment::PREPARED);
+            return Err(JournalError::DiskFull { segment: name, needed: length as u64, poisoned: false });
+        }
+        return Err(JournalError::Io { doing: "prepare", file: name, source });
+    }
+    storage.rename(segment::PREPARED, &name).map_err(JournalError::io("rename", name.clone()))?;
+    storage.sync_directory().map_err(JournalError::io("sync the directory of", name.clone()))?;
+    let file = storage.open(&name).map_err(JournalError::io("open", name))?;
+    Ok((file, length))
+}
+
+/// Opens the last segment for appending. The last commit is written again before the sync: after a sync that failed, the
+/// kernel may show bytes that are not on the disk and would not write them by itself. What is dropped becomes zeros.
+fn resume<S: Storage>(storage: &S, found: &Found) -> Result<S::File, JournalError> {
+    let name = segment::name(found.number);
+    let file = storage.open(&name).map_err(JournalError::io("open", name.clone()))?;
+    let renew = || -> std::io::Result<()> {
+        let (from, end) = (found.scan.last_commit, found.scan.end);
+        let commit = read_range(&file, from as u64, end - from)?;
+        file.write_at(from as u64, &commit)?;
+        space::fill(&file, end as u64, (end + found.dropped) as u64)?;
+        file.sync()
+    };
+    renew().map_err(JournalError::io("renew the end of", name))?;
+    Ok(file)
+}
+
+pub(crate) fn read_record(file: &impl StorageFile, position: Position) -> Result<Bytes, JournalError> {
+    const FIRST: usize = 1024;
+    let (number, offset) = (position.segment(), position.offset());
+    let read =
+        |length| read_range(file, u64::from(offset), length).map_err(JournalError::io("read", segment::name(number)));
+    let mut bytes = read(FIRST)?;
+    let damaged = |kind| segment::damaged(number, offset as usize, kind);
+    let header = frame::header(&bytes, number, offset).ok_or_else(|| damaged(DamageKind::FrameHeader))?;
+    if header.size() > FIRST {
+        bytes = read(header.size())?;
+    }
+    let record = header.record(&bytes).ok_or_else(|| damaged(DamageKind::FrameContent))?;
+    Ok(Bytes::copy_from_slice(record))
+}
+
+#[cfg(test)]
+mod tests;

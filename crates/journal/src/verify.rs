@@ -1,0 +1,258 @@
+//! Checking a whole log: every frame, every record by the caller's check, and the index against the journal.
+
+mod chains;
+
+use std::collections::BTreeSet;
+
+use sha2::{Digest, Sha256};
+use watchfire_types::Bytes;
+
+pub use chains::{ChainFault, ChainFaultKind, ChainLink, HashChains};
+
+use crate::error::{DamageKind, JournalError};
+use crate::index::{IndexStore, IndexedRecord};
+use crate::position::Position;
+use crate::recovery::{self, Tail};
+use crate::replay::Record;
+use crate::segment;
+use crate::storage::Storage;
+
+/// Faults and differences that a report lists; the rest is only counted.
+pub const LISTED_MAX: usize = 1000;
+
+/// One thing in the journal that does not hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LogFault {
+    /// Bytes that are not what was written.
+    Damage {
+        /// Segment file.
+        segment: String,
+        /// Byte offset.
+        offset: u64,
+        /// What does not hold.
+        kind: DamageKind,
+    },
+    /// A record that is whole but fails the caller's check.
+    Record {
+        /// Where it stands.
+        position: Position,
+        /// One line.
+        cause: String,
+    },
+}
+
+/// One thing in which the index differs from the journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IndexDifference {
+    /// The journal holds it, the index should and does not.
+    Missing(Position),
+    /// The index holds it, the journal does not.
+    Extra(Position),
+    /// Both hold one, with other bytes.
+    Differing(Position),
+    /// The index holds it but does not find it by its hash.
+    NotFound(Position),
+}
+
+/// What a check of the whole log found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LogReport {
+    /// Segment files.
+    pub segments: u64,
+    /// Whole records.
+    pub records: u64,
+    /// Bytes of those records.
+    pub bytes: u64,
+    /// Bytes of an incomplete tail: a commit that was never acknowledged, or one being written right now.
+    pub incomplete_bytes: u64,
+    /// Faults, the first [`LISTED_MAX`] of them.
+    pub faults: Vec<LogFault>,
+    /// All faults.
+    pub fault_count: u64,
+    /// Whether there was an index to compare.
+    pub index_compared: bool,
+    /// Records after what the index has reached: lag, no difference.
+    pub index_behind: u64,
+    /// Differences of the index, the first [`LISTED_MAX`] of them.
+    pub differences: Vec<IndexDifference>,
+    /// All differences.
+    pub difference_count: u64,
+}
+
+impl LogReport {
+    /// Whether everything holds.
+    #[must_use]
+    pub const fn is_sound(&self) -> bool {
+        self.fault_count == 0 && self.difference_count == 0
+    }
+
+    fn fault(&mut self, fault: LogFault) {
+        self.fault_count += 1;
+        if self.faults.len() < LISTED_MAX {
+            self.faults.push(fault);
+        }
+    }
+
+    fn damage(&mut self, number: u32, offset: usize, kind: DamageKind) {
+        self.fault(LogFault::Damage { segment: segment::name(number), offset: offset as u64, kind });
+    }
+
+    fn difference(&mut self, difference: IndexDifference) {
+        self.difference_count += 1;
+        if self.differences.len() < LISTED_MAX {
+            self.differences.push(difference);
+        }
+    }
+}
+
+/// Walks the whole log in order, going on after damage, and hands each whole record to `check`; then compares `index`.
+///
+/// # Errors
+/// What keeps it from reading at all. Whatever does not hold is in the report.
+pub fn verify_log<S: Storage>(
+    storage: &S,
+    index: Option<&IndexStore>,
+    mut check: impl FnMut(&Record) -> Result<(), String>,
+) -> Result<LogReport, JournalError> {
+    let mut report = LogReport { index_compared: index.is_some(), ..LogReport::default() };
+    let mut comparison = index.map(Comparison::new).transpose()?;
+    let numbers = segment::list(storage)?;
+    report.segments = numbers.len() as u64;
+    let present: BTreeSet<u32> = numbers.iter().copied().collect();
+    let mut previous = None;
+    for &number in &numbers {
+        let expected = numbers.first() == Some(&number) || present.contains(&(number.wrapping_sub(1)));
+        if !expected {
+            report.damage(number - 1, 0, DamageKind::MissingSegment);
+            previous = None;
+        }
+        let last = numbers.last() == Some(&number);
+        let bytes = segment::load(storage, number)?;
+        let end = if last { None } else { segment::load_header(storage, number.wrapping_add(1))? };
+        let first_record = match recovery::check_header(&bytes, number, previous) {
+            Ok(header) => header.first_record,
+            Err(error) => {
+                let kind =
+                    if let JournalError::Damaged { kind, .. } = error { kind } else { DamageKind::SegmentHeader };
+                report.damage(number, 0, kind);
+                0
+            }
+        };
+        let faults = report.fault_count;
+        let walk = Walk { bytes: &bytes, number, end: end.map(|next| next.previous_end as usize), last };
+        let (stop, records) = walk.run(&mut report, &mut |report, record| {
+            if let Err(cause) = check(&record) {
+                report.fault(LogFault::Record { position: record.position, cause });
+            }
+            comparison.as_mut().map_or(Ok(()), |comparison| comparison.record(report, &record))
+        })?;
+        // After damage the counts prove nothing.
+        let sound = report.fault_count == faults || first_record + records == 0;
+        previous = sound.then_some((stop, first_record + records));
+    }
+    if let Some(comparison) = &mut comparison {
+        comparison.finish(&mut report)?;
+    }
+    Ok(report)
+}
+
+/// One segment's frames.
+struct Walk<'a> {
+    bytes: &'a [u8],
+    number: u32,
+    /// Where the next segment's header says that this one ends.
+    end: Option<usize>,
+    last: bool,
+}
+
+impl Walk<'_> {
+    /// Hands out every whole record; returns where they end and how many there are.
+    fn run(
+        &self,
+        report: &mut LogReport,
+        each: &mut impl FnMut(&mut LogReport, Record) -> Result<(), JournalError>,
+    ) -> Result<(usize, u64), JournalError> {
+        let (mut at, mut records) = (segment::HEADER, 0);
+        loop {
+            while let Some((header, record)) = recovery::frame_at(self.bytes, self.number, at) {
+                let position = Position::new(self.number, u32::try_from(at).unwrap_or(u32::MAX));
+                report.records += 1;
+                report.bytes += record.len() as u64;
+                records += 1;
+                each(report, Record { position, bytes: Bytes::copy_from_slice(record) })?;
+                at += header.size();
+            }
+            let kind = if self.last {
+                match recovery::judge_tail(self.bytes, self.number, at) {
+                    Tail::Clean => return Ok((at, records)),
+                    Tail::Incomplete(length) => {
+                        report.incomplete_bytes += length as u64;
+                        return Ok((at, records));
+                    }
+                    Tail::Damaged(kind) => kind,
+                }
+            } else if self.end.is_none_or(|end| at >= end) {
+                return Ok((at, records));
+            } else {
+                recovery::kind_at(self.bytes, self.number, at)
+            };
+            report.damage(self.number, at, kind);
+            match recovery::next_header(self.bytes, self.number, at) {
+                Some((next, _)) => at = next,
+                None => return Ok((at, records)),
+            }
+        }
+    }
+}
+
+/// A merge of the journal's records with the index's, both in order of position.
+struct Comparison {
+    store: IndexStore,
+    indexed: Position,
+    entries: std::iter::Peekable<Box<dyn Iterator<Item = Result<IndexedRecord, JournalError>>>>,
+}
+
+impl Comparison {
+    fn new(store: &IndexStore) -> Result<Self, JournalError> {
+        let entries: Box<dyn Iterator<Item = _>> = Box::new(store.iter());
+        Ok(Self { store: store.clone(), indexed: store.indexed()?, entries: entries.peekable() })
+    }
+
+    fn next_before(&mut self, bound: Option<Position>) -> Result<Option<IndexedRecord>, JournalError> {
+        let within = |entry: &Result<IndexedRecord, JournalError>| match entry {
+            Ok(entry) => bound.is_none_or(|bound| entry.position < bound),
+            Err(_) => true,
+        };
+        self.entries.next_if(within).transpose()
+    }
+
+    fn record(&mut self, report: &mut LogReport, record: &Record) -> Result<(), JournalError> {
+        while let Some(entry) = self.next_before(Some(record.position))? {
+            report.difference(IndexDifference::Extra(entry.position));
+        }
+        let here = self.entries.next_if(|entry| entry.as_ref().is_ok_and(|entry| entry.position == record.position));
+        match here.transpose()? {
+            Some(entry) if entry.bytes != record.bytes => {
+                report.difference(IndexDifference::Differing(record.position));
+            }
+            Some(_) => {
+                if !self.store.finds(&Sha256::digest(&record.bytes).into(), record.position)? {
+                    report.difference(IndexDifference::NotFound(record.position));
+                }
+            }
+            None if record.position >= self.indexed => report.index_behind += 1,
+            None => report.difference(IndexDifference::Missing(record.position)),
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, report: &mut LogReport) -> Result<(), JournalError> {
+        while let Some(entry) = self.next_before(None)? {
+            report.difference(IndexDifference::Extra(entry.position));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
