@@ -1,11 +1,12 @@
 //! All detectors of one chain, and what they need to read.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use watchfire_charter::{Charter, Watch};
 use watchfire_types::body::Finding;
 use watchfire_types::{AssetId, BlockRef, BlockView, ChainId, DetectorId, Read, Severity};
 
+use crate::REORG_DEPTH;
 use crate::event::EventWatch;
 use crate::outflow::OutflowWatch;
 use crate::state::StateWatch;
@@ -36,11 +37,24 @@ struct Rule {
     asset: AssetId,
     severity: Severity,
     watching: Watching,
-    /// First block of the present unbroken standing.
-    since: Option<BlockRef>,
+    /// Newest blocks, each with the first block of the standing it belongs to, if any; at most [`REORG_DEPTH`] + 1.
+    history: VecDeque<(BlockRef, Option<BlockRef>)>,
 }
 
 impl Rule {
+    /// First block of the unbroken standing that `floor` does not end.
+    fn since(&self, floor: Option<&BlockRef>) -> Option<BlockRef> {
+        let (_, since) = self.history.back()?;
+        since.filter(|since| floor.is_none_or(|floor| since.number > floor.number))
+    }
+
+    fn remember(&mut self, block: BlockRef, since: Option<BlockRef>) {
+        self.history.push_back((block, since));
+        while self.history.front().is_some_and(|(old, _)| old.number.saturating_add(REORG_DEPTH) < block.number) {
+            self.history.pop_front();
+        }
+    }
+
     fn kind(&self) -> &'static str {
         match self.watching {
             Watching::Outflow(_) => "outflow",
@@ -80,7 +94,8 @@ impl Detectors {
                     Watching::State(StateWatch::new(what.clone(), read.clone(), expect.clone(), *stands_s))
                 }
             };
-            let rule = Rule { asset: detector.asset.clone(), severity: detector.severity, watching, since: None };
+            let rule =
+                Rule { asset: detector.asset.clone(), severity: detector.severity, watching, history: VecDeque::new() };
             rules.insert(id.clone(), rule);
         }
         Self { chain, rules }
@@ -124,19 +139,18 @@ impl Detectors {
         let mut standing = Vec::new();
         for (id, rule) in &mut self.rules {
             let floor = floors.get(&rule.asset).filter(|floor| floor.chain == view.block.chain);
-            if rule.since.is_some_and(|since| floor.is_some_and(|floor| since.number <= floor.number)) {
-                rule.since = None;
-            }
+            let since = rule.since(floor);
             let evaluation = match &mut rule.watching {
                 Watching::Outflow(watch) => watch.observe(view, floor),
                 Watching::Event(watch) => watch.observe(view, floor),
                 Watching::State(watch) => watch.observe(view, floor),
             };
             match evaluation {
-                Evaluation::Quiet => rule.since = None,
-                Evaluation::Unknown => {}
+                Evaluation::Quiet => rule.remember(view.block, None),
+                Evaluation::Unknown => rule.remember(view.block, since),
                 Evaluation::Fires { explanation, figures } => {
-                    let first = *rule.since.get_or_insert(view.block);
+                    let first = since.unwrap_or(view.block);
+                    rule.remember(view.block, Some(first));
                     standing.push(Finding {
                         asset: rule.asset.clone(),
                         detector: id.clone(),
@@ -164,8 +178,8 @@ impl Detectors {
                 Watching::Event(watch) => watch.rollback(to),
                 Watching::State(watch) => watch.rollback(to),
             }
-            if rule.since.is_some_and(|since| since.number > to.number) {
-                rule.since = None;
+            while rule.history.back().is_some_and(|(block, _)| block.number > to.number) {
+                rule.history.pop_back();
             }
         }
     }

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use alloy_primitives::{Address, B256, U256, keccak256};
 use proptest::prelude::*;
@@ -25,7 +25,7 @@ fn asset_id() -> AssetId {
 
 /// Detectors with one rule on the vault and its reserve, built as `Detectors::new` builds them.
 fn detectors(watching: Watching) -> Detectors {
-    let rule = Rule { asset: asset_id(), severity: Severity::Sev1, watching, since: None };
+    let rule = Rule { asset: asset_id(), severity: Severity::Sev1, watching, history: VecDeque::new() };
     Detectors { chain: CHAIN, rules: BTreeMap::from([("rule".parse().unwrap(), rule)]) }
 }
 
