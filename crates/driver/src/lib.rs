@@ -1,1 +1,33 @@
-//! driver
+//! One synchronous step of a node: decide, append and sync, apply, release.
+//!
+//! Promise: nothing that a node says or does leaves this crate before a sync that covers it and everything before it (an
+//! [`Output`] is filled with the journal's `Durable` token in hand); a failed append or sync ends the driver
+//! ([`Halted`]); every event's own signature is checked strictly before it is applied, once, on every path; what a stranger
+//! sends can change a verdict, never stop the node from signing.
+//!
+//! Terms: the *door* is what reaches the node between two turns; a *turn* is one [`Driver::handle`]; a *commit* is what one
+//! sync makes durable. Finding and vote share a commit, certificate and co-signature the next.
+//!
+//! There is no runtime, clock or thread here: the node's event loop and the simulator drive the same code.
+
+mod catch_up;
+mod door;
+mod driver;
+mod error;
+mod guard;
+mod heartbeats;
+mod index;
+mod keys;
+mod log;
+mod outbox;
+mod output;
+mod own;
+mod settle;
+
+pub use door::{Door, Refusal};
+pub use driver::{Driver, SOFTWARE};
+pub use error::{DriverError, Halted};
+pub use guard::Violation;
+pub use heartbeats::HeartbeatFacts;
+pub use keys::{KeyError, Keys};
+pub use output::{Answer, CaughtUp, Notice, Output};

@@ -22,11 +22,25 @@ pub struct EpochPosition {
     pub hash: EventHash,
 }
 
-/// Asks for every event that the sender does not hold; chains that are not listed are wanted from their start.
+/// An edge between chains, in their order by (author, epoch).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ChainBound {
+    /// Author.
+    pub author: MemberKey,
+    /// Epoch.
+    pub epoch: Epoch,
+}
+
+/// Asks for every event within a stretch of chains that the sender does not hold; chains of the stretch that are not listed
+/// are wanted from their start.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CatchUpRequest {
     /// At most [`MAX_POSITIONS`], strictly ascending by (author, epoch).
     pub vector: Vec<EpochPosition>,
+    /// The stretch begins with this chain; `None` = with the first.
+    pub from: Option<ChainBound>,
+    /// The stretch ends before this chain; `None` = with the last.
+    pub until: Option<ChainBound>,
 }
 
 /// The answer.
@@ -49,7 +63,14 @@ impl CatchUpRequest {
             seq: position.seq.get(),
             hash: raw(position.hash.as_bytes()),
         };
-        proto::CatchUpRequest { vector: self.vector.iter().map(position).collect() }.encode_to_vec().into()
+        let bound = |bound: ChainBound| proto::ChainBound {
+            author: raw(bound.author.as_bytes()),
+            epoch: raw(bound.epoch.as_bytes()),
+        };
+        let vector = self.vector.iter().map(position).collect();
+        proto::CatchUpRequest { vector, from: self.from.map(bound), until: self.until.map(bound) }
+            .encode_to_vec()
+            .into()
     }
 
     /// Decodes a request.
@@ -73,8 +94,16 @@ impl CatchUpRequest {
         let vector: Vec<EpochPosition> = request.vector.iter().map(position).collect::<Result<_, WireError>>()?;
         let chains: Vec<_> = vector.iter().map(|position| (position.author, position.epoch)).collect();
         check_ascending("catch_up_request.vector", &chains)?;
-        Ok(Self { vector })
+        let bound = |bound: Option<proto::ChainBound>| bound.as_ref().map(bound_in).transpose();
+        Ok(Self { vector, from: bound(request.from)?, until: bound(request.until)? })
     }
+}
+
+fn bound_in(bound: &proto::ChainBound) -> Result<ChainBound, WireError> {
+    Ok(ChainBound {
+        author: MemberKey::from_bytes(fixed("catch_up_request.bound.author", &bound.author)?),
+        epoch: Epoch::from_bytes(fixed("catch_up_request.bound.epoch", &bound.epoch)?),
+    })
 }
 
 impl CatchUpResponse {

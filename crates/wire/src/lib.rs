@@ -20,7 +20,7 @@ mod proto;
 mod scan;
 
 pub use bounds::{MAX_ENVELOPE, MAX_EVENT, MAX_PLAIN_EVENT};
-pub use catch_up::{CatchUpRequest, CatchUpResponse, EpochPosition};
+pub use catch_up::{CatchUpRequest, CatchUpResponse, ChainBound, EpochPosition};
 pub use envelope::Envelope;
 pub use error::WireError;
 pub use event::{decode_signed, seal};

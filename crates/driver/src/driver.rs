@@ -1,0 +1,326 @@
+//! The driver: opening (replay through the same apply), and one turn.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use watchfire_charter::Charter;
+use watchfire_journal::{Journal, JournalError, Storage};
+use watchfire_protocol::{Draft, Machine};
+use watchfire_types::body::{EpochHead, Started};
+use watchfire_types::duty::Page;
+use watchfire_types::input::Input;
+use watchfire_types::{
+    Body, Bytes, Epoch, Event, EventHash, MemberId, MemberKey, NetworkId, Timestamp, Verdict, Verified,
+};
+use watchfire_wire::bounds::MAX_EARLIER_EPOCHS;
+use watchfire_wire::{Envelope, VerifiedHeartbeat, decode_signed};
+
+use crate::door::{Door, Refusal};
+use crate::error::{DriverError, Halted};
+use crate::guard::{Guard, Violation};
+use crate::heartbeats::Heartbeats;
+use crate::index::{ChainKey, Index};
+use crate::keys::Keys;
+use crate::log::Log;
+use crate::outbox::{Origin, Outbox};
+use crate::output::{Answer, CaughtUp, Output};
+use crate::own::OwnChain;
+
+/// What `Started` names as the author's software.
+pub const SOFTWARE: &str = concat!("watchfire/", env!("CARGO_PKG_VERSION"));
+
+/// One node's single writer.
+#[derive(Debug)]
+pub struct Driver<S: Storage, K: Keys> {
+    pub(crate) machine: Machine,
+    pub(crate) log: Log<S>,
+    pub(crate) keys: K,
+    pub(crate) own: OwnChain,
+    pub(crate) guard: Guard,
+    pub(crate) outbox: Outbox,
+    pub(crate) pages: BTreeSet<Page>,
+    pub(crate) violation: Option<Violation>,
+    heartbeats: Heartbeats,
+    asked_before: Option<ChainKey>,
+    halted: Option<String>,
+}
+
+impl<S: Storage, K: Keys> Driver<S, K> {
+    /// Replays the journal through the same verification and the same apply as live events, then authors and syncs
+    /// `Started`. `epoch` must be freshly drawn at random.
+    ///
+    /// # Errors
+    /// [`DriverError`]: keys that are not the member's, a journal of another network, a record that is no event, or a log
+    /// that cannot be read or written.
+    pub fn open(
+        journal: Journal<S>,
+        keys: K,
+        charter: Arc<Charter>,
+        network: NetworkId,
+        member: MemberId,
+        epoch: Epoch,
+        now: Timestamp,
+    ) -> Result<(Self, Output), DriverError> {
+        let mut machine = Machine::new(Arc::clone(&charter), network, member, epoch)?;
+        check_keys(&keys, &charter, machine.member())?;
+        let mut guard = Guard::default();
+        let index = replay(&journal, &mut machine, &mut guard, network)?;
+        if index.chain(&(keys.author(), epoch)).is_some() {
+            return Err(DriverError::EpochUsed { epoch });
+        }
+        let mut driver = Self {
+            own: OwnChain::new(network, keys.author(), epoch),
+            machine,
+            log: Log::new(journal, index),
+            keys,
+            guard,
+            outbox: Outbox::default(),
+            pages: BTreeSet::new(),
+            violation: None,
+            heartbeats: Heartbeats::default(),
+            asked_before: None,
+            halted: None,
+        };
+        let output = driver.guarded(|driver, output| {
+            let started = Draft::Body(Body::Started(driver.started()));
+            driver.machine.observe(now, &Input::Tick);
+            driver.author(now, started, output)?;
+            driver.finish(now, output)
+        })?;
+        Ok((driver, output))
+    }
+
+    /// One turn: everything at the door in order, then what has become owed, then the sync, then the release.
+    ///
+    /// # Errors
+    /// [`Halted`] when the log could not be appended to or synced: nothing of this turn was released, no later turn will run.
+    pub fn handle(&mut self, now: Timestamp, door: Vec<Door>) -> Result<Output, Halted> {
+        self.guarded(|driver, output| {
+            for (at, item) in door.into_iter().enumerate() {
+                match item {
+                    Door::Gossip { id, bytes } => {
+                        let (verdict, refusal) = driver.gossip(now, &bytes, output)?;
+                        output.verdicts.push((id, verdict, refusal));
+                    }
+                    Door::CaughtUp { from, events } => {
+                        let caught_up = driver.caught_up(now, from, events)?;
+                        output.caught_up.push(caught_up);
+                    }
+                    Door::Input(input) => {
+                        let result = driver.input(now, &input, output)?;
+                        output.answers.push(Answer { door: at, result });
+                    }
+                }
+            }
+            driver.finish(now, output)
+        })
+    }
+
+    fn guarded(
+        &mut self,
+        turn: impl FnOnce(&mut Self, &mut Output) -> Result<(), JournalError>,
+    ) -> Result<Output, Halted> {
+        if let Some(cause) = &self.halted {
+            return Err(Halted { cause: cause.clone(), source: None });
+        }
+        let mut output = Output::default();
+        match turn(self, &mut output) {
+            Ok(()) => Ok(output),
+            Err(error) => {
+                let halted = Halted::from(error);
+                self.halted = Some(halted.cause.clone());
+                Err(halted)
+            }
+        }
+    }
+
+    fn gossip(
+        &mut self,
+        now: Timestamp,
+        bytes: &Bytes,
+        output: &mut Output,
+    ) -> Result<(Verdict, Option<Refusal>), JournalError> {
+        let taken = match Envelope::decode(bytes) {
+            Ok(Envelope::Event(outer)) => self.event(now, outer)?,
+            Ok(Envelope::Heartbeat(bytes)) => {
+                let network = self.own.network();
+                let taken = self.heartbeats.take(now, self.machine.charter(), network, bytes);
+                taken.map(|heartbeat| {
+                    output.heartbeats.push(heartbeat);
+                    Verdict::Accept
+                })
+            }
+            Err(error) => Err(error.into()),
+        };
+        Ok(match taken {
+            Ok(verdict) => (verdict, None),
+            Err(refusal) => (refusal.verdict(), Some(refusal)),
+        })
+    }
+
+    fn caught_up(&mut self, now: Timestamp, from: MemberKey, events: Vec<Bytes>) -> Result<CaughtUp, JournalError> {
+        let mut result = CaughtUp { from, taken: 0, held: 0, refused: 0, reason: None };
+        for outer in events {
+            match self.event(now, outer)? {
+                Ok(_) => result.taken += 1,
+                Err(Refusal::Protocol(watchfire_protocol::Rejection::Duplicate)) => result.held += 1,
+                Err(refusal) => {
+                    result.refused += 1;
+                    result.reason = Some(refusal);
+                }
+            }
+        }
+        Ok(result)
+    }
+
+    /// One event of another member, from wherever: known bytes are dropped before anything is checked, strangers before
+    /// the signature is.
+    fn event(&mut self, now: Timestamp, outer: Bytes) -> Result<Result<Verdict, Refusal>, JournalError> {
+        let checked = self.check(outer);
+        let event = match checked {
+            Ok(event) => event,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let input = Input::Received(Box::new(event));
+        self.machine.observe(now, &input);
+        let step = match self.machine.decide(now, &input) {
+            Ok(step) => step,
+            Err(rejection) => return Ok(Err(rejection.into())),
+        };
+        if let Input::Received(event) = input {
+            self.take(*event, Origin::Received)?;
+        }
+        Ok(Ok(step.verdict))
+    }
+
+    fn check(&self, outer: Bytes) -> Result<Verified<Event>, Refusal> {
+        use watchfire_protocol::Rejection;
+        let unverified = decode_signed(outer)?;
+        if self.log.index().contains(&unverified.hash()) {
+            return Err(Rejection::Duplicate.into());
+        }
+        let Event { network, author, .. } = *unverified.event();
+        if network == self.own.network() && self.machine.charter().member_by_key(&author).is_none() {
+            return Err(Rejection::UnknownAuthor { author }.into());
+        }
+        Ok(unverified.verify(self.own.network())?)
+    }
+
+    /// Appends and applies: the one place where either happens.
+    pub(crate) fn take(&mut self, event: Verified<Event>, origin: Origin) -> Result<(), JournalError> {
+        let position = self.log.append(&event)?;
+        self.machine.apply(&event);
+        self.guard.saw(&event);
+        self.outbox.push(position, origin, event);
+        Ok(())
+    }
+
+    fn started(&self) -> Started {
+        let author = self.own.author();
+        let heads = self.machine.heads();
+        let own = heads.into_iter().filter(|((key, _), _)| *key == author);
+        let mut earlier: Vec<EpochHead> = own.map(|((_, epoch), (seq, hash))| EpochHead { epoch, seq, hash }).collect();
+        // Newest by place in the own log; the wire form is ordered by epoch.
+        earlier.sort_by_key(|head| std::cmp::Reverse(self.log.index().position(&head.hash)));
+        earlier.truncate(MAX_EARLIER_EPOCHS);
+        earlier.sort();
+        let charter = self.machine.charter();
+        Started {
+            earlier,
+            charter_version: charter.version,
+            charter_digest: charter.digest(),
+            software: SOFTWARE.to_owned(),
+        }
+    }
+
+    /// Protocol state, for status and the node's own questions.
+    #[must_use]
+    pub fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
+    /// The journal, for its watermark, space and recovery report.
+    #[must_use]
+    pub fn journal(&self) -> &Journal<S> {
+        self.log.journal()
+    }
+
+    /// When to call [`Driver::handle`] with `Input::Tick` though nothing arrives.
+    #[must_use]
+    pub fn next_timeout(&self) -> Option<Timestamp> {
+        self.machine.next_timeout()
+    }
+
+    /// Events held.
+    #[must_use]
+    pub fn events(&self) -> usize {
+        self.log.index().len()
+    }
+
+    /// Outer bytes of an event that the log holds.
+    ///
+    /// # Errors
+    /// [`JournalError`] when the log cannot be read; the node stops.
+    pub fn event_bytes(&self, hash: &EventHash) -> Result<Option<Bytes>, JournalError> {
+        self.log.read(hash)
+    }
+
+    /// Newest heartbeat of each other member.
+    #[must_use]
+    pub fn heartbeats(&self) -> &BTreeMap<MemberKey, VerifiedHeartbeat> {
+        self.heartbeats.newest()
+    }
+
+    /// Why this node votes and signs no more, if a fact about its own log does not hold.
+    #[must_use]
+    pub fn signing_stopped(&self) -> Option<&Violation> {
+        self.violation.as_ref()
+    }
+
+    pub(crate) fn own(&self) -> &OwnChain {
+        &self.own
+    }
+
+    pub(crate) fn keys(&self) -> &K {
+        &self.keys
+    }
+
+    pub(crate) fn log(&self) -> &Log<S> {
+        &self.log
+    }
+
+    pub(crate) fn asked_before(&mut self, next: Option<ChainKey>) -> Option<ChainKey> {
+        std::mem::replace(&mut self.asked_before, next)
+    }
+}
+
+fn check_keys<K: Keys>(keys: &K, charter: &Charter, member: &MemberId) -> Result<(), DriverError> {
+    let Some(entry) = charter.members.get(member) else { return Ok(()) };
+    if keys.author() != entry.node_key {
+        let (expected, found) = (entry.node_key, keys.author());
+        return Err(DriverError::NodeKey { member: member.clone(), expected, found });
+    }
+    match keys.guardian() {
+        Some(found) if entry.guardian != Some(found) => Err(DriverError::GuardianKey { member: member.clone(), found }),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn replay<S: Storage>(
+    journal: &Journal<S>,
+    machine: &mut Machine,
+    guard: &mut Guard,
+    network: NetworkId,
+) -> Result<Index, DriverError> {
+    let mut index = Index::default();
+    for record in journal.replay()? {
+        let record = record?;
+        let position = record.position;
+        let event = decode_signed(record.bytes).map_err(|source| DriverError::Record { position, source })?;
+        let event = event.verify(network).map_err(|source| DriverError::Signature { position, source })?;
+        machine.apply(&event);
+        guard.saw(&event);
+        index.insert(&event, position);
+    }
+    Ok(index)
+}

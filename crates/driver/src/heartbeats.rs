@@ -1,0 +1,93 @@
+//! Heartbeats: the newest of each member, outside the log and never counted.
+
+use std::collections::BTreeMap;
+
+use watchfire_charter::Charter;
+use watchfire_journal::Storage;
+use watchfire_types::body::{Attested, Heartbeat};
+use watchfire_types::{BlockRef, Bytes, ChainId, MemberKey, Timestamp};
+use watchfire_wire::{Envelope, SignedHeartbeat, VerifiedHeartbeat, WireError};
+
+use crate::door::Refusal;
+use crate::driver::Driver;
+use crate::keys::Keys;
+
+/// How far a heartbeat's clock may be ahead of the receiver's.
+const AHEAD_MS_MAX: u64 = 60_000;
+
+/// What the node knows and the protocol does not.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct HeartbeatFacts {
+    /// Agreed head per chain; at most 32.
+    pub heads: Vec<BlockRef>,
+    /// Per asset: can this node pause now; at most 64.
+    pub pausable: Vec<Attested>,
+    /// What no longer holds, a line each; at most 32 of at most 256 bytes.
+    pub alarms: Vec<String>,
+    /// Wei of the submitter per chain; at most 32.
+    pub submitter_balance: Vec<(ChainId, u128)>,
+}
+
+/// Newest heartbeat of each member of the charter, so at most one a member.
+#[derive(Debug, Default)]
+pub(crate) struct Heartbeats {
+    newest: BTreeMap<MemberKey, VerifiedHeartbeat>,
+}
+
+impl Heartbeats {
+    /// Takes a heartbeat if it is newer than the one held. Signatures are checked last.
+    pub(crate) fn take(
+        &mut self,
+        now: Timestamp,
+        charter: &Charter,
+        network: watchfire_types::NetworkId,
+        bytes: Bytes,
+    ) -> Result<VerifiedHeartbeat, Refusal> {
+        let signed = SignedHeartbeat::decode(bytes)?;
+        let author = signed.author();
+        let stale = |why| Err(Refusal::StaleHeartbeat { author, why });
+        let time_ms = signed.heartbeat().time_ms;
+        match charter.member_by_key(&author) {
+            None => return stale("no member of the charter has this key"),
+            Some((member, _)) if *member != signed.heartbeat().member => return stale("it names another member"),
+            Some(_) => {}
+        }
+        if time_ms > now.plus_millis(AHEAD_MS_MAX).as_millis() {
+            return stale("its clock is more than 60 s ahead");
+        }
+        if self.newest.get(&author).is_some_and(|held| held.heartbeat().time_ms >= time_ms) {
+            return stale("a newer one is held");
+        }
+        let verified = signed.verify(network)?;
+        self.newest.insert(author, verified.clone());
+        Ok(verified)
+    }
+
+    pub(crate) fn newest(&self) -> &BTreeMap<MemberKey, VerifiedHeartbeat> {
+        &self.newest
+    }
+}
+
+impl<S: Storage, K: Keys> Driver<S, K> {
+    /// An own heartbeat, ready for gossip (an encoded envelope). It states only what is durable already.
+    ///
+    /// # Errors
+    /// [`WireError`] when `facts` break a bound.
+    pub fn heartbeat(&self, now: Timestamp, facts: HeartbeatFacts) -> Result<Bytes, WireError> {
+        let own = self.own();
+        let heartbeat = Heartbeat {
+            member: self.machine().member().clone(),
+            epoch: own.epoch(),
+            seq: own.newest(),
+            time_ms: now.as_millis(),
+            state_digest: self.machine().state_digest(),
+            heads: facts.heads,
+            pausable: facts.pausable,
+            alarms: facts.alarms,
+            submitter_balance: facts.submitter_balance,
+        };
+        let sign = |input: &[u8]| self.keys().sign(input);
+        let sealed = SignedHeartbeat::seal(own.author(), own.network(), &heartbeat, sign)?;
+        Ok(Envelope::Heartbeat(sealed.bytes().clone()).encode())
+    }
+}

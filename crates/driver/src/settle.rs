@@ -1,0 +1,176 @@
+//! From owed to done: author what the protocol wants until it wants nothing more, with a sync between what must be durable
+//! first and what builds on it.
+
+use watchfire_journal::{JournalError, Storage};
+use watchfire_protocol::{Draft, Owed, Rejection, Stage};
+use watchfire_types::input::Input;
+use watchfire_types::{Body, EventHash, Timestamp};
+use watchfire_wire::seal;
+
+use crate::driver::Driver;
+use crate::guard::{self, Guard, Violation};
+use crate::keys::Keys;
+use crate::outbox::Origin;
+use crate::output::{Notice, Output};
+
+/// Rounds of authoring in one turn. Each round makes at least one event, so this bounds a turn; the rest goes on in the next.
+const ROUNDS_MAX: usize = 64;
+
+impl<S: Storage, K: Keys> Driver<S, K> {
+    /// One input: view, then what it authors by itself.
+    pub(crate) fn input(
+        &mut self,
+        now: Timestamp,
+        input: &Input,
+        output: &mut Output,
+    ) -> Result<Result<Vec<EventHash>, Rejection>, JournalError> {
+        if matches!(input, Input::Received(_)) {
+            return Ok(Err(Rejection::Malformed { why: "received events come through the door as bytes" }));
+        }
+        self.machine.observe(now, input);
+        let step = match self.machine.decide(now, input) {
+            Ok(step) => step,
+            Err(rejection) => return Ok(Err(rejection)),
+        };
+        let mut authored = Vec::new();
+        for draft in step.drafts {
+            authored.extend(self.author(now, draft, output)?);
+        }
+        // A finding that stands at this block only must not be lost to the next one in the same turn.
+        if matches!(input, Input::Detected { .. }) {
+            self.settle(now, output)?;
+        }
+        Ok(Ok(authored))
+    }
+
+    /// The end of a turn: settle, sync, release.
+    pub(crate) fn finish(&mut self, now: Timestamp, output: &mut Output) -> Result<(), JournalError> {
+        let owed = self.settle(now, output)?;
+        self.release(output)?;
+        output.duties = owed.duties;
+        output.pages = owed.pages.difference(&self.pages).cloned().collect();
+        self.pages = owed.pages;
+        output.window_floors = self.machine.window_floors();
+        Ok(())
+    }
+
+    fn release(&mut self, output: &mut Output) -> Result<(), JournalError> {
+        let durable = self.log.sync()?;
+        self.outbox.release(durable, output);
+        Ok(())
+    }
+
+    fn settle(&mut self, now: Timestamp, output: &mut Output) -> Result<Owed, JournalError> {
+        let mut refused: Vec<Draft> = Vec::new();
+        let mut stage = Stage::Observe;
+        for _ in 0..ROUNDS_MAX {
+            let mut owed = self.machine.owed(now);
+            owed.drafts.retain(|draft| !refused.contains(draft));
+            let Some(next) = owed.drafts.first().map(Draft::stage) else { return Ok(owed) };
+            if next != stage && self.outbox.has_own() {
+                self.release(output)?;
+            }
+            stage = next;
+            for draft in owed.drafts {
+                if self.author(now, draft.clone(), output)?.is_none() {
+                    refused.push(draft);
+                }
+            }
+        }
+        output.notices.push(Notice::Unsettled { rounds: ROUNDS_MAX });
+        Ok(self.machine.owed(now))
+    }
+
+    /// Signs, appends and applies one own event. `None` when it could not be made; a notice says why.
+    pub(crate) fn author(
+        &mut self,
+        now: Timestamp,
+        draft: Draft,
+        output: &mut Output,
+    ) -> Result<Option<EventHash>, JournalError> {
+        let Some(body) = self.body(draft, output) else { return Ok(None) };
+        let kind = kind(&body);
+        let event = self.own.next(now, body);
+        if let Err(violation) = Guard::position(&event, self.log.index()) {
+            self.stop_signing(violation, output);
+            return Ok(None);
+        }
+        let sealed = match seal(&event, |input| self.keys.sign(input)) {
+            Ok(sealed) => sealed,
+            Err(cause) => {
+                output.notices.push(Notice::Unsealable { kind, cause });
+                return Ok(None);
+            }
+        };
+        let event = match guard::own_signature(sealed, self.own.network(), self.own.author()) {
+            Ok(event) => event,
+            Err(violation) => {
+                self.stop_signing(violation, output);
+                return Ok(None);
+            }
+        };
+        let hash = event.hash();
+        self.own.took(&event);
+        self.take(event, Origin::Own)?;
+        Ok(Some(hash))
+    }
+
+    /// The body of a draft; for a co-signature, with the guardian key's signature.
+    fn body(&mut self, draft: Draft, output: &mut Output) -> Option<Body> {
+        let draft = match draft {
+            Draft::Body(body) if self.violation.is_some() && is_support(&body) => return None,
+            Draft::Body(body) => return Some(body),
+            Draft::CoSign(draft) => draft,
+        };
+        if self.violation.is_some() {
+            return None;
+        }
+        if let Err(violation) = self.guard.co_signature(&draft, self.machine.charter()) {
+            self.stop_signing(violation, output);
+            return None;
+        }
+        match self.keys.co_sign(draft.safe_version, draft.chain, draft.safe, &draft.transaction) {
+            Ok(signature) => Some(Body::CoSignature(draft.signed(signature))),
+            Err(cause) => {
+                output.notices.push(Notice::KeyRefused { chain: draft.chain, safe: draft.safe, cause });
+                None
+            }
+        }
+    }
+
+    fn stop_signing(&mut self, violation: Violation, output: &mut Output) {
+        if self.violation.is_none() {
+            output.notices.push(Notice::SigningStopped { violation: violation.clone() });
+            self.violation = Some(violation);
+        }
+    }
+}
+
+/// What a node whose own log is in doubt makes no more of.
+fn is_support(body: &Body) -> bool {
+    matches!(body, Body::Vote(_) | Body::Veto(_) | Body::CloseVote(_) | Body::Certificate(_) | Body::CoSignature(_))
+}
+
+fn kind(body: &Body) -> &'static str {
+    match body {
+        Body::Started(_) => "started",
+        Body::Finding(_) => "finding",
+        Body::Vote(_) => "vote",
+        Body::Veto(_) => "veto",
+        Body::Certificate(_) => "certificate",
+        Body::CoSignature(_) => "co-signature",
+        Body::Submitted(_) => "submitted",
+        Body::Executed(_) => "executed",
+        Body::PostconditionChecked(_) => "postcondition-checked",
+        Body::Retracted(_) => "retracted",
+        Body::Classified(_) => "classified",
+        Body::Acknowledged(_) => "acknowledged",
+        Body::Rejected(_) => "rejected",
+        Body::Note(_) => "note",
+        Body::CloseVote(_) => "close-vote",
+        Body::NotContained(_) => "not-contained",
+        Body::Attested(_) => "attested",
+        Body::FaultProof(_) => "fault-proof",
+        Body::Unknown(..) => "unknown",
+    }
+}
