@@ -1,1 +1,38 @@
-//! evm
+//! One EVM chain as a node needs it: an agreed, gapless view of it, simulations, and transactions that get in.
+//!
+//! Promise: nothing is believed from fewer than k operators; every wait has a deadline and every answer a size bound; only
+//! standard `eth_*` methods are used, each optional one with a fallback; no key is held here (a [`GasPayer`] signs).
+//!
+//! Terms: an *endpoint* is one URL, an *operator* runs endpoints, *agreement* is equal answers from k operators.
+
+mod budget;
+mod canonical;
+mod client;
+mod config;
+mod endpoint;
+mod error;
+mod feed;
+pub mod fees;
+mod head;
+mod heads;
+mod payer;
+mod preflight;
+mod probe;
+mod quorum;
+mod read;
+mod receipts;
+mod rpc;
+pub mod safe;
+mod simulate;
+mod snapshot;
+mod submitter;
+
+pub use budget::Priority;
+pub use client::{ChainClient, HeadInfo};
+pub use config::{ChainConfig, Endpoint, Finality, Route};
+pub use endpoint::EndpointHealth;
+pub use error::{ConnectError, NotAgreed};
+pub use feed::{Backfill, FeedEvent};
+pub use payer::{GasPayer, OuterTransaction};
+pub use snapshot::{Snapshot, SnapshotError, snapshot};
+pub use submitter::{Submitter, SubmitterEvent};

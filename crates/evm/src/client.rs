@@ -1,0 +1,246 @@
+//! One chain through several operators' eyes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{broadcast, mpsc, watch};
+use tokio::time::Instant;
+use watchfire_types::{BlockRef, BlockView, ChainId, Read, ReadOutcome};
+
+use crate::budget::Priority;
+use crate::config::ChainConfig;
+use crate::endpoint::{EndpointHealth, Remote};
+use crate::error::{ConnectError, NotAgreed, RpcError};
+use crate::feed::{Backfill, Feed, FeedEvent};
+use crate::head::Head;
+use crate::quorum::gather;
+use crate::read;
+use crate::receipts;
+
+/// How long one endpoint has to answer one request.
+pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Health changes kept for a slow listener; older ones are dropped, the state itself is not.
+const HEALTH_EVENTS_MAX: usize = 64;
+
+/// The newest agreed block of the feed, for whoever must know that time passes on the chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeadInfo {
+    /// Block.
+    pub block: BlockRef,
+    /// Its base fee, wei per gas.
+    pub base_fee: Option<u128>,
+}
+
+/// Connection to one chain. Cheap to share behind an [`Arc`].
+#[derive(Debug)]
+pub struct ChainClient {
+    pub(crate) config: ChainConfig,
+    pub(crate) remotes: Vec<Arc<Remote>>,
+    pub(crate) health: broadcast::Sender<EndpointHealth>,
+    pub(crate) head: watch::Sender<Option<HeadInfo>>,
+}
+
+impl ChainClient {
+    /// Checks the configuration and that no endpoint serves another chain. Endpoints that are down are taken up when they
+    /// come back, as long as k operators answer now.
+    ///
+    /// # Errors
+    /// [`ConnectError`]; nothing keeps running then.
+    pub async fn connect(config: ChainConfig) -> Result<Arc<Self>, ConnectError> {
+        let client = Self::new(config)?;
+        let checks = client
+            .remotes
+            .iter()
+            .filter(|remote| !remote.config.submit_only)
+            .map(|remote| async move { (remote, remote.check_chain(CONNECT_TIMEOUT).await) });
+        let mut reached = BTreeSet::new();
+        let mut causes = Vec::new();
+        for (remote, result) in futures::future::join_all(checks).await {
+            match result {
+                Ok(()) => drop(reached.insert(remote.config.operator.clone())),
+                Err(RpcError::WrongChain(found)) => {
+                    return Err(ConnectError::WrongChain {
+                        endpoint: remote.config.name.clone(),
+                        expected: client.config.chain,
+                        found: ChainId::new(found),
+                    });
+                }
+                Err(error) => causes.push(format!("{}: {error}", remote.config.name)),
+            }
+        }
+        if reached.len() < client.config.agree {
+            return Err(ConnectError::Unreachable {
+                chain: client.config.chain,
+                agree: client.config.agree,
+                reached: reached.len(),
+                causes: causes.join("; "),
+            });
+        }
+        Ok(client)
+    }
+
+    fn new(config: ChainConfig) -> Result<Arc<Self>, ConnectError> {
+        let chain = config.chain;
+        let numbers = [("agree", config.agree as u64), ("block_time_ms", config.block_time_ms)];
+        if let Some((key, _)) = numbers.into_iter().find(|(_, value)| *value == 0) {
+            return Err(ConnectError::Zero { chain, key });
+        }
+        let asked = config.endpoints.iter().filter(|endpoint| !endpoint.submit_only);
+        let operators = asked.map(|endpoint| &endpoint.operator).collect::<BTreeSet<_>>().len();
+        if operators < config.agree {
+            return Err(ConnectError::TooFewOperators { chain, agree: config.agree, operators });
+        }
+        // Both TLS stacks may be in the tree; the first caller decides, and a second install is no error.
+        let http = reqwest::Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .pool_idle_timeout(Duration::from_secs(60))
+            .tcp_nodelay(true)
+            .no_proxy()
+            .build()
+            .map_err(|error| ConnectError::Http { cause: error.to_string() })?;
+        let (health, _) = broadcast::channel(HEALTH_EVENTS_MAX);
+        let endpoints = config.endpoints.iter();
+        let remotes = endpoints
+            .map(|endpoint| Arc::new(Remote::new(chain, endpoint.clone(), http.clone(), health.clone())))
+            .collect();
+        Ok(Arc::new(Self { config, remotes, health, head: watch::Sender::new(None) }))
+    }
+
+    /// What it was connected with.
+    #[must_use]
+    pub fn config(&self) -> &ChainConfig {
+        &self.config
+    }
+
+    /// The newest block that the feed has emitted; empty until a feed runs.
+    #[must_use]
+    pub fn heads(&self) -> watch::Receiver<Option<HeadInfo>> {
+        self.head.subscribe()
+    }
+
+    /// Endpoints and whether each is usable now.
+    #[must_use]
+    pub fn health(&self) -> Vec<EndpointHealth> {
+        let states = self.remotes.iter().map(|remote| {
+            let cause = remote.cause();
+            EndpointHealth {
+                name: remote.config.name.clone(),
+                operator: remote.config.operator.clone(),
+                healthy: cause.is_none(),
+                cause: cause.unwrap_or_default(),
+            }
+        });
+        states.collect()
+    }
+
+    /// Follows the chain: every canonical block in order, with the answers to `reads` at it. Runs until the receiver is
+    /// dropped; the queue holds 64 events, a slow reader holds the feed back and loses nothing.
+    pub fn feed(self: &Arc<Self>, reads: BTreeSet<Read>, backfill: Backfill) -> mpsc::Receiver<FeedEvent> {
+        Feed::spawn(Arc::clone(self), reads, backfill)
+    }
+
+    /// Answers to these reads at this block, each equal from k operators, within two seconds. A read without agreement is
+    /// [`ReadOutcome::Unavailable`] with the cause.
+    pub async fn read_at(&self, block: BlockRef, reads: &BTreeSet<Read>) -> BTreeMap<Read, ReadOutcome> {
+        self.reads_at(block, reads, Priority::Decision, REQUEST_TIMEOUT, true).await
+    }
+
+    /// The newest block that k operators have: the lowest of the k highest heads, agreed at its height.
+    ///
+    /// # Errors
+    /// [`NotAgreed`] names what each operator said.
+    pub async fn latest(&self) -> Result<HeadInfo, NotAgreed> {
+        let tag = serde_json::json!("latest");
+        let chain = self.config.chain;
+        let asked = self.remotes.iter().filter(|remote| !remote.config.submit_only).map(|remote| {
+            let tag = &tag;
+            async move {
+                let head = read::header(remote, chain, tag, Priority::Decision, REQUEST_TIMEOUT).await;
+                (remote.config.operator.clone(), head)
+            }
+        });
+        let mut heights: BTreeMap<_, u64> = BTreeMap::new();
+        let mut causes = Vec::new();
+        for (operator, head) in futures::future::join_all(asked).await {
+            match head {
+                Ok(head) => {
+                    let height = heights.entry(operator).or_default();
+                    *height = head.block.number.max(*height);
+                }
+                Err(error) => causes.push(format!("{operator}: {error}")),
+            }
+        }
+        let mut heights: Vec<u64> = heights.into_values().collect();
+        heights.sort_unstable_by(|a, b| b.cmp(a));
+        let Some(number) = heights.get(self.config.agree - 1) else {
+            return Err(self.not_agreed("the newest block".to_owned(), causes.join("; ")));
+        };
+        let head = self.head_at(*number).await?;
+        Ok(HeadInfo { block: head.block, base_fee: head.base_fee })
+    }
+
+    /// The block at a height, equal from k operators.
+    ///
+    /// # Errors
+    /// [`NotAgreed`] names what each operator said.
+    pub async fn block_at(&self, number: u64) -> Result<BlockRef, NotAgreed> {
+        self.head_at(number).await.map(|head| head.block)
+    }
+
+    pub(crate) async fn head_at(&self, number: u64) -> Result<Head, NotAgreed> {
+        let mut heads = self.heads_at(vec![number], true).await;
+        heads.pop().unwrap_or_else(|| Err(self.not_agreed(format!("block {number}"), String::new())))
+    }
+
+    /// Headers at these heights, each equal from k operators.
+    pub(crate) async fn heads_at(&self, numbers: Vec<u64>, patient: bool) -> Vec<Result<Head, NotAgreed>> {
+        let chain = self.config.chain;
+        let ask = |remote| read::headers(remote, chain, numbers.clone(), Priority::Feed, REQUEST_TIMEOUT);
+        let deadline = Instant::now() + self.live_timeout();
+        let heads = gather(&self.remotes, self.config.agree, numbers.len(), deadline, patient, ask).await;
+        let named = heads.into_iter().zip(&numbers);
+        named.map(|(head, number)| head.map_err(|cause| self.not_agreed(format!("block {number}"), cause))).collect()
+    }
+
+    pub(crate) async fn reads_at(
+        &self,
+        block: BlockRef,
+        reads: &BTreeSet<Read>,
+        priority: Priority,
+        timeout: Duration,
+        patient: bool,
+    ) -> BTreeMap<Read, ReadOutcome> {
+        if reads.is_empty() {
+            return BTreeMap::new();
+        }
+        let list = Arc::new(reads.iter().cloned().collect::<Vec<_>>());
+        let ask = |remote| read::reads(remote, block, Arc::clone(&list), priority, timeout);
+        let deadline = Instant::now() + timeout;
+        let agreed = gather(&self.remotes, self.config.agree, list.len(), deadline, patient, ask).await;
+        let outcomes = agreed.into_iter().map(|outcome| outcome.unwrap_or_else(ReadOutcome::Unavailable));
+        list.iter().cloned().zip(outcomes).collect()
+    }
+
+    /// Everything about one block: logs proved by the header, reads agreed. Logs are never left out; a read that is not
+    /// answered in time is.
+    pub(crate) async fn view(&self, head: &Head, reads: &BTreeSet<Read>, live: bool) -> Result<BlockView, NotAgreed> {
+        let timeout = if live { self.live_timeout() } else { REQUEST_TIMEOUT };
+        let (logs, reads) = tokio::join!(
+            receipts::logs(&self.remotes, self.config.agree, head, timeout, live),
+            self.reads_at(head.block, reads, Priority::Feed, timeout, live),
+        );
+        let logs = logs.map_err(|cause| self.not_agreed(format!("logs of block {}", head.block.number), cause))?;
+        Ok(BlockView { block: head.block, parent: head.parent, base_fee: head.base_fee, logs, reads })
+    }
+
+    /// How long a new block's data may take: one block, within half a second and two.
+    pub(crate) fn live_timeout(&self) -> Duration {
+        Duration::from_millis(self.config.block_time_ms.clamp(500, 2_000))
+    }
+
+    pub(crate) fn not_agreed(&self, what: String, cause: String) -> NotAgreed {
+        NotAgreed { chain: self.config.chain, agree: self.config.agree, what, cause }
+    }
+}

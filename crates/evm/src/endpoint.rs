@@ -1,0 +1,219 @@
+//! One endpoint: its budget, its back-off and what it was found not to know.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+use serde_json::value::RawValue;
+use tokio::sync::broadcast;
+use tokio::time::Instant;
+use watchfire_types::{ChainId, OperatorId};
+
+use crate::budget::{Budget, Priority};
+use crate::config::Endpoint;
+use crate::error::RpcError;
+use crate::rpc::{Answer, Http, Request};
+
+/// First back-off; doubles with every failure in a row.
+const BACKOFF_MS_MIN: u64 = 100;
+/// Longest back-off that the endpoint did not ask for itself.
+const BACKOFF_MS_MAX: u64 = 10_000;
+/// Longest `Retry-After` obeyed.
+const RETRY_AFTER_MS_MAX: u64 = 60_000;
+/// Most calls sent in one batch: what public providers take.
+const BATCH_MAX: usize = 100;
+
+/// An endpoint became usable or stopped being so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndpointHealth {
+    /// Endpoint.
+    pub name: String,
+    /// Who runs it.
+    pub operator: OperatorId,
+    /// Usable now.
+    pub healthy: bool,
+    /// Why not, or empty.
+    pub cause: String,
+}
+
+#[derive(Debug)]
+pub(crate) struct Remote {
+    pub(crate) config: Endpoint,
+    chain: ChainId,
+    http: Http,
+    budget: Budget,
+    backoff: Mutex<Backoff>,
+    health: broadcast::Sender<EndpointHealth>,
+    /// The chain id was asked and is right. An endpoint that was down at the start is asked when it comes back.
+    chain_checked: AtomicBool,
+    pub(crate) lacks: Lacks,
+}
+
+/// What the endpoint was found not to know; found by trying, forgotten never.
+#[derive(Debug, Default)]
+pub(crate) struct Lacks {
+    pub(crate) batches: AtomicBool,
+    pub(crate) block_hash_parameter: AtomicBool,
+    pub(crate) block_receipts: AtomicBool,
+    pub(crate) simulate: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Backoff {
+    failures: u32,
+    until: Option<Instant>,
+    cause: Option<String>,
+}
+
+impl Remote {
+    pub(crate) fn new(
+        chain: ChainId,
+        config: Endpoint,
+        client: reqwest::Client,
+        health: broadcast::Sender<EndpointHealth>,
+    ) -> Self {
+        let http = Http::new(client, config.http.clone());
+        let budget = Budget::new(config.requests_per_second, Instant::now());
+        Self {
+            chain,
+            http,
+            budget,
+            backoff: Mutex::default(),
+            health,
+            chain_checked: AtomicBool::new(false),
+            lacks: Lacks::default(),
+            config,
+        }
+    }
+
+    /// Several calls, each with its own answer, all within `timeout`.
+    pub(crate) async fn ask(&self, priority: Priority, requests: &[Request], timeout: Duration) -> Vec<Answer> {
+        let deadline = Instant::now() + timeout;
+        if let Err(error) = self.ready(priority, timeout).await {
+            return requests.iter().map(|_| Err(error.clone())).collect();
+        }
+        let chunks = requests.chunks(BATCH_MAX).map(|chunk| async move {
+            let Ok(()) = tokio::time::timeout_at(deadline, self.budget.acquire(chunk.len(), priority)).await else {
+                return chunk.iter().map(|_| Err(RpcError::RateLimited { retry_after_ms: Some(0) })).collect();
+            };
+            self.send(chunk, deadline.saturating_duration_since(Instant::now())).await
+        });
+        let answers: Vec<Vec<Answer>> = futures::future::join_all(chunks).await;
+        answers.into_iter().flatten().collect()
+    }
+
+    /// One call, decoded; `None` is a JSON null.
+    pub(crate) async fn one<T: DeserializeOwned>(
+        &self,
+        priority: Priority,
+        request: Request,
+        timeout: Duration,
+    ) -> Result<Option<T>, RpcError> {
+        let mut answers = self.ask(priority, std::slice::from_ref(&request), timeout).await;
+        decode(&answers.pop().unwrap_or(Err(RpcError::BackingOff))?)
+    }
+
+    /// Usable now, as far as known.
+    pub(crate) fn healthy(&self) -> bool {
+        self.lock().cause.is_none()
+    }
+
+    /// Why it is not usable, if it is not.
+    pub(crate) fn cause(&self) -> Option<String> {
+        self.lock().cause.clone()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Backoff> {
+        self.backoff.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn ready(&self, priority: Priority, timeout: Duration) -> Result<(), RpcError> {
+        // A decision tries an endpoint that backs off all the same: it has nothing to lose by asking.
+        let waiting = self.lock().until.is_some_and(|until| Instant::now() < until);
+        if waiting && priority == Priority::Feed {
+            return Err(RpcError::BackingOff);
+        }
+        if self.chain_checked.load(Ordering::Relaxed) { Ok(()) } else { self.check_chain(timeout).await }
+    }
+
+    /// Asks for the chain id and marks the endpoint unusable if it is another chain's.
+    pub(crate) async fn check_chain(&self, timeout: Duration) -> Result<(), RpcError> {
+        let result = match self.http.call(&Request::new("eth_chainId", json!([])), timeout).await {
+            Ok(raw) => decode::<alloy_primitives::U64>(&raw).and_then(|id| match id.map(|id| id.to::<u64>()) {
+                Some(id) if id == self.chain.get() => Ok(()),
+                Some(id) => Err(RpcError::WrongChain(id)),
+                None => Err(RpcError::Garbage("no chain id".to_owned())),
+            }),
+            Err(error) => Err(error),
+        };
+        self.note(result.as_ref().err());
+        if result.is_ok() {
+            self.chain_checked.store(true, Ordering::Relaxed);
+        }
+        result
+    }
+
+    async fn send(&self, requests: &[Request], timeout: Duration) -> Vec<Answer> {
+        if requests.len() > 1 && !self.lacks.batches.load(Ordering::Relaxed) {
+            match self.http.batch(requests, timeout).await {
+                Ok(answers) => {
+                    let limited = answers.iter().find_map(|answer| answer.as_ref().err().filter(|e| e.backs_off()));
+                    self.note(limited);
+                    return answers;
+                }
+                Err(error) if error.backs_off() => {
+                    self.note(Some(&error));
+                    return requests.iter().map(|_| Err(error.clone())).collect();
+                }
+                Err(error) => {
+                    tracing::info!(endpoint.name = %self.config.name, cause = %error, "endpoint takes no batches");
+                    self.lacks.batches.store(true, Ordering::Relaxed);
+                }
+            }
+        }
+        let answers = futures::future::join_all(requests.iter().map(|request| self.http.call(request, timeout))).await;
+        self.note(answers.iter().find_map(|answer| answer.as_ref().err().filter(|error| error.backs_off())));
+        answers
+    }
+
+    /// Keeps the health state: a failure of the endpoint as a whole backs off, anything else ends the back-off.
+    fn note(&self, failure: Option<&RpcError>) {
+        let mut backoff = self.lock();
+        let cause = failure.filter(|error| error.backs_off()).map(ToString::to_string);
+        if let Some(error) = failure.filter(|error| error.backs_off()) {
+            // A process that was restarted or suspended may be anything when it answers again.
+            if matches!(error, RpcError::Unreachable(_)) {
+                self.chain_checked.store(false, Ordering::Relaxed);
+            }
+            let doubled = BACKOFF_MS_MIN.saturating_mul(1 << backoff.failures.min(16)).min(BACKOFF_MS_MAX);
+            let wait_ms = match error {
+                RpcError::RateLimited { retry_after_ms: Some(ms) } => doubled.max((*ms).min(RETRY_AFTER_MS_MAX)),
+                _ => doubled,
+            };
+            backoff.failures = backoff.failures.saturating_add(1);
+            backoff.until = Some(Instant::now() + Duration::from_millis(wait_ms));
+        } else {
+            backoff.failures = 0;
+            backoff.until = None;
+        }
+        let changed = backoff.cause.is_some() != cause.is_some();
+        backoff.cause = cause.clone();
+        drop(backoff);
+        if changed {
+            let (name, operator) = (self.config.name.clone(), self.config.operator.clone());
+            tracing::warn!(endpoint.name = %name, healthy = cause.is_none(), cause = cause.as_deref().unwrap_or(""), "endpoint health changed");
+            // Nobody may be listening; the state itself is kept above.
+            let event = EndpointHealth { name, operator, healthy: cause.is_none(), cause: cause.unwrap_or_default() };
+            drop(self.health.send(event));
+        }
+    }
+}
+
+/// Decodes a result; JSON null is `None`.
+pub(crate) fn decode<T: DeserializeOwned>(raw: &RawValue) -> Result<Option<T>, RpcError> {
+    let mut deserializer = serde_json::Deserializer::from_str(raw.get());
+    Option::<T>::deserialize(&mut deserializer).map_err(|error| RpcError::Garbage(crate::rpc::cut(&error.to_string())))
+}

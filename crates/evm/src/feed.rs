@@ -1,0 +1,310 @@
+//! The chain as a stream: every canonical block once, in order, with what a reorg took said before what replaces it.
+//!
+//! A head that an endpoint names is only a hint. The block at its height is agreed by k operators, linked to the last emitted
+//! block by parent hashes (a gap is filled, a fork walked back to the common ancestor) and read; only then it is emitted. What
+//! cannot be agreed or read stays owed: the scanned set has no holes, after any downtime.
+
+mod branch;
+mod finality;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::stream::{self, StreamExt};
+use tokio::sync::{broadcast, mpsc, watch};
+use tokio::time::Instant;
+use watchfire_types::{BlockRef, BlockView, Read, Timestamp};
+
+use crate::canonical::{Canonical, Linked};
+use crate::client::{ChainClient, HeadInfo};
+use crate::endpoint::EndpointHealth;
+use crate::head::Head;
+use crate::heads::{self, Signal};
+
+/// Events waiting for the node; the feed stops reading the chain when it is full.
+const EVENTS_MAX: usize = 64;
+/// Heads named and not looked at yet.
+const SIGNALS_MAX: usize = 64;
+/// Blocks read at the same time when there are several to read.
+const BLOCKS_AT_ONCE: usize = 8;
+/// Between attempts on a block that could not be agreed or read.
+const RETRY: Duration = Duration::from_millis(50);
+/// Between attempts on heads of doubted endpoints.
+const DOUBT: Duration = Duration::from_millis(500);
+
+/// From where the feed starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Backfill {
+    /// Seconds of block time before the first agreed head: the longest window of the detectors.
+    pub window_s: u64,
+    /// The last block scanned before a restart: everything after it is scanned again, however long ago.
+    pub resume_after: Option<u64>,
+}
+
+impl Backfill {
+    /// At most this many blocks are backfilled; what is older is left out.
+    pub const BLOCKS_MAX: u64 = 200_000;
+}
+
+/// What the feed says, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FeedEvent {
+    /// The next canonical block.
+    Block {
+        /// The block and everything read at it.
+        view: Box<BlockView>,
+        /// Newest final block among those emitted, if any.
+        finalized: Option<BlockRef>,
+        /// When the node first heard of it, on its own clock.
+        arrived: Timestamp,
+    },
+    /// A reorg took these blocks, highest first; the new branch's follow as `Block`.
+    Orphaned {
+        /// Blocks dropped.
+        blocks: Vec<BlockRef>,
+    },
+    /// No new block for a while; said once, a `Block` ends it.
+    Silent {
+        /// One line.
+        cause: String,
+    },
+    /// The backfill is complete.
+    Ready,
+    /// An endpoint's health changed.
+    EndpointHealth(EndpointHealth),
+}
+
+/// Why a head was not followed.
+enum Stop {
+    /// Tried again.
+    NotYet(String),
+    /// Too few operators have the head that was named: its endpoint is doubted until it names one that they have.
+    Doubtful(String),
+    /// Nobody reads the events.
+    Gone,
+}
+
+pub(crate) struct Feed {
+    client: Arc<ChainClient>,
+    reads: Arc<BTreeSet<Read>>,
+    backfill: Backfill,
+    out: mpsc::Sender<FeedEvent>,
+    chain: Canonical,
+    finalized: watch::Receiver<Option<u64>>,
+    ready: bool,
+    silent: bool,
+    moved: Instant,
+    /// Endpoints whose named head was not agreed: asked about last, and not often, so that a liar holds nobody up.
+    doubted: BTreeSet<usize>,
+    doubted_again: Instant,
+}
+
+impl Feed {
+    pub(crate) fn spawn(
+        client: Arc<ChainClient>,
+        reads: BTreeSet<Read>,
+        backfill: Backfill,
+    ) -> mpsc::Receiver<FeedEvent> {
+        let (out, events) = mpsc::channel(EVENTS_MAX);
+        let (signal, signals) = mpsc::channel(SIGNALS_MAX);
+        let config = &client.config;
+        for (index, remote) in client.remotes.iter().enumerate().filter(|(_, remote)| !remote.config.submit_only) {
+            let source = heads::watch(index, Arc::clone(remote), config.chain, config.block_time_ms, signal.clone());
+            tokio::spawn(source);
+        }
+        let (final_number, finalized) = watch::channel(None);
+        tokio::spawn(finality::watch(Arc::clone(&client), final_number));
+        let health = client.health.subscribe();
+        let feed = Self {
+            client,
+            reads: Arc::new(reads),
+            backfill,
+            out,
+            chain: Canonical::default(),
+            finalized,
+            ready: false,
+            silent: false,
+            moved: Instant::now(),
+            doubted: BTreeSet::new(),
+            doubted_again: Instant::now(),
+        };
+        tokio::spawn(feed.run(signals, health));
+        events
+    }
+
+    async fn run(mut self, mut signals: mpsc::Receiver<Signal>, mut health: broadcast::Receiver<EndpointHealth>) {
+        let silence = Duration::from_millis(self.client.config.silence_ms());
+        let out = self.out.clone();
+        // The newest head of each endpoint that is not followed yet.
+        let mut owed: BTreeMap<usize, Signal> = BTreeMap::new();
+        let mut cause = "no endpoint named a new block".to_owned();
+        loop {
+            let retry = tokio::time::sleep(RETRY);
+            tokio::select! {
+                biased;
+                () = out.closed() => return,
+                Ok(change) = health.recv() => {
+                    if self.emit(FeedEvent::EndpointHealth(change)).await.is_err() {
+                        return;
+                    }
+                    continue;
+                }
+                Some(signal) = signals.recv() => {
+                    owed.insert(signal.remote, signal);
+                    while let Ok(signal) = signals.try_recv() {
+                        owed.insert(signal.remote, signal);
+                    }
+                }
+                () = retry, if !owed.is_empty() => {}
+                () = tokio::time::sleep_until(self.moved + silence), if !self.silent => {}
+            }
+            match self.advance(&mut owed).await {
+                Ok(()) => {}
+                Err(Stop::NotYet(why) | Stop::Doubtful(why)) => cause = why,
+                Err(Stop::Gone) => return,
+            }
+            if !self.silent && self.moved.elapsed() >= silence {
+                self.silent = true;
+                let cause = self.silence_cause(&cause);
+                if self.emit(FeedEvent::Silent { cause }).await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+
+    fn silence_cause(&self, cause: &str) -> String {
+        let bad: Vec<String> = self
+            .client
+            .health()
+            .into_iter()
+            .filter(|endpoint| !endpoint.healthy)
+            .map(|e| format!("{}: {}", e.name, e.cause))
+            .collect();
+        if bad.is_empty() { cause.to_owned() } else { format!("{cause} ({})", bad.join("; ")) }
+    }
+
+    /// Follows the heads that are owed, highest first; one that another endpoint already led to is done.
+    async fn advance(&mut self, owed: &mut BTreeMap<usize, Signal>) -> Result<(), Stop> {
+        let mut last = Ok(());
+        let mut heads: Vec<Signal> = owed.values().cloned().collect();
+        let doubts_too = Instant::now() >= self.doubted_again;
+        heads
+            .sort_by_key(|signal| (self.doubted.contains(&signal.remote), std::cmp::Reverse(signal.head.block.number)));
+        for signal in heads {
+            let block = signal.head.block;
+            if !self.chain.holds(block.number, block.hash) {
+                if self.doubted.contains(&signal.remote) && !doubts_too {
+                    continue;
+                }
+                match self.follow(&signal).await {
+                    Ok(()) => {}
+                    Err(Stop::Gone) => return Err(Stop::Gone),
+                    Err(stop) => {
+                        if matches!(stop, Stop::Doubtful(_)) {
+                            self.doubted.insert(signal.remote);
+                            self.doubted_again = Instant::now() + DOUBT;
+                        }
+                        last = Err(stop);
+                        continue;
+                    }
+                }
+            }
+            owed.remove(&signal.remote);
+            if self.chain.holds(block.number, block.hash) {
+                self.doubted.remove(&signal.remote);
+            }
+        }
+        last
+    }
+
+    async fn follow(&mut self, signal: &Signal) -> Result<(), Stop> {
+        if let Some(tip) = self.chain.tip() {
+            if signal.head.parent == tip.hash && signal.head.block.number == tip.number + 1 {
+                return self.next(signal).await;
+            }
+        }
+        let agreed = self.agreed(signal).await?;
+        if self.chain.holds(agreed.block.number, agreed.block.hash) {
+            return Ok(());
+        }
+        let first = self.first_after_ancestor(&agreed).await?;
+        let to = agreed.block.number;
+        self.emit_range(first, to, signal.arrived).await?;
+        if !self.ready {
+            self.ready = true;
+            self.emit(FeedEvent::Ready).await?;
+        }
+        Ok(())
+    }
+
+    /// The usual case, as fast as it can be: agreement on the header and everything at it are asked for at the same time.
+    async fn next(&mut self, signal: &Signal) -> Result<(), Stop> {
+        let (agreed, view) = tokio::join!(self.agreed(signal), self.client.view(&signal.head, &self.reads, true));
+        let agreed = agreed?;
+        if agreed.block.hash != signal.head.block.hash {
+            return Err(Stop::Doubtful("the head that was named is not the agreed one".to_owned()));
+        }
+        let view = view.map_err(|error| Stop::NotYet(error.cause))?;
+        self.emit_block(view, signal.arrived).await
+    }
+
+    /// The agreed block at the height of the head that was named.
+    async fn agreed(&self, signal: &Signal) -> Result<Head, Stop> {
+        // The endpoint that named the head is one operator that has it, and with k = 1 the only one needed.
+        if self.client.config.agree == 1 {
+            return Ok(signal.head.clone());
+        }
+        let patient = !self.doubted.contains(&signal.remote);
+        let mut heads = self.client.heads_at(vec![signal.head.block.number], patient).await;
+        match heads.pop() {
+            Some(Ok(head)) => Ok(head),
+            Some(Err(error)) => Err(Stop::Doubtful(error.cause)),
+            None => Err(Stop::NotYet("nobody was asked".to_owned())),
+        }
+    }
+
+    /// Reads and emits the agreed blocks `first..=to`, each the child of the one before.
+    async fn emit_range(&mut self, first: u64, to: u64, arrived: Timestamp) -> Result<(), Stop> {
+        let mut from = first;
+        while from <= to {
+            let until = to.min(from.saturating_add(branch::HEADERS_AT_ONCE - 1));
+            let heads: Vec<Head> = self.range(from, until).await?;
+            let live = to == first;
+            let client = Arc::clone(&self.client);
+            let reads = Arc::clone(&self.reads);
+            let mut views = stream::iter(heads)
+                .map(|head| {
+                    let (client, reads) = (Arc::clone(&client), Arc::clone(&reads));
+                    async move { client.view(&head, &reads, live).await }
+                })
+                .buffered(BLOCKS_AT_ONCE);
+            while let Some(view) = views.next().await {
+                self.emit_block(view.map_err(|error| Stop::NotYet(error.cause))?, arrived).await?;
+            }
+            from = until + 1;
+        }
+        Ok(())
+    }
+
+    async fn emit_block(&mut self, view: BlockView, arrived: Timestamp) -> Result<(), Stop> {
+        if self.chain.push(view.block, view.parent) == Linked::No {
+            return Err(Stop::NotYet(format!("block {} is no child of the last one", view.block.number)));
+        }
+        let finalized = self.finalized.borrow().and_then(|number| self.newest_final(number));
+        self.moved = Instant::now();
+        self.silent = false;
+        self.client.head.send_replace(Some(HeadInfo { block: view.block, base_fee: view.base_fee }));
+        self.emit(FeedEvent::Block { view: Box::new(view), finalized, arrived }).await
+    }
+
+    fn newest_final(&self, number: u64) -> Option<BlockRef> {
+        let tip = self.chain.tip()?;
+        self.chain.at(number.min(tip.number)).copied()
+    }
+
+    async fn emit(&self, event: FeedEvent) -> Result<(), Stop> {
+        self.out.send(event).await.map_err(|_| Stop::Gone)
+    }
+}

@@ -1,0 +1,132 @@
+//! Equal answers from k operators.
+//!
+//! The preferred endpoints of k operators are asked first; whenever one fails, differs or is slow, the next one is asked too.
+//! An operator counts once however many endpoints it runs.
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::stream::{FuturesUnordered, StreamExt};
+use tokio::time::Instant;
+use watchfire_types::OperatorId;
+
+use crate::endpoint::Remote;
+use crate::error::RpcError;
+
+/// How long the first k operators have before the next is asked as well.
+const HEDGE: Duration = Duration::from_millis(150);
+/// How long an endpoint that does not know the block yet is left alone.
+const LAG_RETRY: Duration = Duration::from_millis(40);
+
+/// What the operators said about one item.
+pub(crate) type Agreement<T> = Result<T, String>;
+
+struct Tally<T> {
+    answers: Vec<(T, BTreeSet<OperatorId>)>,
+    failures: Vec<(OperatorId, RpcError)>,
+}
+
+impl<T: Eq> Tally<T> {
+    fn add(&mut self, operator: &OperatorId, answer: Result<T, RpcError>) {
+        match answer {
+            Ok(value) => match self.answers.iter_mut().find(|(known, _)| *known == value) {
+                Some((_, operators)) => drop(operators.insert(operator.clone())),
+                None => self.answers.push((value, BTreeSet::from([operator.clone()]))),
+            },
+            Err(error) => {
+                self.failures.retain(|(known, _)| known != operator);
+                self.failures.push((operator.clone(), error));
+            }
+        }
+    }
+
+    fn settled(&self, agree: usize) -> bool {
+        self.answers.iter().any(|(_, operators)| operators.len() >= agree)
+    }
+
+    fn agreement(self, agree: usize) -> Agreement<T> {
+        let mut said: Vec<String> = Vec::new();
+        if self.answers.len() > 1 {
+            let sides = self.answers.iter().map(|(_, operators)| join(operators)).collect::<Vec<_>>();
+            said.push(format!("answers differ: {}", sides.join(" against ")));
+        } else if let Some((_, operators)) = self.answers.first() {
+            said.push(format!("answered by {} alone", join(operators)));
+        }
+        said.extend(self.failures.iter().map(|(operator, error)| format!("{operator}: {error}")));
+        let agreed = self.answers.into_iter().find(|(_, operators)| operators.len() >= agree);
+        agreed
+            .map(|(value, _)| value)
+            .ok_or_else(|| if said.is_empty() { "nobody answered".to_owned() } else { said.join("; ") })
+    }
+}
+
+fn join(operators: &BTreeSet<OperatorId>) -> String {
+    operators.iter().map(OperatorId::as_str).collect::<Vec<_>>().join(", ")
+}
+
+/// Asks until every item has `agree` equal answers, every endpoint has answered, or the deadline passes. With `patient`, an
+/// endpoint that does not know the block yet is asked again until the deadline.
+pub(crate) async fn gather<T, F, Fut>(
+    remotes: &[Arc<Remote>],
+    agree: usize,
+    items: usize,
+    deadline: Instant,
+    patient: bool,
+    ask: F,
+) -> Vec<Agreement<T>>
+where
+    T: Eq,
+    F: Fn(Arc<Remote>) -> Fut,
+    Fut: Future<Output = Vec<Result<T, RpcError>>>,
+{
+    let mut waiting = in_order(remotes);
+    let mut tallies: Vec<Tally<T>> = (0..items).map(|_| Tally { answers: Vec::new(), failures: Vec::new() }).collect();
+    let ask = &ask;
+    let launch = |remote: Arc<Remote>, delay: Duration| async move {
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
+        }
+        let answers = ask(Arc::clone(&remote)).await;
+        (remote, answers)
+    };
+    let mut running = FuturesUnordered::new();
+    for _ in 0..agree {
+        running.extend(waiting.pop_front().map(|remote| launch(remote, Duration::ZERO)));
+    }
+    while !running.is_empty() {
+        let hedge = tokio::time::sleep(HEDGE);
+        tokio::select! {
+            biased;
+            Some((remote, answers)) = running.next() => {
+                let mut lags = false;
+                for (tally, answer) in tallies.iter_mut().zip(answers) {
+                    lags |= matches!(answer, Err(RpcError::UnknownBlock));
+                    tally.add(&remote.config.operator, answer);
+                }
+                if tallies.iter().all(|tally| tally.settled(agree)) {
+                    break;
+                }
+                if lags && patient {
+                    running.push(launch(remote, LAG_RETRY));
+                }
+                running.extend(waiting.pop_front().map(|remote| launch(remote, Duration::ZERO)));
+            }
+            () = hedge, if !waiting.is_empty() => running.extend(waiting.pop_front().map(|remote| launch(remote, Duration::ZERO))),
+            () = tokio::time::sleep_until(deadline) => break,
+        }
+    }
+    tallies.into_iter().map(|tally| tally.agreement(agree)).collect()
+}
+
+/// Healthy before unhealthy, and endpoints of distinct operators before an operator's second one.
+fn in_order(remotes: &[Arc<Remote>]) -> std::collections::VecDeque<Arc<Remote>> {
+    let mut order: Vec<_> = remotes.iter().filter(|remote| !remote.config.submit_only).cloned().collect();
+    order.sort_by_key(|remote| !remote.healthy());
+    let mut seen = BTreeSet::new();
+    let (mut first, second): (Vec<_>, Vec<_>) =
+        order.into_iter().partition(|remote| seen.insert(remote.config.operator.clone()));
+    first.extend(second);
+    first.into()
+}

@@ -1,0 +1,144 @@
+//! A block's logs, proved by the header.
+//!
+//! A header with an empty bloom has none. Else they come from receipts whose computed root is the header's: from
+//! `eth_getBlockReceipts`, else from one `eth_getTransactionReceipt` per transaction; one endpoint is enough then. Where the
+//! chain has receipt types whose encoding is unknown here, `eth_getLogs` by block hash must be equal from k operators.
+//! The transaction hash beside a log is not part of what the root proves.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use alloy::consensus::proofs::calculate_receipt_root;
+use alloy::rpc::types::{Log as RpcLog, TransactionReceipt};
+use alloy_primitives::{B256, Bloom};
+use serde::Deserialize;
+use serde_json::json;
+use tokio::time::Instant;
+use watchfire_types::Log;
+
+use crate::budget::Priority;
+use crate::endpoint::{Remote, decode};
+use crate::error::RpcError;
+use crate::head::Head;
+use crate::quorum::{Agreement, gather};
+use crate::read::{is_canonical, quantity};
+use crate::rpc::Request;
+
+/// Most transactions of a block whose receipts are asked for one by one.
+const TRANSACTIONS_MAX: usize = 5_000;
+
+/// The logs of a block, in block order.
+pub(crate) async fn logs(
+    remotes: &[Arc<Remote>],
+    agree: usize,
+    head: &Head,
+    timeout: Duration,
+    patient: bool,
+) -> Agreement<Vec<Log>> {
+    if head.bloom == Bloom::ZERO {
+        return Ok(Vec::new());
+    }
+    let deadline = Instant::now() + timeout;
+    let proved = |remote| async move { vec![proved(remote, head, timeout).await] };
+    let mut first = gather(remotes, 1, 1, deadline, patient, proved).await;
+    let cause = match first.pop() {
+        Some(Ok(logs)) => return Ok(logs),
+        Some(Err(cause)) => cause,
+        None => "nobody was asked".to_owned(),
+    };
+    let stated = |remote| async move { vec![stated(remote, head, timeout).await] };
+    let mut equal = gather(remotes, agree, 1, deadline.max(Instant::now() + timeout / 2), patient, stated).await;
+    match equal.pop() {
+        Some(Ok(logs)) => Ok(logs),
+        Some(Err(second)) => Err(format!("receipts: {cause}; logs: {second}")),
+        None => Err(cause),
+    }
+}
+
+async fn proved(remote: Arc<Remote>, head: &Head, timeout: Duration) -> Result<Vec<Log>, RpcError> {
+    if !remote.lacks.block_receipts.load(Ordering::Relaxed) {
+        let request = Request::new("eth_getBlockReceipts", json!([head.block.hash]));
+        match remote.one::<Vec<TransactionReceipt>>(Priority::Feed, request, timeout).await {
+            Ok(Some(receipts)) => return check(head, receipts),
+            Ok(None) => return Err(RpcError::UnknownBlock),
+            Err(error) if error.backs_off() || error == RpcError::BackingOff => return Err(error),
+            // Providers without the method answer with all sorts of codes: anything else means "try the other way".
+            Err(error) => {
+                if error.method_missing() && !remote.lacks.block_receipts.swap(true, Ordering::Relaxed) {
+                    tracing::info!(endpoint.name = %remote.config.name, "endpoint has no eth_getBlockReceipts");
+                }
+            }
+        }
+    }
+    let request = Request::new("eth_getBlockByHash", json!([head.block.hash, false]));
+    let block: Transactions = remote.one(Priority::Feed, request, timeout).await?.ok_or(RpcError::UnknownBlock)?;
+    if block.transactions.len() > TRANSACTIONS_MAX {
+        return Err(RpcError::TooLong(TRANSACTIONS_MAX));
+    }
+    let requests: Vec<Request> =
+        block.transactions.iter().map(|hash| Request::new("eth_getTransactionReceipt", json!([hash]))).collect();
+    let answers = remote.ask(Priority::Feed, &requests, timeout).await;
+    let receipts: Result<Vec<TransactionReceipt>, RpcError> =
+        answers.into_iter().map(|answer| decode(&*answer?)?.ok_or(RpcError::UnknownBlock)).collect();
+    check(head, receipts?)
+}
+
+/// Only the field that is needed: whole blocks of some chains hold transaction types unknown here.
+#[derive(Deserialize)]
+struct Transactions {
+    transactions: Vec<B256>,
+}
+
+fn check(head: &Head, receipts: Vec<TransactionReceipt>) -> Result<Vec<Log>, RpcError> {
+    let hashes: Vec<B256> = receipts.iter().map(|receipt| receipt.transaction_hash).collect();
+    let inner: Vec<_> = receipts.into_iter().map(|receipt| receipt.inner.into_primitives_receipt()).collect();
+    let root = calculate_receipt_root(&inner);
+    if root != head.receipts_root {
+        let text = format!("receipts of block {} have root {root}, not the header's", head.block.number);
+        return Err(RpcError::Garbage(text));
+    }
+    let all = inner.iter().zip(hashes).flat_map(|(receipt, transaction)| {
+        receipt.logs().iter().map(move |log| (log.address, log.data.clone(), transaction))
+    });
+    let numbered = all.zip(0u64..).map(|((address, data, transaction), index)| Log {
+        address,
+        topics: data.topics().to_vec(),
+        data: data.data.0.clone(),
+        transaction,
+        index,
+    });
+    Ok(numbered.collect())
+}
+
+/// The endpoint's word for the logs. An endpoint that cannot ask by hash is asked by number, re-checked before and after.
+async fn stated(remote: Arc<Remote>, head: &Head, timeout: Duration) -> Result<Vec<Log>, RpcError> {
+    let by_hash = Request::new("eth_getLogs", json!([{ "blockHash": head.block.hash }]));
+    let logs = match remote.one::<Vec<RpcLog>>(Priority::Feed, by_hash, timeout).await {
+        Ok(logs) => logs,
+        Err(error) if error.backs_off() || matches!(error, RpcError::BackingOff | RpcError::UnknownBlock) => {
+            return Err(error);
+        }
+        Err(_) => {
+            is_canonical(&remote, &head.block, Priority::Feed, timeout).await?;
+            let number = quantity(head.block.number);
+            let request = Request::new("eth_getLogs", json!([{ "fromBlock": number, "toBlock": number }]));
+            let logs = remote.one(Priority::Feed, request, timeout).await?;
+            is_canonical(&remote, &head.block, Priority::Feed, timeout).await?;
+            logs
+        }
+    };
+    let logs = logs.ok_or(RpcError::UnknownBlock)?;
+    // The header's bloom is not empty, so a block without logs is one that this node has not indexed yet.
+    if logs.is_empty() {
+        return Err(RpcError::UnknownBlock);
+    }
+    let numbered = logs.into_iter().zip(0u64..).map(|(log, index)| Log {
+        address: log.inner.address,
+        topics: log.inner.data.topics().to_vec(),
+        data: log.inner.data.data.0.clone(),
+        transaction: log.transaction_hash.unwrap_or_default(),
+        index,
+    });
+    Ok(numbered.collect())
+}

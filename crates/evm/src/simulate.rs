@@ -1,0 +1,221 @@
+//! One endpoint simulates one call and what holds after it.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use alloy_primitives::{Address, B256, Bytes as AlloyBytes, U64, U256, address};
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use watchfire_types::{BlockRef, Read};
+
+use crate::budget::Priority;
+use crate::endpoint::{Remote, decode};
+use crate::error::RpcError;
+use crate::probe::{self, Check};
+use crate::read::{by_hash, is_canonical, quantity};
+use crate::rpc::Request;
+
+/// Where the simulation puts code that answers a balance or a code hash; nothing lives there.
+const BALANCE_PROBE: Address = address!("57617463686669726500000000000000000000b1");
+const CODE_PROBE: Address = address!("57617463686669726500000000000000000000b2");
+/// `CALLDATALOAD(0)`, one opcode, `RETURN` of the word.
+const fn word_probe(opcode: u8) -> [u8; 12] {
+    [0x60, 0x00, 0x35, opcode, 0x60, 0x00, 0x52, 0x60, 0x20, 0x60, 0x00, 0xf3]
+}
+
+/// What is simulated.
+#[derive(Debug, Clone)]
+pub(crate) struct Simulation {
+    pub(crate) block: BlockRef,
+    pub(crate) from: Address,
+    pub(crate) to: Address,
+    pub(crate) data: Bytes,
+    /// Storage of `to` replaced before.
+    pub(crate) storage: Vec<(B256, B256)>,
+    /// Must hold after.
+    pub(crate) checks: Vec<Check>,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Simulated {
+    /// It executed; bit i says whether check i holds after it.
+    Executed { holds: Vec<bool> },
+    /// It reverted with these bytes.
+    Reverted(Bytes),
+}
+
+#[derive(Deserialize)]
+struct SimulatedBlock {
+    calls: Vec<SimulatedCall>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SimulatedCall {
+    status: U64,
+    #[serde(default)]
+    return_data: AlloyBytes,
+    #[serde(default)]
+    error: Option<CallError>,
+}
+
+#[derive(Deserialize)]
+struct CallError {
+    #[serde(default)]
+    data: Option<AlloyBytes>,
+}
+
+impl Simulation {
+    /// By `eth_simulateV1` where the endpoint has it, else by creation code in an `eth_call` with state override.
+    pub(crate) async fn run(&self, remote: &Remote, timeout: Duration) -> Result<Simulated, RpcError> {
+        let lacks = &remote.lacks.simulate;
+        if !lacks.load(Ordering::Relaxed) {
+            match self.simulate_v1(remote, timeout).await {
+                Err(error) if error.method_missing() => {
+                    lacks.store(true, Ordering::Relaxed);
+                    tracing::info!(endpoint.name = %remote.config.name, "endpoint has no eth_simulateV1");
+                }
+                other => return other,
+            }
+        }
+        self.creation_code(remote, timeout).await
+    }
+
+    fn overrides(&self) -> Value {
+        if self.storage.is_empty() {
+            return json!({});
+        }
+        let slots: Map<String, Value> =
+            self.storage.iter().map(|(slot, value)| (slot.to_string(), json!(value))).collect();
+        json!({ self.to.to_string(): { "stateDiff": slots } })
+    }
+
+    async fn simulate_v1(&self, remote: &Remote, timeout: Duration) -> Result<Simulated, RpcError> {
+        let call = json!({ "from": self.from, "to": self.to, "data": AlloyBytes::from(self.data.clone()) });
+        let reads: Vec<Value> = self.checks.iter().map(|check| probe_call(&check.read)).collect();
+        let mut second = Map::new();
+        for check in &self.checks {
+            let (account, opcode) = match &check.read {
+                Read::Call { .. } => continue,
+                Read::Balance { .. } => (BALANCE_PROBE, 0x31),
+                Read::CodeHash { .. } => (CODE_PROBE, 0x3f),
+                // The account itself answers its slots, after the call and in place of its own code.
+                Read::Storage { account, .. } => (*account, 0x54),
+            };
+            second.insert(account.to_string(), json!({ "code": AlloyBytes::copy_from_slice(&word_probe(opcode)) }));
+        }
+        // Storage reads replace code that other checks may call, so they run in a block of their own, last.
+        let of_storage = |check: &Check| matches!(check.read, Read::Storage { .. });
+        let pick = |storage: bool| -> Vec<&Value> {
+            self.checks
+                .iter()
+                .zip(&reads)
+                .filter(|(check, _)| of_storage(check) == storage)
+                .map(|(_, call)| call)
+                .collect()
+        };
+        let (plain, stored) = (pick(false), pick(true));
+        let mut first = self.overrides();
+        let storage_accounts: Vec<String> = self
+            .checks
+            .iter()
+            .filter_map(|check| match &check.read {
+                Read::Storage { account, .. } => Some(account.to_string()),
+                _ => None,
+            })
+            .collect();
+        let (last, early): (Map<_, _>, Map<_, _>) =
+            second.into_iter().partition(|(account, _)| storage_accounts.contains(account));
+        if let Some(first) = first.as_object_mut() {
+            first.extend(early);
+        }
+        let mut calls = vec![&call];
+        calls.extend(plain);
+        let mut blocks = vec![json!({ "stateOverrides": first, "calls": calls })];
+        if !stored.is_empty() {
+            blocks.push(json!({ "stateOverrides": last, "calls": stored }));
+        }
+        let payload =
+            |at: Value| Request::new("eth_simulateV1", json!([{ "blockStateCalls": blocks, "validation": false }, at]));
+        let answered: Vec<SimulatedBlock> = pinned(remote, &self.block, payload, timeout).await?;
+        self.judge(answered)
+    }
+
+    fn judge(&self, blocks: Vec<SimulatedBlock>) -> Result<Simulated, RpcError> {
+        let short = || RpcError::Garbage("fewer results than calls were simulated".to_owned());
+        let mut calls = blocks.into_iter().flat_map(|block| block.calls);
+        let main = calls.next().ok_or_else(short)?;
+        if main.status.is_zero() {
+            let data = main.error.and_then(|error| error.data).unwrap_or(main.return_data);
+            return Ok(Simulated::Reverted(data.0));
+        }
+        let mut holds = vec![false; self.checks.len()];
+        let order = |storage: bool| {
+            self.checks
+                .iter()
+                .enumerate()
+                .filter(move |(_, check)| matches!(check.read, Read::Storage { .. }) == storage)
+        };
+        for (index, check) in order(false).chain(order(true)) {
+            let call = calls.next().ok_or_else(short)?;
+            let answer = !call.status.is_zero() && call.return_data.0 == check.equals;
+            if let Some(slot) = holds.get_mut(index) {
+                *slot = answer;
+            }
+        }
+        Ok(Simulated::Executed { holds })
+    }
+
+    async fn creation_code(&self, remote: &Remote, timeout: Duration) -> Result<Simulated, RpcError> {
+        let code = probe::execute_then_check(self.to, &self.data, &self.checks).ok_or(RpcError::Node {
+            code: -32601,
+            message: "a postcondition in storage needs eth_simulateV1".to_owned(),
+            data: None,
+        })?;
+        let call = json!({ "from": self.from, "data": AlloyBytes::from(code) });
+        let overrides = self.overrides();
+        let payload = |at: Value| {
+            // Nodes without overrides refuse the third parameter, even an empty one.
+            let plain = overrides.as_object().is_none_or(Map::is_empty);
+            let params = if plain { json!([call, at]) } else { json!([call, at, overrides]) };
+            Request::new("eth_call", params)
+        };
+        let word: U256 = match pinned::<AlloyBytes>(remote, &self.block, payload, timeout).await {
+            Ok(bytes) => U256::try_from_be_slice(&bytes).ok_or_else(|| RpcError::Garbage("no word".to_owned()))?,
+            Err(error) => return error.revert_data().map(Simulated::Reverted).ok_or(error),
+        };
+        Ok(Simulated::Executed { holds: (0..self.checks.len()).map(|bit| word.bit(bit)).collect() })
+    }
+}
+
+/// Runs at a block hash; where that is not understood, at its number, which must have the hash before and after.
+async fn pinned<T: serde::de::DeserializeOwned>(
+    remote: &Remote,
+    block: &BlockRef,
+    payload: impl Fn(Value) -> Request,
+    timeout: Duration,
+) -> Result<T, RpcError> {
+    let lacks = remote.lacks.block_hash_parameter.load(Ordering::Relaxed);
+    let at = if lacks { quantity(block.number) } else { by_hash(block) };
+    if lacks {
+        is_canonical(remote, block, Priority::Decision, timeout).await?;
+    }
+    let request = payload(at);
+    let mut answers = remote.ask(Priority::Decision, std::slice::from_ref(&request), timeout).await;
+    let answer = answers.pop().unwrap_or(Err(RpcError::BackingOff));
+    if lacks {
+        is_canonical(remote, block, Priority::Decision, timeout).await?;
+    }
+    decode(&*answer?)?.ok_or_else(|| RpcError::Garbage("null in answer to a simulation".to_owned()))
+}
+
+fn probe_call(read: &Read) -> Value {
+    match read {
+        Read::Call { to, data } => json!({ "to": to, "data": AlloyBytes::from(data.clone()) }),
+        Read::Balance { account } => json!({ "to": BALANCE_PROBE, "data": account.into_word() }),
+        Read::CodeHash { account } => json!({ "to": CODE_PROBE, "data": account.into_word() }),
+        Read::Storage { account, slot } => json!({ "to": account, "data": slot }),
+    }
+}

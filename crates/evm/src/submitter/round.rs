@@ -1,0 +1,228 @@
+//! One round: what a new block says about what was sent, then what is due is sent or bumped.
+
+use alloy_primitives::B256;
+use watchfire_types::BlockRef;
+use watchfire_types::body::Submitted;
+use watchfire_types::duty::Submission;
+use watchfire_types::input::{SubmissionFailure, SubmissionReport};
+
+use super::chain::{Estimate, Facts, Mined, Sending};
+use super::slots::Sent;
+use super::{Gone, Task};
+use crate::client::HeadInfo;
+use crate::fees::{self, Bid};
+use crate::payer::OuterTransaction;
+use crate::safe::{self, Revert};
+
+/// Gas of an `execTransaction` that nobody could estimate.
+const GAS_UNESTIMATED: u64 = 2_000_000;
+
+impl Task {
+    /// Looks at every nonce in use after a block, or after two block times without one.
+    pub(super) async fn on_block(&mut self, head: Option<HeadInfo>) -> Result<(), Gone> {
+        for pending in self.pending.values_mut() {
+            pending.waits_for_block = false;
+        }
+        let account_nonce = self.client.account_nonce(self.payer.address()).await;
+        if let Some(next) = account_nonce {
+            self.slots.drop_unreachable(next);
+        }
+        let nonces: Vec<u64> = self.slots.iter().map(|(nonce, _)| nonce).collect();
+        for nonce in nonces {
+            let Some(slot) = self.slots.get_mut(nonce) else { continue };
+            let hashes: Vec<B256> = slot.sent.iter().map(|sent| sent.hash).collect();
+            match self.client.mined(&hashes).await {
+                Some(mined) => self.on_mined(nonce, &mined, head).await?,
+                None if account_nonce.is_some_and(|next| next > nonce) => {
+                    // Somebody used the account beside this node, or the answers lag: nothing of ours is in it.
+                    if let Some(slot) = self.slots.remove(nonce) {
+                        tracing::warn!(nonce = nonce, submission = %slot.safe_tx_hash, "account nonce was used by a foreign transaction");
+                    }
+                }
+                None => self.on_missing(nonce, head).await?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn on_mined(&mut self, nonce: u64, mined: &Mined, head: Option<HeadInfo>) -> Result<(), Gone> {
+        let Some(slot) = self.slots.get_mut(nonce) else { return Ok(()) };
+        let carried = slot.sent.iter().find(|sent| sent.hash == mined.hash).map(|sent| sent.safe_tx_hash);
+        if mined.succeeded {
+            // Kept while it is owed: should a reorg drop the block, the same bytes are sent again.
+            slot.included = Some(mined.block_hash);
+            if carried.is_none_or(|hash| !self.pending.contains_key(&hash)) || carried != Some(slot.safe_tx_hash) {
+                self.slots.remove(nonce);
+            }
+            return Ok(());
+        }
+        self.slots.remove(nonce);
+        let Some(pending) = carried.and_then(|hash| self.pending.get_mut(&hash)) else { return Ok(()) };
+        pending.waits_for_block = true;
+        let submission = pending.submission.clone();
+        let Ok(block) = self.client.block_at(mined.block_number).await else { return Ok(()) };
+        if block.hash != mined.block_hash {
+            return Ok(());
+        }
+        let data = self.client.revert_at(self.payer.address(), &submission, block).await;
+        let reason = match data {
+            Some(data) => self.revert_name(&submission, &data, Some(block)).await,
+            None => "out of gas, or the state has changed within the block".to_owned(),
+        };
+        tracing::warn!(submission = %submission.safe_tx_hash, block = mined.block_number, head = head.map(|h| h.block.number), reason = %reason, "submission reverted");
+        self.report(SubmissionReport::Reverted { safe_tx_hash: submission.safe_tx_hash, block, reason }).await
+    }
+
+    /// Not in a block: bumped if owed, left alone if not.
+    async fn on_missing(&mut self, nonce: u64, head: Option<HeadInfo>) -> Result<(), Gone> {
+        let base_fee = Self::base_fee(head);
+        let Some(slot) = self.slots.get_mut(nonce) else { return Ok(()) };
+        let hash = slot.safe_tx_hash;
+        let Some(last) = slot.sent.last().cloned() else { return Ok(()) };
+        let Some(pending) = self.pending.get_mut(&hash) else { return Ok(()) };
+        if slot.included.take().is_some() {
+            tracing::warn!(submission = %hash, "a reorg dropped the submission: sent again");
+            self.client.broadcast(&last.raw, false).await;
+            return Ok(());
+        }
+        let now = head.map_or(last.at_head, |head| head.block.number);
+        if now > last.at_head && last.bid.suffices(base_fee) {
+            slot.missed = slot.missed.saturating_add(1);
+        }
+        let say = (slot.missed >= 2 && !pending.told_not_included).then_some(()).and(head);
+        let submission = pending.submission.clone();
+        pending.told_not_included |= say.is_some();
+        if let Some(head) = say {
+            self.report(SubmissionReport::NotIncluded { safe_tx_hash: hash, block: head.block }).await?;
+        }
+        self.bid(&submission, Some(nonce), head).await
+    }
+
+    /// Sends what is due and has not been sent.
+    pub(super) async fn send_due(&mut self, head: Option<HeadInfo>) -> Result<(), Gone> {
+        let now = tokio::time::Instant::now();
+        let mut due: Vec<Submission> = self
+            .pending
+            .values()
+            .filter(|p| p.due <= now && !p.waits_for_block && !self.slots.holds(&p.submission.safe_tx_hash))
+            .map(|p| p.submission.clone())
+            .collect();
+        due.sort_by(|a, b| b.severity.cmp(&a.severity).then(a.safe_tx_hash.cmp(&b.safe_tx_hash)));
+        for submission in due {
+            self.bid(&submission, None, head).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes one bid, at `nonce` if this replaces a transaction of that nonce.
+    async fn bid(&mut self, submission: &Submission, nonce: Option<u64>, head: Option<HeadInfo>) -> Result<(), Gone> {
+        let hash = submission.safe_tx_hash;
+        let Some(facts) = self.client.submission_facts(self.payer.address(), submission).await else {
+            return self.failed(hash, SubmissionFailure::Refused("no endpoint answers".to_owned())).await;
+        };
+        let gas = match &facts.gas {
+            Estimate::Gas(gas) => fees::gas_limit(*gas, self.client.config.gas_cap),
+            Estimate::Unknown => GAS_UNESTIMATED.min(self.client.config.gas_cap),
+            Estimate::Reverts(data) => {
+                let reason = self.failure(submission, data, head.map(|head| head.block)).await;
+                return self.failed(hash, reason).await;
+            }
+        };
+        let nonce =
+            nonce.unwrap_or_else(|| self.slots.choose(facts.account_nonce, |hash| self.pending.contains_key(hash)));
+        let Some(bid) = self.price(nonce, gas, &facts, submission, Self::base_fee(head)) else {
+            return self.failed(hash, SubmissionFailure::Unfunded).await;
+        };
+        let transaction = OuterTransaction {
+            chain: submission.chain,
+            nonce,
+            to: submission.safe,
+            data: safe::exec_transaction(&submission.transaction, &submission.signatures),
+            gas,
+            max_fee_per_gas: bid.max_fee,
+            max_priority_fee_per_gas: bid.tip,
+        };
+        self.send(submission, &transaction, bid, head).await
+    }
+
+    /// A first bid, or one that tops everything sent at the nonce.
+    fn price(&self, nonce: u64, gas: u64, facts: &Facts, submission: &Submission, base_fee: u128) -> Option<Bid> {
+        let before = self.slots.highest(nonce);
+        let wanted = before.map_or_else(|| Bid::first(base_fee, facts.tip), |bid| bid.bumped(base_fee, facts.tip));
+        wanted.within(gas, facts.balance, base_fee, submission.severity)
+    }
+
+    async fn send(
+        &mut self,
+        submission: &Submission,
+        transaction: &OuterTransaction,
+        bid: Bid,
+        head: Option<HeadInfo>,
+    ) -> Result<(), Gone> {
+        let hash = submission.safe_tx_hash;
+        let signed = match transaction.signed_by(self.payer.as_ref()) {
+            Ok(signed) => signed,
+            Err(cause) => return self.failed(hash, SubmissionFailure::Refused(cause)).await,
+        };
+        let attempt = self.slots.attempts(transaction.nonce, &hash);
+        let submitted = Submitted {
+            chain: submission.chain,
+            safe: submission.safe,
+            safe_transaction: hash,
+            transaction: signed.hash,
+            submitter: self.payer.address(),
+            max_fee_per_gas: bid.max_fee,
+            max_priority_fee_per_gas: bid.tip,
+            attempt,
+        };
+        if !self.released(submitted).await? {
+            return self.failed(hash, SubmissionFailure::Refused("the node did not release it".to_owned())).await;
+        }
+        let at_head = head.map_or(0, |head| head.block.number);
+        // Recorded before it leaves: an endpoint that drops the connection may have passed it on.
+        self.slots.record(
+            transaction.nonce,
+            Sent { safe_tx_hash: hash, hash: signed.hash, raw: signed.raw.clone(), bid, at_head },
+        );
+        match self.client.broadcast(&signed.raw, attempt == 0).await {
+            Sending::Accepted => {
+                if let Some(pending) = self.pending.get_mut(&hash) {
+                    pending.told = None;
+                }
+                Ok(())
+            }
+            // The next round reads the receipts and takes another nonce, or bids higher.
+            Sending::NonceUsed | Sending::Underpriced => Ok(()),
+            Sending::Unfunded => self.failed(hash, SubmissionFailure::Unfunded).await,
+            Sending::Refused(cause) => self.failed(hash, SubmissionFailure::Refused(cause)).await,
+        }
+    }
+
+    async fn failure(&self, submission: &Submission, data: &[u8], at: Option<BlockRef>) -> SubmissionFailure {
+        match Revert::of(data) {
+            Revert::Safe(code) if code == "GS020" => SubmissionFailure::TooFewSignatures,
+            // A stale nonce changes the hash, so every signature looks bad: only the nonce itself tells the two apart.
+            Revert::Safe(code) if code == "GS026" || code == "GS025" => {
+                let nonce = match at {
+                    Some(block) => self.client.safe_nonce(submission.safe, block).await,
+                    None => None,
+                };
+                match nonce {
+                    Some(nonce) if nonce != submission.transaction.nonce => SubmissionFailure::NonceTaken,
+                    Some(_) => SubmissionFailure::BadSignatures,
+                    None => SubmissionFailure::Refused(format!("{code}, and the Safe's nonce could not be read")),
+                }
+            }
+            revert => SubmissionFailure::Refused(format!("would revert: {}", revert.name())),
+        }
+    }
+
+    async fn revert_name(&self, submission: &Submission, data: &[u8], at: Option<BlockRef>) -> String {
+        match self.failure(submission, data, at).await {
+            SubmissionFailure::NonceTaken => "GS026: nonce taken".to_owned(),
+            SubmissionFailure::BadSignatures => "GS026: bad signatures".to_owned(),
+            SubmissionFailure::TooFewSignatures => "GS020: too few signatures".to_owned(),
+            SubmissionFailure::Unfunded | SubmissionFailure::Refused(_) => Revert::of(data).name().to_owned(),
+        }
+    }
+}
