@@ -70,7 +70,7 @@ pub mod limits {
     /// Longest pause between two dials to one member.
     pub const REDIAL_MAX: Duration = Duration::from_secs(5);
     /// How long the member with the higher peer id leaves the dialling to the other.
-    pub const SECOND_SIDE: Duration = Duration::from_millis(500);
+    pub const SECOND_SIDE: Duration = Duration::from_millis(250);
     /// A connection older than this is closed when the same member makes a new one: that member has lost the old.
     pub const SUPERSEDE_AFTER: Duration = Duration::from_secs(10);
     /// How often a connection is asked for a sign of life.

@@ -1,7 +1,7 @@
 //! Whom to dial and when.
 //!
 //! The schedule is a function of what happened and when, without chance: of each pair the lower peer id dials at once
-//! and the other half a second later, so that a pair that starts together makes one connection; after each failure
+//! and the other a quarter of a second later, so that a pair that starts together makes one connection; after each failure
 //! the pause doubles, up to five seconds. A watcher keeps at most four guardians, chosen by a hash of both keys so that
 //! watchers spread over the guardians, and moves on when one does not answer.
 

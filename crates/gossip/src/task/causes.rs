@@ -14,8 +14,12 @@ use crate::error::{CatchUpError, DialCause, Tried};
 use crate::identity::member_of;
 
 /// The address as the charter has it: without the peer id that the stack appends.
+pub(super) fn plain(address: &Multiaddr) -> Multiaddr {
+    address.iter().filter(|part| !matches!(part, Protocol::P2p(_))).collect()
+}
+
 fn text(address: &Multiaddr) -> String {
-    address.iter().filter(|part| !matches!(part, Protocol::P2p(_))).collect::<Multiaddr>().to_string()
+    plain(address).to_string()
 }
 
 /// `None` for what is no failure to reach the member: a dial that was not needed, or that this node gave up.
@@ -72,7 +76,15 @@ pub(super) fn of_question(failure: OutboundFailure) -> CatchUpError {
                 CatchUpError::TooLarge { announced: *announced, max: *max }
             }
             Some(FrameFault::Garbage { found }) => CatchUpError::Garbage { found: *found },
-            None => CatchUpError::Transport { problem: innermost(&error) },
+            None => match error.kind() {
+                // What a stream says when its connection goes first depends on the transport.
+                io::ErrorKind::NotConnected
+                | io::ErrorKind::ConnectionReset
+                | io::ErrorKind::ConnectionAborted
+                | io::ErrorKind::BrokenPipe
+                | io::ErrorKind::WriteZero => CatchUpError::Disconnected,
+                _ => CatchUpError::Transport { problem: innermost(&error) },
+            },
         },
     }
 }

@@ -123,7 +123,7 @@ impl Task {
     pub(super) fn on_dial_failed(&mut self, peer: PeerId, error: DialError) {
         let Some(member) = self.members.get(&peer).copied() else { return };
         let wrong: Option<Multiaddr> = match &error {
-            DialError::WrongPeerId { address, .. } | DialError::LocalPeerId { address } => Some(address.clone()),
+            DialError::WrongPeerId { address, .. } | DialError::LocalPeerId { address } => Some(causes::plain(address)),
             _ => None,
         };
         self.dialer.on_failed(&member, wrong, Instant::now());

@@ -1,0 +1,9 @@
+//! Real swarms on loopback. Every wait is for an event, bounded by [`support::PATIENCE`].
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod catch_up;
+mod connections;
+mod gossip;
+mod raw;
+mod refusals;
+mod support;
