@@ -11,9 +11,9 @@ pub mod artifact;
 //DRILL
 pub mod key;
 pub mod npm;
-//OP
-//REL
+pub mod operator;
+pub mod relay;
 pub mod rpc;
 pub mod safe;
-//SCEN
+pub mod scenario;
 pub mod vault;

@@ -1,0 +1,215 @@
+//! The proxy that stands for one RPC operator: HTTP JSON-RPC and WebSocket before the real chain, which it can serve
+//! honestly, late, not at all, or with fabricated balances.
+//!
+//! Bounds: a request body is at most 4 MiB; a connection's answers wait in a queue of 256.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use alloy_primitives::{Address, U256};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use url::Url;
+
+mod http;
+mod socket;
+
+/// How an operator behaves now.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Conduct {
+    /// How it answers.
+    pub answering: Answering,
+    /// What it makes up.
+    pub lie: Option<Lie>,
+    /// Keeps transactions to itself until this is false again.
+    pub holds_transactions: bool,
+}
+
+/// How an operator answers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Answering {
+    /// At once.
+    #[default]
+    Promptly,
+    /// After this long.
+    Late(Duration),
+    /// With a server error.
+    Failing,
+    /// Never; connections stay open.
+    Silent,
+    /// With "too many requests".
+    Throttling,
+}
+
+/// A fabricated drain: from a block on, the account's balance is told lower by `wei_per_block` for each block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lie {
+    /// Account.
+    pub account: Address,
+    /// First block of the fabrication.
+    pub from_block: u64,
+    /// Wei that seem to leave in each block.
+    pub wei_per_block: U256,
+    /// Blocks after which the fabricated drain stops.
+    pub blocks: u64,
+}
+
+/// One operator; its servers end when it is dropped.
+#[derive(Debug)]
+pub struct Operator {
+    http: SocketAddr,
+    socket: Option<SocketAddr>,
+    conduct: watch::Sender<Conduct>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Operator {
+    /// Starts serving on free ports of the loopback; without an upstream WebSocket it offers none.
+    ///
+    /// # Errors
+    /// When no port is free or no TLS roots can be loaded.
+    pub async fn start(upstream: Url, upstream_socket: Option<Url>) -> io::Result<Self> {
+        let (conduct, watched) = watch::channel(Conduct::default());
+        let client = reqwest::Client::builder().timeout(Duration::from_secs(30)).build().map_err(io::Error::other)?;
+        let desk = Arc::new(Desk { client, upstream, conduct: watched });
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let http = listener.local_addr()?;
+        let mut tasks = vec![tokio::spawn(http::serve(listener, Arc::clone(&desk)))];
+        let mut socket = None;
+        if let Some(upstream) = upstream_socket {
+            let listener = TcpListener::bind("127.0.0.1:0").await?;
+            socket = Some(listener.local_addr()?);
+            tasks.push(tokio::spawn(socket::serve(listener, desk, upstream)));
+        }
+        Ok(Self { http, socket, conduct, tasks })
+    }
+
+    /// HTTP endpoint.
+    #[must_use]
+    pub fn http(&self) -> String {
+        format!("http://{}", self.http)
+    }
+
+    /// WebSocket endpoint, if the chain has one.
+    #[must_use]
+    pub fn socket(&self) -> Option<String> {
+        self.socket.map(|address| format!("ws://{address}"))
+    }
+
+    /// Changes how it behaves, from now on.
+    pub fn behave(&self, change: impl FnOnce(&mut Conduct)) {
+        self.conduct.send_modify(change);
+    }
+}
+
+impl Drop for Operator {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+/// Answers requests as the present conduct says.
+struct Desk {
+    client: reqwest::Client,
+    upstream: Url,
+    conduct: watch::Receiver<Conduct>,
+}
+
+/// What a request gets.
+#[derive(Debug)]
+enum Answer {
+    /// A JSON-RPC body.
+    Body(Value),
+    /// An HTTP error.
+    Status(StatusCode),
+}
+
+impl Desk {
+    fn conduct(&self) -> Conduct {
+        self.conduct.borrow().clone()
+    }
+
+    /// Answers one JSON-RPC request or batch.
+    async fn answer(&self, request: &Value) -> Answer {
+        let conduct = self.conduct();
+        match conduct.answering {
+            Answering::Promptly => {}
+            Answering::Late(delay) => tokio::time::sleep(delay).await,
+            Answering::Failing => return Answer::Status(StatusCode::SERVICE_UNAVAILABLE),
+            Answering::Throttling => return Answer::Status(StatusCode::TOO_MANY_REQUESTS),
+            Answering::Silent => return std::future::pending().await,
+        }
+        if methods(request).any(|method| method == "eth_sendRawTransaction") {
+            let mut conduct = self.conduct.clone();
+            // The sender is gone only with the whole operator.
+            let _ = conduct.wait_for(|now| !now.holds_transactions).await;
+        }
+        let Some(mut answer) = self.forward(request).await else {
+            return Answer::Status(StatusCode::BAD_GATEWAY);
+        };
+        if let Some(lie) = conduct.lie {
+            self.falsify(lie, request, &mut answer).await;
+        }
+        Answer::Body(answer)
+    }
+
+    async fn forward(&self, request: &Value) -> Option<Value> {
+        self.client.post(self.upstream.clone()).json(request).send().await.ok()?.json().await.ok()
+    }
+
+    async fn falsify(&self, lie: Lie, request: &Value, answer: &mut Value) {
+        let requests = request.as_array().map_or_else(|| vec![request], |batch| batch.iter().collect());
+        for request in requests {
+            if !asks_balance(request, lie.account) {
+                continue;
+            }
+            let Some(number) = self.height(&request["params"][1]).await else { continue };
+            let blocks = (number + 1).saturating_sub(lie.from_block).min(lie.blocks);
+            let entry = match answer.as_array_mut() {
+                Some(batch) => batch.iter_mut().find(|entry| entry["id"] == request["id"]),
+                None => Some(&mut *answer),
+            };
+            let Some(result) = entry.and_then(|entry| entry.get_mut("result")) else { continue };
+            if let Some(honest) = result.as_str().and_then(|text| text.parse::<U256>().ok()) {
+                *result = json!(format!("{:#x}", honest.saturating_sub(lie.wei_per_block * U256::from(blocks))));
+            }
+        }
+    }
+
+    /// Height that a block parameter means: a tag, a number, a hash, or EIP-1898's object.
+    async fn height(&self, block: &Value) -> Option<u64> {
+        let hash = block["blockHash"].as_str().or_else(|| block.as_str().filter(|text| text.len() == 66));
+        let number = block["blockNumber"].as_str().or(block.as_str());
+        let (method, parameter) = match (hash, number) {
+            (Some(hash), _) => ("eth_getBlockByHash", hash),
+            (None, Some(number)) if number.starts_with("0x") => return parse_number(number),
+            (None, tag) => ("eth_getBlockByNumber", tag.unwrap_or("latest")),
+        };
+        let request = json!({"jsonrpc": "2.0", "id": 0, "method": method, "params": [parameter, false]});
+        parse_number(self.forward(&request).await?["result"]["number"].as_str()?)
+    }
+}
+
+fn methods(request: &Value) -> impl Iterator<Item = &str> {
+    let batch = request.as_array().map_or(std::slice::from_ref(request), Vec::as_slice);
+    batch.iter().filter_map(|one| one["method"].as_str())
+}
+
+fn asks_balance(request: &Value, account: Address) -> bool {
+    request["method"] == "eth_getBalance"
+        && request["params"][0].as_str().is_some_and(|text| text.parse() == Ok(account))
+}
+
+fn parse_number(text: &str) -> Option<u64> {
+    u64::from_str_radix(text.strip_prefix("0x")?, 16).ok()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,386 @@
+//! Scenarios as data: who takes part, what is attacked, what fails, what people do, and what must come of it.
+//!
+//! One format for live drills and for simulated ones (`runs`). Files are at most 256 KiB. An unknown key is an error:
+//! a misspelt expectation must not pass.
+
+use std::collections::BTreeSet;
+
+use alloy_primitives::U256;
+use serde::Deserialize;
+use watchfire_types::body::Cause;
+use watchfire_types::control::CanPause;
+use watchfire_types::{MemberId, OperatorId, OrganisationId};
+
+mod library;
+mod parse;
+
+pub use library::{DEFAULT, NAMES, find};
+pub use parse::{ScenarioError, load, parse};
+
+/// One scenario.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// Name, as on the command line.
+    pub name: String,
+    /// One line for people.
+    pub title: String,
+    /// Where it can be played.
+    pub runs: BTreeSet<Stage>,
+    /// The play ends at the latest after this many seconds; what is missing then, failed.
+    pub seconds_max: u64,
+    /// Who takes part; the usual five unless given.
+    #[serde(default = "library::five", rename = "organisation")]
+    pub organisations: Vec<Organisation>,
+    /// Rules of the network.
+    #[serde(default)]
+    pub governance: Governance,
+    /// What is guarded.
+    #[serde(default)]
+    pub vault: Vault,
+    /// What happens to it.
+    pub attack: Attack,
+    /// What fails, and when.
+    #[serde(default, rename = "fault")]
+    pub faults: Vec<Fault>,
+    /// What people do, and when.
+    #[serde(default, rename = "human")]
+    pub humans: Vec<HumanPart>,
+    /// What must come of it.
+    pub expect: Expect,
+}
+
+/// Where a scenario can be played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stage {
+    /// Real processes on a real chain.
+    Drill,
+    /// Virtual time.
+    Simulate,
+}
+
+/// One organisation with one node and one operator.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Organisation {
+    /// Id.
+    pub id: OrganisationId,
+    /// Name for people.
+    pub name: String,
+    /// Roles of the charter.
+    #[serde(default)]
+    pub roles: BTreeSet<String>,
+    /// Its node.
+    pub member: MemberId,
+    /// Who runs its RPC endpoint.
+    pub operator: OperatorId,
+}
+
+/// Rules of the network.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Governance {
+    /// Organisations that contain.
+    pub contain: u16,
+    /// The Safe's threshold.
+    pub safe_threshold: u16,
+    /// Mode of the playbook.
+    pub mode: Mode,
+    /// Life of a vote, seconds.
+    pub expiry_s: u64,
+    /// Window of the outflow detectors, seconds.
+    pub window_s: u64,
+    /// Net outflow above which the narrow step is wanted, wei.
+    pub flag_above_wei: U256,
+    /// Net outflow above which the pause is wanted, wei.
+    pub pause_above_wei: U256,
+}
+
+/// What a node does by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// Votes.
+    Auto,
+    /// Asks its people.
+    Propose,
+}
+
+/// What is guarded.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Vault {
+    /// Native coin in it.
+    pub wei: U256,
+    /// What one withdrawal may pay while the flag is set.
+    pub flagged_limit_wei: U256,
+}
+
+/// What happens to the vault.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Attack {
+    /// How.
+    pub kind: AttackKind,
+    /// When the first transaction is sent.
+    pub after: AttackStart,
+    /// Most transactions, one for each block.
+    pub transactions: u64,
+    /// Deposit of each transaction; for a withdrawal, what is taken out.
+    pub wei: U256,
+    /// Payments of each reentrant transaction.
+    #[serde(default = "one")]
+    pub times: u64,
+}
+
+/// How the vault loses coin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AttackKind {
+    /// Through the hole.
+    Reentrancy,
+    /// A depositor takes out what is his: no loss.
+    Withdrawal,
+    /// Nothing happens on the chain.
+    None,
+}
+
+/// What the attacker waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AttackStart {
+    /// Every node is ready and connected.
+    Ready,
+    /// Every node's status says that it cannot pause.
+    CannotPause,
+    /// One block after every node's link state settled on the faults at `ready`.
+    Faults,
+}
+
+/// A moment in the play; each comes at most once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Moment {
+    /// Every node is ready and connected; before the attack.
+    Ready,
+    /// The first attack transaction is in a block.
+    Attacked,
+    /// The first finding.
+    Finding,
+    /// Every organisation has a finding.
+    AllFound,
+    /// The first vote.
+    Vote,
+    /// As many organisations as contain have voted.
+    ContainVotes,
+    /// The first certificate.
+    Certificate,
+    /// The first threshold-signed transaction.
+    ThresholdSigned,
+    /// The nonce was taken by the owners' unrelated transaction.
+    NonceTaken,
+    /// The pause holds on chain.
+    Contained,
+    /// The attacker has sent all it will send.
+    AttackOver,
+}
+
+/// Something that fails at a moment.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Fault {
+    /// When.
+    pub at: Moment,
+    /// What.
+    #[serde(flatten)]
+    pub what: FaultKind,
+}
+
+/// What fails.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind", deny_unknown_fields)]
+pub enum FaultKind {
+    /// A node's process is killed.
+    Kill {
+        /// Which.
+        member: Who,
+    },
+    /// It is started again on its directory.
+    Restart {
+        /// Which.
+        member: Who,
+    },
+    /// A node loses every peer.
+    Cut {
+        /// Which.
+        member: Who,
+    },
+    /// It can reach its peers again.
+    Heal {
+        /// Which.
+        member: Who,
+    },
+    /// Operators make up a drain.
+    Lie {
+        /// Which.
+        operators: BTreeSet<OperatorId>,
+        /// Wei that seem to leave in each block.
+        wei_per_block: U256,
+        /// Blocks that it goes on for.
+        blocks: u64,
+    },
+    /// Operators answer late.
+    Lag {
+        /// Which.
+        operators: BTreeSet<OperatorId>,
+        /// How late.
+        delay_ms: u64,
+    },
+    /// Operators answer with errors.
+    Fail {
+        /// Which.
+        operators: BTreeSet<OperatorId>,
+    },
+    /// Operators do not answer.
+    Silence {
+        /// Which.
+        operators: BTreeSet<OperatorId>,
+    },
+    /// Operators answer "too many requests".
+    Throttle {
+        /// Which.
+        operators: BTreeSet<OperatorId>,
+    },
+    /// Operators serve honestly and at once again.
+    Recover {
+        /// Which.
+        operators: BTreeSet<OperatorId>,
+    },
+    /// Every operator keeps transactions to itself.
+    HoldTransactions {},
+    /// They pass on what they kept.
+    ReleaseTransactions {},
+    /// One node's operator keeps its transactions to itself.
+    HoldTransactionsOf {
+        /// Which node.
+        member: Who,
+    },
+    /// That operator passes on what it kept.
+    ReleaseTransactionsOf {
+        /// Which node.
+        member: Who,
+    },
+    /// Three owners execute an unrelated transaction from the Safe.
+    StealNonce {},
+    /// Three owners set a guard on the Safe that lets nothing pass.
+    SetGuard {},
+    /// The base fee of the next block is multiplied.
+    BaseFee {
+        /// By this.
+        factor: u64,
+    },
+}
+
+/// A node, by name or by its part in the play.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Who {
+    /// By its part.
+    Part(Part),
+    /// By name.
+    Member(MemberId),
+}
+
+/// A part in the play.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Part {
+    /// The node whose submission of the pause comes first.
+    FirstSubmitter,
+}
+
+/// What a person of each of these organisations does at a moment, through the command line.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HumanPart {
+    /// When.
+    pub at: Moment,
+    /// Seconds after that.
+    #[serde(default)]
+    pub delay_s: u64,
+    /// Whose people.
+    pub organisations: Vec<OrganisationId>,
+    /// What they do.
+    pub act: Act,
+    /// Their words.
+    pub reason: String,
+}
+
+/// A human's act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Act {
+    /// Supports the pause.
+    Approve,
+    /// Vetoes it.
+    Veto,
+}
+
+/// What must come of it; what is not named is not judged.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expect {
+    /// Whether the vault ends paused.
+    pub paused: bool,
+    /// Most wei lost.
+    pub loss_wei_max: Option<U256>,
+    /// What the attacker's last transaction reverts with.
+    pub attacker_reverts: Option<String>,
+    /// The one named cause why there was no pause.
+    pub cause: Option<Cause>,
+    /// Organisations with a finding.
+    pub found_by: Option<u16>,
+    /// Whether any certificate for a step was made.
+    pub certificate: Option<bool>,
+    /// Whether votes for it were cancelled by certificate.
+    pub cancelled: Option<bool>,
+    /// Safe transactions executed in the play.
+    pub nonces: Option<u64>,
+    /// Whether somebody else than the first submitter sent the pause that was included.
+    pub other_submitter: Option<bool>,
+    /// Every node's status just before the attack.
+    pub status_before: Option<CanPause>,
+    /// Most milliseconds from the first attack block to the pause's block.
+    pub included_ms_max: Option<u64>,
+}
+
+impl Default for Governance {
+    fn default() -> Self {
+        Self {
+            contain: 3,
+            safe_threshold: 3,
+            mode: Mode::Auto,
+            expiry_s: 120,
+            window_s: 60,
+            flag_above_wei: ether(2),
+            pause_above_wei: ether(5),
+        }
+    }
+}
+
+impl Default for Vault {
+    fn default() -> Self {
+        Self { wei: ether(100), flagged_limit_wei: ether(1) / U256::from(10) }
+    }
+}
+
+fn ether(count: u64) -> U256 {
+    U256::from(count) * U256::from(1_000_000_000_000_000_000_u64)
+}
+
+fn one() -> u64 {
+    1
+}
+
+#[cfg(test)]
+mod tests;

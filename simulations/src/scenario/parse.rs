@@ -1,0 +1,163 @@
+//! From TOML to a scenario; errors say file, line and key.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use thiserror::Error;
+use watchfire_types::{MemberId, OperatorId};
+
+use super::{AttackKind, FaultKind, NAMES, Scenario, Who, find};
+
+const FILE_BYTES_MAX: u64 = 256 << 10;
+
+/// Why a scenario cannot be played.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ScenarioError {
+    /// Neither the name of one nor a file.
+    #[error("{name:?} is neither a scenario ({}) nor a file: {cause}", NAMES.join(", "))]
+    Unknown {
+        /// As given.
+        name: String,
+        /// What the system said.
+        cause: String,
+    },
+    /// The text does not fit the format.
+    #[error("{file}:{line}: {key}: {message}")]
+    Malformed {
+        /// File.
+        file: String,
+        /// Line, from 1.
+        line: usize,
+        /// Key, or the line's text when there is none.
+        key: String,
+        /// What is wrong.
+        message: String,
+    },
+}
+
+/// The scenario with this name, or in this file.
+///
+/// # Errors
+/// When there is none, or it is malformed.
+pub fn load(name_or_file: &str) -> Result<Scenario, ScenarioError> {
+    if let Some(found) = find(name_or_file) {
+        return found;
+    }
+    let unknown = |cause: String| ScenarioError::Unknown { name: name_or_file.to_owned(), cause };
+    let path = Path::new(name_or_file);
+    let size = path.metadata().map_err(|error| unknown(error.to_string()))?.len();
+    if size > FILE_BYTES_MAX {
+        return Err(unknown(format!("larger than {FILE_BYTES_MAX} bytes")));
+    }
+    let text = std::fs::read_to_string(path).map_err(|error| unknown(error.to_string()))?;
+    parse(name_or_file, &text)
+}
+
+/// Parses and checks one scenario; `file` appears in errors.
+///
+/// # Errors
+/// When it is malformed, names somebody who does not take part, or cannot be met by any play.
+pub fn parse(file: &str, text: &str) -> Result<Scenario, ScenarioError> {
+    let scenario: Scenario = toml::from_str(text).map_err(|error| {
+        let at = error.span().map_or(0, |span| span.start);
+        let (line, content) = line_at(text, at);
+        malformed(file, line, key_of(content), error.message())
+    })?;
+    check(&scenario).map_err(|(key, message)| {
+        let line = text.lines().position(|line| key_of(line) == key).map_or(1, |at| at + 1);
+        malformed(file, line, key, &message)
+    })?;
+    Ok(scenario)
+}
+
+fn malformed(file: &str, line: usize, key: &str, message: &str) -> ScenarioError {
+    ScenarioError::Malformed { file: file.to_owned(), line, key: key.to_owned(), message: message.to_owned() }
+}
+
+fn line_at(text: &str, at: usize) -> (usize, &str) {
+    let before = text.get(..at).unwrap_or(text);
+    let line = before.matches('\n').count();
+    (line + 1, text.lines().nth(line).unwrap_or_default())
+}
+
+fn key_of(line: &str) -> &str {
+    line.split('=').next().unwrap_or(line).trim().trim_matches(|c| c == '[' || c == ']')
+}
+
+type Wrong = (&'static str, String);
+
+fn check(scenario: &Scenario) -> Result<(), Wrong> {
+    let members: BTreeSet<_> = scenario.organisations.iter().map(|one| &one.member).collect();
+    let operators: BTreeSet<_> = scenario.organisations.iter().map(|one| &one.operator).collect();
+    let ids: BTreeSet<_> = scenario.organisations.iter().map(|one| &one.id).collect();
+    let count = scenario.organisations.len();
+    if !(3..=64).contains(&count) || ids.len() != count || members.len() != count || operators.len() != count {
+        return Err(("organisation", format!("{count} organisations; 3 to 64 with distinct ids, members and operators")));
+    }
+    let contain = usize::from(scenario.governance.contain);
+    let threshold = usize::from(scenario.governance.safe_threshold);
+    if contain == 0 || contain > threshold {
+        return Err(("contain", format!("must be 1 to the Safe's threshold, {threshold}")));
+    }
+    if threshold >= count {
+        return Err(("safe_threshold", format!("must be below the number of guardians, {count}")));
+    }
+    if scenario.governance.flag_above_wei >= scenario.governance.pause_above_wei {
+        return Err(("flag_above_wei", "must be below pause_above_wei".to_owned()));
+    }
+    if scenario.seconds_max == 0 || scenario.seconds_max > 3_600 {
+        return Err(("seconds_max", "must be 1 to 3600".to_owned()));
+    }
+    if scenario.attack.kind == AttackKind::Reentrancy && !(2..=100).contains(&scenario.attack.times) {
+        return Err(("times", "a reentrant transaction takes 2 to 100 payments".to_owned()));
+    }
+    for fault in &scenario.faults {
+        check_fault(&fault.what, &members, &operators)?;
+    }
+    for human in &scenario.humans {
+        if let Some(stranger) = human.organisations.iter().find(|id| !ids.contains(id)) {
+            return Err(("organisations", format!("{stranger} does not take part")));
+        }
+    }
+    if scenario.expect.paused && scenario.expect.cause.is_some() {
+        return Err(("cause", "a pause that happened has no cause".to_owned()));
+    }
+    Ok(())
+}
+
+fn check_fault(
+    fault: &FaultKind,
+    members: &BTreeSet<&MemberId>,
+    operators: &BTreeSet<&OperatorId>,
+) -> Result<(), Wrong> {
+    match fault {
+        FaultKind::Kill { member }
+        | FaultKind::Restart { member }
+        | FaultKind::Cut { member }
+        | FaultKind::Heal { member }
+        | FaultKind::HoldTransactionsOf { member }
+        | FaultKind::ReleaseTransactionsOf { member } => match member {
+            Who::Member(member) if !members.contains(member) => {
+                Err(("member", format!("{member} does not take part; name a member or first-submitter")))
+            }
+            Who::Member(_) | Who::Part(_) => Ok(()),
+        },
+        FaultKind::Lie { operators: named, .. }
+        | FaultKind::Lag { operators: named, .. }
+        | FaultKind::Fail { operators: named }
+        | FaultKind::Silence { operators: named }
+        | FaultKind::Throttle { operators: named }
+        | FaultKind::Recover { operators: named } => named
+            .iter()
+            .find(|operator| !operators.contains(operator))
+            .map_or(Ok(()), |stranger| Err(("operators", format!("{stranger} does not take part")))),
+        FaultKind::BaseFee { factor } if !(1..=1_000).contains(factor) => {
+            Err(("factor", "must be 1 to 1000".to_owned()))
+        }
+        FaultKind::HoldTransactions {}
+        | FaultKind::ReleaseTransactions {}
+        | FaultKind::StealNonce {}
+        | FaultKind::SetGuard {}
+        | FaultKind::BaseFee { .. } => Ok(()),
+    }
+}

@@ -1,0 +1,49 @@
+//! The library parses, and each kind of mistake is named with file, line and key.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use super::*;
+
+/// Every scenario of the library parses under its own name and can be drilled.
+#[test]
+fn the_library_is_whole() {
+    assert_eq!(NAMES.len(), 9);
+    assert!(NAMES.contains(&DEFAULT));
+    for name in NAMES {
+        let scenario = find(name).unwrap().unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(scenario.name, *name);
+        assert!(scenario.runs.contains(&Stage::Drill));
+        assert_eq!(scenario.organisations.len(), 5);
+    }
+    assert!(find("no-such").is_none());
+}
+
+fn fault(change: impl Fn(&str) -> String) -> String {
+    let text = "name = \"x\"\ntitle = \"x\"\nruns = [\"drill\"]\nseconds_max = 30\n[attack]\nkind = \"reentrancy\"\n\
+                after = \"ready\"\ntransactions = 3\nwei = \"1\"\ntimes = 5\n[expect]\npaused = true\n";
+    parse("x.toml", text).unwrap();
+    parse("x.toml", &change(text)).unwrap_err().to_string()
+}
+
+/// Wrong types, unknown keys, missing keys, strangers and contradictions.
+#[test]
+fn mistakes_are_named() {
+    let message = fault(|text| text.replace("seconds_max = 30", "seconds_max = \"soon\""));
+    assert!(message.starts_with("x.toml:4: seconds_max: invalid type"), "{message}");
+    let message = fault(|text| text.replace("paused = true", "paused = true\npasued = true"));
+    assert!(message.starts_with("x.toml:13: pasued: unknown field"), "{message}");
+    let message = fault(|text| text.replace("paused = true", ""));
+    assert!(message.starts_with("x.toml:11: expect: missing field `paused`"), "{message}");
+    let message = fault(|text| text.replace("times = 5", "times = 1"));
+    assert!(message.starts_with("x.toml:10: times: "), "{message}");
+    let message = fault(|text| format!("{text}[[fault]]\nat = \"ready\"\nkind = \"kill\"\nmember = \"zed-1\"\n"));
+    assert!(message.starts_with("x.toml:16: member: zed-1 does not take part"), "{message}");
+    let message = fault(|text| format!("{text}cause = \"guard-blocks\"\n"));
+    assert!(message.starts_with("x.toml:13: cause: "), "{message}");
+}
+
+/// A name that is neither lists what there is.
+#[test]
+fn unknown_names_list_the_library() {
+    let message = load("vault-drian").unwrap_err().to_string();
+    assert!(message.contains("vault-drain, submitter-down"), "{message}");
+}
