@@ -11,6 +11,7 @@ pub mod catalogue;
 mod deny;
 mod digest;
 pub mod fault;
+pub mod live;
 pub mod model;
 pub mod parse;
 pub mod query;

@@ -3,7 +3,7 @@
 mod actions;
 mod assets;
 pub(crate) mod chains;
-mod detectors;
+pub(crate) mod detectors;
 mod partners;
 pub(crate) mod playbooks;
 mod references;

@@ -22,7 +22,7 @@ const MONTH_S: u64 = 30 * 24 * 3600;
 /// EIP-1967: keccak-256("eip1967.proxy.implementation") - 1.
 const IMPLEMENTATION: B256 = b256!("360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc");
 /// EIP-1967: keccak-256("eip1967.proxy.admin") - 1.
-const ADMIN: B256 = b256!("b53127684a568b3173ae13b9f8a6016e243e63b6e8ee1178d6a717850b5d6103");
+pub(crate) const ADMIN: B256 = b256!("b53127684a568b3173ae13b9f8a6016e243e63b6e8ee1178d6a717850b5d6103");
 /// EIP-1967: keccak-256("eip1967.proxy.beacon") - 1.
 const BEACON: B256 = b256!("a3f0ad74e5423aebfd80d3ef4346578335a9a72aeaee59ff6cb3582b35133d50");
 
