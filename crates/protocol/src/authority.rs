@@ -1,0 +1,272 @@
+//! Whether a certificate authorises now, and what that makes owed: shared state judged by the own view, never by another's words.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use alloy_primitives::B256;
+use watchfire_charter::{Action, Playbook, PlaybookPurpose, Step};
+use watchfire_types::body::{Decision, Purpose};
+use watchfire_types::input::PreflightOutcome;
+use watchfire_types::{AssetId, BlockRef, ChainId, PlaybookId, SafeId, Severity, StepIndex};
+
+use crate::effect::{self, Effect};
+use crate::machine::Machine;
+use crate::shared::content::{HeldCertificate, Kind};
+use crate::view::key;
+
+/// Whether `block` is later than `than`; equal is not. Across chains, block time decides.
+pub(crate) fn later(block: &BlockRef, than: &BlockRef) -> bool {
+    if block.chain == than.chain { block.number > than.number } else { block.time > than.time }
+}
+
+/// One step that should be on chain now.
+#[derive(Debug, Clone)]
+pub(crate) struct OwedStep<'a> {
+    pub(crate) decision: Decision,
+    pub(crate) playbook: &'a Playbook,
+    pub(crate) step: StepIndex,
+    pub(crate) certificate: B256,
+    pub(crate) severity: Severity,
+    pub(crate) effects: Vec<Effect>,
+}
+
+impl Machine {
+    /// The decision of a playbook under the adopted version.
+    pub(crate) fn decision(&self, id: &PlaybookId, playbook: &Playbook) -> Decision {
+        Decision { version: self.charter.version, asset: playbook.asset.clone(), playbook: id.clone() }
+    }
+
+    /// The agreed head of a playbook's asset's chain.
+    pub(crate) fn asset_head(&self, asset: &AssetId) -> Option<BlockRef> {
+        self.view.head(self.charter.assets.get(asset)?.chain)
+    }
+
+    /// Evidence that may count: not later than the agreed head, and not shown orphaned.
+    pub(crate) fn evidence_stands(&self, evidence: &BlockRef) -> bool {
+        let Some(chain) = self.view.chains.get(&evidence.chain) else { return false };
+        let Some(head) = chain.head else { return false };
+        if evidence.number > head.number || evidence.time > head.time {
+            return false;
+        }
+        match chain.canonical.get(&evidence.number) {
+            Some(block) => block == evidence,
+            None => !chain.orphaned.contains_key(&(evidence.number, evidence.hash)),
+        }
+    }
+
+    /// Newest block where a reading of an action's postcondition turned to `value`.
+    fn turned(&self, action: &Action, value: bool) -> Option<BlockRef> {
+        self.view.conditions.get(&key(action.chain, &action.postcondition))?.became(&value)
+    }
+
+    /// Last executed recovery that concerns containment at `step`: a postcondition of this step or a wider one turned false, the widest
+    /// step of another containment playbook of the asset did, or an effect of a recovery playbook executed.
+    pub(crate) fn last_recovery(&self, id: &PlaybookId, playbook: &Playbook, step: StepIndex) -> Option<BlockRef> {
+        let own = playbook.steps_indexed().filter(|(index, _)| *index >= step).flat_map(|(_, rung)| &rung.actions);
+        let others = self.charter.playbooks_of(&playbook.asset).filter(|(other, _)| *other != id);
+        let others = others.filter(|(_, other)| other.purpose == PlaybookPurpose::Contain);
+        let others = others.filter_map(|(_, other)| other.steps.last()).flat_map(|rung| &rung.actions);
+        let turned = own.chain(others).filter_map(|action| self.turned(action, false));
+        newest(turned.chain(self.recovery_executions(&playbook.asset)))
+    }
+
+    /// Blocks in which an effect of a recovery playbook of the asset executed.
+    pub(crate) fn recovery_executions(&self, asset: &AssetId) -> impl Iterator<Item = BlockRef> {
+        let executions = self.view.safes.values().flat_map(|safe| &safe.executions);
+        executions.filter_map(move |execution| {
+            let signed = self.shared.content.signed.get(&execution.safe_tx_hash)?;
+            let recovers = matches!(&signed.kind, Kind::Step { decision, purpose: PlaybookPurpose::Recover, .. }
+                if decision.asset == *asset);
+            (recovers && execution.succeeded).then_some(execution.block)
+        })
+    }
+
+    /// Last executed containment of an asset: a containment postcondition turned true, or was true when this view began.
+    pub(crate) fn last_containment(&self, asset: &AssetId) -> Option<BlockRef> {
+        let playbooks = self.charter.playbooks_of(asset).map(|(_, playbook)| playbook);
+        let contain = playbooks.filter(|playbook| playbook.purpose == PlaybookPurpose::Contain);
+        newest(contain.flat_map(Playbook::actions).filter_map(|action| {
+            self.view.conditions.get(&key(action.chain, &action.postcondition))?.became_or_began(&true)
+        }))
+    }
+
+    /// Evidence at or before this block is cancelled.
+    pub(crate) fn cancel_cut(&self, decision: &Decision) -> Option<BlockRef> {
+        let held = self.shared.content.certificates_of(decision);
+        let cancels = held.filter(|(_, held)| held.certificate.purpose == Purpose::Cancel);
+        newest(cancels.map(|(_, held)| held.facts.earliest))
+    }
+
+    /// What evidence for a step must be later than.
+    pub(crate) fn floors(&self, id: &PlaybookId, playbook: &Playbook, step: StepIndex) -> Vec<BlockRef> {
+        let turned = match playbook.purpose {
+            PlaybookPurpose::Contain => self.last_recovery(id, playbook, step),
+            PlaybookPurpose::Recover => self.last_containment(&playbook.asset),
+        };
+        turned.into_iter().chain(self.cancel_cut(&self.decision(id, playbook))).collect()
+    }
+
+    /// Whether a certificate of this playbook authorises its step now.
+    pub(crate) fn authorises(&self, id: &PlaybookId, playbook: &Playbook, held: &HeldCertificate) -> bool {
+        let Purpose::Step(step) = held.certificate.purpose else { return false };
+        let Some(rung) = playbook.step(step) else { return false };
+        let end = held.facts.latest.plus_secs(playbook.expiry_s);
+        let chains: BTreeSet<ChainId> = rung.actions.iter().map(|action| action.chain).collect();
+        let alive = |chain: &ChainId| self.view.head(*chain).is_some_and(|head| head.time <= end);
+        let floors = self.floors(id, playbook, step);
+        let counts =
+            |evidence: &BlockRef| self.evidence_stands(evidence) && floors.iter().all(|floor| later(evidence, floor));
+        chains.iter().all(alive) && held.facts.evidence.iter().all(counts)
+    }
+
+    /// The authorising certificate for exactly this step with the lowest digest.
+    pub(crate) fn authorising(&self, id: &PlaybookId, playbook: &Playbook, step: StepIndex) -> Option<B256> {
+        let held = self.shared.content.by_decision.get(&self.decision(id, playbook))?;
+        let held = held.iter().filter_map(|digest| self.shared.content.certificates.get_key_value(digest));
+        let mut of_step = held.filter(|(_, held)| held.certificate.purpose == Purpose::Step(step));
+        of_step.find(|(_, held)| self.authorises(id, playbook, held)).map(|(digest, _)| *digest)
+    }
+
+    /// Whether every postcondition of a step holds by the newest reading.
+    pub(crate) fn took_effect(&self, step: &Step) -> bool {
+        step.actions.iter().all(|action| {
+            let track = self.view.conditions.get(&key(action.chain, &action.postcondition));
+            track.and_then(|track| track.last()).copied().unwrap_or(false)
+        })
+    }
+
+    /// *Satisfied*: the step's own postcondition or a wider step's holds. A recovery step only satisfies itself.
+    pub(crate) fn satisfied(&self, playbook: &Playbook, step: StepIndex) -> bool {
+        match playbook.purpose {
+            PlaybookPurpose::Contain => {
+                playbook.steps_indexed().filter(|(index, _)| *index >= step).any(|(_, rung)| self.took_effect(rung))
+            }
+            PlaybookPurpose::Recover => playbook.step(step).is_some_and(|rung| self.took_effect(rung)),
+        }
+    }
+
+    /// The transactions of a step at the Safes' current nonces, calls whose postcondition already holds left out. Empty unless nonce,
+    /// owners, threshold and postconditions were all readable at the head of each chain.
+    pub(crate) fn effects(&self, rung: &Step) -> Vec<Effect> {
+        effect::safes(rung).iter().filter_map(|safe| self.effect_at(rung, safe)).collect()
+    }
+
+    fn effect_at(&self, rung: &Step, safe: &SafeId) -> Option<Effect> {
+        let chain = self.charter.safes.get(safe)?.chain;
+        let head = self.view.head(chain)?;
+        let view = self.view.safes.get(safe)?;
+        let nonce = *view.nonce.at(&head)?;
+        view.owners.at(&head)?;
+        view.threshold.at(&head)?;
+        let mut omitted = BTreeSet::new();
+        for (index, action) in effect::calls(rung, safe) {
+            let track = self.view.conditions.get(&key(action.chain, &action.postcondition))?;
+            if *track.at(&self.view.head(action.chain)?)? {
+                omitted.insert(index);
+            }
+        }
+        effect::build(&self.charter, rung, safe, nonce, &omitted).ok()
+    }
+
+    /// Whether a simulation at the newest answer refutes any of a step's transactions.
+    pub(crate) fn preflight_refutes(&self, effects: &[Effect]) -> bool {
+        effects.iter().any(|effect| {
+            let outcome = self.view.outcomes.get(&effect.safe_tx_hash).and_then(|outcome| outcome.preflight.as_ref());
+            matches!(outcome, Some((_, PreflightOutcome::Refuted { .. })))
+        })
+    }
+
+    /// Whether a submission of any of a step's transactions failed on chain and no other result came since.
+    pub(crate) fn submission_refutes(&self, effects: &[Effect]) -> bool {
+        effects
+            .iter()
+            .any(|effect| self.view.outcomes.get(&effect.safe_tx_hash).is_some_and(|outcome| outcome.failed.is_some()))
+    }
+
+    /// What is owed under one playbook: the widest unsatisfied step with an authorising certificate that the preflight does not refute;
+    /// where its submission failed on chain, the next narrower as well.
+    pub(crate) fn owed_steps<'a>(&'a self, id: &PlaybookId, playbook: &'a Playbook) -> Vec<OwedStep<'a>> {
+        let mut owed = Vec::new();
+        for (step, rung) in playbook.steps_indexed().rev() {
+            if self.satisfied(playbook, step) {
+                continue;
+            }
+            let Some(certificate) = self.authorising(id, playbook, step) else { continue };
+            let effects = self.effects(rung);
+            if self.preflight_refutes(&effects) {
+                continue;
+            }
+            let failed = self.submission_refutes(&effects);
+            let severity = severity(playbook, step);
+            let decision = self.decision(id, playbook);
+            owed.push(OwedStep { decision, playbook, step, certificate, severity, effects });
+            if !failed {
+                break;
+            }
+        }
+        owed
+    }
+
+    /// Owed containment of every playbook of an asset, or of every asset.
+    pub(crate) fn owed_containment<'a>(&'a self, asset: Option<&AssetId>) -> Vec<OwedStep<'a>> {
+        let contain = self.charter.playbooks.iter().filter(|(_, playbook)| {
+            playbook.purpose == PlaybookPurpose::Contain && asset.is_none_or(|asset| playbook.asset == *asset)
+        });
+        contain.flat_map(|(id, playbook)| self.owed_steps(id, playbook)).collect()
+    }
+
+    /// Safes through which containment of an asset acts.
+    pub(crate) fn containing_safes(&self, asset: &AssetId) -> BTreeSet<SafeId> {
+        self.charter.safes_acting_for(asset, PlaybookPurpose::Contain).into_iter().cloned().collect()
+    }
+}
+
+fn newest(blocks: impl Iterator<Item = BlockRef>) -> Option<BlockRef> {
+    blocks.fold(None, |best: Option<BlockRef>, block| match best {
+        Some(best) if !later(&block, &best) => Some(best),
+        _ => Some(block),
+    })
+}
+
+/// The worst severity that triggers exactly this step, else SEV1: a step that nothing triggers is one that people chose.
+pub(crate) fn severity(playbook: &Playbook, step: StepIndex) -> Severity {
+    playbook.triggers.iter().filter(|t| t.step == step).map(|t| t.severity).max().unwrap_or(Severity::Sev1)
+}
+
+/// The widest step's postcondition turned false, or a recovery playbook's effect executed: there detectors start their windows.
+/// A narrow step's flag that anybody may flip does not move them, or it could starve a detector.
+pub(crate) fn window_floors(machine: &Machine) -> BTreeMap<AssetId, BlockRef> {
+    let floors = machine.charter.assets.keys().filter_map(|asset| {
+        let playbooks = machine.charter.playbooks_of(asset).map(|(_, playbook)| playbook);
+        let widest = playbooks.filter(|p| p.purpose == PlaybookPurpose::Contain).filter_map(|p| p.steps.last());
+        let turned = widest.flat_map(|rung| &rung.actions).filter_map(|action| machine.turned(action, false));
+        Some((asset.clone(), newest(turned.chain(machine.recovery_executions(asset)))?))
+    });
+    floors.collect()
+}
+
+/// Remembers what only the passing of blocks can tell: since when a step is refuted, and when containment was last owed.
+pub(crate) fn settle(machine: &mut Machine) {
+    let mut refuted = BTreeMap::new();
+    let mut owed = BTreeMap::new();
+    for (id, playbook) in &machine.charter.playbooks {
+        let Some(head) = machine.asset_head(&playbook.asset) else { continue };
+        for (step, rung) in playbook.steps_indexed() {
+            let effects = machine.effects(rung);
+            if machine.preflight_refutes(&effects) || machine.submission_refutes(&effects) {
+                let since = machine.view.refuted_since.get(&(id.clone(), step)).copied().unwrap_or(head);
+                refuted.insert((id.clone(), step), since);
+            }
+        }
+        if playbook.purpose == PlaybookPurpose::Contain {
+            for step in machine.owed_steps(id, playbook) {
+                for effect in &step.effects {
+                    if let Some(head) = machine.view.head(effect.chain) {
+                        owed.insert((playbook.asset.clone(), effect.safe.clone()), head);
+                    }
+                }
+            }
+        }
+    }
+    machine.view.refuted_since = refuted;
+    machine.view.contain_owed.extend(owed);
+}

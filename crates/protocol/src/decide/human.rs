@@ -1,0 +1,100 @@
+//! A human's act at this node becomes an event of this node, or is refused with what to do instead.
+
+use watchfire_charter::Playbook;
+use watchfire_types::body::{Basis, Body, Classified, CloseVote, Decision, Human, HumanStatement, Veto, Vote};
+use watchfire_types::input::HumanAct;
+use watchfire_types::{AssetId, BlockRef, IncidentId, PlaybookId, StepIndex};
+
+use crate::draft::{Draft, Step};
+use crate::machine::Machine;
+use crate::rejection::Rejection;
+
+/// Longest pseudonym and role, bytes.
+const NAME_MAX: usize = 64;
+/// Longest reason, bytes.
+const REASON_MAX: usize = 1_024;
+
+pub(super) fn decide(machine: &Machine, act: &HumanAct) -> Result<Step, Rejection> {
+    let body = match act {
+        HumanAct::Approve { asset, playbook, step, human } => approve(machine, asset, playbook, *step, human)?,
+        HumanAct::Veto { asset, playbook, human } => veto(machine, asset, playbook, human)?,
+        HumanAct::Close { asset, playbook, human } => {
+            let (decision, _, head) = supports(machine, asset, playbook, human)?;
+            Body::CloseVote(CloseVote { decision, closed_at: head, human: human.clone() })
+        }
+        HumanAct::Acknowledge { incident, human } => Body::Acknowledged(said(machine, *incident, human)?),
+        HumanAct::Reject { incident, human } => Body::Rejected(said(machine, *incident, human)?),
+        HumanAct::Note { incident, human } => Body::Note(said(machine, *incident, human)?),
+        HumanAct::Classify { incident, severity, human } => {
+            let HumanStatement { incident, human } = said(machine, *incident, human)?;
+            Body::Classified(Classified { incident, severity: *severity, human })
+        }
+    };
+    Ok(Step::authored(vec![Draft::Body(body)]))
+}
+
+fn approve(
+    machine: &Machine,
+    asset: &AssetId,
+    id: &PlaybookId,
+    step: StepIndex,
+    human: &Human,
+) -> Result<Body, Rejection> {
+    let (decision, playbook, evidence) = supports(machine, asset, id, human)?;
+    if playbook.step(step).is_none() {
+        return Err(Rejection::UnknownStep { playbook: id.clone(), step, widest: playbook.widest() });
+    }
+    let operator = machine.own.entry.operators.first().cloned().ok_or(Rejection::NoOperator)?;
+    Ok(Body::Vote(Vote { decision, step, basis: Basis::Human(human.clone()), operator, evidence }))
+}
+
+/// Refused when the own head is older than the evidence it should stop: such a veto would stop nothing.
+fn veto(machine: &Machine, asset: &AssetId, id: &PlaybookId, human: &Human) -> Result<Body, Rejection> {
+    let (decision, _, head) = supports(machine, asset, id, human)?;
+    let votes = machine.shared.derived.votes.get(&decision).into_iter().flat_map(|votes| votes.values());
+    let evidence = votes.flat_map(|votes| votes.values()).filter_map(|event| match &event.body {
+        Body::Vote(vote) if vote.evidence.time.secs_since(head.time) < 60 => Some(vote.evidence.number),
+        _ => None,
+    });
+    if let Some(evidence) = evidence.max().filter(|evidence| *evidence > head.number) {
+        return Err(Rejection::VetoTooOld { head: head.number, evidence });
+    }
+    Ok(Body::Veto(Veto { decision, head, act: head, human: human.clone() }))
+}
+
+fn supports<'a>(
+    machine: &'a Machine,
+    asset: &AssetId,
+    id: &PlaybookId,
+    human: &Human,
+) -> Result<(Decision, &'a Playbook, BlockRef), Rejection> {
+    bounded(human)?;
+    if !machine.own.entry.votes() {
+        return Err(Rejection::NotVoting);
+    }
+    let unknown = || Rejection::UnknownPlaybook { asset: asset.clone(), playbook: id.clone() };
+    let playbook = machine.charter.playbooks.get(id).filter(|playbook| playbook.asset == *asset).ok_or_else(unknown)?;
+    let chain = machine.charter.assets.get(asset).ok_or_else(unknown)?.chain;
+    let head = machine.view.head(chain).ok_or(Rejection::NoHead { chain })?;
+    Ok((machine.decision(id, playbook), playbook, head))
+}
+
+fn said(machine: &Machine, incident: IncidentId, human: &Human) -> Result<HumanStatement, Rejection> {
+    bounded(human)?;
+    if crate::incident::exists(machine, incident) {
+        Ok(HumanStatement { incident, human: human.clone() })
+    } else {
+        Err(Rejection::UnknownIncident { incident })
+    }
+}
+
+fn bounded(human: &Human) -> Result<(), Rejection> {
+    let fields =
+        [("person", &human.person, NAME_MAX), ("role", &human.role, NAME_MAX), ("reason", &human.reason, REASON_MAX)];
+    for (field, text, bound) in fields {
+        if text.len() > bound {
+            return Err(Rejection::TextTooLong { field, found: text.len(), bound });
+        }
+    }
+    Ok(())
+}

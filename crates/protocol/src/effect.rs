@@ -1,0 +1,128 @@
+//! SafeTx = f(charter version, asset, playbook, step, chain, Safe, nonce, omitted): every node computes the same bytes.
+
+use std::collections::BTreeSet;
+
+use alloy_primitives::{Address, B256, U256};
+use thiserror::Error;
+use watchfire_charter::{Action, Charter, Step};
+use watchfire_types::{Bytes, ChainId, Operation, SafeId, SafeTransaction, SafeVersion};
+
+/// `multiSend(bytes)`.
+const MULTI_SEND: [u8; 4] = [0x8d, 0x80, 0xff, 0x0a];
+
+/// One Safe transaction of a step.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Effect {
+    /// Chain.
+    pub chain: ChainId,
+    /// Safe.
+    pub safe: SafeId,
+    /// Its address.
+    pub address: Address,
+    /// Transaction.
+    pub transaction: SafeTransaction,
+    /// Its hash under the Safe's version.
+    pub safe_tx_hash: B256,
+    /// Indexes of this Safe's calls of the step that are left out.
+    pub omitted: BTreeSet<u16>,
+}
+
+/// Why a step has no transaction at a Safe.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum EffectFault {
+    /// Every call's postcondition already holds, or the step has none there.
+    #[error("nothing is left to call")]
+    NothingLeft,
+    /// More than one call is left and the chain pins no MultiSendCallOnly.
+    #[error("chain {chain} pins no MultiSendCallOnly for {calls} calls")]
+    NoMultiSend {
+        /// Chain.
+        chain: ChainId,
+        /// Calls left.
+        calls: usize,
+    },
+    /// The charter has no such Safe.
+    #[error("charter has no safe {safe}")]
+    UnknownSafe {
+        /// Safe.
+        safe: SafeId,
+    },
+}
+
+/// The Safes that a step's calls go through.
+pub(crate) fn safes(step: &Step) -> BTreeSet<SafeId> {
+    step.actions.iter().map(|action| action.safe.clone()).collect()
+}
+
+/// Calls of a step at one Safe, each with its index in the step.
+pub(crate) fn calls<'a>(step: &'a Step, safe: &'a SafeId) -> impl Iterator<Item = (u16, &'a Action)> {
+    (0u16..).zip(&step.actions).filter(move |(_, action)| action.safe == *safe)
+}
+
+/// The transaction of `step` at `safe` and `nonce` without the calls in `omitted`: one left is a plain call, more go through the
+/// chain's pinned MultiSendCallOnly in charter order. No value, no refund, `safeTxGas` 0.
+///
+/// # Errors
+/// [`EffectFault`] when nothing is left to call or it cannot be packed.
+pub(crate) fn build(
+    charter: &Charter,
+    step: &Step,
+    safe: &SafeId,
+    nonce: U256,
+    omitted: &BTreeSet<u16>,
+) -> Result<Effect, EffectFault> {
+    let entry = charter.safes.get(safe).ok_or_else(|| EffectFault::UnknownSafe { safe: safe.clone() })?;
+    let left: Vec<&Action> =
+        calls(step, safe).filter(|(index, _)| !omitted.contains(index)).map(|(_, action)| action).collect();
+    let transaction = match left.as_slice() {
+        [] => return Err(EffectFault::NothingLeft),
+        [only] => SafeTransaction::call(only.target, only.calldata.clone(), nonce),
+        several => {
+            let pinned = charter.chains.get(&entry.chain).and_then(|chain| chain.multi_send_call_only);
+            let pinned = pinned.ok_or(EffectFault::NoMultiSend { chain: entry.chain, calls: several.len() })?;
+            let mut packed = SafeTransaction::call(pinned.address, pack(several), nonce);
+            packed.operation = Operation::DelegateCall;
+            packed
+        }
+    };
+    let here: BTreeSet<u16> = calls(step, safe).map(|(index, _)| index).collect();
+    let omitted = omitted.intersection(&here).copied().collect();
+    Ok(finish(entry.chain, safe, entry.address, entry.version, transaction, omitted))
+}
+
+/// The rejection of `nonce`: the one effect outside playbooks, which can only consume it.
+pub(crate) fn rejection(charter: &Charter, safe: &SafeId, nonce: U256) -> Option<Effect> {
+    let entry = charter.safes.get(safe)?;
+    let transaction = SafeTransaction::rejection(entry.address, nonce);
+    Some(finish(entry.chain, safe, entry.address, entry.version, transaction, BTreeSet::new()))
+}
+
+fn finish(
+    chain: ChainId,
+    safe: &SafeId,
+    address: Address,
+    version: SafeVersion,
+    transaction: SafeTransaction,
+    omitted: BTreeSet<u16>,
+) -> Effect {
+    let safe_tx_hash = transaction.hashes(version, chain.get(), address).safe_tx_hash;
+    Effect { chain, safe: safe.clone(), address, transaction, safe_tx_hash, omitted }
+}
+
+/// `multiSend(bytes)` over `operation (0) || to || value (0) || length || data` for each call.
+fn pack(calls: &[&Action]) -> Bytes {
+    let mut inner = Vec::new();
+    for call in calls {
+        inner.push(0);
+        inner.extend_from_slice(call.target.as_slice());
+        inner.extend_from_slice(&[0; 32]);
+        inner.extend_from_slice(&U256::from(call.calldata.len()).to_be_bytes::<32>());
+        inner.extend_from_slice(&call.calldata);
+    }
+    let mut data = MULTI_SEND.to_vec();
+    data.extend_from_slice(&U256::from(32).to_be_bytes::<32>());
+    data.extend_from_slice(&U256::from(inner.len()).to_be_bytes::<32>());
+    data.extend_from_slice(&inner);
+    data.resize(data.len() + (32 - inner.len() % 32) % 32, 0);
+    data.into()
+}

@@ -1,0 +1,153 @@
+//! The machine: shared state, own view, and the five verbs on them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use thiserror::Error;
+use watchfire_charter::{Charter, Member};
+use watchfire_types::input::Input;
+use watchfire_types::{
+    AssetId, B256, BlockRef, Epoch, Event, EventHash, MemberId, MemberKey, NetworkId, OrganisationId, Seq, Timestamp,
+    Verified,
+};
+
+use crate::draft::{Owed, Step};
+use crate::rejection::Rejection;
+use crate::shared::Shared;
+use crate::view::View;
+
+/// The charter has no member of this name.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("charter has no member {member}; `watchfire init` prints the entry to add")]
+pub struct UnknownMember {
+    /// Name.
+    pub member: MemberId,
+}
+
+/// Who this node is.
+#[derive(Debug, Clone)]
+pub(crate) struct Own {
+    pub(crate) member: MemberId,
+    pub(crate) entry: Member,
+    pub(crate) epoch: Epoch,
+}
+
+impl Own {
+    pub(crate) fn key(&self) -> MemberKey {
+        self.entry.node_key
+    }
+
+    pub(crate) fn organisation(&self) -> &OrganisationId {
+        &self.entry.organisation
+    }
+}
+
+/// One node's protocol state.
+#[derive(Debug, Clone)]
+pub struct Machine {
+    pub(crate) charter: Arc<Charter>,
+    pub(crate) network: NetworkId,
+    pub(crate) own: Own,
+    pub(crate) shared: Shared,
+    pub(crate) view: View,
+}
+
+impl Machine {
+    /// A machine with an empty log and an empty view.
+    ///
+    /// # Errors
+    /// [`UnknownMember`] when the charter has no such member.
+    pub fn new(
+        charter: Arc<Charter>,
+        network: NetworkId,
+        member: MemberId,
+        epoch: Epoch,
+    ) -> Result<Self, UnknownMember> {
+        let Some(entry) = charter.members.get(&member).cloned() else {
+            return Err(UnknownMember { member });
+        };
+        let shared = Shared::new(Arc::clone(&charter), network);
+        let view = View::new(&charter);
+        Ok(Self { charter, network, own: Own { member, entry, epoch }, shared, view })
+    }
+
+    /// Feeds the clock and the own view. Called with every input, before [`Machine::decide`]; changes nothing shared.
+    pub fn observe(&mut self, now: Timestamp, input: &Input) {
+        crate::view::observe(self, now, input);
+    }
+
+    /// What the input itself leads to: for a received event, whether to append and apply it; for a human's act or a report of the
+    /// submitter, the events it authors.
+    ///
+    /// # Errors
+    /// [`Rejection`], whose verdict says what it means for the sender.
+    pub fn decide(&self, now: Timestamp, input: &Input) -> Result<Step, Rejection> {
+        crate::decide::decide(self, now, input)
+    }
+
+    /// Folds one appended event into the shared state: total, live and on replay, own and others' alike.
+    pub fn apply(&mut self, event: &Verified<Event>) {
+        let seen = self.view.clock;
+        self.shared.apply(event, seen);
+    }
+
+    /// Everything this node still has to do. Pure: call it after every change, and again after applying its drafts.
+    #[must_use]
+    pub fn owed(&self, now: Timestamp) -> Owed {
+        crate::owed::owed(self, now)
+    }
+
+    /// When to tick next though nothing arrives: a submitter's turn, or a preflight that never answered.
+    #[must_use]
+    pub fn next_timeout(&self) -> Option<Timestamp> {
+        crate::owed::next_timeout(self)
+    }
+
+    /// Digest of the shared state: equal for equal event sets. Not for the hot path: linear in authors and epochs.
+    #[must_use]
+    pub fn state_digest(&self) -> B256 {
+        self.shared.digest()
+    }
+
+    /// Where the windows of each asset's detectors start at the earliest: the block of its last executed recovery.
+    #[must_use]
+    pub fn window_floors(&self) -> BTreeMap<AssetId, BlockRef> {
+        crate::authority::window_floors(self)
+    }
+
+    /// Last chained event of every (author, epoch) held: what catch-up compares. Events that wait for a predecessor are not in it.
+    #[must_use]
+    pub fn heads(&self) -> BTreeMap<(MemberKey, Epoch), (Seq, EventHash)> {
+        self.shared.heads()
+    }
+
+    /// Whether this event is held.
+    #[must_use]
+    pub fn holds(&self, author: MemberKey, epoch: Epoch, seq: Seq, hash: EventHash) -> bool {
+        self.shared.holds(author, epoch, seq, hash)
+    }
+
+    /// The charter this machine votes and signs under.
+    #[must_use]
+    pub fn charter(&self) -> &Arc<Charter> {
+        &self.charter
+    }
+
+    /// The network.
+    #[must_use]
+    pub fn network(&self) -> NetworkId {
+        self.network
+    }
+
+    /// This node's member name.
+    #[must_use]
+    pub fn member(&self) -> &MemberId {
+        &self.own.member
+    }
+
+    /// This process's epoch.
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        self.own.epoch
+    }
+}

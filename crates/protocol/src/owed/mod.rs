@@ -1,0 +1,76 @@
+//! What this node still has to do: own events, signatures, simulations, transactions and pages, all recomputed from state and view.
+
+mod certifying;
+pub(crate) mod effects;
+mod escalation;
+mod observing;
+mod preflight;
+mod signing;
+pub(crate) mod stating;
+mod submitting;
+mod vetoing;
+pub(crate) mod voting;
+
+use std::collections::BTreeSet;
+
+use watchfire_types::Timestamp;
+use watchfire_types::body::{Body, FaultProof};
+use watchfire_types::duty::Duty;
+
+use crate::draft::{Draft, Owed};
+use crate::machine::Machine;
+
+/// A preflight without an answer after this long counts as unknown, ms.
+pub(crate) const PREFLIGHT_MS: u64 = 500;
+
+pub(crate) fn owed(machine: &Machine, now: Timestamp) -> Owed {
+    let mut pages = BTreeSet::new();
+    let mut drafts = observing::drafts(machine);
+    drafts.extend(faults(machine));
+    drafts.extend(voting::drafts(machine, &mut pages));
+    drafts.extend(vetoing::drafts(machine, &mut pages));
+    drafts.extend(stating::drafts(machine, now));
+    if drafts.is_empty() {
+        drafts = certifying::drafts(machine);
+    }
+    let owed = effects::owed(machine);
+    if drafts.is_empty() {
+        drafts = signing::drafts(machine, now, &owed);
+    }
+    let mut duties = preflight::duties(machine, now, &owed);
+    duties.extend(submitting::duties(machine, now, &owed));
+    duties.extend(catch_up(machine));
+    crate::status::alarm_pages(machine, &mut pages);
+    Owed { drafts, duties, pages }
+}
+
+/// A conviction that no event in the log carries yet: whoever sees a pair first tells everyone.
+fn faults(machine: &Machine) -> Vec<Draft> {
+    let proofs = machine.shared.chains.iter().filter_map(|(key, chain)| {
+        let cut = chain.cut()?;
+        let said = machine.shared.derived.proven.get(key).is_some_and(|proven| *proven <= cut);
+        let (first, second) = chain.proof().filter(|_| !said)?.clone();
+        Some(Draft::Body(Body::FaultProof(FaultProof { first: Box::new(first), second: Box::new(second) })))
+    });
+    proofs.collect()
+}
+
+/// Authors with events that wait for a predecessor are asked for what is missing.
+fn catch_up(machine: &Machine) -> impl Iterator<Item = Duty> {
+    let gaps = machine.shared.chains.iter().filter(|(_, chain)| chain.waiting() > 0);
+    gaps.map(|((author, _), _)| *author)
+        .filter(|author| *author != machine.own.key() && machine.view.connected.contains(author))
+        .map(|from| Duty::CatchUp { from })
+}
+
+pub(crate) fn next_timeout(machine: &Machine) -> Option<Timestamp> {
+    let now = machine.view.clock;
+    let owed = effects::owed(machine);
+    let turns = submitting::turns(machine, &owed).into_iter().map(|turn| turn.at);
+    let waits = owed.iter().filter_map(|owed| {
+        let answered = machine.view.outcomes.get(&owed.effect.safe_tx_hash).is_some_and(|o| o.preflight.is_some());
+        let arrived = machine.view.chains.get(&owed.effect.chain)?.arrived;
+        (!answered).then(|| arrived.plus_millis(PREFLIGHT_MS))
+    });
+    turns.chain(waits).filter(|at| *at > now).min()
+}

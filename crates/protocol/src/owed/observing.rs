@@ -1,0 +1,118 @@
+//! Own observations that the log does not hold yet: findings, executions, postconditions, and what a reorg took of them.
+
+use alloy_primitives::B256;
+use watchfire_charter::Playbook;
+use watchfire_types::body::{Body, Executed, PostconditionChecked, Retracted};
+use watchfire_types::{BlockRef, Event, PlaybookId, StepIndex, Verified};
+
+use super::voting::stated;
+use crate::authority::later;
+use crate::draft::Draft;
+use crate::machine::Machine;
+use crate::shared::derived::Observations;
+use crate::view::key;
+
+pub(super) fn drafts(machine: &Machine) -> Vec<Draft> {
+    let mut bodies = retractions(machine);
+    bodies.extend(findings(machine));
+    bodies.extend(executions(machine));
+    for (id, playbook) in &machine.charter.playbooks {
+        bodies.extend(playbook.steps_indexed().filter_map(|(step, _)| checked(machine, id, playbook, step)));
+    }
+    bodies.into_iter().map(Draft::Body).collect()
+}
+
+fn own(machine: &Machine) -> Option<&Observations> {
+    machine.shared.derived.observed.get(&machine.own.key())
+}
+
+fn findings(machine: &Machine) -> Vec<Body> {
+    let standing = machine.view.chains.values().flat_map(|chain| &chain.standing);
+    standing.filter(|finding| stated(machine, finding).is_none()).cloned().map(Body::Finding).collect()
+}
+
+fn executions(machine: &Machine) -> Vec<Body> {
+    let mut bodies = Vec::new();
+    for (id, view) in &machine.view.safes {
+        let Some(safe) = machine.charter.safes.get(id) else { continue };
+        for execution in view.executions.iter().filter(|execution| execution.succeeded) {
+            let said = own(machine).is_some_and(|own| {
+                let same = own.executed.get(&(execution.block.hash, execution.safe_tx_hash));
+                same.is_some_and(|same| same.keys().any(|event| !own.retracted.contains(event)))
+            });
+            if !said {
+                bodies.push(Body::Executed(Executed {
+                    block: execution.block,
+                    safe: safe.address,
+                    safe_transaction: execution.safe_tx_hash,
+                    transaction: execution.transaction,
+                }));
+            }
+        }
+    }
+    bodies
+}
+
+/// A step's postcondition, when it is no longer what the own log last said (nothing said counts as not holding).
+fn checked(machine: &Machine, id: &PlaybookId, playbook: &Playbook, step: StepIndex) -> Option<Body> {
+    let rung = playbook.step(step)?;
+    let mut holds = true;
+    let mut turned: Option<BlockRef> = None;
+    for action in &rung.actions {
+        let track = machine.view.conditions.get(&key(action.chain, &action.postcondition))?;
+        holds &= *track.at(&machine.view.head(action.chain)?)?;
+        let since = track.since()?;
+        turned = turned.filter(|turned| !later(&since, turned)).or(Some(since));
+    }
+    let last = own(machine).and_then(|own| {
+        let of = own.checked.get(&(playbook.asset.clone(), id.clone(), step))?;
+        let mut standing = of.iter().rev().filter(|((_, _, event), _)| !own.retracted.contains(event));
+        match &standing.next()?.1.body {
+            Body::PostconditionChecked(checked) => Some(checked.holds),
+            _ => None,
+        }
+    });
+    if last.unwrap_or(false) == holds {
+        return None;
+    }
+    let (asset, playbook) = (playbook.asset.clone(), id.clone());
+    Some(Body::PostconditionChecked(PostconditionChecked { asset, playbook, step, holds, block: turned? }))
+}
+
+fn retractions(machine: &Machine) -> Vec<Body> {
+    let Some(own) = own(machine).filter(|_| machine.view.chains.values().any(|chain| !chain.orphaned.is_empty()))
+    else {
+        return Vec::new();
+    };
+    let mut bodies = Vec::new();
+    let findings = own.findings.values().flat_map(|of| of.values());
+    let executed = own.executed.values().flat_map(|of| of.values());
+    let checked = own.checked.values().flat_map(|of| of.values());
+    for event in findings.chain(executed).chain(checked) {
+        if own.retracted.contains(&event.hash()) {
+            continue;
+        }
+        if let Some(orphaned) = bound_to(event).into_iter().flatten().find(|block| orphaned(machine, block)) {
+            bodies.push(Body::Retracted(Retracted { event: event.hash(), orphaned }));
+        }
+    }
+    bodies
+}
+
+fn bound_to(event: &Verified<Event>) -> [Option<BlockRef>; 2] {
+    match &event.body {
+        Body::Finding(finding) => [Some(finding.first), Some(finding.block)],
+        Body::Executed(executed) => [Some(executed.block), None],
+        Body::PostconditionChecked(checked) => [Some(checked.block), None],
+        _ => [None, None],
+    }
+}
+
+fn orphaned(machine: &Machine, block: &BlockRef) -> bool {
+    let Some(chain) = machine.view.chains.get(&block.chain) else { return false };
+    chain.orphaned.contains_key(&(block.number, block.hash)) && !on(chain.canonical.get(&block.number), block.hash)
+}
+
+fn on(canonical: Option<&BlockRef>, hash: B256) -> bool {
+    canonical.is_some_and(|block| block.hash == hash)
+}

@@ -1,0 +1,103 @@
+//! Simulations: for every step that is wanted, at every head, from the first vote on; and idle, so that status is true before an attack.
+
+use std::collections::BTreeSet;
+
+use alloy_primitives::Address;
+use watchfire_charter::{Playbook, PlaybookPurpose, Step};
+use watchfire_types::body::Body;
+use watchfire_types::duty::{Duty, Postcondition, Preflight};
+use watchfire_types::input::PreflightOutcome;
+use watchfire_types::{PlaybookId, StepIndex, Timestamp};
+
+use super::effects::OwedEffect;
+use super::submitting::packed;
+use super::voting::standing;
+use crate::effect::{self, Effect};
+use crate::machine::Machine;
+
+/// An idle simulation is repeated after this long, ms.
+const IDLE_MS: u64 = 12_000;
+
+pub(super) fn duties(machine: &Machine, now: Timestamp, owed: &[OwedEffect]) -> BTreeSet<Duty> {
+    if machine.own.entry.guardian.is_none() {
+        return BTreeSet::new();
+    }
+    let mut duties = BTreeSet::new();
+    for (id, playbook) in &machine.charter.playbooks {
+        let wanted = wanted(machine, id, playbook);
+        for (step, rung) in playbook.steps_indexed() {
+            let live = wanted.is_some_and(|wanted| step <= wanted);
+            if machine.satisfied(playbook, step) || (playbook.purpose == PlaybookPurpose::Recover && !live) {
+                continue;
+            }
+            for effect in machine.effects(rung) {
+                if due(machine, now, &effect, live) {
+                    let owed = owed.iter().find(|owed| owed.effect.safe_tx_hash == effect.safe_tx_hash);
+                    duties.extend(duty(machine, &effect, Some(rung), owed));
+                }
+            }
+        }
+    }
+    for owed in owed.iter().filter(|owed| owed.step.is_none() && due(machine, now, &owed.effect, true)) {
+        duties.extend(duty(machine, &owed.effect, None, Some(owed)));
+    }
+    duties
+}
+
+/// The widest step that anybody's live vote or an own standing finding supports.
+fn wanted(machine: &Machine, id: &PlaybookId, playbook: &Playbook) -> Option<StepIndex> {
+    let head = machine.asset_head(&playbook.asset)?;
+    let votes = machine.shared.derived.votes.get(&machine.decision(id, playbook));
+    let alive = votes.into_iter().flat_map(|votes| votes.values()).filter_map(|votes| {
+        let newest_first = votes.iter().rev().take_while(|((at, _), _)| head.time <= at.plus_secs(playbook.expiry_s));
+        newest_first
+            .filter_map(|(_, event)| match &event.body {
+                Body::Vote(vote) if machine.evidence_stands(&vote.evidence) => Some(vote.step),
+                _ => None,
+            })
+            .max()
+    });
+    let stands =
+        standing(machine, playbook).map(|(_, step)| step).filter(|_| playbook.purpose == PlaybookPurpose::Contain);
+    alive.chain(stands).max()
+}
+
+/// Wanted: no answer at this head yet. Idle: none for a while, or a guard changed since.
+fn due(machine: &Machine, now: Timestamp, effect: &Effect, live: bool) -> bool {
+    let Some(head) = machine.view.head(effect.chain) else { return false };
+    let Some(outcome) = machine.view.outcomes.get(&effect.safe_tx_hash) else { return true };
+    let Some((at, answer)) = &outcome.preflight else { return true };
+    if live {
+        return at.hash != head.hash;
+    }
+    let guards = machine.view.safes.get(&effect.safe).and_then(|safe| safe.guards.since());
+    let stale = guards.is_some_and(|since| since.number > at.number);
+    let retry = matches!(answer, PreflightOutcome::Refuted { .. }) && at.hash != head.hash;
+    stale || retry || now.millis_since(outcome.answered) >= IDLE_MS
+}
+
+fn duty(machine: &Machine, effect: &Effect, rung: Option<&Step>, owed: Option<&OwedEffect>) -> Option<Duty> {
+    let at = machine.view.head(effect.chain)?;
+    let owners = machine.view.safes.get(&effect.safe)?.owners.at(&at)?;
+    let guardian = machine.own.entry.guardian.filter(|guardian| owners.contains(guardian));
+    let owner: Address = guardian.or_else(|| owners.first().copied())?;
+    let actions = rung.into_iter().flat_map(|rung| effect::calls(rung, &effect.safe));
+    let postconditions = actions.flat_map(|(_, action)| {
+        action.conditions().map(|condition| Postcondition {
+            chain: action.chain,
+            read: condition.read.clone(),
+            equals: condition.equals.clone(),
+        })
+    });
+    Some(Duty::Preflight(Preflight {
+        chain: effect.chain,
+        safe: effect.address,
+        transaction: effect.transaction.clone(),
+        safe_tx_hash: effect.safe_tx_hash,
+        signatures: owed.and_then(|owed| packed(machine, owed)).map(|(bytes, _)| bytes),
+        owner,
+        submitter: machine.own.entry.submitter.unwrap_or(owner),
+        postconditions: postconditions.collect(),
+        at,
+    }))
+}

@@ -1,0 +1,249 @@
+//! Statements: why a wanted pause did not happen, and whether this node could pause now.
+
+use watchfire_charter::{Mode, Playbook, PlaybookPurpose};
+use watchfire_types::body::{Attested, Body, Cause, Decision, NotContained, Purpose, Vote};
+use watchfire_types::input::{PreflightOutcome, SubmissionFailure};
+use watchfire_types::{AssetId, BlockTime, PlaybookId, StepIndex, Timestamp};
+
+use super::effects::{self, OwedEffect};
+use super::submitting::packed;
+use super::voting::{newest_own, standing};
+use crate::authority::later;
+use crate::draft::Draft;
+use crate::effect::Effect;
+use crate::machine::Machine;
+use crate::shared::content::Kind;
+use crate::status::{AssetOutlook, WhyNot};
+
+/// Least time between two attestations of one asset, ms of this node's clock.
+const ATTEST_MS: u64 = 3_600_000;
+
+pub(super) fn drafts(machine: &Machine, now: Timestamp) -> Vec<Draft> {
+    let contain = machine.charter.playbooks.iter().filter(|(_, p)| p.purpose == PlaybookPurpose::Contain);
+    let stated = contain.filter_map(|(id, playbook)| not_contained(machine, id, playbook)).map(Body::NotContained);
+    let assets = machine.charter.assets.keys().filter(|_| machine.own.entry.guardian.is_some());
+    let attested = assets.filter_map(|asset| attest(machine, now, asset)).map(Body::Attested);
+    stated.chain(attested).map(Draft::Body).collect()
+}
+
+/// Said once, when the newest own vote has died, nothing stands any more and nothing was contained since it was given.
+fn not_contained(machine: &Machine, id: &PlaybookId, playbook: &Playbook) -> Option<NotContained> {
+    let decision = machine.decision(id, playbook);
+    let head = machine.asset_head(&playbook.asset)?;
+    let vote = newest_own(machine, &decision)?;
+    if head.time <= vote.evidence.time.plus_secs(playbook.expiry_s) || standing(machine, playbook).next().is_some() {
+        return None;
+    }
+    let own = machine.shared.derived.observed.get(&machine.own.key());
+    let said = own.and_then(|own| own.not_contained.get(&decision)?.last_key_value());
+    if said.is_some_and(|((at, _), _)| *at > vote.evidence.time) {
+        return None;
+    }
+    let WhyNot { step, cause, detail, .. } = why_not(machine, id, playbook)?;
+    Some(NotContained { decision, step, cause, detail, head })
+}
+
+fn attest(machine: &Machine, now: Timestamp, asset: &AssetId) -> Option<Attested> {
+    let AssetOutlook { can_pause, detail, .. } = outlook(machine, asset)?;
+    let own = machine.shared.derived.observed.get(&machine.own.key());
+    let last = own.and_then(|own| own.attested.get(asset));
+    let changed = last.is_none_or(|event| {
+        matches!(&event.body, Body::Attested(said) if said.can_pause != can_pause)
+            && now.millis_since(event.time) >= ATTEST_MS
+    });
+    let head = machine.asset_head(asset)?;
+    changed.then(|| Attested { asset: asset.clone(), can_pause, detail, head })
+}
+
+/// Whether the widest containment step of an asset would succeed now. `None` until there is anything to judge by.
+pub(crate) fn outlook(machine: &Machine, asset: &AssetId) -> Option<AssetOutlook> {
+    let (id, playbook) = machine.charter.playbooks_of(asset).find(|(_, p)| p.purpose == PlaybookPurpose::Contain)?;
+    machine.asset_head(asset)?;
+    let widest = playbook.steps.last()?;
+    let contained = playbook.steps.iter().any(|rung| machine.took_effect(rung));
+    let effects = machine.effects(widest);
+    let (can_pause, detail) = if machine.took_effect(widest) {
+        (true, "already contained".to_owned())
+    } else {
+        simulated(machine, &effects)?
+    };
+    let owed_step = machine.owed_steps(id, playbook).first().map(|owed| owed.step);
+    let why_not = why_not(machine, id, playbook);
+    Some(AssetOutlook { asset: asset.clone(), can_pause, detail, contained, owed_step, why_not })
+}
+
+fn simulated(machine: &Machine, effects: &[Effect]) -> Option<(bool, String)> {
+    if effects.is_empty() {
+        return Some((false, "nonce, owners, threshold or postconditions cannot be read at the head".to_owned()));
+    }
+    let mut newest = 0;
+    for effect in effects {
+        if let Some(cause) = machine.view.chains.get(&effect.chain).and_then(|chain| chain.silent.clone()) {
+            return Some((false, format!("chain {} cannot be read: {cause}", effect.chain)));
+        }
+        let outcome = machine.view.outcomes.get(&effect.safe_tx_hash)?;
+        match outcome.preflight.as_ref()? {
+            (block, PreflightOutcome::Passes) => newest = newest.max(block.number),
+            (block, PreflightOutcome::Refuted { reason, .. }) => {
+                return Some((false, format!("refuted at block {}: {reason}", block.number)));
+            }
+            (block, PreflightOutcome::Unknown { reason }) => {
+                return Some((true, format!("not simulated at block {}: {reason}", block.number)));
+            }
+        }
+    }
+    Some((true, format!("simulated ok at block {newest}")))
+}
+
+/// Votes of a decision that still say something about now: later than what ended the previous want.
+fn wanted<'a>(machine: &'a Machine, id: &PlaybookId, playbook: &Playbook, decision: &Decision) -> Vec<&'a Vote> {
+    let votes = machine.shared.derived.votes.get(decision).into_iter().flat_map(|votes| votes.values());
+    let votes = votes.flat_map(|votes| votes.values().rev().take(64)).filter_map(|event| match &event.body {
+        Body::Vote(vote) => Some(vote),
+        _ => None,
+    });
+    let recent = |vote: &&Vote| {
+        let ended = machine.last_recovery(id, playbook, vote.step);
+        machine.evidence_stands(&vote.evidence) && ended.is_none_or(|ended| later(&vote.evidence, &ended))
+    };
+    votes.filter(recent).collect()
+}
+
+/// The one named cause why the widest wanted step is not on chain; `None` when nothing is wanted or it is there.
+pub(crate) fn why_not(machine: &Machine, id: &PlaybookId, playbook: &Playbook) -> Option<WhyNot> {
+    let decision = machine.decision(id, playbook);
+    let votes = wanted(machine, id, playbook, &decision);
+    let found = standing(machine, playbook).map(|(_, step)| step).max();
+    let step = votes.iter().map(|vote| vote.step).max().max(found)?;
+    let contained = machine.last_containment(&playbook.asset);
+    let newest = votes.iter().map(|vote| vote.evidence).fold(None, |newest, evidence| match newest {
+        Some(newest) if !later(&evidence, &newest) => Some(newest),
+        _ => Some(evidence),
+    });
+    let done = contained.is_some_and(|at| newest.is_none_or(|newest| !later(&newest, &at)));
+    if machine.satisfied(playbook, step) || (done && found.is_none()) {
+        return None;
+    }
+    let (cause, detail) = cause(machine, id, playbook, &decision, step, &votes);
+    Some(WhyNot { decision, step, cause, detail })
+}
+
+fn cause(
+    machine: &Machine,
+    id: &PlaybookId,
+    playbook: &Playbook,
+    decision: &Decision,
+    step: StepIndex,
+    votes: &[&Vote],
+) -> (Cause, String) {
+    let silent = machine.charter.assets.get(&playbook.asset).and_then(|asset| machine.view.chains.get(&asset.chain));
+    if let Some(why) = silent.and_then(|chain| chain.silent.clone()) {
+        return (Cause::ChainUnavailable, why);
+    }
+    let cut = machine.cancel_cut(decision);
+    if let Some(cut) = cut.filter(|cut| votes.iter().all(|vote| !later(&vote.evidence, cut))) {
+        return (Cause::Cancelled, format!("cancelled up to block {}", cut.number));
+    }
+    let certified = machine.shared.content.certificates_of(decision).any(|(_, held)| {
+        matches!(held.certificate.purpose, Purpose::Step(_))
+            && held.facts.evidence.iter().all(|e| machine.evidence_stands(e))
+            && machine
+                .last_recovery(id, playbook, step)
+                .is_none_or(|ended| held.facts.evidence.iter().all(|e| later(e, &ended)))
+    });
+    if !certified {
+        return uncertified(machine, playbook, votes);
+    }
+    executing(machine, id, playbook, decision, step)
+}
+
+fn uncertified(machine: &Machine, playbook: &Playbook, votes: &[&Vote]) -> (Cause, String) {
+    let head = machine.asset_head(&playbook.asset).map_or(BlockTime::default(), |head| head.time);
+    let alive = votes.iter().filter(|vote| head <= vote.evidence.time.plus_secs(playbook.expiry_s)).count();
+    let mut organisations = std::collections::BTreeSet::new();
+    for (organisation, held) in machine.shared.derived.votes.values().flatten() {
+        let counts = held.values().any(|event| matches!(&event.body, Body::Vote(vote) if votes.contains(&vote)));
+        if counts {
+            organisations.insert(organisation);
+        }
+    }
+    let needed = usize::from(playbook.rule.organisations);
+    let detail = format!("{} of {needed} organisations support it, {alive} votes alive", organisations.len());
+    if organisations.len() >= needed {
+        (Cause::Expired, detail)
+    } else if playbook.mode == Mode::Auto {
+        (Cause::QuorumNotReached, detail)
+    } else {
+        (Cause::AwaitingHumans, detail)
+    }
+}
+
+fn executing(
+    machine: &Machine,
+    id: &PlaybookId,
+    playbook: &Playbook,
+    decision: &Decision,
+    step: StepIndex,
+) -> (Cause, String) {
+    let mut refusal = None;
+    for (_, rung) in playbook.steps_indexed().filter(|(index, _)| *index <= step) {
+        for effect in machine.effects(rung) {
+            let outcome = machine.view.outcomes.get(&effect.safe_tx_hash).and_then(|outcome| outcome.preflight.clone());
+            if let Some((block, PreflightOutcome::Refuted { reason, by_guard })) = outcome {
+                let cause = if by_guard { Cause::GuardBlocks } else { Cause::PreflightRefuted };
+                refusal = Some((cause, format!("refuted at block {}: {reason}", block.number)));
+            }
+        }
+    }
+    let owed = effects::owed(machine);
+    let mine: Vec<&OwedEffect> =
+        owed.iter().filter(|owed| owed.step.as_ref().is_some_and(|(of, _)| of == decision)).collect();
+    if let (Some(refusal), true) = (refusal, mine.is_empty()) {
+        return refusal;
+    }
+    if let Some(block) = executed_without_effect(machine, decision) {
+        return (Cause::PostconditionFailed, format!("executed at block {block} and the postcondition does not hold"));
+    }
+    let Some(first) = mine.first() else {
+        let authorised = machine.authorising(id, playbook, step).is_some();
+        let detail = if authorised { "no transaction can be built at the head" } else { "the certificate has expired" };
+        return (Cause::Expired, detail.to_owned());
+    };
+    unsent(machine, playbook, first)
+}
+
+fn unsent(machine: &Machine, playbook: &Playbook, owed: &OwedEffect) -> (Cause, String) {
+    let hash = owed.effect.safe_tx_hash;
+    if packed(machine, owed).is_none() {
+        let have = machine.shared.content.signed.get(&hash).map_or(0, |signed| signed.owners.len());
+        let need = machine.view.safes.get(&owed.effect.safe).and_then(|safe| safe.threshold.last()).copied();
+        return (Cause::ThresholdNotReached, format!("{have} of {} signatures", need.unwrap_or_default()));
+    }
+    let delay = playbook.actions().map(|action| action.delayed_s).max().unwrap_or_default();
+    let outcome = machine.view.outcomes.get(&hash).cloned().unwrap_or_default();
+    match (outcome.unsendable, outcome.failed) {
+        (Some(SubmissionFailure::Unfunded), _) => (Cause::SubmitterUnfunded, "this submitter cannot pay".to_owned()),
+        (Some(SubmissionFailure::NonceTaken), _) => {
+            (Cause::NonceTaken, "another transaction took the nonce".to_owned())
+        }
+        (_, Some((block, why))) => (Cause::NotIncluded, format!("block {}: {why}", block.number)),
+        _ if delay > 0 => (Cause::Delayed, format!("its path only schedules: delayed by {delay} s")),
+        _ => (Cause::NotIncluded, "threshold-signed and not on chain yet".to_owned()),
+    }
+}
+
+fn executed_without_effect(machine: &Machine, decision: &Decision) -> Option<u64> {
+    let executions = machine.view.safes.values().flat_map(|safe| &safe.executions);
+    let mut of = executions.filter(|execution| {
+        let signed = machine.shared.content.signed.get(&execution.safe_tx_hash);
+        execution.succeeded
+            && signed.is_some_and(|s| matches!(&s.kind, Kind::Step { decision: of, .. } if of == decision))
+    });
+    let last = of.next_back()?;
+    let recovered = machine
+        .charter
+        .playbooks
+        .get(&decision.playbook)
+        .and_then(|playbook| machine.last_recovery(&decision.playbook, playbook, StepIndex::new(1)));
+    recovered.is_none_or(|recovered| later(&last.block, &recovered)).then_some(last.block.number)
+}

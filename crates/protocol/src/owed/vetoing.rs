@@ -1,0 +1,121 @@
+//! Vetoes: how long one mutes its organisation's automatic votes, and when it is issued again.
+
+use std::collections::BTreeSet;
+
+use watchfire_charter::{Playbook, PlaybookPurpose};
+use watchfire_types::body::{Basis, Body, Decision, Veto};
+use watchfire_types::duty::Page;
+use watchfire_types::{BlockRef, Event, PlaybookId, StepIndex, Timestamp, Verified};
+
+use super::voting::{standing, triggered};
+use crate::authority::later;
+use crate::draft::Draft;
+use crate::machine::Machine;
+
+/// A veto of the own organisation that still holds.
+#[derive(Debug, Clone)]
+pub(crate) struct Mute {
+    /// Head at the human's act: everything counts from there, re-issues prolong nothing.
+    pub(crate) act: BlockRef,
+}
+
+/// Vetoes of one decision with the event that carries each.
+fn vetoes<'a>(machine: &'a Machine, decision: &Decision) -> impl Iterator<Item = (&'a Verified<Event>, &'a Veto)> {
+    let vetoes = machine.shared.derived.vetoes.get(decision).into_iter().flat_map(|by| by.values());
+    vetoes.flat_map(|vetoes| vetoes.values()).filter_map(|event| match &event.body {
+        Body::Veto(veto) => Some((&**event, veto)),
+        _ => None,
+    })
+}
+
+/// Whether automatic votes of the own organisation are stopped: until the vetoed finding clears, its step rises, a human of the
+/// organisation votes, or `expiry` from the human's act passes.
+pub(crate) fn mute(machine: &Machine, id: &PlaybookId, playbook: &Playbook) -> Option<Mute> {
+    let decision = machine.decision(id, playbook);
+    let head = machine.asset_head(&playbook.asset)?;
+    let own = vetoes(machine, &decision)
+        .filter(|(event, _)| machine.charter.organisation_of(&event.author) == Some(machine.own.organisation()));
+    let (said, act) = own
+        .filter(|(_, veto)| veto.act == veto.head)
+        .map(|(event, veto)| (event.time, veto.act))
+        .max_by_key(|(said, act)| (act.number, *said))?;
+    if head.time > act.time.plus_secs(playbook.expiry_s) || human_voted(machine, &decision, &act, said) {
+        return None;
+    }
+    let vetoed = standing(machine, playbook).filter(|(finding, _)| finding.first.number <= act.number);
+    if vetoed.count() == 0 {
+        return None;
+    }
+    let now = standing(machine, playbook).map(|(_, step)| step).max();
+    if now > step_at(machine, playbook, &act) { None } else { Some(Mute { act }) }
+}
+
+/// The step that own standing findings triggered when the human acted, as the own log says.
+fn step_at(machine: &Machine, playbook: &Playbook, act: &BlockRef) -> Option<StepIndex> {
+    let observed = machine.shared.derived.observed.get(&machine.own.key())?;
+    let steps = standing(machine, playbook).filter_map(|(finding, _)| {
+        let said = observed.findings.get(&(finding.asset.clone(), finding.detector.clone()))?.values();
+        let before = said.filter_map(|event| match &event.body {
+            Body::Finding(said) if said.first == finding.first && said.block.number <= act.number => Some(said),
+            _ => None,
+        });
+        before.filter_map(|said| triggered(playbook, said)).max()
+    });
+    steps.max()
+}
+
+/// Whether a human of the own organisation voted for the decision after the veto.
+fn human_voted(machine: &Machine, decision: &Decision, act: &BlockRef, said: Timestamp) -> bool {
+    let own = machine.shared.derived.votes.get(decision).and_then(|votes| votes.get(machine.own.organisation()));
+    own.into_iter().flat_map(|votes| votes.values()).any(|event| match &event.body {
+        Body::Vote(vote) if matches!(vote.basis, Basis::Human(_)) => {
+            later(&vote.evidence, act) || (vote.evidence == *act && event.time > said)
+        }
+        _ => false,
+    })
+}
+
+/// Re-issues, at most one per head: a newer automatic vote or another human's veto would otherwise escape the cancel.
+pub(super) fn drafts(machine: &Machine, pages: &mut BTreeSet<Page>) -> Vec<Draft> {
+    let contain = machine.charter.playbooks.iter().filter(|(_, p)| p.purpose == PlaybookPurpose::Contain);
+    contain
+        .filter_map(|(id, playbook)| reissue(machine, id, playbook, pages))
+        .map(|veto| Draft::Body(Body::Veto(veto)))
+        .collect()
+}
+
+fn reissue(machine: &Machine, id: &PlaybookId, playbook: &Playbook, pages: &mut BTreeSet<Page>) -> Option<Veto> {
+    let mute = mute(machine, id, playbook)?;
+    let decision = machine.decision(id, playbook);
+    let head = machine.asset_head(&playbook.asset)?;
+    let left = mute.act.time.plus_secs(playbook.expiry_s).secs_since(head.time);
+    if left <= playbook.expiry_s / 4 {
+        pages.insert(Page {
+            asset: Some(playbook.asset.clone()),
+            severity: watchfire_types::Severity::Sev2,
+            kind: "mute-ends",
+            text: format!(
+                "{id}: the veto of block {} ends within {} s; veto again or let it vote",
+                mute.act.number,
+                playbook.expiry_s / 4
+            ),
+        });
+    }
+    let own =
+        vetoes(machine, &decision).filter(|(event, veto)| event.author == machine.own.key() && veto.act == mute.act);
+    let (_, newest) = own.max_by_key(|(_, veto)| veto.head.number)?;
+    if !later(&head, &newest.head) {
+        return None;
+    }
+    let votes = machine.shared.derived.votes.get(&decision).into_iter().flat_map(|votes| votes.values());
+    let newer_vote = votes.flat_map(|votes| votes.values()).any(|event| match &event.body {
+        Body::Vote(vote) => {
+            matches!(vote.basis, Basis::Finding(_))
+                && machine.evidence_stands(&vote.evidence)
+                && later(&vote.evidence, &newest.head)
+        }
+        _ => false,
+    });
+    let newer_act = vetoes(machine, &decision).any(|(_, veto)| veto.act == veto.head && later(&veto.act, &newest.head));
+    (newer_vote || newer_act).then(|| Veto { decision, head, act: mute.act, human: newest.human.clone() })
+}

@@ -1,0 +1,52 @@
+//! What the view asks of every block of a chain.
+
+use std::collections::BTreeSet;
+
+use alloy_primitives::{B256, keccak256};
+use watchfire_charter::{Charter, Safe};
+use watchfire_types::{Bytes, ChainId, Read};
+
+/// Slot of a Safe's transaction guard, since 1.3.0: `keccak256("guard_manager.guard.address")`.
+#[must_use]
+pub fn guard_slot() -> B256 {
+    keccak256(b"guard_manager.guard.address")
+}
+
+/// Slot of a Safe's module guard, since 1.5.0: `keccak256("module_manager.module_guard.address")`.
+#[must_use]
+pub fn module_guard_slot() -> B256 {
+    keccak256(b"module_manager.module_guard.address")
+}
+
+fn call(safe: &Safe, signature: &str) -> Read {
+    let selector = keccak256(signature.as_bytes());
+    Read::Call { to: safe.address, data: Bytes::copy_from_slice(&selector[..4]) }
+}
+
+pub(crate) fn nonce(safe: &Safe) -> Read {
+    call(safe, "nonce()")
+}
+
+pub(crate) fn owners(safe: &Safe) -> Read {
+    call(safe, "getOwners()")
+}
+
+pub(crate) fn threshold(safe: &Safe) -> Read {
+    call(safe, "getThreshold()")
+}
+
+pub(crate) fn guard(safe: &Safe) -> Read {
+    Read::Storage { account: safe.address, slot: guard_slot() }
+}
+
+pub(crate) fn module_guard(safe: &Safe) -> Read {
+    Read::Storage { account: safe.address, slot: module_guard_slot() }
+}
+
+/// Nonce, owners, threshold and both guard slots of every Safe of the chain, and every postcondition and `stays` of every playbook there.
+#[must_use]
+pub fn reads(charter: &Charter, chain: ChainId) -> BTreeSet<Read> {
+    let safes = charter.safes.values().filter(|safe| safe.chain == chain);
+    let of_safes = safes.flat_map(|safe| [nonce(safe), owners(safe), threshold(safe), guard(safe), module_guard(safe)]);
+    of_safes.chain(charter.condition_reads(chain)).collect()
+}

@@ -1,0 +1,178 @@
+//! Certificates and co-signatures, keyed by their own digest: taken whenever they arrive, and never lost with the event that carried them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use alloy_primitives::{Address, B256, Signature, U256};
+use watchfire_charter::{Charter, PlaybookPurpose};
+use watchfire_types::body::{Authority, Certificate, CoSignature, Decision};
+use watchfire_types::{BlockRef, ChainId, SafeId, SafeTransaction, StepIndex, Timestamp};
+
+use crate::certificate::{Facts, playbook_of};
+use crate::effect;
+
+/// A valid certificate.
+#[derive(Debug, Clone)]
+pub(crate) struct HeldCertificate {
+    pub(crate) certificate: Arc<Certificate>,
+    pub(crate) facts: Facts,
+}
+
+/// What a Safe transaction does, as its content shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Calls of a step.
+    Step { decision: Decision, step: StepIndex, purpose: PlaybookPurpose },
+    /// Consumes the nonce.
+    Rejection,
+}
+
+/// A Safe transaction somebody signed.
+#[derive(Debug, Clone)]
+pub(crate) struct Signed {
+    pub(crate) chain: ChainId,
+    pub(crate) safe: SafeId,
+    pub(crate) transaction: SafeTransaction,
+    pub(crate) kind: Kind,
+    pub(crate) owners: BTreeMap<Address, HeldSignature>,
+}
+
+/// One owner's signature. Of several valid ones the lowest bytes are kept; `agreed` is the earliest block stated, `seen` local.
+#[derive(Debug, Clone)]
+pub(crate) struct HeldSignature {
+    pub(crate) bytes: [u8; 65],
+    pub(crate) agreed: BlockRef,
+    pub(crate) seen: Timestamp,
+}
+
+/// Everything keyed by content.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Content {
+    pub(crate) certificates: BTreeMap<B256, HeldCertificate>,
+    pub(crate) by_decision: BTreeMap<Decision, BTreeSet<B256>>,
+    pub(crate) signed: BTreeMap<B256, Signed>,
+    pub(crate) by_nonce: BTreeMap<(SafeId, U256), BTreeSet<B256>>,
+}
+
+/// Why a co-signature does not count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum SignatureFault {
+    /// Names another charter version.
+    Version,
+    /// The transaction is not what its authority makes of it.
+    Foreign(&'static str),
+    /// No signature over it: high s, a foreign v, or no curve point.
+    Unrecoverable,
+    /// Recovers to nobody whom the charter names for the Safe.
+    NotAnOwner(Address),
+}
+
+/// A co-signature taken apart.
+pub(crate) struct Judged {
+    pub(crate) safe_tx_hash: B256,
+    pub(crate) owner: Address,
+    safe: SafeId,
+    kind: Kind,
+}
+
+/// Judges a co-signature from its bytes and the charter alone.
+pub(crate) fn judge(charter: &Charter, signature: &CoSignature) -> Result<Judged, SignatureFault> {
+    if signature.version != charter.version {
+        return Err(SignatureFault::Version);
+    }
+    let (safe_id, safe) = charter
+        .safe_at(signature.chain, &signature.safe)
+        .ok_or(SignatureFault::Foreign("safe is not in the charter"))?;
+    let kind = kind(charter, safe_id, signature)?;
+    let safe_tx_hash = signature.transaction.hashes(safe.version, signature.chain.get(), signature.safe).safe_tx_hash;
+    let owner = recover(safe_tx_hash, &signature.signature).ok_or(SignatureFault::Unrecoverable)?;
+    if !charter.owners_of(safe).contains(&owner) {
+        return Err(SignatureFault::NotAnOwner(owner));
+    }
+    Ok(Judged { safe_tx_hash, owner, safe: safe_id.clone(), kind })
+}
+
+fn kind(charter: &Charter, safe: &SafeId, signature: &CoSignature) -> Result<Kind, SignatureFault> {
+    let nonce = signature.transaction.nonce;
+    let (expected, kind) = match &signature.authority {
+        Authority::Step { decision, step, .. } => {
+            let (playbook, _) = playbook_of(charter, decision).map_err(SignatureFault::Foreign)?;
+            let rung = playbook.step(*step).ok_or(SignatureFault::Foreign("no such step"))?;
+            let effect = effect::build(charter, rung, safe, nonce, &signature.omitted)
+                .map_err(|_| SignatureFault::Foreign("the step has no such transaction"))?;
+            (effect, Kind::Step { decision: decision.clone(), step: *step, purpose: playbook.purpose })
+        }
+        Authority::RejectionCancelled { .. }
+        | Authority::RejectionBeforeRecovery { .. }
+        | Authority::RejectionAfterForeignRecovery { .. } => {
+            let effect = effect::rejection(charter, safe, nonce).ok_or(SignatureFault::Foreign("unknown safe"))?;
+            (effect, Kind::Rejection)
+        }
+    };
+    let same = expected.transaction == signature.transaction && expected.omitted == signature.omitted;
+    if same { Ok(kind) } else { Err(SignatureFault::Foreign("transaction is not the step's")) }
+}
+
+/// The owner behind r || s || v over a hash: v 27 or 28, low s (the Safe takes either, so a second form would count nobody twice).
+pub(crate) fn recover(hash: B256, bytes: &[u8; 65]) -> Option<Address> {
+    if !matches!(bytes[64], 27 | 28) {
+        return None;
+    }
+    let signature = Signature::from_raw_array(bytes).ok()?;
+    if signature.normalize_s().is_some() {
+        return None;
+    }
+    signature.recover_address_from_prehash(&hash).ok()
+}
+
+impl Content {
+    pub(crate) fn take_certificate(&mut self, digest: B256, certificate: &Certificate, facts: Facts) {
+        self.by_decision.entry(certificate.decision.clone()).or_default().insert(digest);
+        let held = || HeldCertificate { certificate: Arc::new(certificate.clone()), facts };
+        self.certificates.entry(digest).or_insert_with(held);
+    }
+
+    /// Certificates of one decision with their digests.
+    pub(crate) fn certificates_of(&self, decision: &Decision) -> impl Iterator<Item = (&B256, &HeldCertificate)> {
+        let digests = self.by_decision.get(decision).into_iter().flatten();
+        digests.filter_map(|digest| self.certificates.get_key_value(digest))
+    }
+
+    pub(crate) fn take_signature(&mut self, charter: &Charter, signature: &CoSignature, seen: Timestamp) {
+        let Ok(judged) = judge(charter, signature) else { return };
+        let nonce = signature.transaction.nonce;
+        self.by_nonce.entry((judged.safe.clone(), nonce)).or_default().insert(judged.safe_tx_hash);
+        let signed = self.signed.entry(judged.safe_tx_hash).or_insert_with(|| Signed {
+            chain: signature.chain,
+            safe: judged.safe,
+            transaction: signature.transaction.clone(),
+            kind: judged.kind.clone(),
+            owners: BTreeMap::new(),
+        });
+        signed.kind = lower(signed.kind.clone(), judged.kind);
+        let new = HeldSignature { bytes: signature.signature, agreed: signature.agreed, seen };
+        let held = signed.owners.entry(judged.owner).or_insert_with(|| new.clone());
+        held.bytes = held.bytes.min(new.bytes);
+        held.agreed = held.agreed.min(new.agreed);
+        held.seen = held.seen.min(new.seen);
+    }
+
+    /// Transactions signed at a nonce of a Safe.
+    pub(crate) fn signed_at(&self, safe: &SafeId, nonce: U256) -> impl Iterator<Item = (&B256, &Signed)> {
+        let hashes = self.by_nonce.get(&(safe.clone(), nonce)).into_iter().flatten();
+        hashes.filter_map(|hash| self.signed.get_key_value(hash))
+    }
+
+    /// Whether this owner's signature over this hash is known.
+    pub(crate) fn has_signature(&self, safe_tx_hash: &B256, owner: &Address) -> bool {
+        self.signed.get(safe_tx_hash).is_some_and(|signed| signed.owners.contains_key(owner))
+    }
+}
+
+/// Two steps can make the very same transaction; which one it is filed under must not depend on arrival.
+fn lower(a: Kind, b: Kind) -> Kind {
+    match (&a, &b) {
+        (Kind::Step { decision: d, step: s, .. }, Kind::Step { decision: e, step: t, .. }) if (e, t) < (d, s) => b,
+        _ => a,
+    }
+}

@@ -1,0 +1,152 @@
+//! Shared state: a fold over the set of signed events. Equal sets give equal states and digests, whatever the order of arrival.
+//!
+//! Three parts. *Chains* hold the events and know where each (author, epoch) is cut. *Derived* indexes the events below the cuts and is
+//! rebuilt by replay when a cut falls. *Content* holds certificates and co-signatures by their own digest: they stay whatever happens
+//! to the event that carried them.
+
+pub(crate) mod chain;
+pub(crate) mod content;
+pub(crate) mod derived;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use alloy_primitives::B256;
+use sha2::{Digest, Sha256};
+use watchfire_charter::Charter;
+use watchfire_types::body::Body;
+use watchfire_types::{Epoch, Event, EventHash, MemberKey, NetworkId, Seq, Timestamp, Unverified, Verified, domain};
+
+use chain::{AuthorChain, Noted, Position};
+use content::Content;
+use derived::Derived;
+
+/// An (author, epoch).
+pub(crate) type ChainKey = (MemberKey, Epoch);
+
+/// The fold.
+#[derive(Debug, Clone)]
+pub(crate) struct Shared {
+    charter: Arc<Charter>,
+    network: NetworkId,
+    pub(crate) chains: BTreeMap<ChainKey, AuthorChain>,
+    pub(crate) derived: Derived,
+    pub(crate) content: Content,
+}
+
+/// Whether a body counts and is forwarded though its predecessors are missing.
+pub(crate) fn is_decision(body: &Body) -> bool {
+    matches!(body, Body::Vote(_) | Body::Veto(_) | Body::Certificate(_) | Body::CoSignature(_) | Body::FaultProof(_))
+}
+
+/// Whether a body is in the digest. `Started`, `Submitted` and `Attested` are bookkeeping about one node and its deliveries; unknown
+/// bodies are left out so that two software versions agree.
+pub(crate) fn in_digest(body: &Body) -> bool {
+    !matches!(body, Body::Started(_) | Body::Submitted(_) | Body::Attested(_) | Body::Unknown(..))
+}
+
+impl Shared {
+    pub(crate) fn new(charter: Arc<Charter>, network: NetworkId) -> Self {
+        Self { charter, network, chains: BTreeMap::new(), derived: Derived::default(), content: Content::default() }
+    }
+
+    /// Folds one event in. `seen` is this node's clock, kept beside signatures for the submitters' turns and never digested.
+    pub(crate) fn apply(&mut self, event: &Verified<Event>, seen: Timestamp) {
+        let mut fell = self.take_content(event, seen);
+        let held = Arc::new(event.clone());
+        match self.note((event.author, event.epoch), Position::loose(&held)) {
+            Noted::Fell => fell = true,
+            Noted::Known => {}
+            Noted::Taken(chained) => {
+                if !fell {
+                    if is_decision(&event.body) {
+                        self.derived.fold(&self.charter, self.network, &held);
+                    }
+                    for event in chained.iter().filter(|event| !is_decision(&event.body)) {
+                        self.derived.fold(&self.charter, self.network, event);
+                    }
+                }
+            }
+        }
+        if fell {
+            self.rebuild();
+        }
+    }
+
+    fn note(&mut self, key: ChainKey, position: Position) -> Noted {
+        self.chains.entry(key).or_default().note(position)
+    }
+
+    /// Takes what is keyed by its own digest, and the positions that embedded events prove. Answers whether a cut fell.
+    fn take_content(&mut self, event: &Verified<Event>, seen: Timestamp) -> bool {
+        match &event.body {
+            Body::Certificate(certificate) => {
+                let charter = Arc::clone(&self.charter);
+                let checked = crate::certificate::check(&charter, self.network, certificate, |vote| self.genuine(vote));
+                let Ok(facts) = checked else { return false };
+                let digest = crate::certificate::content_digest(certificate, self.network);
+                self.content.take_certificate(digest, certificate, facts);
+                self.note_embedded(&certificate.votes)
+            }
+            Body::FaultProof(proof) if crate::fault::is_fault(proof, self.network) => {
+                self.note_embedded([&*proof.first, &*proof.second])
+            }
+            Body::CoSignature(signature) => {
+                self.content.take_signature(&self.charter, signature, seen);
+                false
+            }
+            _ => false,
+        }
+    }
+
+    fn note_embedded<'a>(&mut self, events: impl IntoIterator<Item = &'a Unverified>) -> bool {
+        let mut fell = false;
+        for event in events {
+            let key = (event.event().author, event.event().epoch);
+            fell |= matches!(self.note(key, Position::embedded(event)), Noted::Fell);
+        }
+        fell
+    }
+
+    /// Whether this very event's signature was checked before.
+    pub(crate) fn genuine(&self, event: &Unverified) -> bool {
+        let inner = event.event();
+        self.chains.get(&(inner.author, inner.epoch)).is_some_and(|chain| chain.knows(inner.seq, event.hash()))
+    }
+
+    /// Replays the kept set: what the events below the cuts say, and nothing else.
+    fn rebuild(&mut self) {
+        let mut derived = Derived::default();
+        for chain in self.chains.values() {
+            for event in chain.counting() {
+                derived.fold(&self.charter, self.network, event);
+            }
+        }
+        self.derived = derived;
+    }
+
+    pub(crate) fn heads(&self) -> BTreeMap<ChainKey, (Seq, EventHash)> {
+        self.chains.iter().filter_map(|(key, chain)| Some((*key, chain.head()?))).collect()
+    }
+
+    pub(crate) fn holds(&self, author: MemberKey, epoch: Epoch, seq: Seq, hash: EventHash) -> bool {
+        self.chains.get(&(author, epoch)).is_some_and(|chain| chain.holds(seq, hash))
+    }
+
+    /// Every event below the cuts, by author, epoch and position.
+    pub(crate) fn events(&self) -> impl Iterator<Item = &Arc<Verified<Event>>> {
+        self.chains.values().flat_map(AuthorChain::held)
+    }
+
+    pub(crate) fn digest(&self) -> B256 {
+        let mut hash = Sha256::new().chain_update(domain::STATE).chain_update(self.network.as_bytes());
+        for ((author, epoch), chain) in &self.chains {
+            if let Some(part) = chain.digest_part() {
+                hash.update(author.as_bytes());
+                hash.update(epoch.as_bytes());
+                hash.update(part);
+            }
+        }
+        B256::from_slice(&hash.finalize())
+    }
+}

@@ -1,0 +1,300 @@
+//! The own view: clock, agreed heads, Safes, postconditions, findings that stand, and what simulations and submissions answered.
+//!
+//! Never persisted and never fed by another member's words. Every collection is bounded; what goes first is said at each bound.
+
+pub(crate) mod safe;
+pub(crate) mod track;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use alloy_primitives::{B256, U256};
+use watchfire_charter::{Charter, Condition};
+use watchfire_types::body::Finding;
+use watchfire_types::input::{Input, PreflightOutcome, SubmissionFailure, SubmissionReport};
+use watchfire_types::{
+    AssetId, BlockRef, BlockView, Bytes, ChainId, DetectorId, Epoch, MemberKey, PlaybookId, Read, ReadOutcome, SafeId,
+    StepIndex, Timestamp,
+};
+
+use crate::machine::Machine;
+use safe::SafeView;
+use track::Track;
+
+/// Canonical blocks remembered per chain; the oldest go first. Evidence older than them is judged by what it is not: orphaned.
+const BLOCKS_MAX: usize = 8_192;
+/// Orphaned blocks remembered per chain; the lowest go first.
+const ORPHANED_MAX: usize = 1_024;
+/// Safe transactions whose simulation or submission is remembered; the ones with the oldest answer go first.
+const OUTCOMES_MAX: usize = 1_024;
+/// New epochs of one author that are taken within [`EPOCH_WINDOW_MS`].
+pub(crate) const EPOCHS_MAX: usize = 5;
+/// The window of [`EPOCHS_MAX`], ms of this node's clock.
+pub(crate) const EPOCH_WINDOW_MS: u64 = 600_000;
+
+/// One chain.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ChainView {
+    pub(crate) head: Option<BlockRef>,
+    pub(crate) arrived: Timestamp,
+    pub(crate) canonical: BTreeMap<u64, BlockRef>,
+    pub(crate) orphaned: BTreeMap<(u64, B256), BlockRef>,
+    pub(crate) silent: Option<String>,
+    pub(crate) standing: Vec<Finding>,
+    /// By detector: the newest block that added to a standing finding (it began, or the balance it watches fell further).
+    pub(crate) progress: BTreeMap<DetectorId, BlockRef>,
+}
+
+impl ChainView {
+    fn detected(&mut self, block: BlockRef, standing: &[Finding]) {
+        let mut progress = BTreeMap::new();
+        for finding in standing.iter().filter(|finding| finding.block == block) {
+            let before = self.standing.iter().find(|before| before.detector == finding.detector);
+            let fell = before.is_some_and(|before| balance(finding) < balance(before));
+            let known = self.progress.get(&finding.detector).copied().filter(|_| before.is_some() && !fell);
+            let newest = known.unwrap_or(if fell { block } else { finding.first });
+            progress.insert(finding.detector.clone(), newest);
+        }
+        self.progress = progress;
+        self.standing = standing.iter().filter(|finding| finding.block == block).cloned().collect();
+    }
+}
+
+/// The balance an outflow finding ends on.
+fn balance(finding: &Finding) -> Option<U256> {
+    finding.figures.get("balance_now")?.parse().ok()
+}
+
+/// A condition on a chain: the read and the answer that makes it hold.
+pub(crate) type ConditionKey = (ChainId, Read, Bytes);
+
+/// What is known of a Safe transaction's fate.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Outcome {
+    /// Newest simulation.
+    pub(crate) preflight: Option<(BlockRef, PreflightOutcome)>,
+    /// A submission of this node reverted or was not included, and no other result came since.
+    pub(crate) failed: Option<(BlockRef, String)>,
+    /// It cannot be sent at all.
+    pub(crate) unsendable: Option<SubmissionFailure>,
+    /// Own clock at the newest answer.
+    pub(crate) answered: Timestamp,
+}
+
+/// Everything this node reads for itself.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct View {
+    pub(crate) clock: Timestamp,
+    pub(crate) chains: BTreeMap<ChainId, ChainView>,
+    pub(crate) safes: BTreeMap<SafeId, SafeView>,
+    pub(crate) conditions: BTreeMap<ConditionKey, Track<bool>>,
+    pub(crate) outcomes: BTreeMap<B256, Outcome>,
+    /// Since which block a step is refuted without a break.
+    pub(crate) refuted_since: BTreeMap<(PlaybookId, StepIndex), BlockRef>,
+    /// Newest block at which containment of an asset was owed, by asset and Safe.
+    pub(crate) contain_owed: BTreeMap<(AssetId, SafeId), BlockRef>,
+    /// Epochs admitted lately, by author.
+    pub(crate) epochs: BTreeMap<MemberKey, VecDeque<(Timestamp, Epoch)>>,
+    /// Members connected now; shown, never counted.
+    pub(crate) connected: BTreeSet<MemberKey>,
+    /// An event claimed this process's own epoch.
+    pub(crate) own_epoch_claimed: bool,
+}
+
+pub(crate) fn key(chain: ChainId, condition: &Condition) -> ConditionKey {
+    (chain, condition.read.clone(), condition.equals.clone())
+}
+
+impl View {
+    pub(crate) fn new(charter: &Charter) -> Self {
+        let conditions = charter.playbooks.values().flat_map(|playbook| &playbook.steps).flat_map(|step| &step.actions);
+        let conditions = conditions.flat_map(|action| {
+            std::iter::once(&action.postcondition).chain(&action.stays).map(|condition| key(action.chain, condition))
+        });
+        Self {
+            chains: charter.chains.keys().map(|chain| (*chain, ChainView::default())).collect(),
+            safes: charter.safes.keys().map(|safe| (safe.clone(), SafeView::default())).collect(),
+            conditions: conditions.map(|key| (key, Track::default())).collect(),
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn head(&self, chain: ChainId) -> Option<BlockRef> {
+        self.chains.get(&chain)?.head
+    }
+
+    fn rollback(&mut self, charter: &Charter, chain: ChainId, number: u64, now: Timestamp) {
+        let Some(view) = self.chains.get_mut(&chain) else { return };
+        for (height, block) in view.canonical.split_off(&number) {
+            view.orphaned.insert((height, block.hash), block);
+        }
+        while view.orphaned.len() > ORPHANED_MAX {
+            view.orphaned.pop_first();
+        }
+        view.head = view.canonical.last_key_value().map(|(_, block)| *block);
+        view.standing.retain(|finding| finding.block.number < number);
+        view.progress.retain(|_, block| block.number < number);
+        for (id, safe) in &mut self.safes {
+            if charter.safes.get(id).is_some_and(|entry| entry.chain == chain) {
+                safe.rollback(number, now);
+            }
+        }
+        for ((at, _, _), track) in &mut self.conditions {
+            if *at == chain {
+                track.rollback(number);
+            }
+        }
+        // What an outcome or a want was measured at may be gone; both are cheap to measure again.
+        for outcome in self.outcomes.values_mut() {
+            let gone = |block: &BlockRef| block.chain == chain && block.number >= number;
+            if outcome.preflight.as_ref().is_some_and(|(block, _)| gone(block)) {
+                outcome.preflight = None;
+            }
+            if outcome.failed.as_ref().is_some_and(|(block, _)| gone(block)) {
+                outcome.failed = None;
+            }
+        }
+        self.contain_owed.retain(|_, block| block.chain != chain || block.number < number);
+        self.refuted_since.retain(|_, block| block.chain != chain || block.number < number);
+    }
+
+    fn block(&mut self, charter: &Charter, now: Timestamp, view: &BlockView) {
+        let BlockRef { chain, number, .. } = view.block;
+        let Some(known) = self.chains.get(&chain) else { return };
+        let forks = known.head.is_some_and(|head| {
+            number <= head.number || (number == head.number.saturating_add(1) && view.parent != head.hash)
+        });
+        if forks {
+            // The feed names what a reorg took; a parent that does not match takes at least the head with it.
+            let taken = known.head.map_or(number, |head| head.number.min(number));
+            self.rollback(charter, chain, taken, now);
+        }
+        if let Some(known) = self.chains.get_mut(&chain) {
+            known.orphaned.remove(&(number, view.block.hash));
+            known.canonical.insert(number, view.block);
+            while known.canonical.len() > BLOCKS_MAX {
+                known.canonical.pop_first();
+            }
+            known.head = Some(view.block);
+            known.arrived = now;
+            known.silent = None;
+        }
+        for (id, safe) in charter.safes.iter().filter(|(_, safe)| safe.chain == chain) {
+            self.safes.entry(id.clone()).or_default().observe(safe, view, now);
+        }
+        for ((at, read, equals), track) in &mut self.conditions {
+            if *at == chain {
+                match view.reads.get(read) {
+                    Some(ReadOutcome::Value(answer)) => track.push(view.block, answer == equals),
+                    Some(ReadOutcome::Reverted(_)) => track.push(view.block, false),
+                    Some(ReadOutcome::Unavailable(_)) | None => {}
+                }
+            }
+        }
+    }
+
+    fn outcome(&mut self, hash: B256, now: Timestamp) -> &mut Outcome {
+        if self.outcomes.len() >= OUTCOMES_MAX && !self.outcomes.contains_key(&hash) {
+            let oldest = self.outcomes.iter().min_by_key(|(_, outcome)| outcome.answered).map(|(hash, _)| *hash);
+            if let Some(oldest) = oldest {
+                self.outcomes.remove(&oldest);
+            }
+        }
+        let outcome = self.outcomes.entry(hash).or_default();
+        outcome.answered = now;
+        outcome
+    }
+
+    fn submission(&mut self, now: Timestamp, report: &SubmissionReport) {
+        match report {
+            SubmissionReport::Sending(submitted) => {
+                let outcome = self.outcome(submitted.safe_transaction, now);
+                outcome.unsendable = None;
+            }
+            SubmissionReport::Reverted { safe_tx_hash, block, reason } => {
+                self.outcome(*safe_tx_hash, now).failed = Some((*block, reason.clone()));
+            }
+            SubmissionReport::NotIncluded { safe_tx_hash, block } => {
+                let said = "not included for two blocks while its fees sufficed".to_owned();
+                self.outcome(*safe_tx_hash, now).failed = Some((*block, said));
+            }
+            SubmissionReport::Failed { safe_tx_hash, reason } => {
+                self.outcome(*safe_tx_hash, now).unsendable = Some(reason.clone());
+            }
+        }
+    }
+
+    fn epoch(&mut self, now: Timestamp, author: MemberKey, epoch: Epoch) {
+        let recent = self.epochs.entry(author).or_default();
+        while recent.front().is_some_and(|(at, _)| now.millis_since(*at) > EPOCH_WINDOW_MS) {
+            recent.pop_front();
+        }
+        if recent.len() < EPOCHS_MAX && recent.iter().all(|(_, known)| *known != epoch) {
+            recent.push_back((now, epoch));
+        }
+    }
+
+    /// Whether a new epoch of this author is taken now.
+    pub(crate) fn admits(&self, author: MemberKey, epoch: Epoch) -> bool {
+        self.epochs.get(&author).is_some_and(|recent| recent.iter().any(|(_, known)| *known == epoch))
+    }
+}
+
+/// Feeds one input into the view.
+pub(crate) fn observe(machine: &mut Machine, now: Timestamp, input: &Input) {
+    let charter = std::sync::Arc::clone(&machine.charter);
+    machine.view.clock = machine.view.clock.max(now);
+    match input {
+        Input::Received(event) => {
+            let new = !machine.shared.chains.contains_key(&(event.author, event.epoch));
+            if new && charter.member_by_key(&event.author).is_some() {
+                machine.view.epoch(now, event.author, event.epoch);
+            }
+            let own = event.author == machine.own.key() && event.epoch == machine.own.epoch;
+            if own && !machine.shared.holds(event.author, event.epoch, event.seq, event.hash()) {
+                machine.view.own_epoch_claimed = true;
+            }
+        }
+        Input::Block(block) => {
+            // What was owed at the old head counts as owed until it was seen executed.
+            crate::authority::settle(machine);
+            machine.view.block(&charter, now, block);
+            crate::authority::settle(machine);
+        }
+        Input::Orphaned { chain, blocks } => {
+            if let Some(lowest) = blocks.iter().map(|block| block.number).min() {
+                machine.view.rollback(&charter, *chain, lowest, now);
+            }
+        }
+        Input::Detected { block, standing } => {
+            if let Some(chain) = machine.view.chains.get_mut(&block.chain) {
+                if chain.head.is_some_and(|head| head.hash == block.hash) {
+                    chain.detected(*block, standing);
+                }
+            }
+        }
+        Input::ChainSilent { chain, cause } => {
+            if let Some(chain) = machine.view.chains.get_mut(chain) {
+                chain.silent = Some(cause.clone());
+            }
+        }
+        Input::Preflighted { safe_tx_hash, block, outcome } => {
+            let known = machine.view.outcome(*safe_tx_hash, now);
+            if known.preflight.as_ref().is_none_or(|(at, _)| at.number <= block.number) {
+                known.preflight = Some((*block, outcome.clone()));
+            }
+            crate::authority::settle(machine);
+        }
+        Input::Submission(report) => {
+            machine.view.submission(now, report);
+            crate::authority::settle(machine);
+        }
+        Input::Peer { member, connected } => {
+            if *connected {
+                machine.view.connected.insert(*member);
+            } else {
+                machine.view.connected.remove(member);
+            }
+        }
+        Input::Human(_) | Input::Tick => {}
+    }
+}
