@@ -108,7 +108,7 @@ impl LogIndex {
         &self.store
     }
 
-    /// Whether opening found reason to build it anew (or found none there).
+    /// Whether opening found reason to throw away what was there.
     #[must_use]
     pub fn rebuilt(&self) -> bool {
         self.rebuilt

@@ -25,7 +25,7 @@ const WRITE_AT: usize = 1 << 20;
 pub struct JournalOptions {
     /// A segment that reached this size is followed by a new one at the next commit. At most 1 GiB.
     pub segment_bytes: u32,
-    /// Zeros written ahead at once. At most 64 MiB.
+    /// Zeros written ahead at once: 512 bytes to 64 MiB.
     pub chunk_bytes: u32,
     /// Zeros that always stand ahead: what is left to write in once the disk is full. At most 64 MiB.
     pub reserve_bytes: u32,
@@ -68,7 +68,7 @@ impl<S: Storage> Journal<S> {
     pub fn open(storage: S, options: JournalOptions) -> Result<Self, JournalError> {
         let options = JournalOptions {
             segment_bytes: options.segment_bytes.min(1 << 30),
-            chunk_bytes: options.chunk_bytes.clamp(4096, 64 << 20),
+            chunk_bytes: options.chunk_bytes.clamp(512, 64 << 20),
             reserve_bytes: options.reserve_bytes.min(64 << 20),
         };
         let numbers = segment::list(&storage)?;

@@ -147,8 +147,7 @@ pub fn verify_log<S: Storage>(
             comparison.as_mut().map_or(Ok(()), |comparison| comparison.record(report, &record))
         })?;
         // After damage the counts prove nothing.
-        let sound = report.fault_count == faults || first_record + records == 0;
-        previous = sound.then_some((stop, first_record + records));
+        previous = (report.fault_count == faults).then_some((stop, first_record + records));
     }
     if let Some(comparison) = &mut comparison {
         comparison.finish(&mut report)?;
@@ -166,6 +165,14 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
+    /// Whether a segment that is followed by another may end at `at`. Where the next header is lost, frames further on decide.
+    fn ends_at(&self, at: usize) -> bool {
+        match self.end {
+            Some(end) => at >= end,
+            None => recovery::next_header(self.bytes, self.number, at).is_none(),
+        }
+    }
+
     /// Hands out every whole record; returns where they end and how many there are.
     fn run(
         &self,
@@ -191,7 +198,7 @@ impl Walk<'_> {
                     }
                     Tail::Damaged(kind) => kind,
                 }
-            } else if self.end.is_none_or(|end| at >= end) {
+            } else if self.ends_at(at) {
                 return Ok((at, records));
             } else {
                 recovery::kind_at(self.bytes, self.number, at)

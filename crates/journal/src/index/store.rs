@@ -248,7 +248,7 @@ pub(super) fn open_trusted<S: Storage>(
     storage: &S,
     durable: Durable,
 ) -> Result<Option<IndexStore>, JournalError> {
-    if !path.is_dir() || path.join(DOUBT).exists() {
+    if path.join(DOUBT).exists() {
         return Ok(None);
     }
     match IndexStore::open(path, options) {

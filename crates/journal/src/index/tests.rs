@@ -1,1 +1,241 @@
-//! Tests.
+//! The index: what it finds, when it follows, when it is built anew.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::path::Path;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+use watchfire_types::{Epoch, EventHash, MemberKey, Seq};
+
+use super::{IndexOptions, IndexedRecord, LogIndex, RecordKeys, Term, TermKind};
+use crate::error::JournalError;
+use crate::journal::{Journal, JournalOptions};
+use crate::storage::MemoryStorage;
+
+/// Only commands make it follow: no test waits for a timer.
+const OPTIONS: IndexOptions =
+    IndexOptions { interval: Duration::from_secs(3600), cache_bytes: 16 << 20, rebuild: false };
+const JOURNAL: JournalOptions = JournalOptions { segment_bytes: 2000, chunk_bytes: 1024, reserve_bytes: 0 };
+
+/// Test records: author, seq, kind, filling. One that begins with 0 has no keys.
+fn keys(record: &[u8]) -> Option<RecordKeys> {
+    let [author, seq, kind, ..] = *record else { return None };
+    (author != 0).then(|| RecordKeys {
+        author: MemberKey::from_bytes([author; 32]),
+        epoch: epoch(),
+        seq: Seq::new(u64::from(seq)),
+        terms: vec![Term { kind: TermKind::BodyKind, value: vec![kind] }],
+    })
+}
+
+fn epoch() -> Epoch {
+    Epoch::from_bytes([3; 16])
+}
+
+fn record(author: u8, seq: u8, kind: u8) -> Vec<u8> {
+    let mut record = vec![9; 200];
+    record[..3].copy_from_slice(&[author, seq, kind]);
+    record
+}
+
+fn append_all(journal: &mut Journal<MemoryStorage>, records: &[Vec<u8>]) {
+    for record in records {
+        journal.append(record).unwrap();
+    }
+}
+
+fn filled(storage: &MemoryStorage) -> (Journal<MemoryStorage>, Vec<Vec<u8>>) {
+    let mut journal = Journal::open(storage.clone(), JOURNAL).unwrap();
+    let records: Vec<_> = (0..40).map(|number| record(number % 3, number / 3, number % 5)).collect();
+    for pair in records.chunks(2) {
+        append_all(&mut journal, pair);
+        journal.sync().unwrap();
+    }
+    (journal, records)
+}
+
+fn open(path: &Path, journal: &Journal<MemoryStorage>) -> LogIndex {
+    LogIndex::open(path, journal, keys, OPTIONS).unwrap()
+}
+
+fn bytes(found: impl Iterator<Item = Result<IndexedRecord, JournalError>>) -> Vec<Vec<u8>> {
+    found.map(|record| record.unwrap().bytes.to_vec()).collect()
+}
+
+/// Records are found by hash, by author from a seq on, and by term, over several segments.
+#[test]
+fn finds_records() {
+    let directory = tempfile::tempdir().unwrap();
+    let (journal, records) = filled(&MemoryStorage::new());
+    assert!(journal.end().segment() > 2);
+    let index = open(directory.path(), &journal);
+    index.catch_up().unwrap();
+    let store = index.store();
+    assert_eq!(bytes(store.iter()), records);
+    for record in &records {
+        let found = store.by_hash(EventHash::from_bytes(Sha256::digest(record).into())).unwrap().unwrap();
+        assert_eq!(found.bytes, record);
+        assert_eq!(journal.read(found.position).unwrap(), record);
+    }
+    assert_eq!(store.by_hash(EventHash::from_bytes([0; 32])).unwrap(), None);
+    let by_author = bytes(store.by_author(MemberKey::from_bytes([2; 32]), epoch(), Seq::new(4)));
+    let expected: Vec<_> = records.iter().filter(|record| record[0] == 2 && record[1] >= 4).cloned().collect();
+    assert_eq!(by_author, expected);
+    let by_kind = bytes(store.by_term(TermKind::BodyKind, &[4]));
+    let expected: Vec<_> = records.iter().filter(|record| record[0] != 0 && record[2] == 4).cloned().collect();
+    assert_eq!(by_kind, expected);
+    assert_eq!(bytes(store.by_term(TermKind::Incident, &[4])), Vec::<Vec<u8>>::new());
+}
+
+/// Both sides of a fork are found under their common seq.
+#[test]
+fn forks_share_a_key() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut journal = Journal::open(MemoryStorage::new(), JOURNAL).unwrap();
+    let sides = [record(1, 7, 1), record(1, 7, 2)];
+    append_all(&mut journal, &sides);
+    journal.sync().unwrap();
+    let index = open(directory.path(), &journal);
+    index.catch_up().unwrap();
+    assert_eq!(bytes(index.store().by_author(MemberKey::from_bytes([1; 32]), epoch(), Seq::new(7))), sides);
+}
+
+/// Nothing is indexed that a power cut could still take, and the lag is told.
+#[test]
+fn follows_only_what_is_durable() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut journal = Journal::open(MemoryStorage::new(), JOURNAL).unwrap();
+    let index = open(directory.path(), &journal);
+    journal.append(&record(1, 0, 0)).unwrap();
+    index.catch_up().unwrap();
+    assert_eq!(index.store().records().unwrap(), 0);
+    journal.sync().unwrap();
+    let lag = index.lag();
+    assert_eq!((lag.records, lag.failure), (1, None));
+    index.catch_up().unwrap();
+    let lag = index.lag();
+    assert_eq!((lag.records, lag.indexed), (0, lag.durable));
+    assert_eq!(index.store().records().unwrap(), 1);
+}
+
+/// The timer alone makes it follow.
+#[test]
+fn follows_on_its_timer() {
+    let directory = tempfile::tempdir().unwrap();
+    let (journal, records) = filled(&MemoryStorage::new());
+    let options = IndexOptions { interval: Duration::from_millis(1), ..OPTIONS };
+    let (seen, wait) = std::sync::mpsc::channel();
+    let indexer = move |record: &[u8]| {
+        // The test may have ended.
+        let _ = seen.send(record.to_vec());
+        keys(record)
+    };
+    let _index = LogIndex::open(directory.path(), &journal, indexer, options).unwrap();
+    let indexed: Vec<_> = records.iter().map(|_| wait.recv().unwrap()).collect();
+    assert_eq!(indexed, records);
+}
+
+/// A shutdown indexes everything; the next start takes it up without building anew.
+#[test]
+fn shutdown_drains() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut journal, records) = filled(&MemoryStorage::new());
+    let index = open(directory.path(), &journal);
+    assert!(!index.rebuilt(), "there was nothing to doubt");
+    index.shutdown().unwrap();
+    let index = open(directory.path(), &journal);
+    assert!(!index.rebuilt());
+    assert_eq!(bytes(index.store().iter()), records);
+    journal.append(&record(1, 99, 1)).unwrap();
+    journal.sync().unwrap();
+    index.catch_up().unwrap();
+    assert_eq!(index.store().records().unwrap(), 41);
+}
+
+/// Whatever cannot be a prefix of the journal is built anew: another journal's index, one that stopped with an error, or on
+/// request.
+#[test]
+fn doubt_rebuilds() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    let (journal, records) = filled(&MemoryStorage::new());
+    let rebuilds = |journal: &Journal<MemoryStorage>, expected: bool, why: &str| {
+        let index = open(path, journal);
+        assert_eq!(index.rebuilt(), expected, "{why}");
+        index.catch_up().unwrap();
+        let held: Vec<_> = journal.replay().unwrap().map(|record| record.unwrap().bytes.to_vec()).collect();
+        assert_eq!(bytes(index.store().iter()), held, "{why}");
+        index.shutdown().unwrap();
+    };
+    rebuilds(&journal, false, "none there");
+    let mut other = Journal::open(MemoryStorage::new(), JOURNAL).unwrap();
+    append_all(&mut other, &(0..60).map(|number| record(7, number, 1)).collect::<Vec<_>>());
+    other.sync().unwrap();
+    rebuilds(&other, true, "another journal");
+    rebuilds(&other, false, "the same journal");
+    rebuilds(&journal, true, "ahead of the journal");
+    super::store::mark_doubt(path);
+    rebuilds(&journal, true, "it stopped with an error");
+    let index = LogIndex::open(path, &journal, keys, IndexOptions { rebuild: true, ..OPTIONS }).unwrap();
+    assert!(index.rebuilt());
+    index.catch_up().unwrap();
+    assert_eq!(bytes(index.store().iter()), records);
+}
+
+/// An index that a process holds is refused by name and left as it is.
+#[test]
+fn an_index_in_use_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let (journal, _) = filled(&MemoryStorage::new());
+    let index = open(directory.path(), &journal);
+    for rebuild in [false, true] {
+        let error = LogIndex::open(directory.path(), &journal, keys, IndexOptions { rebuild, ..OPTIONS }).unwrap_err();
+        assert!(matches!(error, JournalError::InUse { .. }), "{error}");
+    }
+    index.catch_up().unwrap();
+    assert_eq!(index.store().records().unwrap(), 40);
+}
+
+/// Damage in the journal stops the index, is told, and is looked at anew by the next start.
+#[test]
+fn a_damaged_journal_stops_the_index() {
+    let directory = tempfile::tempdir().unwrap();
+    let storage = MemoryStorage::new();
+    let (journal, _) = filled(&storage);
+    let index = open(directory.path(), &journal);
+    let (name, mut bytes) = storage.files().pop_first().unwrap();
+    let sound = bytes.clone();
+    bytes[100] ^= 1;
+    storage.put(&name, bytes);
+    assert!(matches!(index.catch_up(), Err(JournalError::IndexStopped { .. })));
+    assert!(index.lag().failure.unwrap().contains(&name));
+    assert!(matches!(index.shutdown(), Err(JournalError::IndexStopped { .. })));
+    storage.put(&name, sound);
+    let index = open(directory.path(), &journal);
+    assert!(index.rebuilt());
+    index.catch_up().unwrap();
+}
+
+/// Whatever happens to the index's files, what it then holds is what the journal holds.
+#[test]
+fn damaged_files_are_replaced() {
+    let (journal, records) = filled(&MemoryStorage::new());
+    for (name, from, to) in
+        [("db", 0, 400), ("db", 600, 3000), ("db", 0, usize::MAX), ("conf", 0, 4), ("db", 4000, 9000)]
+    {
+        let directory = tempfile::tempdir().unwrap();
+        open(directory.path(), &journal).shutdown().unwrap();
+        let file = directory.path().join(name);
+        let mut bytes = std::fs::read(&file).unwrap();
+        let to = to.min(bytes.len());
+        bytes[from..to].fill(0xEE);
+        std::fs::write(&file, bytes).unwrap();
+        let index = open(directory.path(), &journal);
+        index.catch_up().unwrap();
+        assert_eq!(bytes_of(&index), records, "{name} {from}..{to}");
+    }
+}
+
+fn bytes_of(index: &LogIndex) -> Vec<Vec<u8>> {
+    bytes(index.store().iter())
+}

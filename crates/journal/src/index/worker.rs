@@ -63,19 +63,21 @@ impl<S: Storage> Worker<S> {
     /// Follows until told to stop or until it fails.
     pub(super) fn run(mut self, inbox: &Receiver<Command>, interval: Duration) {
         loop {
-            let followed = match inbox.recv_timeout(interval) {
-                Err(RecvTimeoutError::Timeout) => self.follow(),
-                Ok(Command::CatchUp(done)) => self.follow().and_then(|()| self.store.flush()).inspect(|()| {
-                    // Whoever asked may have gone.
-                    let _ = done.send(());
-                }),
+            let asker = match inbox.recv_timeout(interval) {
+                Err(RecvTimeoutError::Timeout) => None,
+                Ok(Command::CatchUp(done)) => Some(done),
                 Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => return,
             };
+            let followed = self.follow().and_then(|()| if asker.is_some() { self.store.flush() } else { Ok(()) });
             if let Err(cause) = followed {
                 error!(%cause, "the index stopped; the journal goes on, the next start rebuilds the index");
                 mark_doubt(&self.path);
                 self.progress.lock().unwrap_or_else(PoisonError::into_inner).failure = Some(cause.to_string());
                 return;
+            }
+            if let Some(done) = asker {
+                // Whoever asked may have gone.
+                let _ = done.send(());
             }
         }
     }

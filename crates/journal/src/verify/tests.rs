@@ -1,1 +1,70 @@
-//! Tests.
+//! The whole log's report: the caller's check and the index against the journal.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::path::Path;
+
+use super::{IndexDifference, LogFault, verify_log};
+use crate::index::{IndexOptions, IndexStore, LogIndex, RecordKeys};
+use crate::journal::{Journal, JournalOptions};
+use crate::position::Position;
+use crate::storage::MemoryStorage;
+
+fn indexed(directory: &Path) -> (Journal<MemoryStorage>, Vec<Position>) {
+    let mut journal = Journal::open(MemoryStorage::new(), JournalOptions::default()).unwrap();
+    let positions = (1..=5).map(|number: u8| journal.append(&[number; 40]).unwrap()).collect();
+    journal.sync().unwrap();
+    let index = LogIndex::open(directory, &journal, |_: &[u8]| None::<RecordKeys>, IndexOptions::default()).unwrap();
+    index.shutdown().unwrap();
+    (journal, positions)
+}
+
+/// A sound log has a clean report; what was appended after the index stopped is lag, no difference.
+#[test]
+fn sound_and_behind() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut journal, _) = indexed(directory.path());
+    journal.append(b"later").unwrap();
+    journal.sync().unwrap();
+    let store = IndexStore::open(directory.path(), IndexOptions::default()).unwrap();
+    let report = verify_log(journal.storage(), Some(&store), |_| Ok(())).unwrap();
+    assert!(report.is_sound(), "{report:?}");
+    assert_eq!((report.segments, report.records, report.bytes, report.index_behind), (1, 6, 205, 1));
+    assert!(report.index_compared);
+}
+
+/// The caller's objection is listed with the record's position.
+#[test]
+fn the_callers_check_is_heard() {
+    let directory = tempfile::tempdir().unwrap();
+    let (journal, positions) = indexed(directory.path());
+    let check = |record: &crate::Record| if record.bytes[0] == 3 { Err("odd".to_owned()) } else { Ok(()) };
+    let report = verify_log(journal.storage(), None, check).unwrap();
+    assert_eq!(report.faults, [LogFault::Record { position: positions[2], cause: "odd".to_owned() }]);
+    assert!(!report.index_compared);
+}
+
+/// An index that lost, gained or changed an entry is told apart.
+#[test]
+fn index_differences_are_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let (journal, positions) = indexed(directory.path());
+    let key = |position: Position| [b"r", &position.to_bytes()[..]].concat();
+    let extra = Position::new(0, positions[3].offset() + 8);
+    let db = sled::open(directory.path()).unwrap();
+    db.remove(key(positions[0])).unwrap();
+    db.insert(key(positions[1]), b"other").unwrap();
+    db.insert(key(extra), b"extra").unwrap();
+    let hash: [u8; 32] = sha2::Digest::finalize(sha2::Digest::chain_update(sha2::Sha256::default(), [5; 40])).into();
+    db.remove([b"h", &hash[..], &positions[4].to_bytes()].concat()).unwrap();
+    drop(db);
+    let store = IndexStore::open(directory.path(), IndexOptions::default()).unwrap();
+    let report = verify_log(journal.storage(), Some(&store), |_| Ok(())).unwrap();
+    let expected = [
+        IndexDifference::Missing(positions[0]),
+        IndexDifference::Differing(positions[1]),
+        IndexDifference::Extra(extra),
+        IndexDifference::NotFound(positions[4]),
+    ];
+    assert_eq!(report.differences, expected);
+    assert_eq!((report.difference_count, report.fault_count), (4, 0));
+}
