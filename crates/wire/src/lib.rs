@@ -25,3 +25,6 @@ pub use envelope::Envelope;
 pub use error::WireError;
 pub use event::{decode_signed, seal};
 pub use heartbeat::{HeartbeatError, SignedHeartbeat, VerifiedHeartbeat};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,9 @@
+//! Tests of the wire format: golden bytes, round trips, refusals, and bytes that nobody meant well.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod golden;
+mod hostile;
+mod refusals;
+mod round_trip;
+mod samples;
+mod strategies;
