@@ -61,8 +61,8 @@ impl<S: Storage, K: Keys> Driver<S, K> {
         epoch: Epoch,
         now: Timestamp,
     ) -> Result<(Self, Output), DriverError> {
-        let mut machine = Machine::new(Arc::clone(&charter), network, member, epoch)?;
-        check_keys(&keys, &charter, machine.member())?;
+        check_keys(&keys, &charter, &member)?;
+        let mut machine = Machine::new(charter, network, member, epoch)?;
         let mut guard = Guard::default();
         let index = replay(&journal, &mut machine, &mut guard, network)?;
         if index.chain(&(keys.author(), epoch)).is_some() {
