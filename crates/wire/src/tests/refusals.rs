@@ -43,7 +43,9 @@ fn a_signed_event_has_one_encoding() {
     let signed = proto::SignedEvent::decode(canonical.clone()).unwrap();
     let unknown_field = [canonical.as_ref(), &[0x1a, 0]].concat();
     let field = |key: u8, content: &[u8]| {
-        [&[key, 0x80 | (content.len() & 0x7f) as u8, (content.len() >> 7) as u8], content].concat()
+        let length = u16::try_from(content.len()).unwrap();
+        let [high, low] = (length << 1).to_be_bytes();
+        [&[key, 0x80 | low >> 1, high], content].concat()
     };
     let swapped = [&[0x12, 64][..], &signed.signature, &field(0x0a, &signed.event)].concat();
     let twice = [canonical.as_ref(), &[0x12, 64], &signed.signature].concat();
@@ -101,8 +103,9 @@ fn unknown_header_fields_are_ignored() {
 /// Fixed lengths of the header.
 #[test]
 fn header_fields_have_their_length() {
+    type Field = fn(&mut proto::Event) -> &mut Bytes;
     let short = || Bytes::from_static(&[1; 15]);
-    let cases: [(&str, fn(&mut proto::Event) -> &mut Bytes); 4] = [
+    let cases: [(&str, Field); 4] = [
         ("event.network_id", |event| &mut event.network_id),
         ("event.author", |event| &mut event.author),
         ("event.epoch", |event| &mut event.epoch),
