@@ -204,3 +204,7 @@ pub(crate) fn selector(signature: &str) -> [u8; 4] {
     let hash = alloy_primitives::keccak256(signature);
     [hash[0], hash[1], hash[2], hash[3]]
 }
+
+#[cfg(test)]
+#[path = "call_tests.rs"]
+mod tests;

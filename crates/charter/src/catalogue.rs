@@ -2,6 +2,9 @@
 //!
 //! Signatures were read in the sources of the systems named; selectors are computed from them and pinned by test.
 
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
 use alloy_dyn_abi::DynSolValue;
 use alloy_primitives::{Address, U256};
 use thiserror::Error;
@@ -72,6 +75,10 @@ pub const ENTRIES: &[Entry] = &[
     ),
 ];
 
+/// The entries by selector, hashed once.
+static BY_SELECTOR: LazyLock<BTreeMap<[u8; 4], &'static Entry>> =
+    LazyLock::new(|| ENTRIES.iter().map(|entry| (entry.selector(), entry)).collect());
+
 /// Why a call is not the catalogue's.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum CatalogueError {
@@ -113,7 +120,7 @@ impl Entry {
     /// The entry with this selector.
     #[must_use]
     pub fn by_selector(selector: [u8; 4]) -> Option<&'static Self> {
-        ENTRIES.iter().find(|entry| entry.selector() == selector)
+        BY_SELECTOR.get(&selector).copied()
     }
 
     /// Whether a call with these arguments is this entry's.

@@ -1,6 +1,9 @@
 //! Calls that are never signed, whatever the charter says: what moves value, hands out power, replaces code, or hides
 //! another call. Judged by selector, which is what executes, and by name, which catches overloads.
 
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
 use alloy_dyn_abi::DynSolValue;
 use thiserror::Error;
 
@@ -247,9 +250,13 @@ pub(crate) fn judge(call: &Signature, arguments: &[DynSolValue], purpose: Playbo
     Ok(())
 }
 
+/// The listed signatures by selector, hashed once.
+static BY_SELECTOR: LazyLock<BTreeMap<[u8; 4], (Kind, &str)>> =
+    LazyLock::new(|| SIGNATURES.iter().map(|(kind, signature)| (selector(signature), (*kind, *signature))).collect());
+
 /// Judges what executes, whatever it is called.
 pub(crate) fn by_selector(found: [u8; 4]) -> Result<(), Denied> {
-    match SIGNATURES.iter().find(|(_, signature)| selector(signature) == found) {
+    match BY_SELECTOR.get(&found) {
         Some((kind, signature)) => Err(Denied::rank(*kind, (*signature).to_owned())),
         None => Ok(()),
     }

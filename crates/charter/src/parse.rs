@@ -114,4 +114,4 @@ fn network(root: &mut Section<'_>, version: Option<CharterVersion>) -> Option<Op
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -263,3 +263,7 @@ impl Watch {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "query_tests.rs"]
+mod tests;

@@ -113,7 +113,8 @@ fn called(charter: &Charter, playbook: &Playbook, action: &Action, answers: Answ
     let execution = caller.map_or(U256::ZERO, |bytes| U256::from_be_slice(&bytes[32..]));
     let delay = answers.word(&target_delay).unwrap_or_default().max(execution);
     if delay > U256::from(action.delayed_s) {
-        let text = format!("{function} on {target} only schedules: it is delayed by {delay} s and contains nothing before");
+        let text =
+            format!("{function} on {target} only schedules: it is delayed by {delay} s and contains nothing before");
         facts.fault("delayed", text, &about);
     }
     if caller.is_some_and(|bytes| U256::from_be_slice(&bytes[..32]).is_zero()) {

@@ -160,7 +160,8 @@ impl Subject<'_> {
             return None;
         };
         if threshold != U256::from(self.safe.threshold) {
-            let text = format!("{}: threshold is {threshold} on chain, {} in the charter", self.name, self.safe.threshold);
+            let text =
+                format!("{}: threshold is {threshold} on chain, {} in the charter", self.name, self.safe.threshold);
             facts.fault("threshold-differs", text, &self.about);
         }
         Some(threshold)
@@ -171,13 +172,15 @@ impl Subject<'_> {
         let mut held: BTreeMap<String, usize> = BTreeMap::new();
         let every_guardian = |owner: &Address| self.charter.member_by_guardian(owner);
         for owner in owners {
-            let holder = every_guardian(owner).map_or("owners outside the charter's members".to_owned(), |(_, member)| {
-                format!("organisation {}", member.organisation)
-            });
+            let holder = every_guardian(owner)
+                .map_or("owners outside the charter's members".to_owned(), |(_, member)| {
+                    format!("organisation {}", member.organisation)
+                });
             *held.entry(holder).or_default() += 1;
         }
         for (holder, count) in held.into_iter().filter(|(_, count)| U256::from(*count) >= threshold) {
-            let text = format!("{}: {holder} with {count} owners can execute alone, the threshold is {threshold}", self.name);
+            let text =
+                format!("{}: {holder} with {count} owners can execute alone, the threshold is {threshold}", self.name);
             facts.fault("one-holds-threshold", text, &self.about);
         }
     }
@@ -253,7 +256,11 @@ impl Subject<'_> {
         let (name, about) = (self.name, &self.about);
         let native = self.answers.word(&Read::Balance { account: self.safe.address });
         if let Some(balance) = native.filter(|balance| !balance.is_zero()) {
-            facts.warn("funds-on-safe", format!("{name}: holds {balance} wei: keep funds off a Safe that pauses"), about);
+            facts.warn(
+                "funds-on-safe",
+                format!("{name}: holds {balance} wei: keep funds off a Safe that pauses"),
+                about,
+            );
         }
         for token in tokens(self.charter, self.safe.chain) {
             let balance = self.answers.word(&token_balance(token, self.safe));
