@@ -4,6 +4,7 @@
 //! is never asked what is durable, and it reads the journal's files by itself, only up to what the journal made durable.
 
 mod keys;
+mod place;
 mod store;
 mod worker;
 
@@ -16,6 +17,7 @@ use std::time::Duration;
 use tracing::warn;
 
 pub use keys::{Indexer, RecordKeys, Term, TermKind};
+use place::Place;
 pub use store::{IndexStore, IndexedRecord};
 use worker::{Command, Progress, Worker};
 
@@ -82,14 +84,14 @@ impl LogIndex {
     ) -> Result<Self, JournalError> {
         let storage = journal.storage().clone();
         let watermark = journal.watermark();
-        let trusted =
-            if options.rebuild { None } else { store::open_trusted(path, options, &storage, watermark.get())? };
+        let place = Place::make(path)?;
+        let trusted = place.open_trusted(options, &storage, watermark.get())?;
         let rebuilt = trusted.is_none();
         let store = match trusted {
             Some(store) => store,
             None => {
                 warn!("building the index anew from the journal");
-                store::open_empty(path, options)?
+                place.open_empty(options)?
             }
         };
         let worker = Worker::new(storage, watermark.clone(), store.clone(), Box::new(indexer), path.to_owned())?;

@@ -4,9 +4,8 @@
 //! position; `a` author, epoch, seq, position; `t` kind, length of the value, value, position. The position at the end lets two
 //! records share a key, as the two sides of a fork do.
 
-use std::fs;
-use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use sled::{Batch, Db, IVec};
@@ -14,9 +13,11 @@ use watchfire_types::{Bytes, Epoch, EventHash, MemberKey, Seq};
 
 use super::IndexOptions;
 use super::keys::{RecordKeys, TermKind};
+use super::place::Place;
 use crate::durable::Durable;
 use crate::error::JournalError;
 use crate::journal::read_record;
+use crate::lock::DirectoryLock;
 use crate::position::Position;
 use crate::replay::Record;
 use crate::segment;
@@ -25,9 +26,6 @@ use crate::storage::Storage;
 const VERSION: &[u8] = b"watchfire log index 1";
 const CURSOR: &[u8] = b"c";
 const LAYOUT: &[u8] = b"v";
-
-/// Its presence says that the index stopped with an error and must not be trusted.
-const DOUBT: &str = "doubt";
 
 /// A record found through the index.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +71,8 @@ impl Cursor {
 #[derive(Debug, Clone)]
 pub struct IndexStore {
     db: Db,
+    // Given up after the store: fields drop in order.
+    _lock: Arc<DirectoryLock>,
 }
 
 fn position_of(key: &[u8]) -> Option<Position> {
@@ -93,14 +93,13 @@ impl IndexStore {
     /// Opens the index in the directory `path` as it is, for looking at: nothing follows the journal.
     ///
     /// # Errors
-    /// [`JournalError::InUse`] when a process holds it, [`JournalError::Index`].
+    /// [`JournalError::InUse`] when somebody holds it, [`JournalError::Index`], [`JournalError::Io`].
     pub fn open(path: &Path, options: IndexOptions) -> Result<Self, JournalError> {
-        let opened = sled::Config::new().path(path).cache_capacity(options.cache_bytes).flush_every_ms(None).open();
-        match opened {
-            Ok(db) => Ok(Self { db }),
-            Err(error) if is_locked(&error) => Err(JournalError::InUse { path: path.to_owned() }),
-            Err(source) => Err(JournalError::Index { doing: "open it", source }),
-        }
+        Place::take(path)?.open(options)
+    }
+
+    pub(super) const fn new(db: Db, lock: Arc<DirectoryLock>) -> Self {
+        Self { db, _lock: lock }
     }
 
     /// Records indexed so far.
@@ -225,7 +224,7 @@ impl IndexStore {
     }
 
     /// Whether what stands here follows from the journal as it is.
-    fn agrees<S: Storage>(&self, storage: &S, durable: Durable) -> Result<bool, JournalError> {
+    pub(super) fn agrees<S: Storage>(&self, storage: &S, durable: Durable) -> Result<bool, JournalError> {
         let layout = self.db.get(LAYOUT).map_err(JournalError::index("read its layout"))?;
         let Some(cursor) = self.cursor()? else { return Ok(layout.is_none() && self.db.is_empty()) };
         if layout.as_deref() != Some(VERSION) || cursor.next > durable.through() || cursor.records > durable.records() {
@@ -235,47 +234,4 @@ impl IndexStore {
         let Ok(file) = storage.open(&segment::name(position.segment())) else { return Ok(false) };
         Ok(read_record(&file, position).is_ok_and(|record| <[u8; 32]>::from(Sha256::digest(&record)) == hash))
     }
-}
-
-fn is_locked(error: &sled::Error) -> bool {
-    matches!(error, sled::Error::Io(cause) if cause.to_string().contains("could not acquire lock"))
-}
-
-/// Opens what is there, if it can be trusted to be a prefix of the journal.
-pub(super) fn open_trusted<S: Storage>(
-    path: &Path,
-    options: IndexOptions,
-    storage: &S,
-    durable: Durable,
-) -> Result<Option<IndexStore>, JournalError> {
-    if path.join(DOUBT).exists() {
-        return Ok(None);
-    }
-    match IndexStore::open(path, options) {
-        Ok(store) => Ok(store.agrees(storage, durable).unwrap_or(false).then_some(store)),
-        Err(error @ JournalError::InUse { .. }) => Err(error),
-        Err(_) => Ok(None),
-    }
-}
-
-/// Throws away what is there and begins an empty index.
-pub(super) fn open_empty(path: &Path, options: IndexOptions) -> Result<IndexStore, JournalError> {
-    // Opening first tells a damaged index from one that another process holds: that one is left alone.
-    if path.is_dir()
-        && let Err(error @ JournalError::InUse { .. }) = IndexStore::open(path, options)
-    {
-        return Err(error);
-    }
-    match fs::remove_dir_all(path) {
-        Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(source) => return Err(JournalError::Io { doing: "clear", file: path.display().to_string(), source }),
-    }
-    IndexStore::open(path, options)
-}
-
-/// Leaves a mark that makes the next start rebuild the index.
-pub(super) fn mark_doubt(path: &Path) {
-    // If even this fails, the checks at the next start stand alone.
-    let _ = fs::write(path.join(DOUBT), []);
 }

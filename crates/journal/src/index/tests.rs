@@ -174,7 +174,7 @@ fn doubt_rebuilds() {
     rebuilds(&other, true, "another journal");
     rebuilds(&other, false, "the same journal");
     rebuilds(&journal, true, "ahead of the journal");
-    super::store::mark_doubt(path);
+    super::place::mark_doubt(path);
     rebuilds(&journal, true, "it stopped with an error");
     let index = LogIndex::open(path, &journal, keys, IndexOptions { rebuild: true, ..OPTIONS }).unwrap();
     assert!(index.rebuilt());
@@ -225,7 +225,7 @@ fn damaged_files_are_replaced() {
     {
         let directory = tempfile::tempdir().unwrap();
         open(directory.path(), &journal).shutdown().unwrap();
-        let file = directory.path().join(name);
+        let file = directory.path().join("store-0").join(name);
         let mut bytes = std::fs::read(&file).unwrap();
         let to = to.min(bytes.len());
         bytes[from..to].fill(0xEE);

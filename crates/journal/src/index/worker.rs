@@ -9,7 +9,8 @@ use sha2::{Digest, Sha256};
 use tracing::error;
 
 use super::keys::Indexer;
-use super::store::{Cursor, IndexStore, mark_doubt};
+use super::place::mark_doubt;
+use super::store::{Cursor, IndexStore};
 use crate::durable::Watermark;
 use crate::error::JournalError;
 use crate::replay::Tail;

@@ -50,7 +50,7 @@ fn index_differences_are_told() {
     let (journal, positions) = indexed(directory.path());
     let key = |position: Position| [b"r", &position.to_bytes()[..]].concat();
     let extra = Position::new(0, positions[3].offset() + 8);
-    let db = sled::open(directory.path()).unwrap();
+    let db = sled::open(directory.path().join("store-0")).unwrap();
     db.remove(key(positions[0])).unwrap();
     db.insert(key(positions[1]), b"other").unwrap();
     db.insert(key(extra), b"extra").unwrap();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{SMALL, all, append_all, open, record};
 use crate::error::{DamageKind, JournalError};
-use crate::journal::Journal;
+use crate::journal::{Journal, JournalOptions};
 use crate::storage::{MemoryStorage, Storage, StorageFile};
 use crate::verify::{LogFault, verify_log};
 use crate::{frame, segment};
@@ -101,6 +101,32 @@ fn missing_and_misplaced_files() {
     let mut emptied = files;
     emptied.get_mut(&segment::name(1)).unwrap()[segment::HEADER..].fill(0);
     assert_eq!(damage(emptied), (segment::name(1), 64, DamageKind::MissingFrame));
+}
+
+/// A write that the disk acknowledged and lost is named where a later commit proves it, even in the last file.
+#[test]
+fn lost_and_misdirected_writes() {
+    let storage = MemoryStorage::new();
+    let mut journal = Journal::open(storage.clone(), JournalOptions::default()).unwrap();
+    let positions: Vec<_> = (0..4)
+        .map(|number| {
+            let position = journal.append(&record(number, 700)).unwrap();
+            journal.sync().unwrap();
+            position.offset() as usize
+        })
+        .collect();
+    let name = segment::name(0);
+    let bytes = storage.files()[&name].clone();
+    let opened = |bytes| damage(BTreeMap::from([(name.clone(), bytes)]));
+    let mut lost = bytes.clone();
+    lost[positions[1]..positions[2]].fill(0);
+    assert_eq!(opened(lost), (name.clone(), positions[1] as u64, DamageKind::MissingFrame));
+    let mut half = bytes.clone();
+    half[1024..1536].fill(0);
+    assert_eq!(opened(half), (name.clone(), positions[1] as u64, DamageKind::FrameContent));
+    let mut misdirected = bytes.clone();
+    misdirected.copy_within(positions[2]..positions[3], positions[1]);
+    assert_eq!(opened(misdirected), (name.clone(), positions[1] as u64, DamageKind::FrameHeader));
 }
 
 /// Bytes that rot while the journal is open are noticed by every way of reading, and are not served.
