@@ -25,7 +25,7 @@ pub(crate) type Gossip = gossipsub::Behaviour<gossipsub::IdentityTransform, Whit
 pub(crate) struct Net {
     limits: connection_limits::Behaviour,
     memory: memory_connection_limits::Behaviour,
-    allowed: allow_block_list::Behaviour<AllowedPeers>,
+    pub(crate) allowed: allow_block_list::Behaviour<AllowedPeers>,
     pub(crate) gossip: Gossip,
     pub(crate) catch_up: request_response::Behaviour<CatchUpCodec>,
     identify: identify::Behaviour,

@@ -40,6 +40,13 @@ pub mod limits {
     /// Messages whose verdict is awaited. When one more arrives the oldest is ignored: it is not forwarded, and catch-up
     /// carries it instead.
     pub const VERDICTS_MAX: usize = 2_048;
+    /// Rejected messages forgiven to one member at once; [`REJECTS_PER_SECOND`] more each second. Beyond that it is
+    /// disconnected and refused for [`BARRED_FOR`].
+    pub const REJECTS_BURST: u32 = 64;
+    /// See [`REJECTS_BURST`].
+    pub const REJECTS_PER_SECOND: u32 = 1;
+    /// See [`REJECTS_BURST`].
+    pub const BARRED_FOR: Duration = Duration::from_secs(60);
     /// Own messages kept while no member is connected. When there is one more the oldest is let go: catch-up carries it.
     pub const UNPUBLISHED_MAX: usize = 1_024;
     /// Bytes of [`UNPUBLISHED_MAX`]; the same rule.

@@ -50,12 +50,15 @@ struct Target {
     second_side: bool,
     /// An address where somebody else answered: left out of the next dial if there is another.
     skip: Option<Multiaddr>,
+    /// Barred until then.
+    not_before: Option<Instant>,
 }
 
 impl Target {
     fn due_after(&mut self, now: Instant) {
         let handicap = if self.second_side { SECOND_SIDE } else { Duration::ZERO };
-        self.state = State::Due(now + pause(self.failures) + handicap);
+        let due = now + pause(self.failures) + handicap;
+        self.state = State::Due(self.not_before.map_or(due, |bar| bar.max(due)));
     }
 }
 
@@ -96,8 +99,14 @@ impl Dialer {
         for member in chosen {
             // Who cannot be dialled itself, or never is, has to begin.
             let second_side = !watcher && !own.addresses.is_empty() && member.peer < own.peer;
-            let mut target =
-                Target { member: member.clone(), state: State::Connected, failures: 0, second_side, skip: None };
+            let mut target = Target {
+                member: member.clone(),
+                state: State::Connected,
+                failures: 0,
+                second_side,
+                skip: None,
+                not_before: None,
+            };
             target.due_after(now);
             targets.push(target);
         }
@@ -162,6 +171,16 @@ impl Dialer {
         self.with(member, |t| {
             t.failures = if had_joined { 0 } else { t.failures.saturating_add(1) };
             t.due_after(now);
+        });
+    }
+
+    /// The member is not to be dialled before this instant.
+    pub(crate) fn on_barred(&mut self, member: &MemberKey, until: Instant) {
+        self.with(member, |t| {
+            t.not_before = Some(until);
+            if let State::Due(at) = t.state {
+                t.state = State::Due(at.max(until));
+            }
         });
     }
 

@@ -101,6 +101,22 @@ fn a_wrong_address_is_skipped_once() {
     assert_eq!(dialer.take_due(now + ms(9_000))[0].addresses, single.addresses);
 }
 
+/// A barred member is left alone until its time is over, whatever happens meanwhile.
+#[test]
+fn a_barred_member_is_not_dialled() {
+    let now = Instant::now();
+    let (low, high) = ordered();
+    let mut dialer = Dialer::new(&low, &[low.clone(), high.clone()], now);
+    let until = now + ms(60_000);
+    dialer.on_barred(&high.key, until);
+    assert_eq!(dialer.next_due(), Some(until));
+    dialer.on_established(&high.key);
+    dialer.on_lost(&high.key, true, now);
+    assert_eq!(dialer.next_due(), Some(until));
+    assert!(dialer.take_due(until - ms(1)).is_empty());
+    assert_eq!(dialer.take_due(until).len(), 1);
+}
+
 /// A failed dial beside a connection that the other side made changes nothing.
 #[test]
 fn a_failed_dial_beside_a_connection_is_nothing() {

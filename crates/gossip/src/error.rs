@@ -187,6 +187,12 @@ pub enum DialCause {
         "the member closed the connection at once: its charter may not list this node's key, or its limits are reached"
     )]
     ClosedAtOnce,
+    /// It handed over more messages that every honest node refuses than [`REJECTS_BURST`](crate::config::limits::REJECTS_BURST) forgives.
+    #[error("refused for {seconds} s: the member handed over too many messages that every honest node rejects")]
+    Barred {
+        /// How long, in seconds.
+        seconds: u64,
+    },
     /// It speaks no gossip.
     #[error("the peer does not speak gossip")]
     NoGossip,

@@ -16,6 +16,7 @@ pub mod event;
 pub mod handle;
 
 mod behaviour;
+mod blame;
 mod bucket;
 mod codec;
 mod dialer;

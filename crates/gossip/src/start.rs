@@ -33,7 +33,7 @@ pub fn spawn(config: &GossipConfig) -> Result<(Handle, mpsc::Receiver<GossipEven
     let own = members.iter().find(|m| m.key == own_key).ok_or(GossipError::NotAMember { key: own_key })?;
     let listen = listen_addresses(config)?;
     let peers: Vec<_> = members.iter().filter(|m| m.key != own_key).map(|m| m.peer).collect();
-    let names = members.iter().flat_map(|m| &m.addresses).any(|a| a.iter().any(is_name));
+    let names = members.iter().flat_map(|m| &m.addresses).any(|a| a.iter().any(|part| is_name(&part)));
     let mut swarm = behaviour::swarm(pair, config.network, &peers, names)?;
     for (text, address, socket) in listen {
         probe(&text, socket)?;
@@ -72,13 +72,13 @@ fn members(config: &GossipConfig) -> Result<Vec<Member>, GossipError> {
     Ok(members)
 }
 
-fn refuse(address: &str, problem: impl ToString) -> GossipError {
+fn refuse(address: &str, problem: &(impl ToString + ?Sized)) -> GossipError {
     GossipError::Address { address: address.chars().take(200).collect(), problem: problem.to_string() }
 }
 
 /// A host, then `/tcp/N` or `/udp/N/quic-v1`, and nothing after it.
 fn shape(text: &str) -> Result<(Multiaddr, Protocol<'static>, u16, bool), GossipError> {
-    let address: Multiaddr = text.parse().map_err(|error| refuse(text, error))?;
+    let address: Multiaddr = text.parse().map_err(|error| refuse(text, &error))?;
     let parts: Vec<Protocol<'static>> = address.iter().map(|p| p.acquire()).collect();
     let (host, port, quic) = match parts.as_slice() {
         [host, Protocol::Tcp(port)] => (host.clone(), *port, false),
@@ -88,7 +88,7 @@ fn shape(text: &str) -> Result<(Multiaddr, Protocol<'static>, u16, bool), Gossip
     Ok((address, host, port, quic))
 }
 
-fn is_name(part: Protocol<'_>) -> bool {
+fn is_name(part: &Protocol<'_>) -> bool {
     matches!(part, Protocol::Dns(_) | Protocol::Dns4(_) | Protocol::Dns6(_))
 }
 
@@ -96,8 +96,8 @@ fn dial_address(text: &str) -> Result<Multiaddr, GossipError> {
     match shape(text)? {
         (_, _, 0, _) => Err(refuse(text, "port 0 cannot be dialled")),
         (address, Protocol::Ip4(_) | Protocol::Ip6(_), _, _) => Ok(address),
-        (address, host, _, _) if is_name(host.clone()) => Ok(address),
-        (_, host, _, _) => Err(refuse(text, format!("unknown kind of host {host}"))),
+        (address, host, _, _) if is_name(&host) => Ok(address),
+        (_, host, _, _) => Err(refuse(text, &format!("unknown kind of host {host}"))),
     }
 }
 
@@ -113,7 +113,7 @@ fn listen_addresses(config: &GossipConfig) -> Result<Vec<Listen>, GossipError> {
         let ip = match host {
             Protocol::Ip4(ip) => IpAddr::V4(ip),
             Protocol::Ip6(ip) => IpAddr::V6(ip),
-            other => return Err(refuse(text, format!("cannot listen on {other}: give an IP address"))),
+            other => return Err(refuse(text, &format!("cannot listen on {other}: give an IP address"))),
         };
         listen.push((text.clone(), address, (SocketAddr::new(ip, port), quic)));
     }

@@ -23,6 +23,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use watchfire_types::{MemberKey, Verdict};
 
 use crate::behaviour::{Net, NetEvent};
+use crate::blame::Blame;
 use crate::bucket::Bucket;
 use crate::config::limits;
 use crate::dialer::Dialer;
@@ -61,6 +62,7 @@ pub(crate) struct Task {
     asking: Asking,
     verdicts: Verdicts<Awaiting>,
     unpublished: Unpublished,
+    blame: Blame,
     messages: Bucket,
     commands: mpsc::Receiver<Command>,
     events: mpsc::Sender<GossipEvent>,
@@ -91,6 +93,7 @@ impl Task {
             asking: Asking::default(),
             verdicts: Verdicts::default(),
             unpublished: Unpublished::default(),
+            blame: Blame::default(),
             messages: Bucket::full(limits::MESSAGES_BURST, limits::MESSAGES_PER_SECOND, now),
             commands,
             events,
@@ -101,6 +104,7 @@ impl Task {
 
     pub(crate) async fn run(mut self) {
         let ended = loop {
+            self.release_due();
             self.dial_due();
             self.flush_outbox();
             if let Next::End(ended) = self.step().await {
@@ -115,7 +119,7 @@ impl Task {
     async fn step(&mut self) -> Next {
         let throttled = self.messages.empty_until(Instant::now());
         let reading = self.outbox.is_empty() && throttled.is_none();
-        let wake = [self.dialer.next_due(), throttled].into_iter().flatten().min();
+        let wake = [self.dialer.next_due(), self.blame.next_release(), throttled].into_iter().flatten().min();
         let events = self.events.clone();
         tokio::select! {
             command = self.commands.recv() => match command {
@@ -234,6 +238,9 @@ impl Task {
         if !known {
             tracing::debug!("a verdict came too late to forward its message");
         }
+        if verdict == Verdict::Reject {
+            self.on_rejected(message.from);
+        }
     }
 
     fn on_swarm(&mut self, event: SwarmEvent<NetEvent>) {
@@ -243,11 +250,11 @@ impl Task {
             SwarmEvent::Behaviour(NetEvent::Identify(identify::Event::Received { peer_id, info, .. })) => {
                 self.on_identified(peer_id, &info.protocol_version);
             }
-            SwarmEvent::Behaviour(NetEvent::Ping(ping::Event { peer, connection, result: Err(failure) })) => {
-                if !matches!(failure, ping::Failure::Unsupported) {
-                    tracing::info!(%peer, %failure, "no sign of life, connection closed");
-                    self.swarm.close_connection(connection);
-                }
+            SwarmEvent::Behaviour(NetEvent::Ping(ping::Event { peer, connection, result: Err(failure) }))
+                if !matches!(failure, ping::Failure::Unsupported) =>
+            {
+                tracing::info!(%peer, %failure, "no sign of life, connection closed");
+                self.swarm.close_connection(connection);
             }
             SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
                 self.on_established(peer_id, connection_id, endpoint.is_dialer());
@@ -256,8 +263,8 @@ impl Task {
                 self.on_closed(peer_id, connection_id, num_established);
             }
             SwarmEvent::OutgoingConnectionError { peer_id: Some(peer), error, .. } => self.on_dial_failed(peer, error),
-            SwarmEvent::IncomingConnectionError { send_back_addr, error, .. } => {
-                self.on_incoming_failed(&send_back_addr, &error);
+            SwarmEvent::IncomingConnectionError { send_back_addr, error, peer_id, .. } => {
+                self.on_incoming_failed(&send_back_addr, peer_id, &error);
             }
             SwarmEvent::NewListenAddr { address, .. } => self.emit(GossipEvent::Listening(address.to_string())),
             SwarmEvent::ListenerClosed { addresses, reason, .. } => self.emit(GossipEvent::ListenerLost {

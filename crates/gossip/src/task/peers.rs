@@ -80,7 +80,7 @@ impl Task {
         self.dialer.on_lost(&member, link.joined, Instant::now());
         if link.joined {
             self.emit(GossipEvent::Disconnected(member));
-        } else if link.dialled && !self.links.told.contains_key(&member) {
+        } else if link.dialled {
             self.tell(member, DialCause::ClosedAtOnce);
         }
     }
@@ -135,15 +135,42 @@ impl Task {
         }
     }
 
-    pub(super) fn on_incoming_failed(&mut self, from: &Multiaddr, error: &ListenError) {
-        let stranger = matches!(error, ListenError::Denied { cause } if cause.downcast_ref::<allow_block_list::NotAllowed>().is_some());
+    pub(super) fn on_incoming_failed(&mut self, from: &Multiaddr, peer: Option<PeerId>, error: &ListenError) {
+        let known = peer.is_some_and(|peer| self.members.contains_key(&peer));
+        let denied = matches!(error, ListenError::Denied { cause } if cause.downcast_ref::<allow_block_list::NotAllowed>().is_some());
+        let stranger = denied && !known;
         count(if stranger { &self.counters.strangers_refused } else { &self.counters.incoming_refused });
         tracing::debug!(%from, %error, "incoming connection refused");
     }
 
-    /// Tells a cause once, until it changes or the member joins.
+    /// A member handed over what every honest node refuses.
+    pub(super) fn on_rejected(&mut self, peer: PeerId) {
+        let Some(member) = self.members.get(&peer).copied() else { return };
+        if let Some(until) = self.blame.on_rejected(member, Instant::now()) {
+            self.dialer.on_barred(&member, until);
+            self.swarm.behaviour_mut().allowed.disallow_peer(peer);
+            self.tell(member, DialCause::Barred { seconds: limits::BARRED_FOR.as_secs() });
+        }
+    }
+
+    /// Lets in again those whose time is over.
+    pub(super) fn release_due(&mut self) {
+        for member in self.blame.release(Instant::now()) {
+            if let Some(peer) = self.peers.get(&member) {
+                self.swarm.behaviour_mut().allowed.allow_peer(*peer);
+            }
+        }
+    }
+
+    /// Tells a cause once, until it changes or the member joins. That a member hung up is no news when it is known why.
     fn tell(&mut self, member: MemberKey, cause: DialCause) {
-        if self.links.told.get(&member) != Some(&cause) {
+        let told = self.links.told.get(&member);
+        let explained =
+            matches!(told, Some(DialCause::OtherNetwork { .. } | DialCause::NoGossip | DialCause::Barred { .. }));
+        if explained && cause == DialCause::ClosedAtOnce {
+            return;
+        }
+        if told != Some(&cause) {
             self.links.told.insert(member, cause.clone());
             self.emit(GossipEvent::DialFailed { member, cause });
         }

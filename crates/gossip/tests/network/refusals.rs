@@ -107,3 +107,34 @@ async fn a_port_in_use_is_named() {
     let error = spawn(&config(1, std::slice::from_ref(&address), &members)).unwrap_err();
     assert!(matches!(&error, GossipError::PortInUse { address: a } if *a == address), "{error}");
 }
+
+/// A member that keeps handing over what is rejected is cut off and told of by name; the others stay.
+#[tokio::test]
+async fn a_stream_of_rejected_messages_bars_its_sender() {
+    let port_0 = ["/ip4/127.0.0.1/tcp/0".to_owned()];
+    let members = [guardian(1, &[]), guardian(2, &[]), guardian(3, &[])];
+    let mut node = Node::start(1, &port_0, &members);
+    let address = node.listening().await;
+    let mut honest =
+        Node::start(3, &port_0, &[guardian(1, std::slice::from_ref(&address)), guardian(2, &[]), guardian(3, &[])]);
+    honest.connected(node.key).await;
+    let mut liar = Raw::new(2);
+    liar.join(&address).await;
+    for n in 0..limits::REJECTS_BURST + 8 {
+        liar.publish(format!("rubbish {n}").into_bytes());
+    }
+    let liar = tokio::spawn(async move { while !matches!(liar.next().await, SwarmEvent::ConnectionClosed { .. }) {} });
+    let barred = node.reject_until_barred().await;
+    assert_eq!(barred, (key(2), DialCause::Barred { seconds: limits::BARRED_FOR.as_secs() }));
+    node.disconnected(key(2)).await;
+    liar.await.unwrap();
+    assert_eq!(node.handle.figures().strangers_refused, 0);
+    honest.publish(b"still here").await;
+    let still = loop {
+        let bytes = node.judge(Verdict::Accept).await;
+        if !bytes.starts_with(b"rubbish") {
+            break bytes;
+        }
+    };
+    assert_eq!(still, "still here");
+}

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use libp2p::identity::Keypair;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
-use watchfire_gossip::{Entry, GossipConfig, GossipEvent, Handle, Kind, spawn};
+use watchfire_gossip::{DialCause, Entry, GossipConfig, GossipEvent, Handle, Kind, spawn};
 use watchfire_types::{MemberKey, NetworkId, Verdict};
 use zeroize::Zeroizing;
 
@@ -34,16 +35,28 @@ pub(crate) fn guardian(n: u8, addresses: &[String]) -> Entry {
     Entry { key: key(n), kind: Kind::Guardian, addresses: addresses.to_vec() }
 }
 
-/// A TCP address that was free a moment ago.
-pub(crate) fn free_tcp() -> String {
-    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
-    format!("/ip4/127.0.0.1/tcp/{port}")
+/// A port that is free now and that the system gives to nobody by itself: it lies below the ranges from which Linux and
+/// macOS take ports for outgoing connections, and no other test of this process gets it.
+fn free_port() -> u16 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let n = NEXT.fetch_add(1, Ordering::Relaxed).wrapping_add(std::process::id().wrapping_mul(97));
+        let port = 20_000 + u16::try_from(n % 12_000).unwrap();
+        let at = (Ipv4Addr::LOCALHOST, port);
+        if TcpListener::bind(at).is_ok() && UdpSocket::bind(at).is_ok() {
+            return port;
+        }
+    }
 }
 
-/// A QUIC address that was free a moment ago.
+/// A TCP address to listen on.
+pub(crate) fn free_tcp() -> String {
+    format!("/ip4/127.0.0.1/tcp/{}", free_port())
+}
+
+/// A QUIC address to listen on.
 pub(crate) fn free_quic() -> String {
-    let port = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
-    format!("/ip4/127.0.0.1/udp/{port}/quic-v1")
+    format!("/ip4/127.0.0.1/udp/{}/quic-v1", free_port())
 }
 
 pub(crate) fn config(own: u8, listen: &[String], members: &[Entry]) -> GossipConfig {
@@ -115,6 +128,17 @@ impl Node {
         let (id, _, bytes) = self.message().await;
         self.handle.verdict(id, verdict).await.unwrap();
         bytes
+    }
+
+    /// Rejects every message until that bars its sender.
+    pub(crate) async fn reject_until_barred(&mut self) -> (MemberKey, DialCause) {
+        loop {
+            match self.next().await {
+                GossipEvent::Message { id, .. } => self.handle.verdict(id, Verdict::Reject).await.unwrap(),
+                GossipEvent::DialFailed { member, cause } => return (member, cause),
+                _ => {}
+            }
+        }
     }
 
     pub(crate) async fn listening(&mut self) -> String {
