@@ -101,6 +101,9 @@ pub struct EndpointSection {
     /// Request budget.
     #[serde(default = "default_requests_per_second")]
     pub requests_per_second: u32,
+    /// Takes transactions and is never asked: a private builder or a sequencer.
+    #[serde(default)]
+    pub submit_only: bool,
 }
 
 fn default_requests_per_second() -> u32 {

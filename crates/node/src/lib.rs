@@ -8,5 +8,8 @@
 pub mod charter_file;
 pub mod cli;
 pub mod config;
+pub mod control;
+pub mod kept;
 pub mod keys;
 pub mod place;
+pub mod run;

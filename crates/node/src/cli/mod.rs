@@ -2,9 +2,13 @@
 
 mod charter;
 mod check;
+mod incident;
 mod init;
+mod log;
 pub mod output;
+mod run;
 mod safe;
+mod status;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -39,6 +43,16 @@ struct Cli {
 enum Command {
     /// Make a node's directory: config, keys, and the signed member entry for the charter.
     Init(Box<init::InitArgs>),
+    /// Run the node until SIGTERM or SIGINT.
+    Run(run::RunArgs),
+    /// Say whether this network can pause, and what stands in the way. Exit code 0 yes, 1 at risk, 2 no.
+    Status(status::StatusArgs),
+    /// List and show incidents; approve, reject, veto, acknowledge as a human of this organisation.
+    #[command(subcommand)]
+    Incident(Box<incident::IncidentCommand>),
+    /// Check the log of a node.
+    #[command(subcommand)]
+    Log(log::LogCommand),
     /// Check a charter or name its digest.
     #[command(subcommand)]
     Charter(charter::CharterCommand),
@@ -65,10 +79,10 @@ pub struct NodeArgs {
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    run(std::env::args_os().collect())
+    main_with(std::env::args_os().collect())
 }
 
-fn run(arguments: Vec<OsString>) -> ExitCode {
+fn main_with(arguments: Vec<OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => {
@@ -89,6 +103,10 @@ fn run(arguments: Vec<OsString>) -> ExitCode {
 fn dispatch(command: Command, output: Output) -> Result<u8, CliError> {
     match command {
         Command::Init(arguments) => init::run(*arguments, output),
+        Command::Run(arguments) => run::run(&arguments, output),
+        Command::Status(arguments) => status::run(&arguments, output),
+        Command::Incident(command) => incident::run(*command, output),
+        Command::Log(command) => log::run(&command, output),
         Command::Charter(command) => charter::run(command, output),
         Command::Config(command) => check::run(&command, output),
         Command::Safe(command) => safe::run(command, output),

@@ -3,8 +3,11 @@
 use std::path::Path;
 
 use alloy::primitives::{Address, B256};
+use ed25519_dalek::Signer as _;
 use k256::ecdsa::SigningKey as EvmKey;
-use watchfire_types::{MemberKey, NetworkId};
+use watchfire_driver::{KeyError as CoSignError, Keys};
+use watchfire_evm::{GasPayer, OuterTransaction};
+use watchfire_types::{ChainId, MemberKey, NetworkId, SafeTransaction, SafeVersion};
 use zeroize::Zeroizing;
 
 use super::{KeyError, KeyFiles, Password, keystore, node_key};
@@ -65,9 +68,51 @@ impl KeyRing {
         Zeroizing::new(self.node.to_bytes())
     }
 
-    /// Takes the gas payer's key out, for the submitter.
-    pub fn take_submitter(&mut self) -> Option<EvmKey> {
-        self.submitter.take()
+    /// Takes the gas payer out, for the submitters.
+    pub fn take_payer(&mut self) -> Option<Payer> {
+        self.submitter.take().map(|key| Payer { address: keystore::address_of(&key), key })
+    }
+}
+
+impl Keys for KeyRing {
+    fn author(&self) -> MemberKey {
+        self.node_key()
+    }
+
+    fn sign(&self, input: &[u8]) -> [u8; 64] {
+        self.node.sign(input).to_bytes()
+    }
+
+    fn guardian(&self) -> Option<Address> {
+        self.guardian_address()
+    }
+
+    fn co_sign(
+        &self,
+        version: SafeVersion,
+        chain: ChainId,
+        safe: Address,
+        transaction: &SafeTransaction,
+    ) -> Result<[u8; 65], CoSignError> {
+        let key = self.guardian.as_ref().ok_or(CoSignError::NoGuardian)?;
+        let hash = transaction.hashes(version, chain.get(), safe).safe_tx_hash;
+        sign_hash(key, hash).map_err(|error| CoSignError::Refused { reason: error.to_string() })
+    }
+}
+
+/// The gas payer: a plain account used for nothing else.
+pub struct Payer {
+    address: Address,
+    key: EvmKey,
+}
+
+impl GasPayer for Payer {
+    fn address(&self) -> Address {
+        self.address
+    }
+
+    fn sign_transaction(&self, transaction: &OuterTransaction) -> Result<[u8; 65], String> {
+        sign_hash(&self.key, transaction.signing_hash()).map_err(|error| error.to_string())
     }
 }
 
@@ -76,7 +121,7 @@ impl KeyRing {
 /// # Errors
 /// [`KeyError::Signing`].
 pub(crate) fn sign_hash(key: &EvmKey, hash: B256) -> Result<[u8; 65], KeyError> {
-    let failed = |error: k256::ecdsa::Error| KeyError::Signing { key: "the guardian key", reason: error.to_string() };
+    let failed = |error: k256::ecdsa::Error| KeyError::Signing { key: "a secp256k1 key", reason: error.to_string() };
     let (signature, recovery) = key.sign_prehash_recoverable(hash.as_slice()).map_err(failed)?;
     let mut bytes = [0; 65];
     bytes[..64].copy_from_slice(&signature.to_bytes());

@@ -1,0 +1,233 @@
+//! `watchfire incident`: what happened, and what this organisation's people say to it.
+
+use clap::{Args, Subcommand};
+use watchfire_charter::PlaybookPurpose;
+use watchfire_types::body::Human;
+use watchfire_types::control::{Incident, Record, Reply, Request};
+use watchfire_types::input::HumanAct;
+use watchfire_types::{IncidentId, PlaybookId, StepIndex};
+
+use super::NodeArgs;
+use super::output::{CliError, Output, code};
+use crate::charter_file::load;
+use crate::config::Config;
+use crate::control::client::ask;
+
+/// What to do about incidents.
+#[derive(Debug, Subcommand)]
+pub(super) enum IncidentCommand {
+    /// List all incidents, newest first.
+    List(NodeArgs),
+    /// Show one incident with everything that happened in it.
+    Show(ShowArgs),
+    /// Vote for a step of a playbook, as a human: containment or recovery.
+    Approve(ApproveArgs),
+    /// Decline to support containment; binds nobody.
+    Reject(SpeakArgs),
+    /// Vote to cancel a decision, and mute this organisation's automatic votes for it.
+    Veto(VetoArgs),
+    /// Say that somebody took notice.
+    Ack(SpeakArgs),
+}
+
+/// Which incident.
+#[derive(Debug, Args)]
+pub(super) struct ShowArgs {
+    /// The incident's id, or the beginning of it; `latest` is the newest.
+    incident: String,
+    #[command(flatten)]
+    node: NodeArgs,
+}
+
+/// Who speaks, and why. People appear by pseudonym only.
+#[derive(Debug, Clone, Args)]
+pub(super) struct WhoArgs {
+    /// Pseudonym, at most 64 bytes.
+    #[arg(long, value_name = "PSEUDONYM")]
+    person: String,
+    /// Role, at most 64 bytes.
+    #[arg(long, default_value = "responder")]
+    role: String,
+    /// Reason, at most 1,024 bytes.
+    #[arg(long)]
+    reason: String,
+}
+
+/// A word about an incident.
+#[derive(Debug, Args)]
+pub(super) struct SpeakArgs {
+    /// The incident's id, or the beginning of it; `latest` is the newest.
+    incident: String,
+    #[command(flatten)]
+    who: WhoArgs,
+    #[command(flatten)]
+    node: NodeArgs,
+}
+
+/// A human's vote.
+#[derive(Debug, Args)]
+pub(super) struct ApproveArgs {
+    /// The incident's id, or the beginning of it; `latest` is the newest.
+    incident: String,
+    /// Playbook; needed where the asset has several of the purpose.
+    #[arg(long)]
+    playbook: Option<PlaybookId>,
+    /// Widest step supported; 1 unless given.
+    #[arg(long, default_value = "1")]
+    step: u8,
+    /// Approve recovery instead of containment.
+    #[arg(long)]
+    recover: bool,
+    #[command(flatten)]
+    who: WhoArgs,
+    #[command(flatten)]
+    node: NodeArgs,
+}
+
+/// A human's veto.
+#[derive(Debug, Args)]
+pub(super) struct VetoArgs {
+    /// The incident's id, or the beginning of it; `latest` is the newest.
+    incident: String,
+    /// Playbook; needed where the asset has several for containment.
+    #[arg(long)]
+    playbook: Option<PlaybookId>,
+    #[command(flatten)]
+    who: WhoArgs,
+    #[command(flatten)]
+    node: NodeArgs,
+}
+
+/// Runs an `incident` command.
+pub(super) fn run(command: IncidentCommand, output: Output) -> Result<u8, CliError> {
+    match command {
+        IncidentCommand::List(node) => list(&node, output),
+        IncidentCommand::Show(arguments) => show(&arguments, output),
+        IncidentCommand::Approve(arguments) => approve(arguments, output),
+        IncidentCommand::Veto(arguments) => veto(arguments, output),
+        IncidentCommand::Reject(arguments) => {
+            speak(arguments, output, |incident, human| HumanAct::Reject { incident, human })
+        }
+        IncidentCommand::Ack(arguments) => {
+            speak(arguments, output, |incident, human| HumanAct::Acknowledge { incident, human })
+        }
+    }
+}
+
+fn incidents(config: &Config) -> Result<Vec<Incident>, CliError> {
+    match ask(&config.directory, &Request::Incidents)? {
+        Reply::Incidents { incidents } => Ok(incidents),
+        _ => Err(CliError::failed("the node answered another question; do both run the same version?")),
+    }
+}
+
+fn find(config: &Config, wanted: &str) -> Result<Incident, CliError> {
+    let all = incidents(config)?;
+    let wanted = wanted.strip_prefix("0x").unwrap_or(wanted).to_ascii_lowercase();
+    if wanted == "latest" {
+        return all.into_iter().next().ok_or_else(|| CliError::failed("there is no incident"));
+    }
+    let mut matching = all.into_iter().filter(|incident| incident.id.to_string().starts_with(&wanted));
+    match (matching.next(), matching.next()) {
+        (Some(incident), None) => Ok(incident),
+        (Some(_), Some(_)) => Err(CliError::failed(format!("several incidents begin with {wanted}; give more digits"))),
+        (None, _) => Err(CliError::failed(format!("no incident begins with {wanted}; see `watchfire incident list`"))),
+    }
+}
+
+fn list(node: &NodeArgs, output: Output) -> Result<u8, CliError> {
+    let all = incidents(&Config::load(&node.config)?)?;
+    let line = |incident: &Incident| {
+        let first = incident.records.first().map(|record| time(record.at_ms)).unwrap_or_default();
+        format!("{}  {}  {}  {:<11} {first}\n", incident.id.short(), incident.severity, incident.asset, incident.phase)
+    };
+    let text: String = all.iter().map(line).collect();
+    let text = if text.is_empty() { "no incident".to_owned() } else { text };
+    output.answer(&text, &serde_json::json!({ "incidents": all }));
+    Ok(code::OK)
+}
+
+fn show(arguments: &ShowArgs, output: Output) -> Result<u8, CliError> {
+    let incident = find(&Config::load(&arguments.node.config)?, &arguments.incident)?;
+    let mut text =
+        format!("incident {}\nasset {}  {}  {}\n", incident.id, incident.asset, incident.severity, incident.phase);
+    incident.records.iter().for_each(|record| text.push_str(&line(record)));
+    output.answer(&text, &incident);
+    Ok(code::OK)
+}
+
+fn line(record: &Record) -> String {
+    format!("{}  {:<21} {}\n", time(record.at_ms), record.kind, record.text)
+}
+
+fn time(at_ms: u64) -> String {
+    let at = i64::try_from(at_ms).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+    at.map_or_else(|| at_ms.to_string(), |at| format!("{at:.3}"))
+}
+
+fn human(who: WhoArgs) -> Human {
+    Human { person: who.person, role: who.role, reason: who.reason }
+}
+
+/// The one playbook of the purpose, or the one that was named.
+fn playbook(
+    config: &Config,
+    incident: &Incident,
+    named: Option<PlaybookId>,
+    purpose: PlaybookPurpose,
+) -> Result<PlaybookId, CliError> {
+    if let Some(named) = named {
+        return Ok(named);
+    }
+    let (charter, _) = load(&config.charter)?;
+    let of: Vec<_> = charter
+        .playbooks_of(&incident.asset)
+        .filter(|(_, playbook)| playbook.purpose == purpose)
+        .map(|(id, _)| id)
+        .collect();
+    match of.as_slice() {
+        [only] => Ok((*only).clone()),
+        [] => Err(CliError::failed(format!("the charter has no such playbook for {}", incident.asset))),
+        several => {
+            let names = several.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            Err(CliError { message: format!("give --playbook: one of {names}"), code: code::USAGE })
+        }
+    }
+}
+
+fn approve(arguments: ApproveArgs, output: Output) -> Result<u8, CliError> {
+    let config = Config::load(&arguments.node.config)?;
+    let incident = find(&config, &arguments.incident)?;
+    let purpose = if arguments.recover { PlaybookPurpose::Recover } else { PlaybookPurpose::Contain };
+    let playbook = playbook(&config, &incident, arguments.playbook, purpose)?;
+    let step = StepIndex::new(arguments.step);
+    act(&config, HumanAct::Approve { asset: incident.asset, playbook, step, human: human(arguments.who) }, output)
+}
+
+fn veto(arguments: VetoArgs, output: Output) -> Result<u8, CliError> {
+    let config = Config::load(&arguments.node.config)?;
+    let incident = find(&config, &arguments.incident)?;
+    let playbook = playbook(&config, &incident, arguments.playbook, PlaybookPurpose::Contain)?;
+    act(&config, HumanAct::Veto { asset: incident.asset, playbook, human: human(arguments.who) }, output)
+}
+
+fn speak(
+    arguments: SpeakArgs,
+    output: Output,
+    say: impl FnOnce(IncidentId, Human) -> HumanAct,
+) -> Result<u8, CliError> {
+    let config = Config::load(&arguments.node.config)?;
+    let incident = find(&config, &arguments.incident)?;
+    act(&config, say(incident.id, human(arguments.who)), output)
+}
+
+fn act(config: &Config, act: HumanAct, output: Output) -> Result<u8, CliError> {
+    match ask(&config.directory, &Request::Act { act })? {
+        Reply::Done { events } => {
+            let hashes: Vec<String> = events.iter().map(ToString::to_string).collect();
+            output.answer(&format!("done: {}", hashes.join(", ")), &serde_json::json!({ "events": hashes }));
+            Ok(code::OK)
+        }
+        _ => Err(CliError::failed("the node answered another question; do both run the same version?")),
+    }
+}

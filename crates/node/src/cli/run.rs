@@ -1,0 +1,43 @@
+//! `watchfire run`.
+
+use std::io::IsTerminal as _;
+
+use clap::Args;
+use tracing_subscriber::EnvFilter;
+
+use super::NodeArgs;
+use super::output::{CliError, Output, code};
+use crate::run::RunError;
+
+/// Arguments of `watchfire run`.
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    #[command(flatten)]
+    node: NodeArgs,
+    /// What to log, such as `info` or `watchfire_gossip=debug,info`.
+    #[arg(long, value_name = "FILTER", env = "WATCHFIRE_LOG", default_value = "info")]
+    log: String,
+}
+
+/// Runs the node until SIGTERM or SIGINT. The log goes to stderr: lines for people, with `--json` one object a line.
+pub(super) fn run(arguments: &RunArgs, output: Output) -> Result<u8, CliError> {
+    let filter = EnvFilter::try_new(&arguments.log).map_err(|error| CliError {
+        message: format!("log filter {:?} is wrong: {error}", arguments.log),
+        code: code::USAGE,
+    })?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let started = if output.json {
+        log.json().try_init()
+    } else {
+        log.with_ansi(std::io::stderr().is_terminal()).with_target(false).try_init()
+    };
+    // Only a second call in one process could fail, and would find the log running.
+    drop(started);
+    match crate::run::run(&arguments.node.config) {
+        Ok(()) => Ok(code::OK),
+        Err(error) => {
+            let code = if matches!(error, RunError::Halted(_)) { code::HALTED } else { code::FAILED };
+            Err(CliError { message: error.to_string(), code })
+        }
+    }
+}

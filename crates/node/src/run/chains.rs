@@ -1,0 +1,180 @@
+//! One chain beside the loop: connected (again and again until its endpoints answer), then followed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use watchfire_charter::Charter;
+use watchfire_evm::{
+    Backfill, ChainClient, ChainConfig, ConnectError, Endpoint, FeedEvent, Finality, Route, Submitter, SubmitterEvent,
+};
+use watchfire_types::{ChainId, Read};
+
+use crate::config::ChainSection;
+use crate::keys::ring::Payer;
+
+/// Between attempts to reach the endpoints of a chain.
+const RECONNECT: Duration = Duration::from_secs(1);
+
+/// What a chain says to the loop.
+#[derive(Debug)]
+pub(super) enum ChainMessage {
+    /// Its endpoints answered; the feed follows.
+    Connected {
+        /// For reads and simulations.
+        client: Arc<ChainClient>,
+        /// For transactions, where this member pays gas.
+        submitter: Option<Submitter>,
+    },
+    /// Not reachable yet; tried again.
+    Unreachable(String),
+    /// Never usable as configured: the node stops.
+    Refused(ConnectError),
+    /// The feed.
+    Feed(FeedEvent),
+    /// The submitter.
+    Submitter(SubmitterEvent),
+}
+
+/// Everything a chain's task needs.
+pub(super) struct ChainTask {
+    pub(super) config: ChainConfig,
+    pub(super) reads: BTreeSet<Read>,
+    pub(super) backfill: Backfill,
+    pub(super) payer: Option<Arc<Payer>>,
+    pub(super) out: mpsc::Sender<(ChainId, ChainMessage)>,
+}
+
+/// What the charter and the configuration together say of a chain.
+pub(super) fn config_of(charter: &Charter, section: &ChainSection) -> Option<ChainConfig> {
+    let chain = charter.chains.get(&section.id)?;
+    let endpoint = |endpoint: &crate::config::EndpointSection| Endpoint {
+        name: endpoint.name.clone(),
+        operator: endpoint.operator.clone(),
+        http: endpoint.http.clone(),
+        ws: endpoint.ws.clone(),
+        requests_per_second: endpoint.requests_per_second,
+        submit_only: endpoint.submit_only,
+    };
+    Some(ChainConfig {
+        chain: section.id,
+        block_time_ms: chain.block_time_ms,
+        finality: match chain.finality {
+            watchfire_charter::Finality::Finalized => Finality::Finalized,
+            watchfire_charter::Finality::Safe => Finality::Safe,
+            watchfire_charter::Finality::Depth(depth) => Finality::Depth(depth),
+        },
+        agree: section.agree,
+        endpoints: section.endpoint.iter().map(endpoint).collect(),
+        gas_cap: chain.gas_cap,
+        route: match chain.route {
+            watchfire_charter::Route::PrivateFirst => Route::PrivateFirst,
+            watchfire_charter::Route::Public => Route::Public,
+            watchfire_charter::Route::Sequencer => Route::Sequencer,
+        },
+        stagger_ms_min: chain.stagger_ms_min,
+        silence_ms: None,
+    })
+}
+
+impl ChainTask {
+    /// Connects and follows until the loop is gone.
+    pub(super) async fn run(self) {
+        let chain = self.config.chain;
+        let Some(client) = self.connect().await else { return };
+        let (submitter, mut submitted) = match &self.payer {
+            Some(payer) => {
+                let (submitter, events) = Submitter::spawn(Arc::clone(&client), Arc::clone(payer) as _);
+                (Some(submitter), Some(events))
+            }
+            None => (None, None),
+        };
+        let mut feed = client.feed(self.reads.clone(), self.backfill);
+        if self.out.send((chain, ChainMessage::Connected { client, submitter })).await.is_err() {
+            return;
+        }
+        loop {
+            let message = tokio::select! {
+                event = feed.recv() => event.map(ChainMessage::Feed),
+                event = next(&mut submitted) => event.map(ChainMessage::Submitter),
+            };
+            let Some(message) = message else { return };
+            if self.out.send((chain, message)).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    async fn connect(&self) -> Option<Arc<ChainClient>> {
+        let chain = self.config.chain;
+        let mut told = String::new();
+        loop {
+            let message = match ChainClient::connect(self.config.clone()).await {
+                Ok(client) => return Some(client),
+                Err(error @ ConnectError::Unreachable { .. }) => error.to_string(),
+                Err(error) => {
+                    let _ = self.out.send((chain, ChainMessage::Refused(error))).await;
+                    return None;
+                }
+            };
+            if message != told {
+                told.clone_from(&message);
+                self.out.send((chain, ChainMessage::Unreachable(message))).await.ok()?;
+            }
+            tokio::time::sleep(RECONNECT).await;
+        }
+    }
+}
+
+/// The next event of a submitter; never, where there is none.
+async fn next(events: &mut Option<mpsc::Receiver<SubmitterEvent>>) -> Option<SubmitterEvent> {
+    match events {
+        Some(events) => events.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// How far each chain was scanned, kept in the node directory so that a restart scans everything after it. Losing it
+/// costs only what lies beyond the longest window.
+#[derive(Debug)]
+pub(super) struct Scanned {
+    path: PathBuf,
+    last: BTreeMap<ChainId, u64>,
+    kept: BTreeMap<ChainId, u64>,
+}
+
+impl Scanned {
+    /// Reads what an earlier process kept; a file that is not there or not readable counts as none.
+    pub(super) fn load(directory: &Path) -> Self {
+        let path = directory.join("scanned.json");
+        let kept: BTreeMap<String, u64> =
+            std::fs::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+        let last: BTreeMap<ChainId, u64> =
+            kept.iter().filter_map(|(id, number)| Some((ChainId::new(id.parse().ok()?), *number))).collect();
+        Self { path, kept: last.clone(), last }
+    }
+
+    pub(super) fn last(&self, chain: ChainId) -> Option<u64> {
+        self.last.get(&chain).copied()
+    }
+
+    /// The last block that was turned into durable events.
+    pub(super) fn note(&mut self, chain: ChainId, number: u64) {
+        self.last.insert(chain, number);
+    }
+
+    /// Writes it if it changed, whole or not at all.
+    pub(super) fn keep(&mut self) -> std::io::Result<()> {
+        if self.kept == self.last {
+            return Ok(());
+        }
+        let named: BTreeMap<String, u64> = self.last.iter().map(|(id, number)| (id.to_string(), *number)).collect();
+        let new = self.path.with_extension("json.new");
+        std::fs::write(&new, serde_json::to_vec(&named)?)?;
+        std::fs::rename(&new, &self.path)?;
+        self.kept.clone_from(&self.last);
+        Ok(())
+    }
+}

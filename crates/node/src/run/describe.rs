@@ -1,0 +1,236 @@
+//! One line for everything that happens: events as records.
+
+use alloy::primitives::{Address, B256};
+use watchfire_charter::Charter;
+use watchfire_types::body::{Authority, Basis, Body, Certificate, CoSignature, Human, Purpose, Vote};
+use watchfire_types::control::Record;
+use watchfire_types::{AssetId, BlockRef, Event, StepIndex, Verified};
+
+use super::kind_of;
+
+/// A record without any detail.
+#[must_use]
+pub fn plain(at_ms: u64, kind: &str, text: String) -> Record {
+    Record {
+        at_ms,
+        kind: kind.to_owned(),
+        text,
+        author: None,
+        organisation: None,
+        seq: None,
+        event: None,
+        asset: None,
+        block: None,
+        step: None,
+        safe: None,
+        safe_tx_hash: None,
+        transaction: None,
+    }
+}
+
+/// The record of an event that this node took at `at_ms` of its own clock.
+#[must_use]
+pub fn event(event: &Verified<Event>, at_ms: u64, charter: &Charter) -> Record {
+    let facts = Facts::of(&event.body, charter);
+    let (member, organisation) = match charter.member_by_key(&event.author) {
+        Some((id, member)) => (id.to_string(), Some(member.organisation.clone())),
+        None => (event.author.short(), None),
+    };
+    Record {
+        author: Some(event.author),
+        organisation,
+        seq: Some(event.seq),
+        event: Some(event.hash()),
+        asset: facts.asset,
+        block: facts.block,
+        step: facts.step.map(StepIndex::get),
+        safe: facts.safe,
+        safe_tx_hash: facts.safe_tx_hash,
+        transaction: facts.transaction,
+        ..plain(at_ms, kind_of(&event.body), format!("{member}: {}", facts.text))
+    }
+}
+
+#[derive(Default)]
+struct Facts {
+    text: String,
+    asset: Option<AssetId>,
+    block: Option<BlockRef>,
+    step: Option<StepIndex>,
+    safe: Option<Address>,
+    safe_tx_hash: Option<B256>,
+    transaction: Option<B256>,
+}
+
+fn said(text: String) -> Facts {
+    Facts { text, ..Facts::default() }
+}
+
+fn human(who: &Human) -> String {
+    let Human { person, role, reason } = who;
+    format!("{person} ({role}): {reason}")
+}
+
+impl Facts {
+    fn of(body: &Body, charter: &Charter) -> Self {
+        match body {
+            Body::Started(started) => {
+                said(format!("started {} under charter version {}", started.software, started.charter_version))
+            }
+            Body::Finding(finding) => Self {
+                asset: Some(finding.asset.clone()),
+                block: Some(finding.block),
+                ..said(format!("{} {}: {}", finding.severity, finding.detector, finding.explanation))
+            },
+            Body::Vote(vote) => Self::vote(vote),
+            Body::Veto(veto) => Self {
+                asset: Some(veto.decision.asset.clone()),
+                block: Some(veto.head),
+                ..said(format!("vetoes {}: {}", veto.decision.playbook, human(&veto.human)))
+            },
+            Body::Certificate(certificate) => Self::certificate(certificate),
+            Body::CoSignature(signature) => Self::co_signature(signature, charter),
+            Body::Submitted(submitted) => Self {
+                safe: Some(submitted.safe),
+                safe_tx_hash: Some(submitted.safe_transaction),
+                transaction: Some(submitted.transaction),
+                ..said(format!(
+                    "sends {} (attempt {}, {} wei per gas at most)",
+                    submitted.transaction, submitted.attempt, submitted.max_fee_per_gas
+                ))
+            },
+            Body::Executed(executed) => Self {
+                block: Some(executed.block),
+                safe: Some(executed.safe),
+                safe_tx_hash: Some(executed.safe_transaction),
+                transaction: Some(executed.transaction),
+                ..said(format!("saw {} executed in block {}", executed.transaction, executed.block.number))
+            },
+            Body::PostconditionChecked(checked) => Self {
+                asset: Some(checked.asset.clone()),
+                block: Some(checked.block),
+                step: Some(checked.step),
+                ..said(format!(
+                    "step {} of {} {} at block {}",
+                    checked.step,
+                    checked.playbook,
+                    if checked.holds { "holds" } else { "does not hold" },
+                    checked.block.number
+                ))
+            },
+            other => Self::rest(other),
+        }
+    }
+
+    fn rest(body: &Body) -> Self {
+        match body {
+            Body::Retracted(retracted) => Self {
+                block: Some(retracted.orphaned),
+                ..said(format!(
+                    "retracts {}: block {} was orphaned",
+                    retracted.event.short(),
+                    retracted.orphaned.number
+                ))
+            },
+            Body::Classified(classified) => said(format!("sets {}; {}", classified.severity, human(&classified.human))),
+            Body::Acknowledged(statement) => said(human(&statement.human)),
+            Body::Rejected(statement) => said(human(&statement.human)),
+            Body::Note(statement) => said(human(&statement.human)),
+            Body::CloseVote(vote) => Self {
+                asset: Some(vote.decision.asset.clone()),
+                block: Some(vote.closed_at),
+                ..said(human(&vote.human))
+            },
+            Body::NotContained(not) => Self {
+                asset: Some(not.decision.asset.clone()),
+                block: Some(not.head),
+                step: Some(not.step),
+                ..said(format!("{}: {}", cause_name(not.cause), not.detail))
+            },
+            Body::Attested(attested) => Self {
+                asset: Some(attested.asset.clone()),
+                block: Some(attested.head),
+                ..said(format!(
+                    "{}: {}",
+                    if attested.can_pause { "can pause" } else { "cannot pause" },
+                    attested.detail
+                ))
+            },
+            Body::FaultProof(proof) => {
+                let event = proof.first.event();
+                said(format!("proves that {} forked its log at {}", event.author.short(), event.seq))
+            }
+            Body::Unknown(field, _) => said(format!("an event of kind {field} that this version does not know")),
+            // Named in `of`; said plainly should one ever come here.
+            _ => said("an event".to_owned()),
+        }
+    }
+
+    fn vote(vote: &Vote) -> Self {
+        let basis = match &vote.basis {
+            Basis::Finding(hash) => format!("own finding {}", hash.short()),
+            Basis::Human(who) => human(who),
+        };
+        Self {
+            asset: Some(vote.decision.asset.clone()),
+            block: Some(vote.evidence),
+            step: Some(vote.step),
+            ..said(format!(
+                "votes step {} of {} at block {}, {basis}",
+                vote.step, vote.decision.playbook, vote.evidence.number
+            ))
+        }
+    }
+
+    fn certificate(certificate: &Certificate) -> Self {
+        let (step, what) = match &certificate.purpose {
+            Purpose::Step(step) => (Some(*step), format!("step {step}")),
+            Purpose::Cancel => (None, "cancel".to_owned()),
+            Purpose::Close(at) => (None, format!("close at block time {}", at.as_secs())),
+        };
+        Self {
+            asset: Some(certificate.decision.asset.clone()),
+            step,
+            ..said(format!(
+                "certifies {what} of {} by {} votes",
+                certificate.decision.playbook,
+                certificate.votes.len()
+            ))
+        }
+    }
+
+    fn co_signature(signature: &CoSignature, charter: &Charter) -> Self {
+        let (asset, step, what) = match &signature.authority {
+            Authority::Step { decision, step, .. } => {
+                (Some(decision.asset.clone()), Some(*step), format!("step {step} of {}", decision.playbook))
+            }
+            Authority::RejectionCancelled { decision, .. } | Authority::RejectionBeforeRecovery { decision, .. } => {
+                (Some(decision.asset.clone()), None, "a rejection".to_owned())
+            }
+            Authority::RejectionAfterForeignRecovery { asset, .. } => {
+                (Some(asset.clone()), None, "a rejection".to_owned())
+            }
+        };
+        let safe = charter.safe_at(signature.chain, &signature.safe);
+        let hash = safe.map(|(_, safe)| {
+            signature.transaction.hashes(safe.version, signature.chain.get(), signature.safe).safe_tx_hash
+        });
+        Self {
+            asset,
+            step,
+            block: Some(signature.agreed),
+            safe: Some(signature.safe),
+            safe_tx_hash: hash,
+            ..said(format!("signs {what} at nonce {}", signature.transaction.nonce))
+        }
+    }
+}
+
+/// The kebab-case name of a cause, as in JSON.
+#[must_use]
+pub fn cause_name(cause: watchfire_types::body::Cause) -> String {
+    match serde_json::to_value(cause) {
+        Ok(serde_json::Value::String(name)) => name,
+        _ => format!("{cause:?}"),
+    }
+}

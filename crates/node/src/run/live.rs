@@ -1,0 +1,142 @@
+//! What the chain must say for the charter to hold there, watched while the node runs: read at most every 12 s and at once
+//! after an event of a contract that matters, judged, and said loudly in status and heartbeat before any attack.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use tokio::time::Instant;
+use watchfire_charter::Charter;
+use watchfire_charter::live::{Fact, FactSeverity, changes, judge, reads};
+use watchfire_types::{Address, AssetId, BlockRef, BlockView, ChainId, Read, ReadOutcome};
+
+use super::describe;
+use super::node::Node;
+use super::now;
+
+/// Between two looks without an occasion.
+const PERIOD: Duration = Duration::from_secs(12);
+/// Changes remembered and shown; the newest are kept.
+const CHANGES_MAX: usize = 16;
+
+/// The answers of one look.
+#[derive(Debug)]
+pub(super) struct LiveReport {
+    pub(super) chain: ChainId,
+    pub(super) block: BlockRef,
+    pub(super) answers: BTreeMap<Read, ReadOutcome>,
+}
+
+/// What is known of one chain.
+pub(super) struct LiveFacts {
+    reads: BTreeSet<Read>,
+    watched: BTreeSet<Address>,
+    payer: Option<Address>,
+    looked: Option<Instant>,
+    looking: bool,
+    /// Something happened during a look: look again.
+    again: bool,
+    answers: BTreeMap<Read, ReadOutcome>,
+    facts: Vec<Fact>,
+    changed: Vec<Fact>,
+    pub(super) balance: Option<u128>,
+}
+
+impl LiveFacts {
+    pub(super) fn new(charter: &Charter, chain: ChainId, payer: Option<Address>) -> Self {
+        let mut reads = reads(charter, chain);
+        reads.extend(payer.map(|account| Read::Balance { account }));
+        let safes = charter.safes.values().filter(|safe| safe.chain == chain).map(|safe| safe.address);
+        let actions = charter.playbooks.values().flat_map(|playbook| playbook.actions());
+        let targets = actions.filter(|action| action.chain == chain).map(|action| action.target);
+        Self {
+            reads,
+            watched: safes.chain(targets).collect(),
+            payer,
+            looked: None,
+            looking: false,
+            again: false,
+            answers: BTreeMap::new(),
+            facts: Vec::new(),
+            changed: Vec::new(),
+            balance: None,
+        }
+    }
+
+    /// Whether to look at this block.
+    fn wants(&mut self, view: &BlockView) -> bool {
+        let occasion = view.logs.iter().any(|log| self.watched.contains(&log.address));
+        let due = self.looked.is_none_or(|looked| looked.elapsed() >= PERIOD);
+        if self.looking {
+            self.again |= occasion;
+            return false;
+        }
+        due || occasion || std::mem::take(&mut self.again)
+    }
+
+    /// Takes the answers; returns what was not said before.
+    fn take(&mut self, charter: &Charter, report: LiveReport) -> Vec<Fact> {
+        self.looking = false;
+        let facts = judge(charter, report.chain, &report.answers);
+        let mut news: Vec<Fact> = facts.iter().filter(|fact| !self.facts.contains(fact)).cloned().collect();
+        if !self.answers.is_empty() {
+            let changed = changes(charter, report.chain, &self.answers, &report.answers);
+            news.extend(changed.iter().cloned());
+            self.changed.extend(changed);
+            let excess = self.changed.len().saturating_sub(CHANGES_MAX);
+            self.changed.drain(..excess);
+        }
+        let balance = self.payer.and_then(|account| report.answers.get(&Read::Balance { account })?.word());
+        self.balance = balance.map(|wei| u128::try_from(wei).unwrap_or(u128::MAX)).or(self.balance);
+        // An answer that is missing now must not make the next one look like a change.
+        let known = report.answers.into_iter().filter(|(_, answer)| !matches!(answer, ReadOutcome::Unavailable(_)));
+        self.answers.extend(known);
+        self.facts = facts;
+        news
+    }
+
+    /// Everything that does not hold, faults first.
+    pub(super) fn lines(&self) -> impl Iterator<Item = &Fact> {
+        self.facts.iter().chain(&self.changed)
+    }
+
+    /// The first fault that concerns this asset.
+    pub(super) fn fault_of(&self, asset: &AssetId) -> Option<&Fact> {
+        self.facts.iter().find(|fact| fact.severity == FactSeverity::Fault && fact.assets.contains(asset))
+    }
+}
+
+impl Node {
+    /// Looks at the chain beside the loop, if this block is an occasion.
+    pub(super) fn look(&mut self, chain: ChainId, view: &BlockView) {
+        let Some(client) = self.executor.client(chain).cloned() else { return };
+        let Some(live) = self.chains.get_mut(&chain).map(|state| &mut state.live) else { return };
+        if !live.wants(view) {
+            return;
+        }
+        live.looking = true;
+        live.looked = Some(Instant::now());
+        let (reads, block, out) = (live.reads.clone(), view.block, self.live_out.clone());
+        tokio::spawn(async move {
+            let answers = client.read_at(block, &reads).await;
+            // The loop is gone only when the node stops.
+            let _ = out.send(LiveReport { chain, block, answers }).await;
+        });
+    }
+
+    /// Says what a look found.
+    pub(super) fn on_live(&mut self, report: LiveReport) {
+        let block = report.block;
+        let charter = std::sync::Arc::clone(&self.charter);
+        let Some(state) = self.chains.get_mut(&report.chain) else { return };
+        for fact in state.live.take(&charter, report) {
+            match fact.severity {
+                FactSeverity::Fault => tracing::error!(fact.kind = fact.kind, "{}", fact.text),
+                FactSeverity::Warning => tracing::warn!(fact.kind = fact.kind, "{}", fact.text),
+            }
+            let mut record = describe::plain(now().as_millis(), "alarm", format!("{}: {}", fact.kind, fact.text));
+            record.block = Some(block);
+            record.asset = fact.assets.first().cloned();
+            self.records.push(record);
+        }
+    }
+}

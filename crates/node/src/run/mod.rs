@@ -1,0 +1,104 @@
+//! `watchfire run`: the node.
+//!
+//! One task owns the driver, and with it the log; everything else (network, chains, simulations, submitters, control
+//! socket) runs beside it and speaks to it through bounded queues. The loop runs on the main thread, so that a sync of the
+//! log holds up none of them.
+
+mod chains;
+pub mod describe;
+mod executor;
+mod indexing;
+mod live;
+mod node;
+mod start;
+mod status;
+mod verdict;
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+use watchfire_driver::{DriverError, Halted};
+use watchfire_evm::ConnectError;
+use watchfire_gossip::{GossipError, SendError};
+use watchfire_journal::JournalError;
+use watchfire_types::Timestamp;
+
+use crate::charter_file::CharterError;
+use crate::config::ConfigError;
+use crate::control::server::ServerError;
+use crate::keys::KeyError;
+
+pub use indexing::{index_keys, kind_of};
+pub use start::run;
+
+/// Why a node does not start, or stops.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The charter.
+    #[error(transparent)]
+    Charter(#[from] CharterError),
+    /// Configuration, keys and charter do not fit together.
+    #[error("{} does not fit its charter: {}", path.display(), faults.join("; "))]
+    Place {
+        /// The configuration file.
+        path: PathBuf,
+        /// One line each.
+        faults: Vec<String>,
+    },
+    /// A key.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The log: in use by another process, damaged, disk full, ...
+    #[error("node directory {}: {source}", directory.display())]
+    Log {
+        /// The node directory.
+        directory: PathBuf,
+        /// Why.
+        source: JournalError,
+    },
+    /// The log cannot be replayed.
+    #[error(transparent)]
+    Driver(DriverError),
+    /// The log could not be written, or an own fact is violated: the process ends at once.
+    #[error("{0}; nothing that was not durable has left this node; mend the cause and start it again")]
+    Halted(#[from] Halted),
+    /// The network.
+    #[error(transparent)]
+    Network(#[from] GossipError),
+    /// The network task ended by itself.
+    #[error("network: {0}")]
+    NetworkEnded(#[from] SendError),
+    /// A chain is not the one that the configuration says.
+    #[error(transparent)]
+    Chain(#[from] ConnectError),
+    /// The control socket.
+    #[error(transparent)]
+    Control(#[from] ServerError),
+    /// The operating system refused.
+    #[error("cannot {doing}: {source}")]
+    System {
+        /// What was attempted.
+        doing: &'static str,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+impl From<DriverError> for RunError {
+    fn from(error: DriverError) -> Self {
+        match error {
+            DriverError::Halted(halted) => Self::Halted(halted),
+            other => Self::Driver(other),
+        }
+    }
+}
+
+/// This node's clock.
+#[must_use]
+pub fn now() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}

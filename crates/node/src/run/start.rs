@@ -1,0 +1,186 @@
+//! From a configuration file to a running loop, or to the name of what is wrong.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use watchfire_charter::{Charter, MemberKind};
+use watchfire_detect::Detectors;
+use watchfire_driver::{Driver, Output};
+use watchfire_evm::Backfill;
+use watchfire_gossip::{Entry, GossipConfig, Kind};
+use watchfire_journal::{FileStorage, Frontier, IndexOptions, Journal, JournalError, JournalOptions, LogIndex};
+use watchfire_types::{ChainId, Epoch, MemberId};
+
+use super::chains::{ChainTask, Scanned, config_of};
+use super::executor::Executor;
+use super::live::LiveFacts;
+use super::node::{ChainState, Inbox, Node};
+use super::{RunError, index_keys, now};
+use crate::charter_file;
+use crate::config::Config;
+use crate::control::records::Records;
+use crate::control::{server, socket_path};
+use crate::keys::ring::Payer;
+use crate::keys::{KeyRing, random};
+use crate::place;
+
+/// Messages of all chains that wait for the loop; each feed holds 64 more and then waits.
+const CHAIN_MESSAGES_MAX: usize = 64;
+/// Answers of simulations and looks that wait for the loop.
+const ANSWERS_MAX: usize = 64;
+
+/// What is opened before anything runs.
+struct Opened {
+    config: Config,
+    charter: Arc<Charter>,
+    keys: KeyRing,
+    payer: Option<Arc<Payer>>,
+    journal: Journal<FileStorage>,
+    index: LogIndex,
+}
+
+/// Runs a node until it is told to stop.
+///
+/// # Errors
+/// [`RunError`].
+pub fn run(path: &Path) -> Result<(), RunError> {
+    // Two TLS stacks are in the tree: say which one, once. A provider that is already installed is as good.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let opened = open(path)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|source| RunError::System { doing: "start the runtime", source })?;
+    let ended = runtime.block_on(serve(opened));
+    // Tasks that still wait for an endpoint have nothing to finish.
+    runtime.shutdown_background();
+    ended
+}
+
+fn open(path: &Path) -> Result<Opened, RunError> {
+    let config = Config::load(path)?;
+    let (charter, warnings) = charter_file::load(&config.charter)?;
+    for warning in &warnings {
+        tracing::warn!(charter = %config.charter.display(), "{warning}");
+    }
+    check(&config, place::faults(&config, &charter))?;
+    let log = |source: JournalError| RunError::Log { directory: config.directory.clone(), source };
+    // The lock first: nothing of a directory is touched that another process runs on.
+    let storage = FileStorage::open(&config.directory.join("journal")).map_err(log)?;
+    let guardian = charter.members.get(&config.member).is_some_and(|member| member.kind == MemberKind::Guardian);
+    let password = config.password.take()?;
+    let mut keys = KeyRing::unlock(&config.directory, &password, guardian, Some(charter.network_id()))?;
+    drop(password);
+    check(&config, place::key_faults(&config, &charter, &keys))?;
+    let payer = keys.take_payer().map(Arc::new);
+    let journal = Journal::open(storage, JournalOptions::default()).map_err(log)?;
+    let index =
+        LogIndex::open(&config.directory.join("sled"), &journal, index_keys, IndexOptions::default()).map_err(log)?;
+    Ok(Opened { charter: Arc::new(charter), keys, payer, journal, index, config })
+}
+
+fn check(config: &Config, faults: Vec<String>) -> Result<(), RunError> {
+    if faults.is_empty() { Ok(()) } else { Err(RunError::Place { path: config.path.clone(), faults }) }
+}
+
+async fn serve(opened: Opened) -> Result<(), RunError> {
+    let Opened { config, charter, keys, payer, journal, index } = opened;
+    let network = charter.network_id();
+    let gossip_config = GossipConfig {
+        identity: keys.identity_seed(),
+        network,
+        listen: config.listen.clone(),
+        members: members(&config, &charter),
+    };
+    let epoch = Epoch::from_bytes(random::<16>()?);
+    let (driver, output) =
+        Driver::open(journal, keys, Arc::clone(&charter), network, config.member.clone(), epoch, now())?;
+    let (gossip, gossip_events) = watchfire_gossip::spawn(&gossip_config)?;
+    drop(gossip_config);
+    let records = Records::default();
+    let (_socket, asks) = server::spawn(&socket_path(&config.directory), records.clone())?;
+    let (preflight_out, preflights) = mpsc::channel(ANSWERS_MAX);
+    let (live_out, live) = mpsc::channel(ANSWERS_MAX);
+    let (chain_out, chain_messages) = mpsc::channel(CHAIN_MESSAGES_MAX);
+    let scanned = Scanned::load(&config.directory);
+    let chains = chains(&config, &charter, &scanned, payer.as_ref(), &chain_out);
+    drop(chain_out);
+    let organisation = config.organisation.clone();
+    tracing::info!(member = %config.member, network = %network, events = driver.events(), "started");
+    let node = Node {
+        charter,
+        organisation,
+        driver,
+        gossip,
+        index,
+        records,
+        executor: Executor::new(preflight_out),
+        chains,
+        scanned,
+        live_out,
+        floors: BTreeMap::new(),
+        connected: BTreeSet::new(),
+        seen: BTreeMap::new(),
+        arrivals: BTreeMap::new(),
+        own_tree: Frontier::new(),
+        signed: BTreeSet::new(),
+        said: BTreeSet::new(),
+        standing: BTreeMap::new(),
+        ready: false,
+        next_catch_up: 0,
+        config,
+    };
+    let inbox = Inbox { gossip: gossip_events, chains: chain_messages, preflights, live, asks };
+    run_loop(node, inbox, output).await
+}
+
+async fn run_loop(node: Node, inbox: Inbox, output: Output) -> Result<(), RunError> {
+    node.run(inbox, output).await
+}
+
+fn members(config: &Config, charter: &Charter) -> Vec<Entry> {
+    let entry = |(id, member): (&MemberId, &watchfire_charter::Member)| Entry {
+        key: member.node_key,
+        kind: match member.kind {
+            MemberKind::Guardian => Kind::Guardian,
+            MemberKind::Voter => Kind::Voter,
+            MemberKind::Watcher => Kind::Watcher,
+        },
+        addresses: config.peers.get(id).unwrap_or(&member.addresses).clone(),
+    };
+    charter.members.iter().map(entry).collect()
+}
+
+fn chains(
+    config: &Config,
+    charter: &Charter,
+    scanned: &Scanned,
+    payer: Option<&Arc<Payer>>,
+    out: &mpsc::Sender<(ChainId, super::chains::ChainMessage)>,
+) -> BTreeMap<ChainId, ChainState> {
+    let mut states = BTreeMap::new();
+    for (chain, section) in &config.chains {
+        let Some(chain_config) = config_of(charter, section) else { continue };
+        let detectors = Detectors::new(charter, *chain);
+        let mut reads = detectors.reads();
+        reads.extend(watchfire_protocol::reads(charter, *chain));
+        let backfill = Backfill { window_s: detectors.window_s_max(), resume_after: scanned.last(*chain) };
+        let payer_address = payer.map(|payer| watchfire_evm::GasPayer::address(payer.as_ref()));
+        let state = ChainState {
+            detectors,
+            head: None,
+            base_fee: None,
+            recent: BTreeMap::new(),
+            ready: false,
+            trouble: None,
+            live: LiveFacts::new(charter, *chain, payer_address),
+        };
+        states.insert(*chain, state);
+        let task = ChainTask { config: chain_config, reads, backfill, payer: payer.cloned(), out: out.clone() };
+        tokio::spawn(task.run());
+    }
+    states
+}

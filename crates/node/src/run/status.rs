@@ -1,0 +1,234 @@
+//! What a running node says of itself: status, incidents, and the facts of its heartbeat.
+
+use watchfire_driver::HeartbeatFacts;
+use watchfire_journal::Space;
+use watchfire_protocol::AssetOutlook;
+use watchfire_types::body::Attested;
+use watchfire_types::control::{AssetStatus, ChainStatus, Incident, PeerStatus, Record, Status};
+use watchfire_types::{AssetId, B256, BlockRef, ChainId, MemberId, Timestamp};
+
+use super::describe::{self, cause_name};
+use super::node::{ChainState, Node};
+use super::{now, verdict};
+
+/// A member whose newest heartbeat is older than this is not counted as live.
+const LIVE_MS: u64 = 12_000;
+/// A head older than this many block times (and 15 s) is stale.
+const STALE_BLOCKS: u64 = 8;
+/// Alarms of a heartbeat: count and bytes, as the wire bounds them.
+const ALARMS_MAX: usize = 32;
+const ALARM_BYTES_MAX: usize = 256;
+/// Records shown of one incident: the newest are kept.
+const INCIDENT_RECORDS_MAX: usize = 2_000;
+
+impl Node {
+    pub(super) fn status(&self) -> Status {
+        let at = now();
+        let machine = self.driver.machine();
+        let lag = self.index.lag();
+        Status {
+            member: self.config.member.clone(),
+            organisation: self.organisation.clone(),
+            running: true,
+            ready: self.ready,
+            events: self.driver.events() as u64,
+            state_digest: machine.state_digest(),
+            log_root: B256::from(self.own_tree.root()),
+            epoch: Some(machine.epoch()),
+            index_lag: lag.records,
+            assets: machine.outlooks().iter().map(|outlook| self.asset(outlook, at)).collect(),
+            peers: self.peers(at),
+            chains: self.chains.iter().map(|(chain, state)| self.chain(*chain, state, at)).collect(),
+            alarms: self.alarms(at),
+            owed: self.executor.owed(),
+        }
+    }
+
+    fn asset(&self, outlook: &AssetOutlook, at: Timestamp) -> AssetStatus {
+        let chain = self.charter.assets.get(&outlook.asset).map(|asset| asset.chain);
+        let state = chain.and_then(|chain| self.chains.get(&chain));
+        let live = self.live_members(&outlook.asset, at);
+        let balances = live.iter().filter_map(|member| self.balance_of(member, chain?));
+        let facts = verdict::Facts {
+            charter: &self.charter,
+            asset: &outlook.asset,
+            refuted: self.refuted(outlook, state),
+            simulated: outlook.detail.clone(),
+            balance: balances.max(),
+            base_fee: state.and_then(|state| state.base_fee),
+            ready: self.ready && state.is_some_and(|state| state.trouble.is_none()),
+            live,
+        };
+        let (can_pause, line) = verdict::judge(&facts);
+        AssetStatus {
+            asset: outlook.asset.clone(),
+            can_pause,
+            line,
+            contained: outlook.contained,
+            owed_step: outlook.owed_step.map(|step| step.get()),
+            cause: outlook.why_not.as_ref().map(|why| cause_name(why.cause)),
+            cause_detail: outlook.why_not.as_ref().map(|why| why.detail.clone()),
+        }
+    }
+
+    /// Why this node could not pause the asset: its simulation, or a fact of the chain that contradicts the charter.
+    fn refuted(&self, outlook: &AssetOutlook, state: Option<&ChainState>) -> Option<String> {
+        if !outlook.can_pause {
+            return Some(outlook.detail.clone());
+        }
+        let fact = state.and_then(|state| state.live.fault_of(&outlook.asset))?;
+        Some(format!("{}: {}", fact.kind, fact.text))
+    }
+
+    fn live_members(&self, asset: &AssetId, at: Timestamp) -> std::collections::BTreeSet<MemberId> {
+        let mut live = std::collections::BTreeSet::new();
+        let outlooks = self.driver.machine().outlooks();
+        if outlooks.iter().any(|outlook| outlook.asset == *asset && outlook.can_pause) {
+            live.insert(self.config.member.clone());
+        }
+        for (key, heartbeat) in self.driver.heartbeats() {
+            let fresh = self.seen.get(key).is_some_and(|seen| at.millis_since(*seen) <= LIVE_MS);
+            let able = heartbeat.heartbeat().pausable.iter().any(|said| said.asset == *asset && said.can_pause);
+            if fresh && able {
+                live.insert(heartbeat.heartbeat().member.clone());
+            }
+        }
+        live
+    }
+
+    fn balance_of(&self, member: &MemberId, chain: ChainId) -> Option<u128> {
+        if *member == self.config.member {
+            return self.chains.get(&chain)?.live.balance;
+        }
+        let key = self.charter.members.get(member)?.node_key;
+        let said = &self.driver.heartbeats().get(&key)?.heartbeat().submitter_balance;
+        said.iter().find(|(of, _)| *of == chain).map(|(_, wei)| *wei)
+    }
+
+    fn peers(&self, at: Timestamp) -> Vec<PeerStatus> {
+        let machine = self.driver.machine();
+        let others = machine.members().into_iter().filter(|member| member.member != self.config.member);
+        let peer = |member: watchfire_protocol::MemberStatus| PeerStatus {
+            connected: self.connected.contains(&member.key),
+            heartbeat_age_ms: self.seen.get(&member.key).map(|seen| at.millis_since(*seen)),
+            state_digest: self.driver.heartbeats().get(&member.key).map(|said| said.heartbeat().state_digest),
+            restored: member.restored,
+            faulty: member.faulty,
+            member: member.member,
+        };
+        others.map(peer).collect()
+    }
+
+    fn chain(&self, chain: ChainId, state: &ChainState, at: Timestamp) -> ChainStatus {
+        let health = self.executor.client(chain).map(|client| client.health()).unwrap_or_default();
+        let endpoint = |health: &watchfire_evm::EndpointHealth| {
+            let state = if health.healthy { "ok".to_owned() } else { health.cause.clone() };
+            format!("{} ({}): {state}", health.name, health.operator)
+        };
+        ChainStatus {
+            chain,
+            head: state.head.map(|(block, _)| block),
+            head_age_ms: state.head.map(|(_, arrived)| at.millis_since(arrived)),
+            endpoints: health.iter().map(endpoint).collect(),
+            submitter_balance: state.live.balance.map(|wei| wei.to_string()),
+        }
+    }
+
+    /// What does not hold now, a line each, worst first.
+    fn alarms(&self, at: Timestamp) -> Vec<String> {
+        let mut alarms: Vec<String> = self.standing.values().cloned().collect();
+        if let Some(violation) = self.driver.signing_stopped() {
+            let text = format!("signing-stopped: {violation}");
+            if !self.standing.contains_key("signing-stopped") {
+                alarms.push(text);
+            }
+        }
+        for (chain, state) in &self.chains {
+            alarms.extend(state.trouble.clone());
+            alarms.extend(self.stale(*chain, state, at));
+            alarms.extend(state.live.lines().map(|fact| format!("{}: {}", fact.kind, fact.text)));
+        }
+        alarms.extend(self.driver.machine().alarms());
+        if let Some(failure) = self.index.lag().failure {
+            alarms.push(format!("index: {failure}; the journal is not affected, restart the node to rebuild it"));
+        }
+        if let Space::Reserve { bytes_left } = self.driver.journal().space() {
+            alarms.push(format!("disk-full: {bytes_left} bytes of the log's reserve are left; free space at once"));
+        }
+        alarms
+    }
+
+    fn stale(&self, chain: ChainId, state: &ChainState, at: Timestamp) -> Option<String> {
+        let block_time = self.charter.chains.get(&chain)?.block_time_ms;
+        let bound = block_time.saturating_mul(STALE_BLOCKS).max(15_000);
+        let age = at.millis_since(state.head?.1);
+        (age > bound && state.trouble.is_none()).then(|| format!("chain {chain}: no new block for {} s", age / 1000))
+    }
+
+    pub(super) fn heartbeat_facts(&self) -> HeartbeatFacts {
+        let at = now();
+        let zero = |chain| BlockRef { chain, number: 0, hash: B256::ZERO, time: watchfire_types::BlockTime::default() };
+        let outlooks = self.driver.machine().outlooks();
+        let pausable = outlooks.iter().take(64).map(|outlook| {
+            let chain = self.charter.assets.get(&outlook.asset).map(|asset| asset.chain);
+            let state = chain.and_then(|chain| self.chains.get(&chain));
+            let refuted = self.refuted(outlook, state);
+            let head = state.and_then(|state| state.head).map(|(block, _)| block);
+            Attested {
+                asset: outlook.asset.clone(),
+                can_pause: refuted.is_none() && self.ready,
+                detail: cut(refuted.unwrap_or_else(|| outlook.detail.clone()), 2 * ALARM_BYTES_MAX),
+                head: head.unwrap_or_else(|| zero(chain.unwrap_or(ChainId::new(0)))),
+            }
+        });
+        HeartbeatFacts {
+            heads: self.chains.values().filter_map(|state| state.head).map(|(block, _)| block).take(32).collect(),
+            pausable: pausable.collect(),
+            alarms: self.alarms(at).into_iter().take(ALARMS_MAX).map(|text| cut(text, ALARM_BYTES_MAX)).collect(),
+            submitter_balance: self
+                .chains
+                .iter()
+                .filter_map(|(chain, state)| Some((*chain, state.live.balance?)))
+                .take(32)
+                .collect(),
+        }
+    }
+
+    /// Every incident with a line per event, newest first.
+    pub(super) fn incidents(&self) -> Vec<Incident> {
+        let machine = self.driver.machine();
+        let incidents = machine.incidents().into_iter().map(|incident| {
+            let mut records: Vec<Record> = incident
+                .events
+                .iter()
+                .filter_map(|hash| machine.event(*hash))
+                .map(|event| {
+                    // What came before this process started is shown at its author's time.
+                    let claimed = event.time.as_millis();
+                    let at = self.arrivals.get(&event.hash()).copied().unwrap_or(claimed);
+                    describe::event(event, at, &self.charter)
+                })
+                .collect();
+            records.sort_by_key(|record| record.at_ms);
+            let excess = records.len().saturating_sub(INCIDENT_RECORDS_MAX);
+            records.drain(..excess);
+            Incident {
+                id: incident.id,
+                asset: incident.asset,
+                severity: incident.severity,
+                phase: incident.phase.to_owned(),
+                records,
+            }
+        });
+        incidents.collect()
+    }
+}
+
+/// At most `max` bytes, cut between characters.
+fn cut(mut text: String, max: usize) -> String {
+    if text.len() > max {
+        let end = (0..=max).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        text.truncate(end);
+    }
+    text
+}

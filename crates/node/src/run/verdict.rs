@@ -1,0 +1,124 @@
+//! The line a person wants first: can this network pause this asset now?
+
+use std::collections::BTreeSet;
+
+use watchfire_charter::{Charter, PlaybookPurpose};
+use watchfire_types::control::CanPause;
+use watchfire_types::{AssetId, MemberId, OperatorId, OrganisationId};
+
+/// Gas of a pause through a Safe with room to spare, for the estimate of how many are paid for.
+const PAUSE_GAS: u128 = 300_000;
+
+/// What the verdict rests on.
+#[derive(Debug, Clone)]
+pub(super) struct Facts<'a> {
+    pub(super) charter: &'a Charter,
+    pub(super) asset: &'a AssetId,
+    /// Members that are live and say that they could pause it, this one included where it says so.
+    pub(super) live: BTreeSet<MemberId>,
+    /// Why this node could not pause it, if it could not.
+    pub(super) refuted: Option<String>,
+    /// What this node says of its last simulation.
+    pub(super) simulated: String,
+    /// Wei of the live submitters, the richest of them.
+    pub(super) balance: Option<u128>,
+    /// Base fee of the asset's chain, wei per gas.
+    pub(super) base_fee: Option<u128>,
+    /// Whether this node follows the chain.
+    pub(super) ready: bool,
+}
+
+/// The verdict with its line.
+pub(super) fn judge(facts: &Facts<'_>) -> (CanPause, String) {
+    let Counted { live, organisations, needed, met, spare, safe, key } = count(facts);
+    let funds = pauses(facts);
+    let (can_pause, why) = if !facts.ready {
+        (CanPause::No, Some("this node does not follow the chain yet".to_owned()))
+    } else if let Some(refuted) = &facts.refuted {
+        (CanPause::No, Some(refuted.clone()))
+    } else if !met {
+        (CanPause::No, Some("too few live".to_owned()))
+    } else if funds == Some(0) {
+        (CanPause::No, Some("no known submitter can pay for a pause at 10x fee".to_owned()))
+    } else if spare == 0 {
+        (CanPause::AtRisk, Some("one more loss and it cannot".to_owned()))
+    } else if funds.is_none() {
+        (CanPause::AtRisk, Some("the submitters' balances are not known".to_owned()))
+    } else {
+        (CanPause::Yes, None)
+    };
+    let answer = match can_pause {
+        CanPause::Yes => "yes",
+        CanPause::AtRisk => "at risk",
+        CanPause::No => "NO",
+    };
+    let because = why.map(|why| format!(" ({why})")).unwrap_or_default();
+    let funds =
+        funds.map_or_else(|| "funds unknown".to_owned(), |count| format!("funds for {count} pauses at 10x fee"));
+    let key = if key { "" } else { ", roles or operators short" };
+    let line = format!(
+        "CAN PAUSE {}: {answer}{because}. {live} of {organisations} live ({needed} needed, spare {spare}{key}), {safe}, {}, {funds}",
+        facts.asset, facts.simulated
+    );
+    (can_pause, line)
+}
+
+struct Counted {
+    live: usize,
+    organisations: usize,
+    needed: usize,
+    met: bool,
+    spare: usize,
+    safe: String,
+    /// Whether roles and operators are enough, beside the number of organisations.
+    key: bool,
+}
+
+/// Counts live organisations against the narrowest containment rule of the asset and the thresholds of its Safes.
+fn count(facts: &Facts<'_>) -> Counted {
+    let charter = facts.charter;
+    let members: Vec<_> = facts.live.iter().filter_map(|id| charter.members.get(id)).filter(|m| m.votes()).collect();
+    let live: BTreeSet<&OrganisationId> = members.iter().map(|member| &member.organisation).collect();
+    let votes: Vec<(&OrganisationId, &OperatorId)> = members
+        .iter()
+        .flat_map(|member| member.operators.iter().map(|operator| (&member.organisation, operator)))
+        .collect();
+    let playbooks =
+        charter.playbooks_of(facts.asset).filter(|(_, playbook)| playbook.purpose == PlaybookPurpose::Contain);
+    let rules: Vec<_> = playbooks.map(|(_, playbook)| &playbook.rule).collect();
+    let met_rule = rules.iter().any(|rule| rule.met_by(charter, votes.iter().copied()).is_reached());
+    let rule = rules.iter().map(|rule| usize::from(rule.organisations)).min().unwrap_or(1);
+    let safes: Vec<_> = charter
+        .safes_acting_for(facts.asset, PlaybookPurpose::Contain)
+        .into_iter()
+        .filter_map(|id| charter.safes.get(id))
+        .collect();
+    let threshold = safes.iter().map(|safe| usize::from(safe.threshold)).max().unwrap_or(0);
+    // Owners beyond the charter sign nothing here, so only live guardians count towards the Safe.
+    let signers = safes.iter().map(|safe| {
+        let guardians = charter.guardians_of(safe);
+        guardians.values().filter(|(id, _)| facts.live.contains(*id)).count()
+    });
+    let signers = signers.min().unwrap_or(0);
+    let shown = safes.first().map_or_else(
+        || "no Safe".to_owned(),
+        |safe| format!("Safe {} of {}", safe.threshold, charter.owners_of(safe).len()),
+    );
+    let needed = rule.max(threshold);
+    let spare = live.len().saturating_sub(rule).min(signers.saturating_sub(threshold));
+    Counted {
+        live: live.len(),
+        organisations: charter.voting_organisations().len(),
+        needed,
+        met: met_rule && signers >= threshold,
+        spare,
+        safe: shown,
+        key: met_rule || live.len() < rule,
+    }
+}
+
+fn pauses(facts: &Facts<'_>) -> Option<u128> {
+    // A chain without a base fee costs at least a gwei here.
+    let fee = facts.base_fee.unwrap_or(1_000_000_000).max(1).saturating_mul(10);
+    Some(facts.balance? / fee.saturating_mul(PAUSE_GAS).max(1))
+}
