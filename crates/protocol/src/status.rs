@@ -268,7 +268,7 @@ fn member_status(machine: &Machine, id: &MemberId, key: MemberKey) -> MemberStat
     let chains: Vec<_> = of.map(|((_, epoch), chain)| (*epoch, chain)).collect();
     let spans: Vec<_> = chains
         .iter()
-        .filter_map(|(epoch, chain)| Some((chain.started()?, chain.held().last()?.time, *epoch)))
+        .filter_map(|(epoch, chain)| Some((chain.started()?, chain.held().next_back()?.time, *epoch)))
         .collect();
     let starts = chains.iter().filter_map(|(_, chain)| match &chain.held().next()?.body {
         Body::Started(started) => Some(started),

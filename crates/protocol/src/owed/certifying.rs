@@ -102,10 +102,10 @@ fn pick<'a>(
     let mut oldest_first: Vec<(BlockTime, &OrganisationId)> = chosen.iter().map(|(id, vote)| (vote.at, *id)).collect();
     oldest_first.sort_unstable();
     for (_, organisation) in oldest_first {
-        if let Some(vote) = chosen.remove(organisation) {
-            if !met(&chosen) {
-                chosen.insert(organisation, vote);
-            }
+        if let Some(vote) = chosen.remove(organisation)
+            && !met(&chosen)
+        {
+            chosen.insert(organisation, vote);
         }
     }
     Some(chosen.into_values().map(|vote| vote.event).collect())

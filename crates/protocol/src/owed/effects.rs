@@ -58,12 +58,13 @@ pub(crate) fn owed(machine: &Machine) -> Vec<OwedEffect> {
     let recover = machine.charter.playbooks.iter().filter(|(_, playbook)| playbook.purpose == PlaybookPurpose::Recover);
     let mut rejected = BTreeSet::new();
     let mut reject = |owed: &mut Vec<OwedEffect>, safe: &SafeId, asset: &AssetId, authority: Authority| {
-        if containment.yields(asset, safe) && !rejected.contains(safe) {
-            if let Some(effect) = rejection(machine, safe) {
-                rejected.insert(safe.clone());
-                let severity = Severity::Sev3;
-                owed.push(OwedEffect { class: Class::Rejection, effect, authority, severity, step: None });
-            }
+        if containment.yields(asset, safe)
+            && !rejected.contains(safe)
+            && let Some(effect) = rejection(machine, safe)
+        {
+            rejected.insert(safe.clone());
+            let severity = Severity::Sev3;
+            owed.push(OwedEffect { class: Class::Rejection, effect, authority, severity, step: None });
         }
     };
     for (safe, asset, authority) in cancelled(machine).into_iter().chain(foreign_recovery(machine)) {
@@ -185,7 +186,7 @@ fn unconsumed(machine: &Machine, playbook: &Playbook, step: &OwedStep<'_>, throu
     open.remove(through);
     open.retain(|safe| {
         let executions = machine.view.safes.get(safe).into_iter().flat_map(|view| &view.executions);
-        let consumed = executions.filter(|execution| execution.rejection && !later(&evidence, &execution.block)).last();
+        let consumed = executions.rev().find(|execution| execution.rejection && !later(&evidence, &execution.block));
         let owed = machine.view.contain_owed.get(&(playbook.asset.clone(), safe.clone()));
         match consumed {
             None => true,

@@ -172,11 +172,11 @@ fn over_budget(machine: &Machine, id: &PlaybookId, playbook: &Playbook, step: St
     let mut bases = BTreeSet::new();
     let mut widest = None;
     for event in own {
-        if let Body::Vote(Vote { basis: Basis::Finding(basis), evidence, step, .. }) = &event.body {
-            if head.time.secs_since(evidence.time) < playbook.budget_window_s {
-                bases.insert(*basis);
-                widest = widest.max(Some(*step));
-            }
+        if let Body::Vote(Vote { basis: Basis::Finding(basis), evidence, step, .. }) = &event.body
+            && head.time.secs_since(evidence.time) < playbook.budget_window_s
+        {
+            bases.insert(*basis);
+            widest = widest.max(Some(*step));
         }
     }
     let spent = u32::try_from(bases.len()).unwrap_or(u32::MAX) >= playbook.budget_count;

@@ -163,7 +163,7 @@ impl AuthorChain {
     }
 
     /// Loose events below the cut, in order.
-    pub(crate) fn held(&self) -> impl Iterator<Item = &Arc<Verified<Event>>> {
+    pub(crate) fn held(&self) -> impl DoubleEndedIterator<Item = &Arc<Verified<Event>>> {
         let below = self.positions.iter().filter(|(seq, _)| self.cut.is_none_or(|cut| **seq < cut));
         below.flat_map(|(_, at)| at).filter_map(Position::as_loose)
     }

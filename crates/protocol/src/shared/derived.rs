@@ -18,6 +18,11 @@ use crate::certificate;
 /// Events ordered by the block time they speak of.
 pub(crate) type ByTime = BTreeMap<(BlockTime, EventHash), Arc<Verified<Event>>>;
 
+/// Events of one author about the same thing.
+pub(crate) type ByHash = BTreeMap<EventHash, Arc<Verified<Event>>>;
+/// Events of one author by its clock, position and hash.
+pub(crate) type InOrder = BTreeMap<(u64, u64, EventHash), Arc<Verified<Event>>>;
+
 /// What events say, by what is asked of it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Derived {
@@ -45,10 +50,9 @@ pub(crate) struct Observations {
     /// Findings, by asset, detector and first block.
     pub(crate) findings: BTreeMap<(AssetId, DetectorId), ByTime>,
     /// Executed, by (block hash, Safe transaction).
-    pub(crate) executed: BTreeMap<(B256, B256), BTreeMap<EventHash, Arc<Verified<Event>>>>,
+    pub(crate) executed: BTreeMap<(B256, B256), ByHash>,
     /// Postcondition checks, by step, in the author's order.
-    pub(crate) checked:
-        BTreeMap<(AssetId, PlaybookId, StepIndex), BTreeMap<(u64, u64, EventHash), Arc<Verified<Event>>>>,
+    pub(crate) checked: BTreeMap<(AssetId, PlaybookId, StepIndex), InOrder>,
     /// Events that a reorg took.
     pub(crate) retracted: BTreeSet<EventHash>,
     /// NotContained, by decision and head time.

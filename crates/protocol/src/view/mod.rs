@@ -266,10 +266,10 @@ pub(crate) fn observe(machine: &mut Machine, now: Timestamp, input: &Input) {
             }
         }
         Input::Detected { block, standing } => {
-            if let Some(chain) = machine.view.chains.get_mut(&block.chain) {
-                if chain.head.is_some_and(|head| head.hash == block.hash) {
-                    chain.detected(*block, standing);
-                }
+            if let Some(chain) = machine.view.chains.get_mut(&block.chain)
+                && chain.head.is_some_and(|head| head.hash == block.hash)
+            {
+                chain.detected(*block, standing);
             }
         }
         Input::ChainSilent { chain, cause } => {

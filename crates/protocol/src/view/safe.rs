@@ -53,10 +53,10 @@ impl SafeView {
         if let Some(threshold) = word(&reads::threshold(safe)).and_then(|word| u64::try_from(word).ok()) {
             self.threshold.push(block, threshold);
         }
-        if let Some(ReadOutcome::Value(bytes)) = view.reads.get(&reads::owners(safe)) {
-            if let Some(owners) = addresses(bytes) {
-                self.owners.push(block, owners);
-            }
+        if let Some(ReadOutcome::Value(bytes)) = view.reads.get(&reads::owners(safe))
+            && let Some(owners) = addresses(bytes)
+        {
+            self.owners.push(block, owners);
         }
         if let Some(guard) = word(&reads::guard(safe)) {
             let module_guard = word(&reads::module_guard(safe)).unwrap_or_default();

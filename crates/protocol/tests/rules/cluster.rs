@@ -1,0 +1,486 @@
+//! Several machines exchanging real sealed events in one process, over a model chain with one vault and one Safe.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use alloy_primitives::{Address, B256, U256, keccak256};
+use ed25519_dalek::Signer;
+use k256::ecdsa::SigningKey as GuardianKey;
+use watchfire_charter::Charter;
+use watchfire_protocol::{Draft, Machine, Owed, Rejection, reads};
+use watchfire_types::body::{Body, Finding, Human, Started};
+use watchfire_types::duty::{Duty, Submission};
+use watchfire_types::input::{HumanAct, Input, PreflightOutcome};
+use watchfire_types::*;
+
+pub(crate) const CHARTER: &str = include_str!("../../../charter/tests-data/drill.charter.toml");
+pub(crate) const CHAIN: ChainId = ChainId::new(31337);
+pub(crate) const EXPIRY_S: u64 = 120;
+
+pub(crate) fn charter(edit: impl Fn(String) -> String) -> Arc<Charter> {
+    let (charter, _) = watchfire_charter::parse(&edit(CHARTER.to_owned())).expect("fixture parses");
+    Arc::new(charter)
+}
+
+pub(crate) fn name<T: std::str::FromStr>(text: &str) -> T
+where
+    T::Err: std::fmt::Debug,
+{
+    text.parse().expect("a name")
+}
+
+pub(crate) fn human(reason: &str) -> Human {
+    Human { person: "p1".into(), role: "lead".into(), reason: reason.into() }
+}
+
+/// State of the model chain at one block.
+#[derive(Debug, Clone)]
+pub(crate) struct Block {
+    pub(crate) at: BlockRef,
+    parent: B256,
+    pub(crate) limited: bool,
+    pub(crate) paused: bool,
+    pub(crate) nonce: u64,
+    logs: Vec<Log>,
+}
+
+/// What happens in a block.
+#[derive(Debug, Clone)]
+pub(crate) enum Tx {
+    Safe(Submission),
+    StrangerLimits(bool),
+    StrangerPauses(bool),
+    TakesNonce,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Chain {
+    pub(crate) blocks: Vec<Block>,
+    branch: u64,
+}
+
+impl Chain {
+    pub(crate) fn new(first: u64) -> Self {
+        let at = block(first, 0);
+        let genesis = Block { at, parent: B256::ZERO, limited: false, paused: false, nonce: 7, logs: Vec::new() };
+        Self { blocks: vec![genesis], branch: 0 }
+    }
+
+    pub(crate) fn head(&self) -> &Block {
+        self.blocks.last().expect("a head")
+    }
+
+    /// Mines one block; a Safe transaction at a stale nonce does nothing.
+    pub(crate) fn mine(&mut self, txs: &[Tx]) -> &Block {
+        let parent = self.head().clone();
+        let mut next =
+            Block { at: block(parent.at.number + 1, self.branch), parent: parent.at.hash, logs: Vec::new(), ..parent };
+        for tx in txs {
+            match tx {
+                Tx::StrangerLimits(to) => next.limited = *to,
+                Tx::StrangerPauses(to) => next.paused = *to,
+                Tx::TakesNonce => next.nonce += 1,
+                Tx::Safe(submission) => execute(&mut next, submission),
+            }
+        }
+        self.blocks.push(next);
+        self.head()
+    }
+
+    /// Drops the newest blocks; what is mined next differs from them.
+    pub(crate) fn drop_newest(&mut self, count: usize) -> Vec<BlockRef> {
+        self.branch += 1;
+        let keep = self.blocks.len() - count;
+        self.blocks.split_off(keep).iter().rev().map(|block| block.at).collect()
+    }
+}
+
+pub(crate) fn block(number: u64, branch: u64) -> BlockRef {
+    let hash = keccak256([number.to_be_bytes(), branch.to_be_bytes()].concat());
+    BlockRef { chain: CHAIN, number, hash, time: BlockTime::from_secs(1_700_000_000 + number) }
+}
+
+fn execute(block: &mut Block, submission: &Submission) {
+    if submission.transaction.nonce != U256::from(block.nonce) {
+        return;
+    }
+    assert!(submission.signatures.len() >= 3 * 65, "threshold signatures");
+    let selector = |text: &str| keccak256(text.as_bytes())[..4].to_vec();
+    let data = submission.transaction.data.to_vec();
+    if data.starts_with(&selector("pause()")) {
+        block.paused = true;
+    } else if data.starts_with(&selector("unpause()")) {
+        block.paused = false;
+    } else if data.starts_with(&selector("setWithdrawalsLimited(bool)")) {
+        block.limited = true;
+    } else {
+        assert!(data.is_empty(), "unknown call");
+    }
+    block.nonce += 1;
+    block.logs.push(Log {
+        address: submission.safe,
+        topics: vec![keccak256(b"ExecutionSuccess(bytes32,uint256)"), submission.safe_tx_hash],
+        data: vec![0; 32].into(),
+        transaction: keccak256(submission.safe_tx_hash),
+        index: block.logs.len() as u64,
+    });
+}
+
+/// What a node reads of a block.
+pub(crate) fn view(charter: &Charter, block: &Block) -> BlockView {
+    let word = |value: u64| Bytes::copy_from_slice(&U256::from(value).to_be_bytes::<32>());
+    let selector = |text: &str| keccak256(text.as_bytes())[..4].to_vec();
+    let mut owners = vec![U256::from(32), U256::from(charter.members.len())];
+    owners.extend(charter.members.values().filter_map(|m| m.guardian).map(|g| U256::from_be_slice(g.as_slice())));
+    let owners: Vec<u8> = owners.iter().flat_map(|word| word.to_be_bytes::<32>()).collect();
+    let answer = |read: &Read| match read {
+        Read::Call { data, .. } if data.starts_with(&selector("nonce()")) => word(block.nonce),
+        Read::Call { data, .. } if data.starts_with(&selector("getThreshold()")) => word(3),
+        Read::Call { data, .. } if data.starts_with(&selector("getOwners()")) => Bytes::from(owners.clone()),
+        Read::Call { data, .. } if data.starts_with(&selector("paused()")) => word(u64::from(block.paused)),
+        Read::Call { data, .. } if data.starts_with(&selector("withdrawalsLimited()")) => {
+            word(u64::from(block.limited))
+        }
+        _ => word(0),
+    };
+    let reads =
+        reads(charter, CHAIN).into_iter().map(|read| (read.clone(), ReadOutcome::Value(answer(&read)))).collect();
+    BlockView { block: block.at, parent: block.parent, base_fee: Some(1), logs: block.logs.clone(), reads }
+}
+
+/// One node: a machine, its keys and its log.
+#[derive(Clone)]
+pub(crate) struct Node {
+    pub(crate) machine: Machine,
+    key: ed25519_dalek::SigningKey,
+    guardian: GuardianKey,
+    epoch: Epoch,
+    seq: u64,
+    prev: EventHash,
+    clock: u64,
+    pub(crate) log: Vec<Verified<Event>>,
+    pub(crate) duties: BTreeSet<Duty>,
+    pub(crate) standing: Vec<Finding>,
+}
+
+impl Node {
+    pub(crate) fn new(charter: &Arc<Charter>, index: u8, epoch: u8) -> Self {
+        let key = ed25519_dalek::SigningKey::from_bytes(&[index + 1; 32]);
+        let member_key = MemberKey::from_bytes(key.verifying_key().to_bytes());
+        let (member, _) = charter.member_by_key(&member_key).expect("a member");
+        let network = charter.network_id();
+        let epoch = Epoch::from_bytes([epoch; 16]);
+        let machine = Machine::new(Arc::clone(charter), network, member.clone(), epoch).expect("a machine");
+        let mut node = Self {
+            machine,
+            key,
+            guardian: GuardianKey::from_slice(&[0x11 * (index + 1); 32]).expect("a scalar"),
+            epoch,
+            seq: 0,
+            prev: EventHash::from_bytes([0; 32]),
+            clock: 0,
+            log: Vec::new(),
+            duties: BTreeSet::new(),
+            standing: Vec::new(),
+        };
+        node.author(started(charter));
+        node
+    }
+
+    pub(crate) fn key(&self) -> MemberKey {
+        MemberKey::from_bytes(self.key.verifying_key().to_bytes())
+    }
+
+    pub(crate) fn seal_at(&self, seq: u64, prev: EventHash, body: Body) -> Verified<Event> {
+        let event = Event {
+            network: self.machine.network(),
+            author: self.key(),
+            epoch: self.epoch,
+            seq: Seq::new(seq),
+            prev,
+            time: Timestamp::from_millis(1_700_000_000_000 + self.clock * 1_000 + seq),
+            body,
+        };
+        let sealed = watchfire_wire::seal(&event, |input| self.key.sign(input).to_bytes()).expect("seals");
+        sealed.verify(self.machine.network()).expect("verifies")
+    }
+
+    /// Seals without applying: what a liar does.
+    pub(crate) fn forge(&mut self, body: Body) -> Verified<Event> {
+        let event = self.seal_at(self.seq, self.prev, body);
+        self.seq += 1;
+        self.prev = event.hash();
+        event
+    }
+
+    pub(crate) fn author(&mut self, body: Body) -> Verified<Event> {
+        let event = self.forge(body);
+        self.machine.apply(&event);
+        self.log.push(event.clone());
+        event
+    }
+
+    pub(crate) fn position(&self) -> (u64, EventHash) {
+        (self.seq, self.prev)
+    }
+
+    pub(crate) fn sign(&self, hash: B256) -> [u8; 65] {
+        let (signature, recovery) = self.guardian.sign_prehash_recoverable(hash.as_slice()).expect("signs");
+        let mut bytes = [0; 65];
+        bytes[..64].copy_from_slice(&signature.to_bytes());
+        bytes[64] = 27 + recovery.to_byte();
+        bytes
+    }
+
+    pub(crate) fn address(&self) -> Address {
+        self.machine.charter().member_by_key(&self.key()).and_then(|(_, m)| m.guardian).expect("a guardian")
+    }
+
+    pub(crate) fn receive(&mut self, now: Timestamp, event: &Verified<Event>) -> Result<Verdict, Rejection> {
+        let input = Input::Received(Box::new(event.clone()));
+        self.machine.observe(now, &input);
+        let step = self.machine.decide(now, &input)?;
+        self.machine.apply(event);
+        self.log.push(event.clone());
+        Ok(step.verdict)
+    }
+
+    pub(crate) fn finish(&mut self, draft: Draft) -> Verified<Event> {
+        let body = match draft {
+            Draft::Body(body) => body,
+            Draft::CoSign(draft) => {
+                let signature = self.sign(draft.safe_tx_hash);
+                Body::CoSignature(draft.signed(signature))
+            }
+        };
+        self.author(body)
+    }
+}
+
+pub(crate) fn started(charter: &Charter) -> Body {
+    Body::Started(Started {
+        earlier: Vec::new(),
+        charter_version: charter.version,
+        charter_digest: charter.digest(),
+        software: "test".into(),
+    })
+}
+
+/// Answers a preflight by what would happen.
+pub(crate) type Simulate = fn(&Block, &SafeTransaction) -> PreflightOutcome;
+
+pub(crate) fn passes(_: &Block, _: &SafeTransaction) -> PreflightOutcome {
+    PreflightOutcome::Passes
+}
+
+pub(crate) fn refuses_pause(_: &Block, transaction: &SafeTransaction) -> PreflightOutcome {
+    if transaction.data.starts_with(&keccak256(b"pause()")[..4]) {
+        PreflightOutcome::Refuted { reason: "guard: no".into(), by_guard: true }
+    } else {
+        PreflightOutcome::Passes
+    }
+}
+
+/// The network.
+pub(crate) struct Cluster {
+    pub(crate) charter: Arc<Charter>,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) chain: Chain,
+    pub(crate) now: Timestamp,
+    pub(crate) silent: BTreeSet<usize>,
+    pub(crate) simulate: Simulate,
+    wire: VecDeque<(usize, Verified<Event>)>,
+}
+
+impl Cluster {
+    pub(crate) fn new(charter: Arc<Charter>, first: u64) -> Self {
+        let nodes = (0..5).map(|index| Node::new(&charter, index, 0x10 + index)).collect();
+        let chain = Chain::new(first);
+        let now = Timestamp::from_millis(chain.head().at.time.as_secs() * 1_000);
+        let mut cluster =
+            Self { charter, nodes, chain, now, silent: BTreeSet::new(), simulate: passes, wire: VecDeque::new() };
+        for (index, node) in cluster.nodes.iter().enumerate() {
+            cluster.wire.extend(node.log.iter().map(|event| (index, event.clone())));
+        }
+        cluster.show();
+        cluster
+    }
+
+    pub(crate) fn send(&mut self, from: usize, event: Verified<Event>) {
+        self.wire.push_back((from, event));
+    }
+
+    /// Shows the chain's head to every node and lets everything settle.
+    pub(crate) fn show(&mut self) {
+        for index in 0..self.nodes.len() {
+            self.show_to(index);
+        }
+        self.settle();
+    }
+
+    fn show_to(&mut self, index: usize) {
+        let block = self.chain.head().clone();
+        self.now = Timestamp::from_millis(block.at.time.as_secs() * 1_000).max(self.now);
+        let seen = view(&self.charter, &block);
+        let node = &mut self.nodes[index];
+        node.clock = block.at.number;
+        node.machine.observe(self.now, &Input::Block(Box::new(seen)));
+        for finding in &mut node.standing {
+            finding.block = block.at;
+        }
+        let standing = node.standing.clone();
+        node.machine.observe(self.now, &Input::Detected { block: block.at, standing });
+    }
+
+    pub(crate) fn mine(&mut self, txs: &[Tx]) {
+        self.chain.mine(txs);
+        self.show();
+    }
+
+    /// Mines empty blocks up to and including this height.
+    pub(crate) fn mine_to(&mut self, number: u64) {
+        while self.chain.head().at.number < number {
+            self.mine(&[]);
+        }
+    }
+
+    pub(crate) fn reorg(&mut self, count: usize) {
+        let blocks = self.chain.drop_newest(count);
+        for node in &mut self.nodes {
+            node.machine.observe(self.now, &Input::Orphaned { chain: CHAIN, blocks: blocks.clone() });
+            node.standing.retain(|finding| blocks.iter().all(|gone| finding.first != *gone));
+        }
+    }
+
+    /// A detector begins to stand at the next block of these nodes, or stops.
+    pub(crate) fn find(&mut self, nodes: &[usize], detector: &str) {
+        let first = block(self.chain.head().at.number + 1, self.chain.branch);
+        for index in nodes {
+            self.nodes[*index].standing.push(finding(detector, first));
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        for node in &mut self.nodes {
+            node.standing.clear();
+        }
+    }
+
+    pub(crate) fn act(&mut self, index: usize, act: HumanAct) -> Result<(), Rejection> {
+        let input = Input::Human(act);
+        let node = &mut self.nodes[index];
+        node.machine.observe(self.now, &input);
+        let step = node.machine.decide(self.now, &input)?;
+        for draft in step.drafts {
+            let event = self.nodes[index].finish(draft);
+            self.wire.push_back((index, event));
+        }
+        self.settle();
+        Ok(())
+    }
+
+    pub(crate) fn approve(&mut self, index: usize, playbook: &str, step: u8) {
+        let act = HumanAct::Approve {
+            asset: name("vault-core"),
+            playbook: name(playbook),
+            step: StepIndex::new(step),
+            human: human("seen it"),
+        };
+        self.act(index, act).expect("approves");
+    }
+
+    pub(crate) fn veto(&mut self, index: usize) {
+        let act =
+            HumanAct::Veto { asset: name("vault-core"), playbook: name("contain-vault"), human: human("false alarm") };
+        self.act(index, act).expect("vetoes");
+    }
+
+    /// Drafts, deliveries and preflights until nothing moves. Silent nodes neither author nor hear.
+    pub(crate) fn settle(&mut self) {
+        for _ in 0..10_000 {
+            let mut moved = false;
+            while let Some((from, event)) = self.wire.pop_front() {
+                moved = true;
+                for index in (0..self.nodes.len()).filter(|index| *index != from && !self.silent.contains(index)) {
+                    let _ = self.nodes[index].receive(self.now, &event);
+                }
+            }
+            for index in (0..self.nodes.len()).filter(|index| !self.silent.contains(index)).collect::<Vec<_>>() {
+                moved |= self.turn(index);
+            }
+            if !moved {
+                return;
+            }
+        }
+        panic!("never settles");
+    }
+
+    fn turn(&mut self, index: usize) -> bool {
+        let Owed { drafts, duties, .. } = self.nodes[index].machine.owed(self.now);
+        let stages: BTreeSet<_> = drafts.iter().map(Draft::stage).collect();
+        assert!(stages.len() <= 1, "one stage at a time");
+        let mut moved = !drafts.is_empty();
+        for draft in drafts {
+            let event = self.nodes[index].finish(draft);
+            self.wire.push_back((index, event));
+        }
+        let head = self.chain.head().clone();
+        for duty in &duties {
+            if let Duty::Preflight(preflight) = duty {
+                let outcome = (self.simulate)(&head, &preflight.transaction);
+                let (safe_tx_hash, block) = (preflight.safe_tx_hash, preflight.at);
+                let input = Input::Preflighted { safe_tx_hash, block, outcome };
+                self.nodes[index].machine.observe(self.now, &input);
+                moved = true;
+            }
+        }
+        self.nodes[index].duties = duties;
+        moved
+    }
+
+    /// What any node would send now, each once, after every rank had its turn.
+    pub(crate) fn submissions(&mut self) -> Vec<Submission> {
+        self.now = self.now.plus_millis(2_000);
+        self.settle();
+        let mut all: BTreeMap<B256, Submission> = BTreeMap::new();
+        for node in &self.nodes {
+            for duty in &node.duties {
+                if let Duty::Submit(submission) = duty {
+                    all.insert(submission.safe_tx_hash, submission.clone());
+                }
+            }
+        }
+        all.into_values().collect()
+    }
+
+    /// Mines what is submitted now.
+    pub(crate) fn execute(&mut self) -> usize {
+        let txs: Vec<Tx> = self.submissions().into_iter().map(Tx::Safe).collect();
+        self.mine(&txs);
+        txs.len()
+    }
+
+    pub(crate) fn digests(&self) -> BTreeSet<B256> {
+        let heard = (0..self.nodes.len()).filter(|index| !self.silent.contains(index));
+        heard.map(|index| self.nodes[index].machine.state_digest()).collect()
+    }
+
+    /// Events of a kind in one node's log.
+    pub(crate) fn count(&self, index: usize, kind: impl Fn(&Body) -> bool) -> usize {
+        self.nodes[index].machine.events().filter(|event| kind(&event.body)).count()
+    }
+}
+
+pub(crate) fn finding(detector: &str, first: BlockRef) -> Finding {
+    let severity = if detector == "vault-outflow" { Severity::Sev1 } else { Severity::Sev2 };
+    Finding {
+        asset: name("vault-core"),
+        detector: name(detector),
+        kind: "outflow".into(),
+        severity,
+        first,
+        block: first,
+        explanation: "net outflow".into(),
+        figures: BTreeMap::new(),
+    }
+}

@@ -1,0 +1,5 @@
+//! The rules of votes, certificates, signatures and recovery, on machines that exchange real sealed events.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::cast_possible_truncation)]
+
+mod cluster;
+mod walk_through;
