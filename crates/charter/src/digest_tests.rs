@@ -42,7 +42,7 @@ fn blocks() -> (String, Vec<String>, String) {
     (root.to_owned(), blocks, rest[playbooks..detectors].to_owned())
 }
 
-fn shuffled_block(block: String) -> BoxedStrategy<String> {
+fn shuffled_block(block: &str) -> BoxedStrategy<String> {
     let mut lines: Vec<String> = block.lines().map(str::to_owned).collect();
     let header = lines.remove(0);
     let pad = prop::collection::vec(prop::sample::select(vec!["", "  ", "\t"]), lines.len());
@@ -63,7 +63,7 @@ proptest! {
     #[test]
     fn layout_does_not_matter(
         blocks in Just(blocks().1).prop_shuffle().prop_flat_map(|blocks| {
-            blocks.into_iter().map(shuffled_block).collect::<Vec<_>>()
+            blocks.iter().map(|block| shuffled_block(block)).collect::<Vec<_>>()
         }),
         playbooks_first in any::<bool>(),
     ) {

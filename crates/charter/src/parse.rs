@@ -71,6 +71,7 @@ fn document(root: &mut Section<'_>) -> Option<Charter> {
     let context = actions::Context { declared: &declared, chains: &chains, safes: &safes, detectors: &detectors };
     let playbooks = playbooks::read(root, &context, rules.as_ref());
     quorum::check(root.log, &partners.roster, &safes, rules.as_ref(), &playbooks);
+    playbooks::check_expiries(root.log, &context, &assets, &playbooks);
     playbooks::check_coverage(root.log, &declared, &playbooks);
     root.finish();
     let mut charter = Charter {

@@ -23,7 +23,8 @@ pub(crate) struct Place {
 
 impl Place {
     fn below(&self, key: &str) -> String {
-        if self.key.is_empty() { key.to_owned() } else { format!("{}.{key}", self.key) }
+        let key = short(key);
+        if self.key.is_empty() { key } else { format!("{}.{key}", self.key) }
     }
 }
 
@@ -302,8 +303,12 @@ impl<'a> Value<'a> {
     }
 }
 
-/// A remote or hand-written text cut to what fits a line.
+/// Somebody's text cut to what fits a line, without control characters: it ends up on terminals.
 pub(crate) fn short(text: &str) -> String {
-    let cut: String = text.chars().take(80).collect();
-    if cut.len() < text.len() { format!("{cut}...") } else { cut }
+    let printable = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
+    let mut cut: String = text.chars().take(80).map(printable).collect();
+    if text.chars().nth(80).is_some() {
+        cut.push_str("...");
+    }
+    cut
 }

@@ -151,7 +151,7 @@ pub(super) fn changes(
         if let (Some(old), Some(new)) = (before.word(&read), after.word(&read))
             && old != new
         {
-            let text = format!("the code of {} that {} calls changed", action.target, action.function);
+            let text = format!("the code of {}, which a playbook calls, changed", action.target);
             facts.warn("code-changed", text, &Concern::asset(&playbook.asset));
         }
     }

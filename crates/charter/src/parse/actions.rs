@@ -259,3 +259,7 @@ fn through_roles(
         Some(_) | None => Ok(deny::judge(&call, &arguments, purpose)?),
     }
 }
+
+#[cfg(test)]
+#[path = "actions_tests.rs"]
+mod tests;

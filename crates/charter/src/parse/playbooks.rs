@@ -7,7 +7,7 @@ use watchfire_types::{AssetId, ChainId, PlaybookId, SafeId, Severity, StepIndex}
 use super::actions::{self, Context};
 use super::references::{Declared, refer, unique};
 use super::rules::{PlacedRules, rule};
-use crate::model::{Action, Detector, Mode, Playbook, PlaybookPurpose, Rule, Step, Trigger};
+use crate::model::{Action, Asset, Detector, Mode, Playbook, PlaybookPurpose, Rule, Step, Trigger};
 use crate::reader::{Log, Place, Section, Value};
 
 const PLAYBOOKS_MAX: usize = 256;
@@ -27,6 +27,8 @@ pub(crate) struct Playbooks {
     pub(crate) playbooks: BTreeMap<PlaybookId, Playbook>,
     /// Rules that playbooks carry themselves, also of those with a fault elsewhere.
     pub(crate) own_rules: Vec<OwnRule>,
+    /// Where the life of each one's votes is set.
+    expiries: BTreeMap<PlaybookId, Place>,
     /// Assets by purpose for which a playbook is declared, sound or not.
     aims: BTreeSet<(AssetId, PlaybookPurpose)>,
 }
@@ -50,6 +52,7 @@ pub(crate) fn read(root: &mut Section<'_>, context: &Context<'_>, rules: Option<
         let playbook = playbook(&mut section, context, rules, &mut all);
         section.finish();
         if let (Some(id), Some(playbook)) = (id, playbook) {
+            all.expiries.insert(id.clone(), section.place_of("expiry_s"));
             all.playbooks.insert(id, playbook);
         }
     }
@@ -255,6 +258,24 @@ pub(crate) fn severity(value: &Value<'_>) -> Option<Severity> {
         other => {
             value.fault("malformed", format!("{other:?} is no severity"), "write SEV1 (worst) to SEV5");
             None
+        }
+    }
+}
+
+/// Votes are bound to blocks a hop apart: a life of fewer than three blocks lets them die before they meet.
+pub(crate) fn check_expiries(
+    log: &Log,
+    context: &Context<'_>,
+    assets: &BTreeMap<AssetId, Asset>,
+    playbooks: &Playbooks,
+) {
+    for (id, playbook) in &playbooks.playbooks {
+        let chain = assets.get(&playbook.asset).and_then(|asset| context.chains.chains.get(&asset.chain));
+        let (Some(chain), Some(at)) = (chain, playbooks.expiries.get(id)) else { continue };
+        let least_s = chain.block_time_ms.saturating_mul(3).div_ceil(1000);
+        if playbook.expiry_s < least_s {
+            let message = format!("{} s is less than three blocks of {} ms", playbook.expiry_s, chain.block_time_ms);
+            log.fault(at, "expiry-too-short", message, format!("write at least {least_s}, better several minutes"));
         }
     }
 }

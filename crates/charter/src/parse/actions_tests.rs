@@ -1,0 +1,113 @@
+//! Which calls a charter may hold: the catalogue's with their pins, custom ones that are not denied, and through Zodiac
+//! Roles only what would be allowed directly.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use crate::parse;
+use crate::parse::tests::DRILL;
+
+const MARKET: &str = "0x1000000000000000000000000000000000000001";
+const ROLE_KEY: &str = "0x0000000000000000000000000000000000000000000000000000000000000007";
+
+/// Kinds of the faults of the drill charter with this as its widest containing call; empty where it loads.
+fn contain(function: &str, arguments: &[&str], catalogue: &str, more: &str) -> Vec<&'static str> {
+    replaced(
+        "function = \"pause()\"\narguments = []\ncatalogue = \"oz-pausable.pause\"",
+        function,
+        arguments,
+        catalogue,
+        more,
+    )
+}
+
+fn recover(function: &str, arguments: &[&str]) -> Vec<&'static str> {
+    replaced("function = \"unpause()\"\narguments = []\ncatalogue = \"recovery\"", function, arguments, "recovery", "")
+}
+
+fn replaced(old: &str, function: &str, arguments: &[&str], catalogue: &str, more: &str) -> Vec<&'static str> {
+    assert!(DRILL.contains(old));
+    let new = format!("function = \"{function}\"\narguments = {arguments:?}\ncatalogue = \"{catalogue}\"\n{more}");
+    match parse(&DRILL.replace(old, &new)) {
+        Ok(_) => Vec::new(),
+        Err(faults) => faults.iter().map(|fault| fault.kind).collect(),
+    }
+}
+
+fn through(inner: &str, value: &str, operation: &str, reverts: &str, catalogue: &str, more: &str) -> Vec<&'static str> {
+    let arguments = [MARKET, value, inner, operation, ROLE_KEY, reverts];
+    contain("execTransactionWithRole(address,uint256,bytes,uint8,bytes32,bool)", &arguments, catalogue, more)
+}
+
+#[test]
+fn catalogue_calls_carry_their_pins() {
+    assert_eq!(contain("pause()", &[], "oz-pausable.pause", ""), [""; 0]);
+    assert_eq!(contain("setTargetClosed(address,bool)", &[MARKET, "true"], "oz-access-manager.close", ""), [""; 0]);
+    assert_eq!(
+        contain("setTargetClosed(address,bool)", &[MARKET, "false"], "oz-access-manager.close", ""),
+        ["catalogue"]
+    );
+    let comet = "pause(bool,bool,bool,bool,bool)";
+    assert_eq!(contain(comet, &["true"; 5], "compound-v3.pause", ""), [""; 0]);
+    assert_eq!(contain(comet, &["true", "true", "true", "true", "false"], "compound-v3.pause", ""), ["catalogue"]);
+    assert_eq!(contain("pause()", &[], "compound-v3.pause", ""), ["catalogue"]);
+}
+
+/// Calling a catalogue function `custom` does not lift its pins.
+#[test]
+fn custom_calls_keep_the_direction() {
+    assert_eq!(contain("pause()", &[], "custom", ""), [""; 0]);
+    assert_eq!(contain("setTargetClosed(address,bool)", &[MARKET, "false"], "custom", ""), ["catalogue"]);
+    assert_eq!(contain("unpause()", &[], "custom", ""), ["never-signed"]);
+    assert_eq!(contain("setPaused(bool)", &["false"], "custom", ""), ["never-signed"]);
+    assert_eq!(contain("transfer(address,uint256)", &[MARKET, "1"], "custom", ""), ["never-signed"]);
+}
+
+#[test]
+fn recovery_unpauses_and_hands_out_nothing() {
+    assert_eq!(recover("unpause()", &[]), [""; 0]);
+    assert_eq!(recover("setTargetClosed(address,bool)", &[MARKET, "false"]), [""; 0]);
+    assert_eq!(recover("grantRole(bytes32,address)", &[ROLE_KEY, MARKET]), ["never-signed"]);
+    assert_eq!(recover("upgradeTo(address)", &[MARKET]), ["never-signed"]);
+}
+
+#[test]
+fn roles_are_judged_at_the_inner_call() {
+    let sound = |inner: &str, catalogue: &str, more: &str| through(inner, "0", "0", "true", catalogue, more);
+    assert_eq!(sound("0x8456cb59", "zodiac-roles.exec", ""), [""; 0]);
+    assert_eq!(sound("0x3f4ba83a", "zodiac-roles.exec", "inner = \"unpause()\""), ["inner-call"]);
+    assert_eq!(sound("0x3f4ba83a", "custom", "inner = \"unpause()\""), ["never-signed"]);
+    assert_eq!(sound("0x3f4ba83a", "custom", ""), ["inner-call"], "an unknown call is not signed unseen");
+    assert_eq!(
+        sound("0x3f4ba83a", "custom", "inner = \"pauseMarket()\""),
+        ["inner-call"],
+        "a name that is not the data's"
+    );
+    assert_eq!(sound("0x8456cb59ff", "custom", ""), ["inner-call"], "trailing bytes");
+    assert_eq!(sound("0x", "custom", ""), ["inner-call"]);
+    let transfer = format!("0xa9059cbb{}", "00".repeat(64));
+    assert_eq!(sound(&transfer, "custom", "inner = \"many_msg_babbage(bytes1)\""), ["never-signed"]);
+    // Comet's flags inside a role: all five, and then with the last one cleared.
+    let flag = |set: &str| format!("{}{set}", "0".repeat(63));
+    let comet = |last: &str| format!("0x44c35d07{}{}", flag("1").repeat(4), flag(last));
+    assert_eq!(sound(&comet("1"), "zodiac-roles.exec", ""), [""; 0]);
+    assert_eq!(sound(&comet("0"), "zodiac-roles.exec", ""), ["catalogue"]);
+    assert_eq!(sound(&comet("0"), "custom", ""), ["catalogue"]);
+}
+
+/// No value, no delegate call, and a failing inner call reverts the whole.
+#[test]
+fn roles_carry_no_value_and_no_delegate_call() {
+    assert_eq!(through("0x8456cb59", "1", "0", "true", "zodiac-roles.exec", ""), ["catalogue"]);
+    assert_eq!(through("0x8456cb59", "0", "1", "true", "zodiac-roles.exec", ""), ["catalogue"]);
+    assert_eq!(through("0x8456cb59", "0", "0", "false", "custom", ""), ["catalogue"]);
+}
+
+#[test]
+fn several_calls_of_a_safe_need_the_pinned_multi_send() {
+    let action = &DRILL
+        [DRILL.find("[[playbook.step.action]]").unwrap()..DRILL.find("[[playbook.step]]\nname = \"pause\"").unwrap()];
+    let twice = DRILL.replacen(action, &format!("{action}{action}"), 1);
+    assert_eq!(parse(&twice).unwrap_err()[0].kind, "no-multi-send");
+    let pinned = "stagger_ms_min = 500\nmulti_send_call_only = { address = \"0xA83c336B20401Af773B6219BA5027174338D1836\", code_hash = \"0x0707070707070707070707070707070707070707070707070707070707070707\" }\n";
+    let charter = parse(&twice.replace("stagger_ms_min = 500\n", pinned)).unwrap().0;
+    assert_eq!(charter.playbooks[&"contain-vault".parse().unwrap()].steps[0].actions.len(), 2);
+}

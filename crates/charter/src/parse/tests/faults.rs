@@ -1,0 +1,500 @@
+//! Every way in which a charter can be wrong is told with its line, key and remedy.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use super::edited;
+use crate::fault::Fault;
+use crate::parse;
+
+/// One edit of the drill charter: `from` (its `nth` occurrence) becomes `to`, and the fault of `kind` stands at `key`, on the
+/// line of the first text `at` from the edited line on.
+struct Case {
+    from: &'static str,
+    nth: usize,
+    to: &'static str,
+    kind: &'static str,
+    key: &'static str,
+    at: &'static str,
+}
+
+const fn case(
+    from: &'static str,
+    nth: usize,
+    to: &'static str,
+    kind: &'static str,
+    key: &'static str,
+    at: &'static str,
+) -> Case {
+    Case { from, nth, to, kind, key, at }
+}
+
+fn check(case: &Case) {
+    let (source, offset) = edited(case.from, case.nth, case.to);
+    let faults = parse(&source).expect_err(case.kind);
+    let found = offset + source[offset..].find(case.at).unwrap_or_else(|| panic!("{:?} is not in the edit", case.at));
+    let line = source[..found].matches('\n').count() + 1;
+    let fits = |fault: &&Fault| fault.kind == case.kind && fault.key == case.key && fault.line == line;
+    let fault = faults.iter().find(fits);
+    let fault = fault.unwrap_or_else(|| panic!("no {} at {} line {line}: {faults:#?}", case.kind, case.key));
+    assert!(!fault.message.is_empty() && !fault.remedy.is_empty(), "{fault} says nothing");
+}
+
+const PARTNERS: &[Case] = &[
+    case("[\"security\"]", 0, "[\"Sec urity\"]", "malformed", "organisation[0].roles[0]", "roles"),
+    case("id = \"birch\"", 0, "id = \"alder\"", "duplicate-id", "organisation[1].id", "id"),
+    case(
+        "id = \"alder-1\"",
+        0,
+        "id = \"birch-1\"",
+        "duplicate-id",
+        "member[1].id",
+        "id = \"birch-1\"\norganisation = \"birch\"",
+    ),
+    case(
+        "organisation = \"elm\"",
+        0,
+        "organisation = \"oak\"",
+        "unknown-reference",
+        "member[4].organisation",
+        "organisation",
+    ),
+    case("kind = \"guardian\"", 0, "kind = \"boss\"", "malformed", "member[0].kind", "kind"),
+    case("kind = \"guardian\"", 0, "kind = \"voter\"", "not-a-guardian", "member[0].guardian", "guardian = "),
+    case("\"8a88e3dd", 0, "\"zz88e3dd", "malformed", "member[0].node_key", "node_key"),
+    case(
+        "8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c",
+        0,
+        "0000000000000000000000000000000000000000000000000000000000000000",
+        "weak-key",
+        "member[0].node_key",
+        "0000",
+    ),
+    case(
+        "8139770ea87d175f56a35466c34c7ecccb8d8a91b4ee37a25df60f5b8fc9b394",
+        0,
+        "8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c",
+        "duplicate-node-key",
+        "member[1].node_key",
+        "8a88",
+    ),
+    case(
+        "0x1563915e194D8CfBA1943570603F7606A3115508",
+        0,
+        "0x19E7E376E7C213B7E7e7e46cc70A5dD086DAff2A",
+        "duplicate-account",
+        "member[1].guardian",
+        "0x19E7",
+    ),
+    case("0x1563915e194D8CfB", 0, "0x1563915e194d8CfB", "bad-checksum", "member[1].guardian", "0x1563"),
+    case(
+        "0x1563915e194D8CfBA1943570603F7606A3115508",
+        0,
+        "0x0000000000000000000000000000000000000000",
+        "zero-address",
+        "member[1].guardian",
+        "0x0000",
+    ),
+    case(
+        "submitter = \"0xeD5970f07eea5A9E7b359D3c5d3F82b34a8F1E15\"\n",
+        0,
+        "",
+        "missing",
+        "member[0].submitter",
+        "operators",
+    ),
+    case("[\"op-alder\"]", 0, "[]", "no-operator", "member[0].operators", "operators"),
+    case("/ip4/127.0.0.1/tcp/9001", 0, "127.0.0.1:9001", "malformed", "member[0].addresses[0]", "127.0.0.1"),
+    case(
+        "kind = \"guardian\"",
+        0,
+        "kind = \"guardian\"\nnickname = \"x\"",
+        "unknown-key",
+        "member[0].nickname",
+        "nickname",
+    ),
+];
+
+#[test]
+fn faults_of_partners() {
+    // A missing key is told at its table's header, so its line is taken from there.
+    for case in PARTNERS.iter().filter(|case| case.kind != "missing") {
+        check(case);
+    }
+}
+
+const PLACES: &[Case] = &[
+    case("id = 31337\n", 0, "id = 1\n", "drill-chain", "chain[0].id", "id = 1"),
+    case("drill = true", 0, "drill = false", "drill-chain", "chain[0].id", "id = 31337"),
+    case("block_time_ms = 1000", 0, "block_time_ms = 0", "out-of-bounds", "chain[0].block_time_ms", "block_time_ms"),
+    case("block_time_ms = 1000", 0, "block_time_ms = \"1 s\"", "wrong-type", "chain[0].block_time_ms", "block_time_ms"),
+    case(
+        "finality = \"finalized\"",
+        0,
+        "finality = { depth = 0 }",
+        "out-of-bounds",
+        "chain[0].finality.depth",
+        "finality",
+    ),
+    case("route = \"public\"", 0, "route = \"pigeon\"", "malformed", "chain[0].route", "route"),
+    case("\nchain = 31337", 0, "\nchain = 1337", "unknown-reference", "safe[0].chain", "chain = 1337"),
+    case("version = \"1.5.0\"", 0, "version = \"1.2.0\"", "safe-version", "safe[0].version", "version = \"1.2.0\""),
+    case("version = \"1.5.0\"", 0, "version = \"new\"", "malformed", "safe[0].version", "version"),
+    case("threshold = 3", 0, "threshold = 5", "n-of-n", "safe[0].threshold", "threshold"),
+    case("threshold = 3", 0, "threshold = 6", "above-members", "safe[0].threshold", "threshold"),
+    case("threshold = 3", 0, "threshold = 2", "below-contain", "safe[0].threshold", "threshold"),
+    case(
+        "threshold = 3",
+        0,
+        "threshold = 3\nother_owners = [\"0x19E7E376E7C213B7E7e7e46cc70A5dD086DAff2A\"]",
+        "duplicate-account",
+        "safe[0].other_owners[0]",
+        "other_owners",
+    ),
+    case(
+        "threshold = 3",
+        0,
+        "threshold = 3\nguardians = [\"oak-1\"]",
+        "unknown-reference",
+        "safe[0].guardians[0]",
+        "oak-1",
+    ),
+    case(
+        "contracts = [\"0x1000000000000000000000000000000000000001\"]",
+        0,
+        "contracts = []",
+        "empty",
+        "asset[0].contracts",
+        "contracts",
+    ),
+    case(
+        "contracts = [\"0x1000000000000000000000000000000000000001\"]",
+        0,
+        "contracts = [\"0x2000000000000000000000000000000000000002\"]",
+        "safe-as-asset",
+        "asset[0].contracts[0]",
+        "contracts",
+    ),
+    case(
+        "criticality = \"critical\"",
+        0,
+        "criticality = \"vital\"",
+        "malformed",
+        "asset[0].criticality",
+        "criticality",
+    ),
+    case(
+        "internal = []",
+        0,
+        "dependencies = [\"vault-core\"]",
+        "self-dependency",
+        "asset[0].dependencies[0]",
+        "dependencies",
+    ),
+];
+
+#[test]
+fn faults_of_chains_safes_and_assets() {
+    PLACES.iter().for_each(check);
+}
+
+const RULES: &[Case] = &[
+    case(
+        "[rules.contain]\norganisations = 3",
+        0,
+        "[rules.contain]\norganisations = 4",
+        "rule-order",
+        "rules.extend",
+        "[rules.extend]",
+    ),
+    case(
+        "[rules.contain]\norganisations = 3",
+        0,
+        "[rules.contain]\norganisations = 5",
+        "n-of-n",
+        "rules.contain",
+        "[rules.contain]",
+    ),
+    case(
+        "[rules.contain]\norganisations = 3",
+        0,
+        "[rules.contain]\norganisations = 6",
+        "above-members",
+        "rules.contain",
+        "[rules.contain]",
+    ),
+    case(
+        "[rules.contain]\norganisations = 3",
+        0,
+        "[rules.contain]\norganisations = 0",
+        "out-of-bounds",
+        "rules.contain.organisations",
+        "organisations = 0",
+    ),
+    case(
+        "[rules.recover]\norganisations = 4",
+        0,
+        "[rules.recover]\norganisations = 3",
+        "recover-as-contain",
+        "rules.recover",
+        "[rules.recover]",
+    ),
+    case(
+        "[rules.amend]\norganisations = 4",
+        0,
+        "[rules.amend]\norganisations = 3",
+        "amend-not-exclusive",
+        "rules.amend",
+        "[rules.amend]",
+    ),
+    case(
+        "organisations = 3\noperators = 3",
+        2,
+        "organisations = 3\noperators = 4",
+        "rule-order",
+        "rules.amend",
+        "[rules.amend]",
+    ),
+    case("operators = 3", 0, "operators = 6", "unmeetable", "rules.contain", "[rules.contain]"),
+    case("operators = 3", 0, "operators = 3\nroles = { wizard = 1 }", "unmeetable", "rules.contain", "[rules.contain]"),
+    case(
+        "operators = 3",
+        0,
+        "operators = 3\nroles = { security = 3 }",
+        "unmeetable",
+        "rules.contain",
+        "[rules.contain]",
+    ),
+    case(
+        "expiry_s = 120",
+        0,
+        "expiry_s = 120\nrule = { organisations = 2, operators = 3 }",
+        "rule-order",
+        "playbook[0].rule",
+        "rule =",
+    ),
+    case(
+        "expiry_s = 120",
+        0,
+        "expiry_s = 120\nrule = { organisations = 5, operators = 3 }",
+        "n-of-n",
+        "playbook[0].rule",
+        "rule =",
+    ),
+];
+
+#[test]
+fn faults_of_rules() {
+    for case in RULES {
+        // Rules that others are measured by stand before them: the marker is looked for from the start.
+        let (source, _) = edited(case.from, case.nth, case.to);
+        let line = source[..source.find(case.at).unwrap()].matches('\n').count() + 1;
+        let faults = parse(&source).expect_err(case.kind);
+        let fits = |fault: &&Fault| fault.kind == case.kind && fault.key == case.key && fault.line == line;
+        assert!(faults.iter().any(|fault| fits(&fault)), "no {} at {} line {line}: {faults:#?}", case.kind, case.key);
+    }
+}
+
+const PLAYBOOKS: &[Case] = &[
+    case(
+        "block_time_ms = 1000",
+        0,
+        "block_time_ms = 60000",
+        "expiry-too-short",
+        "playbook[0].expiry_s",
+        "expiry_s = 120",
+    ),
+    case(
+        "asset = \"vault-core\"\npurpose",
+        0,
+        "asset = \"vault\"\npurpose",
+        "unknown-reference",
+        "playbook[0].asset",
+        "asset",
+    ),
+    case("purpose = \"contain\"", 0, "purpose = \"relax\"", "malformed", "playbook[0].purpose", "purpose"),
+    case("mode = \"propose\"", 0, "mode = \"auto\"", "recover-auto", "playbook[1].mode", "mode"),
+    case("expiry_s = 120", 0, "expiry_s = 1", "out-of-bounds", "playbook[0].expiry_s", "expiry_s"),
+    case("expiry_s = 120", 0, "expiry_s = 99999999999999999999", "out-of-bounds", "playbook[0].expiry_s", "expiry_s"),
+    case(
+        "cooldown_s = 0",
+        0,
+        "budget = { count = 0, window_s = 10 }",
+        "out-of-bounds",
+        "playbook[0].budget.count",
+        "budget",
+    ),
+    case(
+        "kinds = [\"outflow\", \"event\"]",
+        0,
+        "kinds = [\"outflwo\"]",
+        "unknown-kind",
+        "playbook[0].trigger[0].kinds[0]",
+        "kinds",
+    ),
+    case(
+        "kinds = [\"outflow\", \"event\"]",
+        0,
+        "detectors = [\"nope\"]",
+        "unknown-reference",
+        "playbook[0].trigger[0].detectors[0]",
+        "detectors",
+    ),
+    case("step = 2", 0, "step = 3", "out-of-bounds", "playbook[0].trigger[1].step", "step"),
+    case(
+        "severity = \"SEV2\"\nstep",
+        0,
+        "severity = \"SEV9\"\nstep",
+        "malformed",
+        "playbook[0].trigger[0].severity",
+        "severity",
+    ),
+    case(
+        "target = \"0x1000000000000000000000000000000000000001\"",
+        0,
+        "target = \"0x2000000000000000000000000000000000000002\"",
+        "safe-target",
+        "playbook[0].step[0].action[0].target",
+        "target",
+    ),
+    case(
+        "catalogue = \"oz-pausable.pause\"",
+        0,
+        "catalogue = \"oz-pausable.stop\"",
+        "catalogue",
+        "playbook[0].step[1].action[0].catalogue",
+        "catalogue",
+    ),
+    case(
+        "catalogue = \"oz-pausable.pause\"",
+        0,
+        "catalogue = \"recovery\"",
+        "catalogue",
+        "playbook[0].step[1].action[0].catalogue",
+        "catalogue",
+    ),
+    case(
+        "catalogue = \"recovery\"",
+        0,
+        "catalogue = \"custom\"",
+        "catalogue",
+        "playbook[1].step[0].action[0].catalogue",
+        "catalogue",
+    ),
+    case(
+        "function = \"pause()\"",
+        0,
+        "function = \"stop()\"",
+        "catalogue",
+        "playbook[0].step[1].action[0].function",
+        "function",
+    ),
+    case(
+        "function = \"pause()\"",
+        0,
+        "function = \"pause\"",
+        "bad-call",
+        "playbook[0].step[1].action[0].function",
+        "function",
+    ),
+    case(
+        "function = \"pause()\"",
+        0,
+        "function = \"pause(foo)\"",
+        "bad-call",
+        "playbook[0].step[1].action[0].function",
+        "function",
+    ),
+    case(
+        "function = \"pause()\"",
+        0,
+        "value = 1\nfunction = \"pause()\"",
+        "unknown-key",
+        "playbook[0].step[1].action[0].value",
+        "value",
+    ),
+    case(
+        "arguments = [\"true\"]",
+        0,
+        "arguments = [true]",
+        "wrong-type",
+        "playbook[0].step[0].action[0].arguments[0]",
+        "arguments",
+    ),
+    case(
+        "catalogue = \"oz-pausable.pause\"\npostcondition",
+        0,
+        "catalogue = \"oz-pausable.pause\"\n# postcondition",
+        "missing",
+        "playbook[0].step[1].action[0].postcondition",
+        "",
+    ),
+    case(
+        "paused() returns (bool)",
+        0,
+        "paused()",
+        "no-result",
+        "playbook[0].step[1].action[0].postcondition.call",
+        "postcondition",
+    ),
+    case(
+        "paused() returns (bool)\", arguments = [], equals = \"true\"",
+        0,
+        "paused() returns (bool)\", arguments = [], equals = \"1\"",
+        "bad-call",
+        "playbook[0].step[1].action[0].postcondition.equals",
+        "postcondition",
+    ),
+];
+
+#[test]
+fn faults_of_playbooks() {
+    for case in PLAYBOOKS.iter().filter(|case| case.kind != "missing") {
+        check(case);
+    }
+}
+
+const DETECTORS: &[Case] = &[
+    case("kind = \"outflow\"", 0, "kind = \"inflow\"", "unknown-kind", "detector[0].kind", "kind"),
+    case("limit = \"25000000000000000000\"", 0, "limit = \"25 ether\"", "malformed", "detector[0].limit", "limit"),
+    case("limit = \"25000000000000000000\"", 0, "limit = \"0\"", "out-of-bounds", "detector[0].limit", "limit"),
+    case(
+        "limit = \"25000000000000000000\"",
+        0,
+        "share_bps = 10001",
+        "out-of-bounds",
+        "detector[0].share_bps",
+        "share_bps",
+    ),
+    case("window_s = 60", 0, "window_s = 0", "out-of-bounds", "detector[0].window_s", "window_s"),
+    case("what = \"owner\"", 0, "what = \"mood\"", "unknown-kind", "detector[2].what", "what"),
+    case("unchanged = true", 0, "unchanged = false", "malformed", "detector[2].unchanged", "unchanged"),
+    case("unchanged = true", 0, "equals = \"0x5afe\"", "bad-call", "detector[2].equals", "equals"),
+    case("event = \"Unpaused(address)\"", 0, "event = \"Unpaused(foo)\"", "bad-event", "detector[3].event", "event"),
+    case(
+        "event = \"Unpaused(address)\"",
+        0,
+        "event = \"Unpaused(address)\"\ntopics = { 4 = \"0x00\" }",
+        "malformed",
+        "detector[3].topics.4",
+        "topics",
+    ),
+];
+
+#[test]
+fn faults_of_detectors() {
+    DETECTORS.iter().for_each(check);
+}
+
+/// What is missing is told at the table that misses it.
+#[test]
+fn missing_keys_stand_at_their_table() {
+    for case in PARTNERS.iter().chain(PLAYBOOKS).filter(|case| case.kind == "missing") {
+        let (source, offset) = edited(case.from, case.nth, case.to);
+        let header = source[..offset].rfind("[[").unwrap();
+        let line = source[..header].matches('\n').count() + 1;
+        let faults = parse(&source).unwrap_err();
+        let found = faults.iter().find(|fault| fault.kind == "missing").expect("a missing key is a fault");
+        assert_eq!((found.key.as_str(), found.line), (case.key, line));
+    }
+    let detector = edited("limit = \"25000000000000000000\"", 0, "").0;
+    assert!(parse(&detector).unwrap_err().iter().any(|fault| fault.kind == "no-bound" && fault.key == "detector[0]"));
+}
