@@ -5,6 +5,9 @@ use std::collections::VecDeque;
 use alloy_primitives::B256;
 use watchfire_types::BlockRef;
 
+#[cfg(test)]
+mod tests;
+
 /// Blocks kept; a reorg that reaches below them orphans all of them.
 const KEPT_MAX: usize = 4_096;
 

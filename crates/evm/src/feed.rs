@@ -220,10 +220,9 @@ impl Feed {
     }
 
     async fn follow(&mut self, signal: &Signal) -> Result<(), Stop> {
-        if let Some(tip) = self.chain.tip() {
-            if signal.head.parent == tip.hash && signal.head.block.number == tip.number + 1 {
-                return self.next(signal).await;
-            }
+        let block = signal.head.block;
+        if self.chain.tip().is_some_and(|tip| signal.head.parent == tip.hash && block.number == tip.number + 1) {
+            return self.next(signal).await;
         }
         let agreed = self.agreed(signal).await?;
         if self.chain.holds(agreed.block.number, agreed.block.hash) {

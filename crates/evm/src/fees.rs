@@ -2,6 +2,9 @@
 
 use watchfire_types::Severity;
 
+#[cfg(test)]
+mod tests;
+
 /// Least tip ever bid: below it the +12.5 % of a bump round to nothing and nodes answer "already imported".
 pub const TIP_WEI_MIN: u128 = 1_000_000_000;
 /// Highest tip of a first bid, whatever an endpoint reports: bumps go on from here.

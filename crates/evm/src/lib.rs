@@ -26,6 +26,8 @@ pub mod safe;
 mod simulate;
 mod snapshot;
 mod submitter;
+#[cfg(test)]
+mod tests;
 
 pub use budget::Priority;
 pub use client::{ChainClient, HeadInfo};

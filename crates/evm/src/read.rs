@@ -53,7 +53,7 @@ pub(crate) async fn headers(
         numbers.iter().map(|number| Request::new("eth_getBlockByNumber", json!([quantity(*number), false]))).collect();
     let answers = remote.ask(priority, &requests, timeout).await;
     let checked = answers.into_iter().zip(numbers).map(|(answer, number)| {
-        let head = Head::check(chain, &decode::<Header>(&*answer?)?.ok_or(RpcError::UnknownBlock)?)?;
+        let head = Head::check(chain, &decode::<Header>(&answer?)?.ok_or(RpcError::UnknownBlock)?)?;
         if head.block.number == number {
             Ok(head)
         } else {
@@ -149,7 +149,7 @@ fn outcome(read: &Read, answer: Answer) -> Result<ReadOutcome, RpcError> {
     };
     let missing = || RpcError::Garbage("null in answer to a read".to_owned());
     let value = match read {
-        Read::Call { .. } => Bytes::from(decode::<AlloyBytes>(&raw)?.ok_or_else(missing)?.0),
+        Read::Call { .. } => decode::<AlloyBytes>(&raw)?.ok_or_else(missing)?.0,
         // Some nodes answer storage without leading zeros, so it is read as a number like a balance.
         Read::Balance { .. } | Read::Storage { .. } => {
             let word: U256 = decode(&raw)?.ok_or_else(missing)?;

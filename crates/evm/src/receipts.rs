@@ -80,7 +80,7 @@ async fn proved(remote: Arc<Remote>, head: &Head, timeout: Duration) -> Result<V
         block.transactions.iter().map(|hash| Request::new("eth_getTransactionReceipt", json!([hash]))).collect();
     let answers = remote.ask(Priority::Feed, &requests, timeout).await;
     let receipts: Result<Vec<TransactionReceipt>, RpcError> =
-        answers.into_iter().map(|answer| decode(&*answer?)?.ok_or(RpcError::UnknownBlock)).collect();
+        answers.into_iter().map(|answer| decode(&answer?)?.ok_or(RpcError::UnknownBlock)).collect();
     check(head, receipts?)
 }
 

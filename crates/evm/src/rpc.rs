@@ -123,14 +123,14 @@ fn envelope(id: usize, request: &Request) -> Value {
 
 fn answer(response: Response) -> Answer {
     match (response.error, response.result) {
-        (Some(error), _) => Err(node_error(error)),
+        (Some(error), _) => Err(node_error(&error)),
         (None, Some(result)) => Ok(result),
         // `"result": null` and an absent result look alike to serde; absent ones are rare and mean the same.
         (None, None) => Ok(RawValue::NULL.to_owned()),
     }
 }
 
-fn node_error(error: ErrorObject) -> RpcError {
+fn node_error(error: &ErrorObject) -> RpcError {
     let text = error.message.to_ascii_lowercase();
     let limited = error.code == -32005
         || text.contains("rate limit")

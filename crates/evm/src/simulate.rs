@@ -208,7 +208,7 @@ async fn pinned<T: serde::de::DeserializeOwned>(
     if lacks {
         is_canonical(remote, block, Priority::Decision, timeout).await?;
     }
-    decode(&*answer?)?.ok_or_else(|| RpcError::Garbage("null in answer to a simulation".to_owned()))
+    decode(&answer?)?.ok_or_else(|| RpcError::Garbage("null in answer to a simulation".to_owned()))
 }
 
 fn probe_call(read: &Read) -> Value {

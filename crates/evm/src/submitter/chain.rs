@@ -286,7 +286,7 @@ fn said(answers: Vec<crate::rpc::Answer>) -> Said {
 }
 
 fn mined(hash: B256, answer: crate::rpc::Answer) -> Result<Option<Mined>, RpcError> {
-    let receipt = decode::<Receipt>(&*answer?)?;
+    let receipt = decode::<Receipt>(&answer?)?;
     Ok(receipt.map(|receipt| Mined {
         hash,
         block_hash: receipt.block_hash,

@@ -1,0 +1,46 @@
+//! The budget is never exceeded, and decisions are never behind the feed.
+
+#![allow(clippy::unwrap_used)]
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+use tokio::time::Instant;
+
+use super::{Budget, Priority};
+
+proptest! {
+    /// Goal: over any second and any order of callers at most twice the budget is sent (one burst and one refill).
+    #[test]
+    fn never_more_than_burst_and_refill(
+        per_second in 1u32..500,
+        calls in proptest::collection::vec((1usize..20, any::<bool>(), 0u64..50), 1..200),
+    ) {
+        let start = Instant::now();
+        let budget = Budget::new(per_second, start);
+        let (mut now, mut sent) = (start, 0.0);
+        for (calls, decision, wait) in calls {
+            now += Duration::from_millis(wait);
+            let priority = if decision { Priority::Decision } else { Priority::Feed };
+            if budget.take(calls, priority, now).is_ok() {
+                // More calls than a whole second's budget are let through once the bucket is full.
+                sent += f64::from(u32::try_from(calls).unwrap_or(u32::MAX)).min(f64::from(per_second));
+            }
+        }
+        let elapsed = now.duration_since(start).as_secs_f64();
+        prop_assert!(sent <= f64::from(per_second) * (1.0 + elapsed) + 1.0, "{sent} in {elapsed} s");
+    }
+}
+
+/// Goal: the feed leaves a quarter that a decision can still take, and a refused caller is told how long to wait.
+#[test]
+fn the_feed_leaves_room_for_decisions() {
+    let now = Instant::now();
+    let budget = Budget::new(100, now);
+    assert_eq!(budget.take(75, Priority::Feed, now), Ok(()));
+    let wait = budget.take(1, Priority::Feed, now).unwrap_err();
+    assert_eq!(wait, Duration::from_millis(10));
+    assert_eq!(budget.take(25, Priority::Decision, now), Ok(()));
+    assert!(budget.take(1, Priority::Decision, now).is_err());
+    assert_eq!(budget.take(1, Priority::Decision, now + Duration::from_millis(10)), Ok(()));
+}

@@ -1,0 +1,177 @@
+//! k of m: what liars, laggards and the poorly equipped change, and what they do not.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use alloy_primitives::{B256, U256};
+use serde_json::json;
+use watchfire_types::{ChainId, Read, ReadOutcome};
+
+use super::anvil::{Anvil, config, endpoint};
+use super::operator::{Act, Operator};
+use super::safes::World;
+use crate::client::ChainClient;
+use crate::error::ConnectError;
+
+fn balance(account: alloy_primitives::Address) -> BTreeSet<Read> {
+    BTreeSet::from([Read::Balance { account }])
+}
+
+/// Goal: an endpoint of another chain is refused by name, at the start and when it comes back as one.
+#[tokio::test]
+async fn another_chain_is_refused() {
+    let anvil = Anvil::start_with(1_337, &[]);
+    let error = ChainClient::connect(config(1, vec![endpoint("a", &anvil.http)])).await.unwrap_err();
+    let wrong = ConnectError::WrongChain {
+        endpoint: "a".to_owned(),
+        expected: ChainId::new(31_337),
+        found: ChainId::new(1_337),
+    };
+    assert_eq!(error, wrong);
+}
+
+/// Goal: fewer operators than k, or none reachable, are errors that say what to do.
+#[tokio::test]
+async fn too_few_operators_are_refused() {
+    let anvil = Anvil::start();
+    let twice = vec![endpoint("a", &anvil.http), endpoint("a", &anvil.http)];
+    let error = ChainClient::connect(config(2, twice)).await.unwrap_err();
+    assert!(matches!(error, ConnectError::TooFewOperators { operators: 1, agree: 2, .. }), "{error}");
+    let gone = "http://127.0.0.1:1".parse().unwrap();
+    let error = ChainClient::connect(config(1, vec![endpoint("a", &gone)])).await.unwrap_err();
+    assert!(matches!(error, ConnectError::Unreachable { reached: 0, .. }), "{error}");
+}
+
+/// Goal: with two of three, one operator of each bad kind changes no answer; two liars yield no answer.
+#[tokio::test]
+async fn one_bad_operator_of_three_changes_nothing() {
+    let anvil = Anvil::start();
+    let account = anvil.account().await;
+    let bad: [fn(&str) -> Act; 6] = [
+        |_| Act::Say(json!("0x2a")),
+        |_| Act::Garbage,
+        |_| Act::Hang,
+        |_| Act::Status(429),
+        |_| Act::Status(503),
+        |_| Act::Fail(-32005, "limit exceeded"),
+    ];
+    for act in bad {
+        let liar = Operator::start(
+            &anvil.http,
+            move |method, _| {
+                if method == "eth_getBalance" { act(method) } else { Act::Pass }
+            },
+        )
+        .await;
+        let endpoints = vec![endpoint("liar", &liar.url), endpoint("b", &anvil.http), endpoint("c", &anvil.http)];
+        let client = ChainClient::connect(config(2, endpoints)).await.unwrap();
+        let head = client.latest().await.unwrap();
+        let answers = client.read_at(head.block, &balance(account)).await;
+        let expected = U256::from(10_000) * U256::from(10).pow(U256::from(18));
+        assert_eq!(answers.values().next().unwrap().word(), Some(expected));
+    }
+    let lie = |method: &str, _: &serde_json::Value| {
+        if method == "eth_getBalance" { Act::Say(json!("0x2a")) } else { Act::Pass }
+    };
+    let liar = Operator::start(&anvil.http, lie).await;
+    let endpoints = vec![endpoint("liar", &liar.url), endpoint("b", &anvil.http)];
+    let client = ChainClient::connect(config(2, endpoints)).await.unwrap();
+    let head = client.latest().await.unwrap();
+    let answers = client.read_at(head.block, &balance(account)).await;
+    let Some(ReadOutcome::Unavailable(cause)) = answers.values().next() else { panic!("{answers:?}") };
+    assert!(cause.contains("answers differ"), "{cause}");
+}
+
+/// Goal: a header that does not recompute to its hash is garbage even from the only operator.
+#[tokio::test]
+async fn a_forged_header_is_refused() {
+    let anvil = Anvil::start();
+    let forger = Operator::start(&anvil.http, |method, _| match method {
+        "eth_getBlockByNumber" => Act::Change(|block| block["timestamp"] = json!("0x1")),
+        _ => Act::Pass,
+    })
+    .await;
+    let client = ChainClient::connect(config(1, vec![endpoint("a", &forger.url)])).await.unwrap();
+    let error = client.latest().await.unwrap_err();
+    assert!(error.cause.contains("hashes to"), "{error}");
+}
+
+/// Goal: every kind of read answers what the chain holds, a revert as a revert.
+#[tokio::test]
+async fn reads_of_every_kind() {
+    let world = World::new().await;
+    let plain = endpoint("a", &world.anvil.http);
+    let poor = Operator::start(&world.anvil.http, |method, params| {
+        let by_hash = params.as_array().is_some_and(|params| params.iter().any(|p| p.get("blockHash").is_some()));
+        if by_hash && method != "eth_getLogs" { Act::Fail(-32602, "invalid argument 1: hex string") } else { Act::Pass }
+    })
+    .await;
+    let single = Operator::start(&world.anvil.http, |_, _| Act::Pass).await;
+    for endpoint in [plain, endpoint("no-eip-1898", &poor.url), endpoint("proxied", &single.url)] {
+        let client = ChainClient::connect(config(1, vec![endpoint])).await.unwrap();
+        let head = client.latest().await.unwrap();
+        let threshold = Read::Storage { account: world.safe, slot: B256::with_last_byte(4) };
+        let empty = Read::CodeHash { account: alloy_primitives::Address::repeat_byte(9) };
+        let reverting = Read::Call { to: world.vault, data: vec![1, 2, 3, 4].into() };
+        let reads = BTreeSet::from([world.paused(), threshold.clone(), empty.clone(), reverting.clone()]);
+        let answers = client.read_at(head.block, &reads).await;
+        assert_eq!(answers[&world.paused()].word(), Some(U256::ZERO));
+        assert_eq!(answers[&threshold].word(), Some(U256::from(3)));
+        assert_eq!(answers[&empty].word(), Some(alloy_primitives::keccak256([]).into()));
+        assert!(matches!(answers[&reverting], ReadOutcome::Reverted(_)), "{answers:?}");
+        // A hash that is not canonical is never answered from its number.
+        let mut foreign = head.block;
+        foreign.hash = B256::repeat_byte(7);
+        let answers =
+            client.reads_at(foreign, &reads, crate::Priority::Decision, Duration::from_millis(200), false).await;
+        assert!(answers.values().all(|answer| matches!(answer, ReadOutcome::Unavailable(_))), "{answers:?}");
+    }
+}
+
+/// Goal: an endpoint without batches is found out and served call by call.
+#[tokio::test]
+async fn an_endpoint_without_batches_serves() {
+    let anvil = Anvil::start();
+    let account = anvil.account().await;
+    let remote = Operator::start(&anvil.http, |_, _| Act::Pass).await;
+    remote.refuse_batches();
+    let client = ChainClient::connect(config(1, vec![endpoint("a", &remote.url)])).await.unwrap();
+    let head = client.latest().await.unwrap();
+    let reads = BTreeSet::from([Read::Balance { account }, Read::CodeHash { account }]);
+    let answers = client.read_at(head.block, &reads).await;
+    assert!(answers.values().all(|answer| matches!(answer, ReadOutcome::Value(_))), "{answers:?}");
+}
+
+/// Goal: logs are the header's by every path, and a receipt that was tampered with proves nothing.
+#[tokio::test]
+async fn logs_by_every_path_and_never_forged() {
+    let world = World::new().await;
+    world.execute(&world.pause(0)).await;
+    let missing: [&'static [&'static str]; 3] =
+        [&[], &["eth_getBlockReceipts"], &["eth_getBlockReceipts", "eth_getTransactionReceipt"]];
+    let mut seen = Vec::new();
+    for methods in missing {
+        let remote = Operator::start(&world.anvil.http, move |method, _| {
+            if methods.contains(&method) { Act::Fail(-32601, "method not found") } else { Act::Pass }
+        })
+        .await;
+        let client = ChainClient::connect(config(1, vec![endpoint("a", &remote.url)])).await.unwrap();
+        let head = client.head_at(world.anvil.number().await).await.unwrap();
+        seen.push(client.view(&head, &BTreeSet::new(), true).await.unwrap().logs);
+    }
+    let paused = alloy_primitives::keccak256("Paused(address)");
+    assert!(seen[0].iter().any(|log| log.address == world.vault && log.topics[0] == paused));
+    assert!(seen.iter().all(|logs| *logs == seen[0]), "{seen:#?}");
+
+    let forger = Operator::start(&world.anvil.http, |method, _| match method {
+        "eth_getBlockReceipts" => Act::Change(|receipts| receipts[0]["logs"] = json!([])),
+        "eth_getTransactionReceipt" => Act::Change(|receipt| receipt["logs"] = json!([])),
+        "eth_getLogs" => Act::Say(json!([])),
+        _ => Act::Pass,
+    })
+    .await;
+    let client = ChainClient::connect(config(1, vec![endpoint("a", &forger.url)])).await.unwrap();
+    let head = client.head_at(world.anvil.number().await).await.unwrap();
+    let error = client.view(&head, &BTreeSet::new(), false).await.unwrap_err();
+    assert!(error.cause.contains("root"), "{error}");
+}

@@ -1,0 +1,185 @@
+//! A real EVM node, one per test, killed on drop. Its own methods are called only from here.
+
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use alloy_primitives::{Address, B256, Bytes, U256};
+use serde_json::{Value, json};
+use url::Url;
+use watchfire_types::{ChainId, OperatorId};
+
+use crate::config::{ChainConfig, Endpoint, Finality, Route};
+
+pub(super) const CHAIN: ChainId = ChainId::new(31_337);
+
+fn simulations() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../simulations")
+}
+
+/// The npm packages of the drill, installed once if they are missing.
+pub(super) fn modules() -> PathBuf {
+    static MODULES: OnceLock<PathBuf> = OnceLock::new();
+    let installed = MODULES.get_or_init(|| {
+        let modules = simulations().join("node_modules");
+        let guard = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(std::env::temp_dir().join("watchfire-evm-tests-npm.lock"))
+            .unwrap();
+        guard.lock().unwrap();
+        if !modules.join("@safe-global/safe-smart-account/build").is_dir() {
+            let done = Command::new("npm")
+                .args(["ci", "--ignore-scripts", "--omit=dev", "--no-audit", "--no-fund"])
+                .current_dir(simulations())
+                .status()
+                .expect("npm starts: install Node.js 20 or later");
+            assert!(done.success(), "npm ci in simulations/");
+        }
+        modules
+    });
+    installed.clone()
+}
+
+/// Creation code from a JSON artifact.
+pub(super) fn bytecode(path: &std::path::Path) -> Bytes {
+    let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_json::from_str::<Value>(&text).unwrap()["bytecode"].as_str().unwrap().parse().unwrap()
+}
+
+pub(super) fn safe_artifact(path: &str) -> Bytes {
+    let base = modules().join("@safe-global/safe-smart-account/build/artifacts/contracts");
+    bytecode(&base.join(path))
+}
+
+pub(super) fn own_artifact(name: &str) -> Bytes {
+    bytecode(&simulations().join("contracts").join(format!("{name}.json")))
+}
+
+pub(super) struct Anvil {
+    child: Child,
+    pub(super) http: Url,
+    pub(super) ws: Url,
+    client: reqwest::Client,
+}
+
+impl Drop for Anvil {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+impl Anvil {
+    pub(super) fn start() -> Self {
+        Self::start_with(CHAIN.get(), &[])
+    }
+
+    pub(super) fn start_with(chain: u64, more: &[&str]) -> Self {
+        let packaged = modules().join("@foundry-rs/anvil-linux-amd64/bin/anvil");
+        let program = if packaged.is_file() { packaged } else { PathBuf::from("anvil") };
+        let mut child = Command::new(program)
+            .args(["--port", "0", "--chain-id", &chain.to_string()])
+            .args(more)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("anvil starts: install it, or npm's package for this platform");
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let address = lines.find_map(|line| line.ok()?.strip_prefix("Listening on ").map(ToOwned::to_owned)).unwrap();
+        // Keeps reading, so that anvil never blocks on a full pipe.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self {
+            child,
+            http: format!("http://{address}").parse().unwrap(),
+            ws: format!("ws://{address}").parse().unwrap(),
+            client: reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(20)).build().unwrap(),
+        }
+    }
+
+    pub(super) async fn try_call(&self, method: &str, params: Value) -> Result<Value, Value> {
+        let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
+        let answer: Value = self.client.post(self.http.clone()).json(&body).send().await.unwrap().json().await.unwrap();
+        if answer["error"].is_null() { Ok(answer["result"].clone()) } else { Err(answer["error"].clone()) }
+    }
+
+    pub(super) async fn call(&self, method: &str, params: Value) -> Value {
+        self.try_call(method, params).await.unwrap_or_else(|error| panic!("{method}: {error}"))
+    }
+
+    pub(super) async fn mine(&self, blocks: u64) {
+        self.call("anvil_mine", json!([format!("{blocks:#x}"), "0x1"])).await;
+    }
+
+    pub(super) async fn number(&self) -> u64 {
+        let text = self.call("eth_blockNumber", json!([])).await;
+        u64::from_str_radix(text.as_str().unwrap().trim_start_matches("0x"), 16).unwrap()
+    }
+
+    pub(super) async fn hash(&self, number: u64) -> B256 {
+        let block = self.call("eth_getBlockByNumber", json!([format!("{number:#x}"), false])).await;
+        block["hash"].as_str().unwrap().parse().unwrap()
+    }
+
+    pub(super) async fn account(&self) -> Address {
+        self.call("eth_accounts", json!([])).await[0].as_str().unwrap().parse().unwrap()
+    }
+
+    pub(super) async fn fund(&self, account: Address, wei: U256) {
+        self.call("anvil_setBalance", json!([account, wei])).await;
+    }
+
+    /// Sends from anvil's first account and waits for the receipt (auto-mine must be on).
+    pub(super) async fn send(&self, to: Option<Address>, data: Bytes) -> Value {
+        let from = self.account().await;
+        let mut request = json!({ "from": from, "data": data, "gas": "0xe00000" });
+        if let Some(to) = to {
+            request["to"] = json!(to);
+        }
+        let hash = self.call("eth_sendTransaction", json!([request])).await;
+        // Auto-mine answers the hash before the block is there.
+        let receipt = loop {
+            let receipt = self.call("eth_getTransactionReceipt", json!([hash])).await;
+            if !receipt.is_null() {
+                break receipt;
+            }
+        };
+        assert!(receipt["status"] == "0x1", "{receipt}");
+        receipt
+    }
+
+    pub(super) async fn deploy(&self, code: Bytes) -> Address {
+        self.send(None, code).await["contractAddress"].as_str().unwrap().parse().unwrap()
+    }
+}
+
+pub(super) fn operator(name: &str) -> OperatorId {
+    name.parse().unwrap()
+}
+
+pub(super) fn endpoint(name: &str, http: &Url) -> Endpoint {
+    Endpoint {
+        name: name.to_owned(),
+        operator: operator(name),
+        http: http.clone(),
+        ws: None,
+        requests_per_second: 10_000,
+        submit_only: false,
+    }
+}
+
+pub(super) fn config(agree: usize, endpoints: Vec<Endpoint>) -> ChainConfig {
+    ChainConfig {
+        chain: CHAIN,
+        block_time_ms: 1_000,
+        finality: Finality::Depth(2),
+        agree,
+        endpoints,
+        gas_cap: 16_777_216,
+        route: Route::Public,
+        stagger_ms_min: 100,
+        silence_ms: Some(60_000),
+    }
+}

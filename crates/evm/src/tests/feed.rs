@@ -1,0 +1,194 @@
+//! The feed on a real node: order, gaps, reorgs, restarts, silence.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use alloy_primitives::U256;
+use serde_json::json;
+use tokio::sync::mpsc::Receiver;
+use watchfire_types::{BlockView, Read};
+
+use super::anvil::{Anvil, config, endpoint};
+use super::operator::{Act, Operator};
+use crate::client::ChainClient;
+use crate::config::Endpoint;
+use crate::feed::{Backfill, FeedEvent};
+use crate::heads::now;
+
+async fn next(events: &mut Receiver<FeedEvent>) -> FeedEvent {
+    loop {
+        let event =
+            tokio::time::timeout(Duration::from_secs(20), events.recv()).await.expect("an event in time").unwrap();
+        if !matches!(event, FeedEvent::EndpointHealth(_)) {
+            return event;
+        }
+    }
+}
+
+async fn block(events: &mut Receiver<FeedEvent>) -> BlockView {
+    match next(events).await {
+        FeedEvent::Block { view, .. } => *view,
+        other => panic!("a block was expected, not {other:?}"),
+    }
+}
+
+async fn until_ready(events: &mut Receiver<FeedEvent>) -> Vec<BlockView> {
+    let mut blocks = Vec::new();
+    loop {
+        match next(events).await {
+            FeedEvent::Block { view, .. } => blocks.push(*view),
+            FeedEvent::Ready => return blocks,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn with_ws(anvil: &Anvil) -> Endpoint {
+    Endpoint { ws: Some(anvil.ws.clone()), ..endpoint("a", &anvil.http) }
+}
+
+/// Goal: the window is backfilled before `Ready`, then every block arrives once, in order, with its reads, pushed or polled.
+#[tokio::test]
+async fn backfill_then_every_block_in_order() {
+    for push in [true, false] {
+        let anvil = Anvil::start();
+        let account = anvil.account().await;
+        anvil.mine(20).await;
+        let endpoint = if push { with_ws(&anvil) } else { endpoint("a", &anvil.http) };
+        let client = ChainClient::connect(config(1, vec![endpoint])).await.unwrap();
+        let reads = BTreeSet::from([Read::Balance { account }]);
+        let mut events = client.feed(reads, Backfill { window_s: 10, resume_after: None });
+        let before = until_ready(&mut events).await;
+        assert_eq!(before.first().unwrap().block.number, 10);
+        assert_eq!(before.last().unwrap().block.number, 20);
+        let mut last = before.last().unwrap().block;
+        for _ in 0..3 {
+            anvil.mine(7).await;
+            for _ in 0..7 {
+                let view = block(&mut events).await;
+                assert_eq!((view.block.number, view.parent), (last.number + 1, last.hash));
+                assert_eq!(view.block.hash, anvil.hash(view.block.number).await);
+                assert!(view.reads.values().all(|answer| answer.word().is_some_and(|wei| wei > U256::ZERO)));
+                last = view.block;
+            }
+        }
+    }
+}
+
+/// Goal: from the arrival of a pushed head to the event takes tens of milliseconds at most, the block's reads included.
+#[tokio::test]
+async fn a_block_is_read_fast() {
+    let anvil = Anvil::start();
+    let account = anvil.account().await;
+    let client = ChainClient::connect(config(1, vec![with_ws(&anvil)])).await.unwrap();
+    let reads = (0..20).map(|slot: u64| Read::Storage { account, slot: U256::from(slot).into() }).collect();
+    let mut events = client.feed(reads, Backfill::default());
+    until_ready(&mut events).await;
+    let mut took = Vec::new();
+    for _ in 0..15 {
+        anvil.send(Some(account), Default::default()).await;
+        let FeedEvent::Block { arrived, .. } = next(&mut events).await else { panic!("a block") };
+        took.push(now().millis_since(arrived));
+    }
+    took.sort_unstable();
+    assert!(took[7] < 30, "median {} ms of {took:?}", took[7]);
+}
+
+/// Goal: a reorg is said with the dropped blocks, highest first, and then the new branch in order; also one that shortens.
+#[tokio::test]
+async fn reorgs_drop_and_replace() {
+    for (depth, replaced) in [(3u64, true), (2, false)] {
+        let anvil = Anvil::start();
+        anvil.mine(10).await;
+        let client = ChainClient::connect(config(1, vec![with_ws(&anvil)])).await.unwrap();
+        let mut events = client.feed(BTreeSet::new(), Backfill { window_s: 8, resume_after: None });
+        let old = until_ready(&mut events).await;
+        if replaced {
+            let raw =
+                json!([depth, [[{ "from": anvil.account().await, "to": anvil.account().await, "value": "0x1" }, 0]]]);
+            anvil.call("anvil_reorg", raw).await;
+        } else {
+            anvil.call("anvil_rollback", json!([depth])).await;
+            anvil.call("anvil_setNextBlockTimestamp", json!([old.last().unwrap().block.time.as_secs() + 50])).await;
+            anvil.mine(1).await;
+        }
+        let FeedEvent::Orphaned { blocks } = next(&mut events).await else { panic!("orphans first") };
+        let expected: Vec<_> = old.iter().rev().take(usize::try_from(depth).unwrap()).map(|view| view.block).collect();
+        assert_eq!(blocks, expected);
+        let mut parent = old[old.len() - 1 - usize::try_from(depth).unwrap()].block;
+        for number in parent.number + 1..=anvil.number().await {
+            let view = block(&mut events).await;
+            assert_eq!((view.block.number, view.parent), (number, parent.hash));
+            assert_eq!(view.block.hash, anvil.hash(number).await);
+            parent = view.block;
+        }
+    }
+}
+
+/// Goal: a feed that resumes after a restart scans what it missed, though the window is shorter.
+#[tokio::test]
+async fn a_restart_resumes_where_it_stopped() {
+    let anvil = Anvil::start();
+    anvil.mine(100).await;
+    let client = ChainClient::connect(config(1, vec![endpoint("a", &anvil.http)])).await.unwrap();
+    let mut events = client.feed(BTreeSet::new(), Backfill { window_s: 5, resume_after: Some(40) });
+    let numbers: Vec<u64> = until_ready(&mut events).await.iter().map(|view| view.block.number).collect();
+    assert_eq!(numbers, (41..=100).collect::<Vec<_>>());
+}
+
+/// Goal: an endpoint that fails for a while loses nothing: silence is said, then every missed block follows.
+#[tokio::test]
+async fn an_outage_is_said_and_loses_nothing() {
+    let anvil = Anvil::start();
+    anvil.mine(3).await;
+    let proxy = Operator::start(&anvil.http, |_, _| Act::Pass).await;
+    let mut config = config(1, vec![endpoint("a", &proxy.url)]);
+    config.silence_ms = Some(300);
+    let client = ChainClient::connect(config).await.unwrap();
+    let mut events = client.feed(BTreeSet::new(), Backfill::default());
+    until_ready(&mut events).await;
+    proxy.now(|_, _| Act::Status(429));
+    anvil.mine(40).await;
+    let mut unhealthy = false;
+    let cause = loop {
+        match tokio::time::timeout(Duration::from_secs(20), events.recv()).await.unwrap().unwrap() {
+            FeedEvent::EndpointHealth(health) => unhealthy |= !health.healthy,
+            FeedEvent::Silent { cause } if unhealthy => break cause,
+            FeedEvent::Silent { .. } => unhealthy = true,
+            FeedEvent::Block { .. } => {}
+            other => panic!("{other:?}"),
+        }
+        if unhealthy && client.health()[0].cause.contains("rate limited") {
+            break client.health()[0].cause.clone();
+        }
+    };
+    assert!(cause.contains("rate limited"), "{cause}");
+    proxy.now(|_, _| Act::Pass);
+    let mut numbers = Vec::new();
+    while numbers.last() != Some(&43) {
+        if let FeedEvent::Block { view, .. } = next(&mut events).await {
+            numbers.push(view.block.number);
+        }
+    }
+    assert_eq!(numbers, (4..=43).collect::<Vec<_>>());
+}
+
+/// Goal: with two of three, an operator that invents heads, and one that lags, hold nobody up.
+#[tokio::test]
+async fn an_inventor_of_heads_is_not_followed() {
+    let anvil = Anvil::start();
+    let other = Anvil::start();
+    other.call("anvil_setNextBlockTimestamp", json!([9_999_999_999u64])).await;
+    other.mine(500).await;
+    anvil.mine(5).await;
+    // Another chain with the same id and a higher head: every header it serves is well formed.
+    let endpoints = vec![endpoint("liar", &other.http), endpoint("b", &anvil.http), endpoint("c", &anvil.http)];
+    let client = ChainClient::connect(config(2, endpoints)).await.unwrap();
+    let mut events = client.feed(BTreeSet::new(), Backfill::default());
+    until_ready(&mut events).await;
+    for number in 6..=8 {
+        anvil.mine(1).await;
+        let view = block(&mut events).await;
+        assert_eq!((view.block.number, view.block.hash), (number, anvil.hash(number).await));
+    }
+}

@@ -1,0 +1,246 @@
+//! The submitter on a real node: in, bumped, reverted, refused, stopped.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use alloy_primitives::U256;
+use serde_json::json;
+use tokio::sync::mpsc::Receiver;
+use watchfire_types::body::Submitted;
+use watchfire_types::input::{SubmissionFailure, SubmissionReport};
+
+use super::anvil::{config, endpoint};
+use super::safes::{Payer, World, payer};
+use crate::client::ChainClient;
+use crate::feed::{Backfill, FeedEvent};
+use crate::submitter::{Submitter, SubmitterEvent};
+
+struct Rig {
+    world: World,
+    client: Arc<ChainClient>,
+    submitter: Submitter,
+    events: Receiver<SubmitterEvent>,
+    feed: Receiver<FeedEvent>,
+}
+
+impl Rig {
+    async fn new() -> Self {
+        let world = World::new().await;
+        let client = ChainClient::connect(config(1, vec![endpoint("a", &world.anvil.http)])).await.unwrap();
+        let mut feed = client.feed(BTreeSet::new(), Backfill::default());
+        while !matches!(feed.recv().await.unwrap(), FeedEvent::Ready) {}
+        let (submitter, events) = Submitter::spawn(Arc::clone(&client), Arc::new(Payer(payer())));
+        Self { world, client, submitter, events, feed }
+    }
+
+    async fn event(&mut self) -> SubmitterEvent {
+        let next = async {
+            loop {
+                tokio::select! {
+                    event = self.events.recv() => return event.unwrap(),
+                    _ = self.feed.recv() => {}
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), next).await.expect("an event in time")
+    }
+
+    /// The next `Sending`, released.
+    async fn sending(&mut self) -> Submitted {
+        loop {
+            match self.event().await {
+                SubmitterEvent::Sending { submitted, release } => {
+                    release.send(()).unwrap();
+                    return submitted;
+                }
+                SubmitterEvent::Report(SubmissionReport::NotIncluded { .. }) => {}
+                SubmitterEvent::Report(other) => panic!("{other:?}"),
+            }
+        }
+    }
+
+    async fn report(&mut self) -> SubmissionReport {
+        loop {
+            match self.event().await {
+                SubmitterEvent::Sending { release, .. } => release.send(()).unwrap(),
+                SubmitterEvent::Report(report) => return report,
+            }
+        }
+    }
+
+    /// Waits until the feed has emitted a block of at least this height.
+    async fn head(&mut self, number: u64) {
+        let mut heads = self.client.heads();
+        while heads.borrow_and_update().is_none_or(|head| head.block.number < number) {
+            tokio::select! {
+                changed = heads.changed() => changed.unwrap(),
+                _ = self.feed.recv() => {}
+            }
+        }
+    }
+
+    /// Waits until anvil's pool holds exactly this transaction.
+    async fn in_pool(&self, transaction: alloy_primitives::B256) {
+        let wait =
+            async { while self.world.anvil.call("eth_getTransactionByHash", json!([transaction])).await.is_null() {} };
+        tokio::time::timeout(Duration::from_secs(10), wait).await.expect("in the pool");
+    }
+}
+
+/// Goal: rank 0 sends at once, only after the node has made it durable, and the vault is paused.
+#[tokio::test]
+async fn it_sends_after_release_and_pauses() {
+    let mut rig = Rig::new().await;
+    let submission = rig.world.submission(rig.world.pause(0), 0);
+    rig.submitter.set(BTreeSet::from([submission.clone()]));
+    let SubmitterEvent::Sending { submitted, release } = rig.event().await else { panic!("a sending") };
+    assert_eq!((submitted.safe_transaction, submitted.attempt), (submission.safe_tx_hash, 0));
+    assert!(submitted.max_priority_fee_per_gas >= 1_000_000_000);
+    assert!(!rig.world.is_paused().await, "nothing leaves before the release");
+    let before = rig.world.anvil.number().await;
+    release.send(()).unwrap();
+    rig.head(before + 1).await;
+    assert!(rig.world.is_paused().await);
+    let receipt = rig.world.anvil.call("eth_getTransactionReceipt", json!([submitted.transaction])).await;
+    assert_eq!(receipt["status"], "0x1");
+}
+
+/// Goal: without inclusion the bid rises by at least 12.5 % on both fields each block, NotIncluded is said, and the newest bid is the
+/// one that is mined; a submission that is no longer owed is not bumped.
+#[tokio::test]
+async fn it_bumps_until_included() {
+    let mut rig = Rig::new().await;
+    rig.world.anvil.call("evm_setAutomine", json!([false])).await;
+    let submission = rig.world.submission(rig.world.pause(0), 0);
+    rig.submitter.set(BTreeSet::from([submission.clone()]));
+    let mut last = rig.sending().await;
+    rig.in_pool(last.transaction).await;
+    for attempt in 1..=3 {
+        // A block without it: the transaction is kept out of the pool while the block is made.
+        rig.world.anvil.call("anvil_dropTransaction", json!([last.transaction])).await;
+        rig.world.anvil.mine(1).await;
+        let next = rig.sending().await;
+        assert_eq!(next.attempt, attempt);
+        for (old, new) in [
+            (last.max_fee_per_gas, next.max_fee_per_gas),
+            (last.max_priority_fee_per_gas, next.max_priority_fee_per_gas),
+        ] {
+            assert!(new * 8 >= old * 9, "{old} -> {new}");
+        }
+        rig.in_pool(next.transaction).await;
+        last = next;
+    }
+    rig.world.anvil.mine(1).await;
+    let receipt = rig.world.anvil.call("eth_getTransactionReceipt", json!([last.transaction])).await;
+    assert_eq!(receipt["status"], "0x1");
+}
+
+/// Goal: two blocks passed over it with fees that sufficed: said once, by name.
+#[tokio::test]
+async fn not_included_is_said() {
+    let mut rig = Rig::new().await;
+    rig.world.anvil.call("evm_setAutomine", json!([false])).await;
+    let submission = rig.world.submission(rig.world.pause(0), 0);
+    rig.submitter.set(BTreeSet::from([submission.clone()]));
+    loop {
+        match rig.event().await {
+            SubmitterEvent::Sending { submitted, release } => {
+                release.send(()).unwrap();
+                rig.in_pool(submitted.transaction).await;
+                rig.world.anvil.call("anvil_dropTransaction", json!([submitted.transaction])).await;
+                rig.world.anvil.mine(1).await;
+            }
+            SubmitterEvent::Report(SubmissionReport::NotIncluded { safe_tx_hash, .. }) => {
+                assert_eq!(safe_tx_hash, submission.safe_tx_hash);
+                return;
+            }
+            SubmitterEvent::Report(other) => panic!("{other:?}"),
+        }
+    }
+}
+
+/// Goal: what cannot be sent is named: taken nonce, bad and too few signatures, already paused, no funds.
+#[tokio::test]
+async fn failures_have_names() {
+    let mut rig = Rig::new().await;
+    let pause = rig.world.pause(0);
+    let good = rig.world.submission(pause.clone(), 0);
+    let mut few = good.clone();
+    few.signatures = rig.world.signatures(&pause, 2);
+    let mut bad = good.clone();
+    bad.signatures = rig.world.signatures(&rig.world.pause(1), 3);
+    let stale = rig.world.submission(rig.world.pause(9), 0);
+    let would = |text: &str| SubmissionFailure::Refused(text.to_owned());
+    let mut steps = vec![
+        (few, SubmissionFailure::TooFewSignatures),
+        (bad, SubmissionFailure::BadSignatures),
+        (stale, SubmissionFailure::NonceTaken),
+    ];
+    for (submission, expected) in steps.drain(..) {
+        rig.submitter.set(BTreeSet::from([submission.clone()]));
+        let report = rig.report().await;
+        assert_eq!(report, SubmissionReport::Failed { safe_tx_hash: submission.safe_tx_hash, reason: expected });
+        rig.submitter.set(BTreeSet::new());
+        let mined = rig.world.anvil.number().await + 1;
+        rig.world.anvil.mine(1).await;
+        rig.head(mined).await;
+    }
+    rig.world.anvil.fund(payer().address(), U256::from(1_000)).await;
+    rig.submitter.set(BTreeSet::from([good]));
+    let SubmissionReport::Failed { reason, .. } = rig.report().await else { panic!("no funds") };
+    assert_eq!(reason, SubmissionFailure::Unfunded);
+    rig.world.anvil.fund(payer().address(), U256::from(10).pow(U256::from(18))).await;
+    rig.submitter.set(BTreeSet::new());
+    rig.world.execute(&rig.world.pause(0)).await;
+    let number = rig.world.anvil.number().await;
+    rig.head(number).await;
+    rig.submitter.set(BTreeSet::from([rig.world.submission(rig.world.pause(1), 0)]));
+    let SubmissionReport::Failed { reason, .. } = rig.report().await else { panic!("already paused") };
+    assert_eq!(reason, would("would revert: EnforcedPause()"));
+}
+
+/// Goal: a transaction that is mined and reverts is told with block and reason.
+#[tokio::test]
+async fn a_mined_revert_is_told() {
+    let mut rig = Rig::new().await;
+    rig.world.anvil.call("evm_setAutomine", json!([false])).await;
+    let submission = rig.world.submission(rig.world.pause(0), 0);
+    rig.submitter.set(BTreeSet::from([submission.clone()]));
+    let sent = rig.sending().await;
+    rig.in_pool(sent.transaction).await;
+    // The same Safe transaction from somebody else gets in first: the Safe's nonce is taken within the block.
+    let from = rig.world.anvil.account().await;
+    let data: alloy_primitives::Bytes =
+        crate::safe::exec_transaction(&submission.transaction, &submission.signatures).into();
+    let request = json!({ "from": from, "to": rig.world.safe, "data": data, "gas": "0x100000",
+        "maxFeePerGas": "0xe8d4a51000", "maxPriorityFeePerGas": "0xe8d4a51000" });
+    rig.world.anvil.call("eth_sendTransaction", json!([request])).await;
+    rig.world.anvil.mine(1).await;
+    let report = rig.report().await;
+    let SubmissionReport::Reverted { safe_tx_hash, block, reason } = report else { panic!("{report:?}") };
+    assert_eq!(safe_tx_hash, submission.safe_tx_hash);
+    assert_eq!(block.hash, rig.world.anvil.hash(block.number).await);
+    assert_eq!(reason, "GS026: nonce taken");
+}
+
+/// Goal: a later rank waits for its turn, and is never sent if it is no longer owed by then.
+#[tokio::test]
+async fn ranks_wait_and_stop() {
+    let mut rig = Rig::new().await;
+    let submission = rig.world.submission(rig.world.pause(0), 3);
+    let started = std::time::Instant::now();
+    rig.submitter.set(BTreeSet::from([submission]));
+    rig.sending().await;
+    assert!(started.elapsed() >= Duration::from_millis(1_000), "{:?}", started.elapsed());
+    let number = rig.world.anvil.number().await;
+    rig.head(number).await;
+
+    let mut other = Rig::new().await;
+    let later = other.world.submission(other.world.pause(0), 1);
+    let first = other.world.submission(other.world.pause(9), 2);
+    other.submitter.set(BTreeSet::from([later]));
+    other.submitter.set(BTreeSet::from([first.clone()]));
+    let SubmissionReport::Failed { safe_tx_hash, .. } = other.report().await else { panic!("the stale one fails") };
+    assert_eq!(safe_tx_hash, first.safe_tx_hash, "the one that is no longer owed never left");
+}
