@@ -1,0 +1,8 @@
+//! The driver against real parts: production protocol, wire and journal, a model chain, disks that fail.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod chain;
+mod door;
+mod durability;
+mod walk_through;
+mod world;
