@@ -87,7 +87,7 @@ impl Task {
 
     pub(super) fn on_joined(&mut self, peer: PeerId) {
         let Some(member) = self.members.get(&peer).copied() else { return };
-        let link = self.links.links.entry(member).or_default();
+        let Some(link) = self.links.links.get_mut(&member) else { return };
         if !link.joined {
             link.joined = true;
             self.links.told.remove(&member);

@@ -52,29 +52,63 @@ async fn simultaneous_dial_ends_connected() {
     }
 }
 
-/// Forwards TCP while it is open; when it closes, all its connections break and new ones are hung up on.
-async fn gate(to: String) -> (String, Arc<watch::Sender<bool>>) {
+/// What a link between two nodes does.
+#[derive(Clone, Copy, PartialEq)]
+enum Link {
+    /// It carries bytes.
+    Open,
+    /// Its connections break and new ones are hung up on.
+    Broken,
+    /// Its connections stand and carry nothing, like a network that drops every packet.
+    Frozen,
+}
+
+/// Forwards TCP to this address as its link allows.
+async fn gate(to: String) -> (String, Arc<watch::Sender<Link>>) {
     let port: u16 = to.rsplit('/').next().unwrap().parse().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("/ip4/127.0.0.1/tcp/{}", listener.local_addr().unwrap().port());
-    let open = Arc::new(watch::Sender::new(true));
-    let control = Arc::clone(&open);
+    let link = Arc::new(watch::Sender::new(Link::Open));
+    let control = Arc::clone(&link);
     tokio::spawn(async move {
-        while let Ok((mut inside, _)) = listener.accept().await {
-            let mut state = control.subscribe();
-            tokio::spawn(async move {
-                if !*state.borrow_and_update() {
-                    return;
-                }
-                let Ok(mut outside) = TcpStream::connect(("127.0.0.1", port)).await else { return };
-                tokio::select! {
-                    _ = copy_bidirectional(&mut inside, &mut outside) => {}
-                    _ = state.wait_for(|open| !open) => {}
-                }
-            });
+        while let Ok((inside, _)) = listener.accept().await {
+            tokio::spawn(carry(inside, port, control.subscribe()));
         }
     });
-    (address, open)
+    (address, link)
+}
+
+async fn carry(mut inside: TcpStream, port: u16, mut link: watch::Receiver<Link>) {
+    if *link.borrow_and_update() == Link::Open {
+        let Ok(mut outside) = TcpStream::connect(("127.0.0.1", port)).await else { return };
+        tokio::select! {
+            _ = copy_bidirectional(&mut inside, &mut outside) => {}
+            _ = link.wait_for(|link| *link != Link::Open) => {}
+        }
+        // Frozen: both sockets are held until something changes.
+        let _ = link.wait_for(|link| *link != Link::Frozen).await;
+    } else {
+        let _ = link.wait_for(|link| *link != Link::Frozen).await;
+    }
+}
+
+/// A link that drops everything without a word is found dead by both sides, and used again when it carries again.
+#[tokio::test]
+async fn a_silent_link_is_found_dead() {
+    let port_0 = ["/ip4/127.0.0.1/tcp/0".to_owned()];
+    let mut a = Node::start(1, &port_0, &[guardian(1, &[]), guardian(2, &[])]);
+    let (gate_a, link) = gate(a.listening().await).await;
+    let mut b = Node::start(2, &port_0, &[guardian(1, &[gate_a]), guardian(2, &[])]);
+    a.connected(b.key).await;
+    b.connected(a.key).await;
+    link.send_replace(Link::Frozen);
+    a.disconnected(b.key).await;
+    b.disconnected(a.key).await;
+    link.send_replace(Link::Open);
+    a.connected(b.key).await;
+    b.connected(a.key).await;
+    a.publish(b"thawed").await;
+    assert_eq!(b.judge(Verdict::Accept).await, "thawed");
 }
 
 /// One node of three is cut off and healed: the others go on, the cut-off one tells why it fails, what it
@@ -94,8 +128,8 @@ async fn a_partition_heals() {
     b.connected_count(2).await;
     c.connected_count(2).await;
 
-    open_a.send_replace(false);
-    open_b.send_replace(false);
+    open_a.send_replace(Link::Broken);
+    open_b.send_replace(Link::Broken);
     a.disconnected(c.key).await;
     b.disconnected(c.key).await;
     let mut gone = BTreeSet::new();
@@ -108,8 +142,8 @@ async fn a_partition_heals() {
     let cause = c.until(|e| if let GossipEvent::DialFailed { cause, .. } = e { Some(cause) } else { None }).await;
     assert!(matches!(cause, DialCause::Unreachable { ref tried } if tried.len() == 1), "{cause}");
 
-    open_a.send_replace(true);
-    open_b.send_replace(true);
+    open_a.send_replace(Link::Open);
+    open_b.send_replace(Link::Open);
     let joined = c.connected_count(2).await;
     assert_eq!(joined, BTreeSet::from([a.key, b.key]));
     // It goes to whoever is back first, and from there to the other.
