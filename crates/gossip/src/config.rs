@@ -9,9 +9,9 @@ use zeroize::Zeroizing;
 pub mod limits {
     use std::time::Duration;
 
-    /// Largest gossip message in bytes: an event of 60 KiB with its envelope. A larger one is refused by the
+    /// Largest gossip message in bytes: what the wire format allows an envelope. A larger one is refused by the
     /// sender's [`Handle`](crate::Handle), and rejected here unread when a member sends it all the same.
-    pub const MESSAGE_BYTES_MAX: usize = 62 * 1024;
+    pub const MESSAGE_BYTES_MAX: usize = 65_000;
     /// Largest gossipsub frame. It must exceed a message by more than 8 KiB: the decoder compares its whole
     /// read buffer with this bound, and that buffer can hold up to 8 KiB of the next frame behind a message.
     pub(crate) const FRAME_BYTES_MAX: usize = 80 * 1024;
