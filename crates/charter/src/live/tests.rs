@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_dyn_abi::DynSolValue;
 use alloy_primitives::{Address, B256, KECCAK256_EMPTY, U256, address, keccak256};
+use proptest::prelude::*;
 use watchfire_types::{Bytes, ChainId, Read, ReadOutcome};
 
 use super::{
@@ -313,5 +314,36 @@ fn changes_between_blocks_are_told() {
         assert_eq!(facts.iter().map(|fact| fact.kind).collect::<Vec<_>>(), [kind]);
         after.insert(read, ReadOutcome::Unavailable("late".to_owned()));
         assert_eq!(changes(&charter, CHAIN, &before, &after), [], "an answer that is missing is no change");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Operators may answer anything at all: it is judged, not believed, and never a panic.
+    #[test]
+    fn no_answer_panics(
+        answers in prop::collection::vec(
+            prop_oneof![
+                prop::collection::vec(any::<u8>(), 0..200).prop_map(|bytes| ReadOutcome::Value(bytes.into())),
+                prop::collection::vec(prop::sample::select(vec![0_u8, 1, 32, 255]), 96..97).prop_map(|bytes| ReadOutcome::Value(bytes.into())),
+                prop::collection::vec(any::<u8>(), 0..8).prop_map(|bytes| ReadOutcome::Reverted(bytes.into())),
+                Just(ReadOutcome::Unavailable("late".to_owned())),
+            ],
+            8..9,
+        ),
+        kept in any::<u64>(),
+    ) {
+        let (charter, _) = parse(DRILL).unwrap();
+        let before = sound(&charter);
+        let mut after = before.clone();
+        for (index, (_, outcome)) in after.iter_mut().enumerate() {
+            if kept >> (index % 64) & 1 == 0 {
+                *outcome = answers[index % answers.len()].clone();
+            }
+        }
+        let facts = judge(&charter, CHAIN, &after);
+        prop_assert!(facts.is_sorted(), "faults come first");
+        let _ = changes(&charter, CHAIN, &before, &after);
     }
 }

@@ -1,6 +1,8 @@
 //! Every way in which a charter can be wrong is told with its line, key and remedy.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use proptest::prelude::*;
+
 use super::edited;
 use crate::fault::Fault;
 use crate::parse;
@@ -293,6 +295,31 @@ fn faults_of_rules() {
     }
 }
 
+/// The bound on amendments is strict: with 5 organisations and contain 2, three could amend twice past one liar.
+#[test]
+fn amendments_exclude_each_other() {
+    let ladder = |contain: u16, recover: u16, amend: u16| {
+        let (head, rest) = super::DRILL.split_at(super::DRILL.find("[rules.contain]").unwrap());
+        let rest = &rest[rest.find("[[playbook]]").unwrap()..];
+        let rule = |name: &str, organisations: u16| {
+            format!("[rules.{name}]\norganisations = {organisations}\noperators = 2\n")
+        };
+        let rules =
+            [("contain", contain), ("extend", contain), ("recover", recover), ("amend", amend), ("tune", contain)];
+        let rules: String = rules.iter().map(|(name, organisations)| rule(name, *organisations)).collect();
+        parse(&format!("{head}{rules}{rest}"))
+            .err()
+            .unwrap_or_default()
+            .iter()
+            .map(|fault| fault.kind)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(ladder(2, 3, 3), ["amend-not-exclusive"]);
+    assert_eq!(ladder(2, 3, 4), [""; 0]);
+    assert_eq!(ladder(1, 2, 3), [""; 0]);
+    assert_eq!(ladder(1, 2, 2), ["amend-not-exclusive"]);
+}
+
 const PLAYBOOKS: &[Case] = &[
     case(
         "block_time_ms = 1000",
@@ -497,4 +524,30 @@ fn missing_keys_stand_at_their_table() {
     }
     let detector = edited("limit = \"25000000000000000000\"", 0, "").0;
     assert!(parse(&detector).unwrap_err().iter().any(|fault| fault.kind == "no-bound" && fault.key == "detector[0]"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    /// Whatever stands in the file, the answer is a charter or faults, and never one without the other.
+    #[test]
+    fn no_text_panics(
+        at in 0..super::DRILL.len(),
+        length in 0..40_usize,
+        filler in prop_oneof![
+            "[\\[\\]={}\"'#\n., a-z0-9\u{1b}]{0,24}",
+            prop::sample::select(vec!["\n[[member]]\n", "\"\"", "[[]]", "= 1e9", "{ a = { b = [] } }", "0x", "-1", "1979-05-27"]).prop_map(str::to_owned),
+        ],
+    ) {
+        let end = (at + length).min(super::DRILL.len());
+        let source = format!("{}{filler}{}", &super::DRILL[..at], &super::DRILL[end..]);
+        let lines = source.lines().count() + 1;
+        if let Err(faults) = parse(&source) {
+            prop_assert!(!faults.is_empty());
+            for fault in faults {
+                prop_assert!((1..=lines).contains(&fault.line), "{fault}");
+                prop_assert!(!fault.to_string().contains('\u{1b}'), "{fault:?}");
+            }
+        }
+    }
 }
