@@ -38,7 +38,8 @@ impl Budget {
         Self { per_second, state: Mutex::new(State { tokens: per_second, at: now }) }
     }
 
-    /// Takes `calls` tokens, or says how long to wait before asking again. More calls than one second's budget take all of it.
+    /// Takes `calls` tokens, or says how long to wait before asking again. More calls than the caller may ever hold are let
+    /// through once the bucket is full, and leave a debt behind.
     pub(crate) fn take(&self, calls: usize, priority: Priority, now: Instant) -> Result<(), Duration> {
         let calls = f64::from(u32::try_from(calls).unwrap_or(u32::MAX));
         let reserve = match priority {
@@ -53,7 +54,7 @@ impl Budget {
         let short = wanted + reserve - state.tokens;
         // Rounding of the refill may leave a hair's breadth missing.
         if short <= 1e-6 {
-            state.tokens -= wanted;
+            state.tokens -= calls;
             Ok(())
         } else {
             Err(Duration::from_secs_f64(short / self.per_second).max(Duration::from_millis(1)))

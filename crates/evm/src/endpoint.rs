@@ -136,7 +136,12 @@ impl Remote {
         if waiting && priority == Priority::Feed {
             return Err(RpcError::BackingOff);
         }
-        if self.chain_checked.load(Ordering::Relaxed) { Ok(()) } else { self.check_chain(timeout).await }
+        // A private builder answers no questions; a transaction signed for this chain is worth nothing on another.
+        if self.config.submit_only || self.chain_checked.load(Ordering::Relaxed) {
+            Ok(())
+        } else {
+            self.check_chain(timeout).await
+        }
     }
 
     /// Asks for the chain id and marks the endpoint unusable if it is another chain's.

@@ -228,6 +228,9 @@ impl Feed {
         if self.chain.holds(agreed.block.number, agreed.block.hash) {
             return Ok(());
         }
+        if self.tip_stands_above(&agreed).await {
+            return Ok(());
+        }
         let first = self.first_after_ancestor(&agreed).await?;
         let to = agreed.block.number;
         self.emit_range(first, to, signal.arrived).await?;

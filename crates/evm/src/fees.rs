@@ -44,6 +44,13 @@ impl Bid {
         self.max_fee >= base_fee.saturating_add(1)
     }
 
+    /// Whether nodes take it in place of `other` at the same nonce: geth wants 10 % more on both fields.
+    #[must_use]
+    pub fn replaces(self, other: Self) -> bool {
+        let tops = |new: u128, old: u128| new >= old.saturating_add(old.div_ceil(10));
+        tops(self.max_fee, other.max_fee) && tops(self.tip, other.tip)
+    }
+
     /// Held to what may be spent: the balance, and below SEV1 a multiple of the base fee. `None` if not even the base fee
     /// is affordable.
     #[must_use]

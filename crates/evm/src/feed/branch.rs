@@ -9,6 +9,14 @@ use crate::head::Head;
 pub(super) const HEADERS_AT_ONCE: u64 = 32;
 
 impl Feed {
+    /// Whether the last emitted block is still canonical though `agreed` is not above it and not known: an endpoint that lags
+    /// behind what is kept, or that sits on a fork of its own, names such heads.
+    pub(super) async fn tip_stands_above(&self, agreed: &Head) -> bool {
+        let Some(tip) = self.chain.tip().filter(|tip| tip.number >= agreed.block.number) else { return false };
+        let heads = self.client.heads_at(vec![tip.number], false).await;
+        heads.into_iter().any(|head| head.is_ok_and(|head| head.block.hash == tip.hash))
+    }
+
     /// The first height to emit on the way to `agreed`. Blocks that are no longer canonical are dropped and told.
     pub(super) async fn first_after_ancestor(&mut self, agreed: &Head) -> Result<u64, Stop> {
         let Some((tip, oldest)) = self.chain.tip().copied().zip(self.chain.oldest().copied()) else {

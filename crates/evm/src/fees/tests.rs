@@ -16,7 +16,7 @@ proptest! {
         let next = first.bumped(later, tip);
         prop_assert!(next.max_fee * 8 >= first.max_fee * 9 && next.tip * 8 >= first.tip * 9);
         prop_assert!(next.max_fee >= next.tip);
-        prop_assert!(next.suffices(later));
+        prop_assert!(next.suffices(later) && next.replaces(first) && !first.replaces(next));
     }
 
     /// Goal: what is bid is affordable, and a SEV1 bid is cut by the balance alone.

@@ -112,7 +112,8 @@ impl ChainClient {
             Request::new("eth_getTransactionCount", json!([payer, "latest"])),
             Request::new("eth_getBalance", json!([payer, "latest"])),
             Request::new("eth_feeHistory", json!(["0x5", "latest", [TIP_PERCENTILE]])),
-            Request::new("eth_estimateGas", json!([call])),
+            // Pending state would hold this submission's own earlier bids.
+            Request::new("eth_estimateGas", json!([call, "latest"])),
         ]);
         let asked =
             self.asked().map(|remote| {

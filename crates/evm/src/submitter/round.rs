@@ -86,7 +86,12 @@ impl Task {
             return Ok(());
         }
         let now = head.map_or(last.at_head, |head| head.block.number);
-        if now > last.at_head && last.bid.suffices(base_fee) {
+        if now == last.at_head {
+            // No block has passed it over: a chain or a feed that stands still is no reason to pay more.
+            self.client.broadcast(&last.raw, false).await;
+            return Ok(());
+        }
+        if last.bid.suffices(base_fee) {
             slot.missed = slot.missed.saturating_add(1);
         }
         let say = (slot.missed >= 2 && !pending.told_not_included).then_some(()).and(head);
@@ -133,6 +138,11 @@ impl Task {
         let Some(bid) = self.price(nonce, gas, &facts, submission, Self::base_fee(head)) else {
             return self.failed(hash, SubmissionFailure::Unfunded).await;
         };
+        if let Some(before) = self.slots.highest(nonce).filter(|before| !bid.replaces(*before)) {
+            // The balance allows no bid that nodes would take in its place; the standing one may still get in.
+            tracing::warn!(submission = %hash, max_fee = before.max_fee, "balance allows no higher bid");
+            return Ok(());
+        }
         let transaction = OuterTransaction {
             chain: submission.chain,
             nonce,

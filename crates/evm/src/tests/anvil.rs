@@ -99,6 +99,12 @@ impl Anvil {
         }
     }
 
+    /// Sends a signal to this process.
+    pub(super) fn signal(&self, name: &str) {
+        let done = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
+        assert!(done.success());
+    }
+
     pub(super) async fn try_call(&self, method: &str, params: Value) -> Result<Value, Value> {
         let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
         let answer: Value = self.client.post(self.http.clone()).json(&body).send().await.unwrap().json().await.unwrap();

@@ -192,3 +192,64 @@ async fn an_inventor_of_heads_is_not_followed() {
         assert_eq!((view.block.number, view.block.hash), (number, anvil.hash(number).await));
     }
 }
+
+/// Goal: an endpoint that lags far behind, named beside a good one, orphans nothing.
+#[tokio::test]
+async fn a_laggard_orphans_nothing() {
+    let anvil = Anvil::start();
+    anvil.mine(50).await;
+    let old = anvil.call("eth_getBlockByNumber", json!(["0x2", false])).await;
+    let laggard = Operator::start(&anvil.http, move |method, params| {
+        let latest = method == "eth_getBlockByNumber" && params[0] == "latest";
+        if latest { Act::Say(old.clone()) } else { Act::Pass }
+    })
+    .await;
+    let endpoints = vec![endpoint("good", &anvil.http), endpoint("laggard", &laggard.url)];
+    let client = ChainClient::connect(config(1, endpoints)).await.unwrap();
+    let mut events = client.feed(BTreeSet::new(), Backfill { window_s: 3, resume_after: None });
+    let mut last = None;
+    let mut seen = BTreeSet::new();
+    for _ in 0..5 {
+        anvil.mine(1).await;
+        let head = anvil.number().await;
+        while last != Some(head) {
+            match next(&mut events).await {
+                FeedEvent::Block { view, .. } => {
+                    last = Some(view.block.number);
+                    assert!(seen.insert(view.block.number), "each block once");
+                }
+                FeedEvent::Ready => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
+/// Goal: a node that hangs (not even closing its WebSocket) is noticed, and what it did meanwhile is caught up.
+#[tokio::test]
+async fn a_suspended_node_is_noticed_and_caught_up() {
+    let anvil = Anvil::start();
+    let mut config = config(1, vec![with_ws(&anvil)]);
+    config.silence_ms = Some(500);
+    config.block_time_ms = 200;
+    let client = ChainClient::connect(config).await.unwrap();
+    let mut events = client.feed(BTreeSet::new(), Backfill::default());
+    until_ready(&mut events).await;
+    anvil.signal("STOP");
+    loop {
+        if let FeedEvent::Silent { .. } = next(&mut events).await {
+            break;
+        }
+    }
+    anvil.signal("CONT");
+    anvil.mine(9).await;
+    for number in 1..=9 {
+        loop {
+            match next(&mut events).await {
+                FeedEvent::Silent { .. } => {}
+                FeedEvent::Block { view, .. } => break assert_eq!(view.block.number, number),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}

@@ -11,6 +11,7 @@ use watchfire_types::body::Submitted;
 use watchfire_types::input::{SubmissionFailure, SubmissionReport};
 
 use super::anvil::{config, endpoint};
+use super::operator::{Act, Operator};
 use super::safes::{Payer, World, payer};
 use crate::client::ChainClient;
 use crate::feed::{Backfill, FeedEvent};
@@ -243,4 +244,91 @@ async fn ranks_wait_and_stop() {
     other.submitter.set(BTreeSet::from([first.clone()]));
     let SubmissionReport::Failed { safe_tx_hash, .. } = other.report().await else { panic!("the stale one fails") };
     assert_eq!(safe_tx_hash, first.safe_tx_hash, "the one that is no longer owed never left");
+}
+
+/// Goal: a reorg that drops the including block brings the pause back.
+#[tokio::test]
+async fn a_reorg_brings_it_back() {
+    let mut rig = Rig::new().await;
+    let submission = rig.world.submission(rig.world.pause(0), 0);
+    let before = rig.world.anvil.number().await;
+    rig.submitter.set(BTreeSet::from([submission]));
+    rig.sending().await;
+    rig.head(before + 1).await;
+    assert!(rig.world.is_paused().await);
+    rig.world.anvil.mine(1).await;
+    rig.head(before + 2).await;
+    rig.world.anvil.call("anvil_reorg", json!([2, []])).await;
+    assert!(!rig.world.is_paused().await);
+    let again = async {
+        while !rig.world.is_paused().await {
+            rig.world.anvil.mine(1).await;
+            while rig.feed.try_recv().is_ok() {}
+            // The same bytes, or a higher bid where the submitter had not yet seen the first one included.
+            if let Ok(SubmitterEvent::Sending { release, .. }) = rig.events.try_recv() {
+                release.send(()).unwrap();
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), again).await.expect("paused again");
+}
+
+/// Goal: what is owed next takes over the account nonce of what is no longer owed, so that nothing stuck blocks it.
+#[tokio::test]
+async fn an_abandoned_nonce_is_taken_over() {
+    let mut rig = Rig::new().await;
+    rig.world.anvil.call("evm_setAutomine", json!([false])).await;
+    let first = rig.world.submission(rig.world.pause(0), 0);
+    rig.submitter.set(BTreeSet::from([first]));
+    let abandoned = rig.sending().await;
+    rig.in_pool(abandoned.transaction).await;
+    let rejection = rig.world.submission(watchfire_types::SafeTransaction::rejection(rig.world.safe, U256::ZERO), 0);
+    rig.submitter.set(BTreeSet::from([rejection]));
+    let next = rig.sending().await;
+    assert!(next.max_fee_per_gas * 8 >= abandoned.max_fee_per_gas * 9);
+    rig.in_pool(next.transaction).await;
+    rig.world.anvil.mine(1).await;
+    let receipt = rig.world.anvil.call("eth_getTransactionReceipt", json!([next.transaction])).await;
+    assert_eq!(receipt["status"], "0x1");
+    assert!(!rig.world.is_paused().await);
+}
+
+/// Goal: with the private route the first bid goes to private endpoints alone, the next one to all.
+#[tokio::test]
+async fn private_first_then_public() {
+    let world = World::new().await;
+    world.anvil.call("evm_setAutomine", json!([false])).await;
+    let (to_private, mut private) = tokio::sync::mpsc::unbounded_channel();
+    let (to_public, mut public) = tokio::sync::mpsc::unbounded_channel();
+    let builder = Operator::start(&world.anvil.http, move |method, params| {
+        drop(to_private.send((method.to_owned(), params.clone())));
+        Act::Say(json!(alloy_primitives::B256::ZERO))
+    })
+    .await;
+    let node = Operator::start(&world.anvil.http, move |method, params| {
+        if method == "eth_sendRawTransaction" {
+            drop(to_public.send(params.clone()));
+        }
+        Act::Pass
+    })
+    .await;
+    let mut private_endpoint = endpoint("builder", &builder.url);
+    private_endpoint.submit_only = true;
+    let mut config = config(1, vec![endpoint("a", &node.url), private_endpoint]);
+    config.route = crate::Route::PrivateFirst;
+    let client = ChainClient::connect(config).await.unwrap();
+    let mut feed = client.feed(BTreeSet::new(), Backfill::default());
+    while !matches!(feed.recv().await.unwrap(), FeedEvent::Ready) {}
+    let (submitter, events) = Submitter::spawn(Arc::clone(&client), Arc::new(Payer(payer())));
+    let submission = world.submission(world.pause(0), 0);
+    let mut rig = Rig { world, client, submitter, events, feed };
+    rig.submitter.set(BTreeSet::from([submission]));
+    rig.sending().await;
+    let (method, first) = private.recv().await.unwrap();
+    assert_eq!(method, "eth_sendRawTransaction");
+    assert!(public.try_recv().is_err(), "not public yet");
+    rig.world.anvil.mine(1).await;
+    rig.sending().await;
+    let second = public.recv().await.unwrap();
+    assert_ne!(first, second, "one block later the bumped bid is public");
 }
