@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::B256;
 use watchfire_charter::{Action, Playbook, PlaybookPurpose, Step};
-use watchfire_types::body::{Decision, Purpose};
+use watchfire_types::body::{Decision, Finding, Purpose};
 use watchfire_types::input::PreflightOutcome;
 use watchfire_types::{AssetId, BlockRef, ChainId, PlaybookId, SafeId, Severity, StepIndex};
 
@@ -242,6 +242,30 @@ pub(crate) fn window_floors(machine: &Machine) -> BTreeMap<AssetId, BlockRef> {
         Some((asset.clone(), newest(turned.chain(machine.recovery_executions(asset)))?))
     });
     floors.collect()
+}
+
+/// Outflow that goes on after a step took effect: a SEV1 finding of its own, so that the ladder's next step is voted at once.
+pub(crate) fn containment_failed(machine: &Machine, block: BlockRef) -> Vec<Finding> {
+    let Some(chain) = machine.view.chains.get(&block.chain) else { return Vec::new() };
+    let mut failed = Vec::new();
+    for finding in chain.standing.iter().filter(|finding| finding.kind == "outflow") {
+        let Some(since) = machine.last_containment(&finding.asset) else { continue };
+        let playbooks = machine.charter.playbooks_of(&finding.asset).map(|(_, playbook)| playbook);
+        let mut rungs = playbooks.filter(|p| p.purpose == PlaybookPurpose::Contain).flat_map(|p| &p.steps);
+        let goes_on = chain.progress.get(&finding.detector).is_some_and(|newest| later(newest, &since));
+        let known = chain.failing.get(&finding.detector).filter(|first| later(first, &since));
+        if (goes_on || known.is_some()) && rungs.any(|rung| machine.took_effect(rung)) {
+            let explanation = format!("outflow after containment at block {}: {}", since.number, finding.explanation);
+            failed.push(Finding {
+                kind: "containment-failed".to_owned(),
+                severity: Severity::Sev1,
+                first: known.copied().unwrap_or(block),
+                explanation: explanation.chars().take(256).collect(),
+                ..finding.clone()
+            });
+        }
+    }
+    failed
 }
 
 /// Remembers what only the passing of blocks can tell: since when a step is refuted, and when containment was last owed.

@@ -126,3 +126,6 @@ fn pack(calls: &[&Action]) -> Bytes {
     data.resize(data.len() + (32 - inner.len() % 32) % 32, 0);
     data.into()
 }
+
+#[cfg(test)]
+mod tests;

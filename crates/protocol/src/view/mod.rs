@@ -42,6 +42,8 @@ pub(crate) struct ChainView {
     pub(crate) standing: Vec<Finding>,
     /// By detector: the newest block that added to a standing finding (it began, or the balance it watches fell further).
     pub(crate) progress: BTreeMap<DetectorId, BlockRef>,
+    /// By detector: since which block its outflow goes on though a step holds.
+    pub(crate) failing: BTreeMap<DetectorId, BlockRef>,
 }
 
 impl ChainView {
@@ -133,6 +135,7 @@ impl View {
         view.head = view.canonical.last_key_value().map(|(_, block)| *block);
         view.standing.retain(|finding| finding.block.number < number);
         view.progress.retain(|_, block| block.number < number);
+        view.failing.retain(|_, block| block.number < number);
         for (id, safe) in &mut self.safes {
             if charter.safes.get(id).is_some_and(|entry| entry.chain == chain) {
                 safe.rollback(number, now);
@@ -270,6 +273,11 @@ pub(crate) fn observe(machine: &mut Machine, now: Timestamp, input: &Input) {
                 && chain.head.is_some_and(|head| head.hash == block.hash)
             {
                 chain.detected(*block, standing);
+                let failed = crate::authority::containment_failed(machine, *block);
+                if let Some(chain) = machine.view.chains.get_mut(&block.chain) {
+                    chain.failing = failed.iter().map(|f| (f.detector.clone(), f.first)).collect();
+                    chain.standing.extend(failed);
+                }
             }
         }
         Input::ChainSilent { chain, cause } => {

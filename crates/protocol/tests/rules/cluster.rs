@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use alloy_primitives::{Address, B256, U256, keccak256};
+use alloy_primitives::{B256, U256, keccak256};
 use ed25519_dalek::Signer;
 use k256::ecdsa::SigningKey as GuardianKey;
 use watchfire_charter::Charter;
@@ -17,8 +17,8 @@ pub(crate) const CHARTER: &str = include_str!("../../../charter/tests-data/drill
 pub(crate) const CHAIN: ChainId = ChainId::new(31337);
 pub(crate) const EXPIRY_S: u64 = 120;
 
-pub(crate) fn charter(edit: impl Fn(String) -> String) -> Arc<Charter> {
-    let (charter, _) = watchfire_charter::parse(&edit(CHARTER.to_owned())).expect("fixture parses");
+pub(crate) fn charter(edit: impl Fn(&str) -> String) -> Arc<Charter> {
+    let (charter, _) = watchfire_charter::parse(&edit(CHARTER)).expect("fixture parses");
     Arc::new(charter)
 }
 
@@ -47,7 +47,7 @@ pub(crate) struct Block {
 /// What happens in a block.
 #[derive(Debug, Clone)]
 pub(crate) enum Tx {
-    Safe(Submission),
+    Safe(Box<Submission>),
     StrangerLimits(bool),
     StrangerPauses(bool),
     TakesNonce,
@@ -113,6 +113,9 @@ fn execute(block: &mut Block, submission: &Submission) {
         block.paused = false;
     } else if data.starts_with(&selector("setWithdrawalsLimited(bool)")) {
         block.limited = true;
+    } else if data.starts_with(&selector("multiSend(bytes)")) {
+        assert!(!block.limited, "all or nothing: the batch would revert");
+        (block.limited, block.paused) = (true, true);
     } else {
         assert!(data.is_empty(), "unknown call");
     }
@@ -232,10 +235,6 @@ impl Node {
         bytes
     }
 
-    pub(crate) fn address(&self) -> Address {
-        self.machine.charter().member_by_key(&self.key()).and_then(|(_, m)| m.guardian).expect("a guardian")
-    }
-
     pub(crate) fn receive(&mut self, now: Timestamp, event: &Verified<Event>) -> Result<Verdict, Rejection> {
         let input = Input::Received(Box::new(event.clone()));
         self.machine.observe(now, &input);
@@ -337,11 +336,52 @@ impl Cluster {
         self.show();
     }
 
-    /// Mines empty blocks up to and including this height.
+    /// Jumps to this height with one block: nodes that saw nothing in between.
     pub(crate) fn mine_to(&mut self, number: u64) {
-        while self.chain.head().at.number < number {
-            self.mine(&[]);
+        self.chain.mine(&[]);
+        let branch = self.chain.branch;
+        if let Some(newest) = self.chain.blocks.last_mut() {
+            newest.at = block(number, branch);
         }
+        self.show();
+    }
+
+    pub(crate) fn all_find(&mut self, detector: &str) {
+        self.find(&[0, 1, 2, 3, 4], detector);
+    }
+
+    /// Steps owed at a node under the containment playbook.
+    pub(crate) fn owed_steps(&self, index: usize) -> Vec<u8> {
+        let decisions = self.nodes[index].machine.decisions();
+        let of = decisions.iter().filter(|status| status.decision.playbook.as_str() == "contain-vault");
+        of.flat_map(|status| &status.owed).map(|step| step.get()).collect()
+    }
+
+    /// Votes of one node for a step or wider.
+    pub(crate) fn votes(&self, by: usize, step: u8) -> usize {
+        let author = self.nodes[by].key();
+        let events = self.nodes[by].machine.events().filter(|event| event.author == author);
+        events.filter(|event| matches!(&event.body, Body::Vote(vote) if vote.step.get() >= step)).count()
+    }
+
+    /// Signatures known for rejections.
+    pub(crate) fn rejections(&self, index: usize) -> usize {
+        let signed = self.nodes[index].machine.signatures();
+        signed.iter().filter(|count| count.step.is_none()).map(|count| count.owners.len()).sum()
+    }
+
+    pub(crate) fn forged_vote(&self, step: u8, evidence: BlockRef) -> Body {
+        Body::Vote(body::Vote {
+            decision: body::Decision {
+                version: self.charter.version,
+                asset: name("vault-core"),
+                playbook: name("contain-vault"),
+            },
+            step: StepIndex::new(step),
+            basis: body::Basis::Finding(EventHash::from_bytes([9; 32])),
+            operator: name("op-elm"),
+            evidence,
+        })
     }
 
     pub(crate) fn reorg(&mut self, count: usize) {
@@ -455,7 +495,7 @@ impl Cluster {
 
     /// Mines what is submitted now.
     pub(crate) fn execute(&mut self) -> usize {
-        let txs: Vec<Tx> = self.submissions().into_iter().map(Tx::Safe).collect();
+        let txs: Vec<Tx> = self.submissions().into_iter().map(|sent| Tx::Safe(Box::new(sent))).collect();
         self.mine(&txs);
         txs.len()
     }

@@ -2,4 +2,9 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::cast_possible_truncation)]
 
 mod cluster;
+mod door;
+mod order;
+mod traces_cancel;
+mod traces_liveness;
+mod traces_recovery;
 mod walk_through;

@@ -1,6 +1,6 @@
 //! The incident every reader is told first: five organisations, a ladder of two steps, one liar, a backup, a reorg, a recovery, a second attack.
 
-use watchfire_types::body::{Basis, Body, Certificate, Executed, Purpose, Vote};
+use watchfire_types::body::{Body, Certificate, Executed, Purpose};
 use watchfire_types::*;
 
 use crate::cluster::*;
@@ -24,7 +24,7 @@ fn steps_certified(cluster: &Cluster, index: usize) -> Vec<u8> {
 /// The whole walk: certificates accumulate, the liar changes nothing, old evidence authorises nothing, the second attack is stopped too.
 #[test]
 fn the_walk_through() {
-    let mut c = Cluster::new(charter(|text| text), 98);
+    let mut c = Cluster::new(charter(str::to_owned), 98);
     // Block 100: O1, O2 find SEV2 and vote step 1.
     c.mine(&[]);
     c.find(&[0, 1], "vault-outflow-early");
@@ -35,24 +35,10 @@ fn the_walk_through() {
     // Block 101: O3, O4 find SEV1; O5 lies, 1 to X (O1), 2 to Y (O2).
     c.find(&[2, 3], "vault-outflow");
     let evidence = c.chain.head().at;
-    let decision = watchfire_types::body::Decision {
-        version: c.charter.version,
-        asset: name("vault-core"),
-        playbook: name("contain-vault"),
-    };
-    let vote = |step| {
-        Body::Vote(Vote {
-            decision: decision.clone(),
-            step: StepIndex::new(step),
-            basis: Basis::Finding(EventHash::from_bytes([9; 32])),
-            operator: name("op-elm"),
-            evidence,
-        })
-    };
     c.silent.insert(4);
     let (seq, prev) = c.nodes[4].position();
-    let one = c.nodes[4].seal_at(seq, prev, vote(1));
-    let two = c.nodes[4].seal_at(seq, prev, vote(2));
+    let one = c.nodes[4].seal_at(seq, prev, c.forged_vote(1, evidence));
+    let two = c.nodes[4].seal_at(seq, prev, c.forged_vote(2, evidence));
     c.mine(&[]);
     for index in 0..4 {
         assert_eq!(steps_certified(&c, index), [1], "any three votes certify step 1 everywhere");
@@ -76,7 +62,7 @@ fn the_walk_through() {
     let sent = c.submissions();
     assert_eq!(sent.len(), 1, "an honest node sends pause only");
     let pause = sent[0].clone();
-    c.mine(&[Tx::Safe(pause.clone())]);
+    c.mine(&[Tx::Safe(Box::new(pause.clone()))]);
     assert!(c.chain.head().paused);
     assert!(c.submissions().is_empty(), "nothing is owed");
     assert!(c.count(0, |b| matches!(b, Body::Executed(_))) >= 4);
@@ -100,7 +86,7 @@ fn the_walk_through() {
     assert_eq!(again.len(), 1);
     assert_eq!(again[0].safe_tx_hash, pause.safe_tx_hash, "the same transaction");
     assert!(c.count(0, |b| matches!(b, Body::Retracted(_))) >= 1);
-    c.mine(&[Tx::Safe(again[0].clone())]);
+    c.mine(&[Tx::Safe(Box::new(again[0].clone()))]);
     assert!(c.chain.head().paused);
 
     // O5's false Executed changes nothing.

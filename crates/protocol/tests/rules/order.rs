@@ -1,0 +1,80 @@
+//! S15, C14, D8: equal event sets give equal digests, whatever the order, however often each event comes, with equivocators.
+
+use std::sync::OnceLock;
+
+use proptest::prelude::*;
+use watchfire_protocol::Machine;
+use watchfire_types::*;
+
+use crate::cluster::*;
+
+/// Events of an incident in which the last member forks at three places: twins, triplets, a broken `prev`, and votes inside certificates.
+fn events() -> &'static Vec<Verified<Event>> {
+    static EVENTS: OnceLock<Vec<Verified<Event>>> = OnceLock::new();
+    EVENTS.get_or_init(|| {
+        let mut c = Cluster::new(charter(str::to_owned), 98);
+        c.mine(&[]);
+        let (seq, prev) = c.nodes[4].position();
+        c.find(&[0, 1, 4], "vault-outflow");
+        c.mine(&[]);
+        c.execute();
+        let evidence = c.chain.blocks[1].at;
+        let mut events: Vec<Verified<Event>> = c.nodes[0].log.clone();
+        for (seq, prev, step) in [
+            (seq + 2, EventHash::from_bytes([1; 32]), 1),
+            (seq + 2, EventHash::from_bytes([2; 32]), 2),
+            (seq + 1, EventHash::from_bytes([3; 32]), 1),
+            (seq + 1, EventHash::from_bytes([3; 32]), 2),
+            (seq, prev, 1),
+            (seq, prev, 2),
+            (seq + 7, EventHash::from_bytes([4; 32]), 1),
+        ] {
+            events.push(c.nodes[4].seal_at(seq, prev, c.forged_vote(step, evidence)));
+        }
+        assert!(events.len() > 30);
+        events
+    })
+}
+
+fn fold(order: impl Iterator<Item = usize>) -> Machine {
+    let charter = charter(str::to_owned);
+    let (member, _) = charter.members.iter().next().expect("a member");
+    let network = charter.network_id();
+    let mut machine =
+        Machine::new(charter.clone(), network, member.clone(), Epoch::from_bytes([7; 16])).expect("member");
+    for index in order {
+        machine.apply(&events()[index]);
+    }
+    machine
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// The state of a set does not depend on order or repetition.
+    #[test]
+    fn digests_depend_on_the_set_alone(
+        order in Just((0..events().len()).collect::<Vec<_>>()).prop_shuffle(),
+        again in proptest::collection::vec(0..events().len(), 0..10),
+        left_out in proptest::collection::btree_set(0..events().len(), 0..6),
+    ) {
+        let kept: Vec<usize> = order.iter().copied().filter(|index| !left_out.contains(index)).collect();
+        let mut sorted = kept.clone();
+        sorted.sort_unstable();
+        let repeated = again.iter().copied().filter(|index| !left_out.contains(index));
+        let shuffled = fold(kept.iter().copied().chain(repeated));
+        let straight = fold(sorted.into_iter());
+        prop_assert_eq!(shuffled.state_digest(), straight.state_digest());
+        prop_assert_eq!(shuffled.heads(), straight.heads());
+        prop_assert_eq!(shuffled.signatures(), straight.signatures());
+        prop_assert_eq!(shuffled.members(), straight.members());
+    }
+}
+
+/// A different set has a different digest; bookkeeping is left out of it.
+#[test]
+fn digests_differ_with_the_set() {
+    let all = fold(0..events().len());
+    let less = fold(1..events().len() / 2);
+    assert_ne!(all.state_digest(), less.state_digest());
+}

@@ -1,0 +1,159 @@
+//! Traces of vetoes: a cancel reaches what it should, for as long as it should, and not a second attack.
+
+use watchfire_types::body::{Body, Certificate, Purpose};
+use watchfire_types::*;
+
+use crate::cluster::*;
+
+fn cluster() -> Cluster {
+    let mut c = Cluster::new(charter(str::to_owned), 98);
+    c.mine(&[]);
+    c
+}
+
+fn cancels(c: &Cluster, index: usize) -> usize {
+    c.count(index, |b| matches!(b, Body::Certificate(Certificate { purpose: Purpose::Cancel, .. })))
+}
+
+/// C11a: a veto is issued again when a newer automatic vote arrives, so the earliest head covers every vote it should stop.
+#[test]
+fn c11a_a_veto_follows_the_votes() {
+    let mut c = cluster();
+    c.find(&[0, 1], "vault-outflow");
+    c.mine(&[]);
+    c.veto(0);
+    let first = c.count(0, |b| matches!(b, Body::Veto(_)));
+    c.silent.insert(4);
+    let vote = c.forged_vote(2, block(c.chain.head().at.number + 1, 0));
+    let vote = c.nodes[4].forge(vote);
+    c.mine(&[]);
+    c.send(4, vote);
+    c.settle();
+    assert!(c.count(0, |b| matches!(b, Body::Veto(_))) > first, "re-issued");
+    c.veto(1);
+    c.veto(2);
+    assert!(cancels(&c, 3) >= 1);
+    assert!(c.submissions().iter().all(|sent| sent.transaction.data.is_empty()), "only rejections are sent");
+}
+
+/// A cancel stops signing and sending of what stands, rejects the nonce where a signature is known (case 1), and mutes its organisations.
+#[test]
+fn a_cancel_consumes_the_nonce() {
+    let mut c = cluster();
+    c.all_find("vault-outflow");
+    c.mine(&[]);
+    assert_eq!(c.owed_steps(0), [2]);
+    for index in 0..3 {
+        c.veto(index);
+    }
+    assert!(c.owed_steps(0).is_empty());
+    let sent = c.submissions();
+    assert_eq!(sent.len(), 1);
+    assert!(sent[0].transaction.data.is_empty());
+    c.mine(&[Tx::Safe(Box::new(sent[0].clone()))]);
+    c.mine(&[]);
+    assert!(!c.chain.head().paused);
+    assert!(c.submissions().is_empty(), "two organisations that still vote are no quorum");
+}
+
+/// D5: the cancel certificate names no nonce, so it reaches signatures that its author did not know.
+#[test]
+fn d5_a_cancel_reaches_signatures_that_arrive_later() {
+    let mut c = cluster();
+    c.all_find("vault-outflow");
+    c.mine(&[]);
+    c.silent.insert(4);
+    for index in 0..3 {
+        c.veto(index);
+    }
+    assert!(cancels(&c, 3) >= 1);
+    assert!(c.rejections(3) >= 3);
+}
+
+/// D9: the mute lasts one expiry from the human's act, however often it is re-issued; then the standing finding votes again.
+#[test]
+fn d9_a_mute_ends_one_expiry_after_the_act() {
+    let mut c = cluster();
+    c.all_find("vault-outflow");
+    c.mine(&[]);
+    for index in 0..3 {
+        c.veto(index);
+    }
+    let act = c.chain.head().at.number;
+    let votes = c.votes(0, 1);
+    let rejection = c.submissions().into_iter().map(|sent| Tx::Safe(Box::new(sent))).collect::<Vec<_>>();
+    c.mine(&rejection);
+    c.mine_to(act + EXPIRY_S);
+    assert_eq!(c.votes(0, 1), votes, "still muted");
+    let pages = c.nodes[0].machine.owed(c.now).pages;
+    assert!(pages.iter().any(|page| page.kind == "mute-ends"), "its humans are told before");
+    c.mine_to(act + EXPIRY_S + 1);
+    assert!(c.votes(0, 1) > votes);
+    assert_eq!(c.execute(), 1);
+    assert!(c.chain.head().paused);
+}
+
+/// C11b: a mute ends with the finding it was about: the next attack is voted on at once.
+#[test]
+fn c11b_a_mute_ends_with_its_finding() {
+    let mut c = cluster();
+    c.all_find("vault-outflow");
+    c.mine(&[]);
+    for index in 0..3 {
+        c.veto(index);
+    }
+    c.execute();
+    c.clear();
+    c.mine(&[]);
+    c.all_find("vault-outflow");
+    c.mine(&[]);
+    assert_eq!(c.owed_steps(0), [2]);
+}
+
+/// A human of the organisation that vetoed may vote, and that ends the mute.
+#[test]
+fn a_human_vote_ends_the_mute() {
+    let mut c = cluster();
+    c.all_find("vault-outflow");
+    c.mine(&[]);
+    for index in 0..3 {
+        c.veto(index);
+    }
+    c.execute();
+    for index in 0..3 {
+        c.approve(index, "contain-vault", 2);
+    }
+    c.mine(&[]);
+    assert_eq!(c.owed_steps(0), [2]);
+}
+
+/// A liar's head in the far future does not escape or widen a cancel: evidence and heads later than the own head do not count.
+#[test]
+fn future_evidence_counts_for_nothing() {
+    let mut c = cluster();
+    c.silent.insert(4);
+    let future = BlockRef { number: 1_000_000_000, ..c.chain.head().at };
+    let vote = c.forged_vote(2, future);
+    let vote = c.nodes[4].forge(vote);
+    c.send(4, vote);
+    c.find(&[0, 1], "vault-outflow");
+    c.mine(&[]);
+    assert!(c.owed_steps(0).is_empty());
+}
+
+/// Modes: `propose` asks, and humans' approvals are votes; a playbook that only observes asks too.
+#[test]
+fn propose_pages_and_humans_decide() {
+    let mut c = Cluster::new(charter(|text| text.replace("mode = \"auto\"", "mode = \"propose\"")), 98);
+    c.mine(&[]);
+    c.all_find("vault-outflow");
+    c.mine(&[]);
+    assert_eq!(c.votes(0, 1), 0);
+    let pages = c.nodes[0].machine.owed(c.now).pages;
+    assert!(pages.iter().any(|page| page.kind == "approval-wanted"));
+    for index in 0..3 {
+        c.approve(index, "contain-vault", 2);
+    }
+    assert_eq!(c.execute(), 1);
+    assert!(c.chain.head().paused);
+}
