@@ -44,7 +44,8 @@ fn not_contained(machine: &Machine, id: &PlaybookId, playbook: &Playbook) -> Opt
 }
 
 fn attest(machine: &Machine, now: Timestamp, asset: &AssetId) -> Option<Attested> {
-    let AssetOutlook { can_pause, detail, .. } = outlook(machine, asset)?;
+    let (_, playbook) = containment(machine, asset)?;
+    let (can_pause, detail) = readiness(machine, playbook)?;
     let own = machine.shared.derived.observed.get(&machine.own.key());
     let last = own.and_then(|own| own.attested.get(asset));
     let changed = last.is_none_or(|event| {
@@ -57,19 +58,28 @@ fn attest(machine: &Machine, now: Timestamp, asset: &AssetId) -> Option<Attested
 
 /// Whether the widest containment step of an asset would succeed now. `None` until there is anything to judge by.
 pub(crate) fn outlook(machine: &Machine, asset: &AssetId) -> Option<AssetOutlook> {
-    let (id, playbook) = machine.charter.playbooks_of(asset).find(|(_, p)| p.purpose == PlaybookPurpose::Contain)?;
+    let (id, playbook) = containment(machine, asset)?;
     machine.asset_head(asset)?;
-    let widest = playbook.steps.last()?;
     let contained = playbook.steps.iter().any(|rung| machine.took_effect(rung));
-    let effects = machine.effects(widest);
-    let (can_pause, detail) = if machine.took_effect(widest) {
-        (true, "already contained".to_owned())
-    } else {
-        simulated(machine, &effects)?
-    };
+    let (can_pause, detail) = readiness(machine, playbook)?;
     let owed_step = machine.owed_steps(id, playbook).first().map(|owed| owed.step);
     let why_not = why_not(machine, id, playbook);
     Some(AssetOutlook { asset: asset.clone(), can_pause, detail, contained, owed_step, why_not })
+}
+
+/// The first containment playbook of an asset.
+fn containment<'a>(machine: &'a Machine, asset: &AssetId) -> Option<(&'a PlaybookId, &'a Playbook)> {
+    machine.charter.playbooks_of(asset).find(|(_, playbook)| playbook.purpose == PlaybookPurpose::Contain)
+}
+
+/// Whether the widest step would succeed now, with one line.
+fn readiness(machine: &Machine, playbook: &Playbook) -> Option<(bool, String)> {
+    machine.asset_head(&playbook.asset)?;
+    let widest = playbook.steps.last()?;
+    if machine.took_effect(widest) {
+        return Some((true, "already contained".to_owned()));
+    }
+    simulated(machine, &machine.effects(widest))
 }
 
 fn simulated(machine: &Machine, effects: &[Effect]) -> Option<(bool, String)> {

@@ -73,6 +73,9 @@ pub(super) fn drafts(machine: &Machine, pages: &mut BTreeSet<Page>) -> Vec<Draft
 }
 
 fn vote(machine: &Machine, id: &PlaybookId, playbook: &Playbook, pages: &mut BTreeSet<Page>) -> Option<Vote> {
+    if playbook.mode == Mode::Observe {
+        return None;
+    }
     let (finding, found) = standing(machine, playbook).max_by(|(a, s), (b, t)| {
         (s, std::cmp::Reverse((a.first, &a.detector))).cmp(&(t, std::cmp::Reverse((b.first, &b.detector))))
     })?;
@@ -135,8 +138,9 @@ fn held_back(
     basis: EventHash,
 ) -> Option<String> {
     match playbook.mode {
-        Mode::Observe => return Some("the playbook only observes; a human may approve".to_owned()),
-        Mode::Propose => return Some("the playbook asks a human of this organisation to approve".to_owned()),
+        Mode::Observe | Mode::Propose => {
+            return Some("the playbook asks a human of this organisation to approve".to_owned());
+        }
         Mode::Auto => {}
     }
     if let Some(mute) = vetoing::mute(machine, id, playbook) {

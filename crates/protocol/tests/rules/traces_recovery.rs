@@ -81,6 +81,37 @@ fn d4_a_strangers_unpause_is_answered_by_a_rejection() {
     assert!(c.submissions().is_empty());
 }
 
+fn through_another_safe(text: &str) -> String {
+    let (head, tail) = text.split_once("id = \"recover-vault\"").expect("a recovery playbook");
+    let other = "[[safe]]\nid = \"recovery-safe\"\nchain = 31337\naddress = \"0x4000000000000000000000000000000000000004\"\n\
+                 version = \"1.4.1\"\nthreshold = 4\n\n[[asset]]";
+    let tail = tail.replace("safe = \"guardian-safe\"", "safe = \"recovery-safe\"");
+    format!("{}id = \"recover-vault\"{tail}", head.replacen("[[asset]]", other, 1))
+}
+
+/// D3: before a recovery through another Safe the containing Safe's nonce is consumed by a rejection, whoever knows of signatures there.
+#[test]
+fn d3_a_recovery_through_another_safe_waits_for_the_rejection() {
+    let mut c = Cluster::new(charter(through_another_safe), 98);
+    c.mine(&[]);
+    c.all_find("vault-outflow");
+    c.mine(&[]);
+    assert_eq!(c.execute(), 1);
+    c.clear();
+    c.mine(&[]);
+    recover(&mut c);
+    let sent = c.submissions();
+    assert_eq!(sent.len(), 1, "only the rejection first");
+    assert!(sent[0].transaction.data.is_empty());
+    c.mine(&[Tx::Safe(Box::new(sent[0].clone()))]);
+    let sent = c.submissions();
+    assert_eq!(sent.len(), 1, "then the recovery");
+    assert!(!sent[0].transaction.data.is_empty());
+    c.mine(&[Tx::Safe(Box::new(sent[0].clone()))]);
+    assert!(!c.chain.head().paused);
+    assert!(c.submissions().is_empty());
+}
+
 /// A recovery needs its own rule (four here): three approvals do nothing, and a finding is no basis for one.
 #[test]
 fn recovery_takes_its_own_rule_and_humans() {
