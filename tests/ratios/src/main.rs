@@ -1,0 +1,62 @@
+//! Interleaved ratios of what the node does against what it cannot do without. One JSON line each; exit code 1 if one misses its floor.
+//!
+//! `decision`: time from the k-th local finding to the threshold-signed transaction at every node that is not silent, divided
+//! by the one-way delay d of the links. Five production drivers run in virtual time over links that delay by d; every turn,
+//! journal files and fdatasync included, takes the virtual time that it really took, as if each node had a machine of its own.
+//! A simulation answers after 5 ms. At most 2.3: two hops and little else.
+//!
+//! `ingest`: events verified, decided, applied and journalled with fdatasync in commits of up to 256 by one driver on one
+//! core, per second, divided by bare `verify_strict` of the same events per second. At least 0.80.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "../../../crates/driver/tests/driver/chain.rs"]
+#[allow(dead_code)]
+mod chain;
+mod decision;
+mod ingest;
+mod report;
+#[path = "../../../crates/driver/tests/driver/world.rs"]
+#[allow(dead_code)]
+mod world;
+
+use std::process::ExitCode;
+
+use clap::{Parser, ValueEnum};
+
+/// What can be measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Name {
+    /// Delay of a decision in one-way delays.
+    Decision,
+    /// Speed of taking events in bare signature checks.
+    Ingest,
+}
+
+/// Measures ratios of the built binary's own parts on this machine.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// Which to measure; all when none is named.
+    names: Vec<Name>,
+    /// Rounds of each setting, at least 15.
+    #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u32).range(15..))]
+    rounds: u32,
+    /// Print JSON lines (also the default; there is no other form).
+    #[arg(long)]
+    json: bool,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let wanted = |name| arguments.names.is_empty() || arguments.names.contains(&name);
+    let mut reports = Vec::new();
+    if wanted(Name::Decision) {
+        reports.extend(decision::measure(arguments.rounds));
+    }
+    if wanted(Name::Ingest) {
+        reports.push(ingest::measure(arguments.rounds));
+    }
+    for report in &reports {
+        println!("{}", serde_json::to_string(report).expect("a report is plain data"));
+    }
+    if reports.iter().all(|report| report.passed) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
