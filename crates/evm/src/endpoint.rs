@@ -162,25 +162,29 @@ impl Remote {
     }
 
     async fn send(&self, requests: &[Request], timeout: Duration) -> Vec<Answer> {
+        let mut batch_refused = false;
         if requests.len() > 1 && !self.lacks.batches.load(Ordering::Relaxed) {
             match self.http.batch(requests, timeout).await {
                 Ok(answers) => {
-                    let limited = answers.iter().find_map(|answer| answer.as_ref().err().filter(|e| e.backs_off()));
-                    self.note(limited);
+                    self.note(
+                        answers.iter().find_map(|answer| answer.as_ref().err().filter(|error| error.backs_off())),
+                    );
                     return answers;
                 }
                 Err(error) if error.backs_off() => {
                     self.note(Some(&error));
                     return requests.iter().map(|_| Err(error.clone())).collect();
                 }
-                Err(error) => {
-                    tracing::info!(endpoint.name = %self.config.name, cause = %error, "endpoint takes no batches");
-                    self.lacks.batches.store(true, Ordering::Relaxed);
-                }
+                Err(_) => batch_refused = true,
             }
         }
         let answers = futures::future::join_all(requests.iter().map(|request| self.http.call(request, timeout))).await;
         self.note(answers.iter().find_map(|answer| answer.as_ref().err().filter(|error| error.backs_off())));
+        // Only what answers single calls knows no batches; an endpoint that talks nonsense to both may recover.
+        if batch_refused && answers.iter().any(Result::is_ok) {
+            tracing::info!(endpoint.name = %self.config.name, "endpoint takes no batches");
+            self.lacks.batches.store(true, Ordering::Relaxed);
+        }
         answers
     }
 

@@ -175,3 +175,17 @@ async fn logs_by_every_path_and_never_forged() {
     let error = client.view(&head, &BTreeSet::new(), false).await.unwrap_err();
     assert!(error.cause.contains("root"), "{error}");
 }
+
+/// Goal: one look through one URL, as a charter check takes it, and its refusal of another chain.
+#[tokio::test]
+async fn a_snapshot_reads_or_refuses() {
+    let world = World::new().await;
+    let operator = super::anvil::operator("check");
+    let url = world.anvil.http.clone();
+    let reads = BTreeSet::from([world.paused()]);
+    let snapshot = crate::snapshot(super::anvil::CHAIN, operator.clone(), url.clone(), &reads).await.unwrap();
+    assert_eq!(snapshot.block.hash, world.anvil.hash(snapshot.block.number).await);
+    assert_eq!(snapshot.answers[&world.paused()].word(), Some(U256::ZERO));
+    let error = crate::snapshot(ChainId::new(5), operator, url, &reads).await.unwrap_err();
+    assert!(error.to_string().contains("serves chain 31337, the configuration says 5"), "{error}");
+}
