@@ -26,7 +26,7 @@ pub(crate) const AHEAD_MAX: usize = 4_096;
 /// Longest explanation, bytes.
 const LINE_MAX: usize = 512;
 /// Most figures of a finding.
-const FIGURES_MAX: usize = 32;
+pub(crate) const FIGURES_MAX: usize = 32;
 
 pub(crate) fn decide(machine: &Machine, now: Timestamp, input: &Input) -> Result<Step, Rejection> {
     match input {

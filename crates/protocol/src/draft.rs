@@ -93,6 +93,18 @@ impl CoSignDraft {
     }
 }
 
+/// Longest line an event carries, bytes.
+const LINE_MAX: usize = 512;
+
+/// A line cut to what an event carries: a draft that cannot be sealed would hold up everything behind it.
+pub(crate) fn line(text: &str) -> String {
+    let mut end = text.len().min(LINE_MAX);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text[..end].to_owned()
+}
+
 /// Everything this node still has to do, given shared state and view.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Owed {

@@ -13,6 +13,9 @@ use crate::draft::Draft;
 use crate::machine::Machine;
 use crate::shared::derived::ByTime;
 
+/// Most bytes of the votes of a certificate, so that two certificates of a liar still fit into a fault proof.
+const VOTES_BYTES_MAX: usize = 28 * 1024;
+
 type Held<'a> = &'a Arc<Verified<Event>>;
 
 pub(super) fn drafts(machine: &Machine) -> Vec<Draft> {
@@ -30,6 +33,9 @@ pub(super) fn drafts(machine: &Machine) -> Vec<Draft> {
         certificates.extend(cancel(machine, id, playbook, &decision));
         certificates.extend(close(machine, &decision));
     }
+    // One that cannot be sealed must not hold up the signatures behind it.
+    certificates
+        .retain(|certificate| certificate.votes.iter().map(|v| v.outer().len() + 8).sum::<usize>() < VOTES_BYTES_MAX);
     certificates.into_iter().map(|certificate| Draft::Body(Body::Certificate(certificate))).collect()
 }
 

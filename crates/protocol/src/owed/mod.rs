@@ -23,6 +23,9 @@ use crate::machine::Machine;
 /// A preflight without an answer after this long counts as unknown, ms.
 pub(crate) const PREFLIGHT_MS: u64 = 500;
 
+/// Most bytes of the two events of a fault proof: an event of at most 60 KiB holds them.
+const PROOF_BYTES_MAX: usize = 59 * 1024;
+
 pub(crate) fn owed(machine: &Machine, now: Timestamp) -> Owed {
     let mut pages = BTreeSet::new();
     let mut drafts = observing::drafts(machine);
@@ -50,6 +53,10 @@ fn faults(machine: &Machine) -> Vec<Draft> {
         let cut = chain.cut()?;
         let said = machine.shared.derived.proven.get(key).is_some_and(|proven| *proven <= cut);
         let (first, second) = chain.proof().filter(|_| !said)?.clone();
+        // Where the pair does not fit into one event, the two travel by themselves and convict wherever both arrive.
+        if first.outer().len() + second.outer().len() > PROOF_BYTES_MAX {
+            return None;
+        }
         Some(Draft::Body(Body::FaultProof(FaultProof { first: Box::new(first), second: Box::new(second) })))
     });
     proofs.collect()

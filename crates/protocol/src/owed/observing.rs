@@ -7,7 +7,8 @@ use watchfire_types::{BlockRef, Event, PlaybookId, StepIndex, Verified};
 
 use super::voting::stated;
 use crate::authority::later;
-use crate::draft::Draft;
+use crate::decide::FIGURES_MAX;
+use crate::draft::{Draft, line};
 use crate::machine::Machine;
 use crate::shared::derived::Observations;
 use crate::view::key;
@@ -28,7 +29,13 @@ fn own(machine: &Machine) -> Option<&Observations> {
 
 fn findings(machine: &Machine) -> Vec<Body> {
     let standing = machine.view.chains.values().flat_map(|chain| &chain.standing);
-    standing.filter(|finding| stated(machine, finding).is_none()).cloned().map(Body::Finding).collect()
+    let new = standing.filter(|finding| stated(machine, finding).is_none()).cloned();
+    let bounded = new.map(|mut finding| {
+        finding.explanation = line(&finding.explanation);
+        finding.figures = finding.figures.into_iter().take(FIGURES_MAX).collect();
+        finding
+    });
+    bounded.map(Body::Finding).collect()
 }
 
 fn executions(machine: &Machine) -> Vec<Body> {

@@ -9,7 +9,7 @@ use super::effects::{self, OwedEffect};
 use super::submitting::packed;
 use super::voting::{newest_own, standing};
 use crate::authority::later;
-use crate::draft::Draft;
+use crate::draft::{Draft, line};
 use crate::effect::Effect;
 use crate::machine::Machine;
 use crate::shared::content::Kind;
@@ -40,7 +40,7 @@ fn not_contained(machine: &Machine, id: &PlaybookId, playbook: &Playbook) -> Opt
         return None;
     }
     let WhyNot { step, cause, detail, .. } = why_not(machine, id, playbook)?;
-    Some(NotContained { decision, step, cause, detail, head })
+    Some(NotContained { decision, step, cause, detail: line(&detail), head })
 }
 
 fn attest(machine: &Machine, now: Timestamp, asset: &AssetId) -> Option<Attested> {
@@ -53,7 +53,7 @@ fn attest(machine: &Machine, now: Timestamp, asset: &AssetId) -> Option<Attested
             && now.millis_since(event.time) >= ATTEST_MS
     });
     let head = machine.asset_head(asset)?;
-    changed.then(|| Attested { asset: asset.clone(), can_pause, detail, head })
+    changed.then(|| Attested { asset: asset.clone(), can_pause, detail: line(&detail), head })
 }
 
 /// Whether the widest containment step of an asset would succeed now. `None` until there is anything to judge by.
