@@ -34,7 +34,8 @@ enum Judgement {
 }
 
 impl ChainClient {
-    /// Simulates within 500 ms. Refuted only if k operators say so for the same reason at the same block.
+    /// Simulates within 500 ms. Refuted only if k operators say so for the same reason at the same block. Postconditions on
+    /// other chains cannot hold within the same call and are not judged.
     pub async fn preflight(&self, preflight: &Preflight) -> PreflightOutcome {
         if preflight.chain != self.config.chain || preflight.at.chain != self.config.chain {
             return PreflightOutcome::Unknown { reason: "the preflight is for another chain".to_owned() };
