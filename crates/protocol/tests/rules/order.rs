@@ -78,3 +78,28 @@ fn digests_differ_with_the_set() {
     let less = fold(1..events().len() / 2);
     assert_ne!(all.state_digest(), less.state_digest());
 }
+
+/// Twins with different predecessors convict the position before them too, whichever of the three comes last.
+#[test]
+fn the_cut_falls_to_the_same_place_in_every_order() {
+    let charter = charter(str::to_owned);
+    let c = Cluster::new(charter.clone(), 98);
+    let liar = &c.nodes[4];
+    let (seq, prev) = liar.position();
+    let vote = |step, number| c.forged_vote(step, block(number, 0));
+    let before = liar.seal_at(seq, prev, vote(1, 90));
+    let honest = liar.seal_at(seq + 1, before.hash(), vote(2, 91));
+    let broken = liar.seal_at(seq + 1, EventHash::from_bytes([5; 32]), vote(1, 92));
+    let three = [&before, &honest, &broken];
+    let mut digests = std::collections::BTreeSet::new();
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let mut node = Node::new(&charter, 0, 9);
+        node.machine.apply(&liar.log[0]);
+        for index in order {
+            node.machine.apply(three[index]);
+        }
+        assert_eq!(node.machine.events().filter(|event| event.author == liar.key()).count(), 1, "only Started is left");
+        digests.insert(node.machine.state_digest());
+    }
+    assert_eq!(digests.len(), 1);
+}
