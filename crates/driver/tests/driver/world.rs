@@ -190,19 +190,19 @@ impl<S: Storage> World<S> {
 
     /// Runs the agenda up to `until_us`, or until `stop` (called after each turn with its node and the time it was done).
     pub(crate) fn run(&mut self, until_us: u64, mut stop: impl FnMut(&Self, usize, u64) -> bool) {
-        while let Some(entry) = self.agenda.first_entry() {
-            if entry.key().0 > until_us {
+        while let Some((&(at_us, _), &(index, _))) = self.agenda.first_key_value() {
+            if at_us > until_us {
                 break;
             }
-            let ((at_us, _), (index, door)) = entry.remove_entry();
+            let start_us = at_us.max(self.nodes[index].free_us);
+            let door = self.waiting(index, start_us);
             if self.silent.contains(&index) {
                 continue;
             }
-            let start_us = at_us.max(self.nodes[index].free_us);
             self.now_us = self.now_us.max(start_us);
             let now = Timestamp::from_millis(start_us / 1_000);
             let clock = Instant::now();
-            let output = self.nodes[index].driver.handle(now, vec![door]).expect("sound storage");
+            let output = self.nodes[index].driver.handle(now, door).expect("sound storage");
             let took_us = if self.measured { u64::try_from(clock.elapsed().as_micros()).unwrap() } else { 0 };
             let done_us = start_us + took_us;
             self.nodes[index].free_us = done_us;
@@ -212,6 +212,13 @@ impl<S: Storage> World<S> {
             }
         }
         self.now_us = self.now_us.max(until_us);
+    }
+
+    /// Everything at one node's door by this time, as an event loop that was busy until then finds it.
+    fn waiting(&mut self, index: usize, by_us: u64) -> Vec<Door> {
+        let due = self.agenda.range(..=(by_us, u64::MAX)).filter(|(_, (to, _))| *to == index);
+        let due: Vec<(u64, u64)> = due.map(|(key, _)| *key).collect();
+        due.iter().filter_map(|key| self.agenda.remove(key)).map(|(_, door)| door).collect()
     }
 
     /// What the node's event loop does with an output.
