@@ -3,6 +3,7 @@
 
 mod cluster;
 mod door;
+mod model;
 mod order;
 mod traces_cancel;
 mod traces_liveness;

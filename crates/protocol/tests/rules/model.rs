@@ -1,0 +1,127 @@
+//! The model chain: one vault that can be limited and paused, one Safe nonce, blocks that can be dropped.
+
+use alloy_primitives::{B256, U256, keccak256};
+use watchfire_charter::Charter;
+use watchfire_protocol::reads;
+use watchfire_types::duty::Submission;
+use watchfire_types::*;
+
+use crate::cluster::CHAIN;
+
+/// State of the model chain at one block.
+#[derive(Debug, Clone)]
+pub(crate) struct Block {
+    pub(crate) at: BlockRef,
+    pub(crate) parent: B256,
+    pub(crate) limited: bool,
+    pub(crate) paused: bool,
+    pub(crate) nonce: u64,
+    logs: Vec<Log>,
+}
+
+/// What happens in a block.
+#[derive(Debug, Clone)]
+pub(crate) enum Tx {
+    Safe(Box<Submission>),
+    StrangerLimits(bool),
+    StrangerPauses(bool),
+    TakesNonce,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Chain {
+    pub(crate) blocks: Vec<Block>,
+    pub(crate) branch: u64,
+}
+
+impl Chain {
+    pub(crate) fn new(first: u64) -> Self {
+        let at = block(first, 0);
+        let genesis = Block { at, parent: B256::ZERO, limited: false, paused: false, nonce: 7, logs: Vec::new() };
+        Self { blocks: vec![genesis], branch: 0 }
+    }
+
+    pub(crate) fn head(&self) -> &Block {
+        self.blocks.last().expect("a head")
+    }
+
+    /// Mines one block; a Safe transaction at a stale nonce does nothing.
+    pub(crate) fn mine(&mut self, txs: &[Tx]) -> &Block {
+        let parent = self.head().clone();
+        let mut next =
+            Block { at: block(parent.at.number + 1, self.branch), parent: parent.at.hash, logs: Vec::new(), ..parent };
+        for tx in txs {
+            match tx {
+                Tx::StrangerLimits(to) => next.limited = *to,
+                Tx::StrangerPauses(to) => next.paused = *to,
+                Tx::TakesNonce => next.nonce += 1,
+                Tx::Safe(submission) => execute(&mut next, submission),
+            }
+        }
+        self.blocks.push(next);
+        self.head()
+    }
+
+    /// Drops the newest blocks; what is mined next differs from them.
+    pub(crate) fn drop_newest(&mut self, count: usize) -> Vec<BlockRef> {
+        self.branch += 1;
+        let keep = self.blocks.len() - count;
+        self.blocks.split_off(keep).iter().rev().map(|block| block.at).collect()
+    }
+}
+
+pub(crate) fn block(number: u64, branch: u64) -> BlockRef {
+    let hash = keccak256([number.to_be_bytes(), branch.to_be_bytes()].concat());
+    BlockRef { chain: CHAIN, number, hash, time: BlockTime::from_secs(1_700_000_000 + number) }
+}
+
+fn execute(block: &mut Block, submission: &Submission) {
+    if submission.transaction.nonce != U256::from(block.nonce) {
+        return;
+    }
+    assert!(submission.signatures.len() >= 3 * 65, "threshold signatures");
+    let selector = |text: &str| keccak256(text.as_bytes())[..4].to_vec();
+    let data = submission.transaction.data.to_vec();
+    if data.starts_with(&selector("pause()")) {
+        block.paused = true;
+    } else if data.starts_with(&selector("unpause()")) {
+        block.paused = false;
+    } else if data.starts_with(&selector("setWithdrawalsLimited(bool)")) {
+        block.limited = true;
+    } else if data.starts_with(&selector("multiSend(bytes)")) {
+        assert!(!block.limited, "all or nothing: the batch would revert");
+        (block.limited, block.paused) = (true, true);
+    } else {
+        assert!(data.is_empty(), "unknown call");
+    }
+    block.nonce += 1;
+    block.logs.push(Log {
+        address: submission.safe,
+        topics: vec![keccak256(b"ExecutionSuccess(bytes32,uint256)"), submission.safe_tx_hash],
+        data: vec![0; 32].into(),
+        transaction: keccak256(submission.safe_tx_hash),
+        index: block.logs.len() as u64,
+    });
+}
+
+/// What a node reads of a block.
+pub(crate) fn view(charter: &Charter, block: &Block) -> BlockView {
+    let word = |value: u64| Bytes::copy_from_slice(&U256::from(value).to_be_bytes::<32>());
+    let selector = |text: &str| keccak256(text.as_bytes())[..4].to_vec();
+    let mut owners = vec![U256::from(32), U256::from(charter.members.len())];
+    owners.extend(charter.members.values().filter_map(|m| m.guardian).map(|g| U256::from_be_slice(g.as_slice())));
+    let owners: Vec<u8> = owners.iter().flat_map(|word| word.to_be_bytes::<32>()).collect();
+    let answer = |read: &Read| match read {
+        Read::Call { data, .. } if data.starts_with(&selector("nonce()")) => word(block.nonce),
+        Read::Call { data, .. } if data.starts_with(&selector("getThreshold()")) => word(3),
+        Read::Call { data, .. } if data.starts_with(&selector("getOwners()")) => Bytes::from(owners.clone()),
+        Read::Call { data, .. } if data.starts_with(&selector("paused()")) => word(u64::from(block.paused)),
+        Read::Call { data, .. } if data.starts_with(&selector("withdrawalsLimited()")) => {
+            word(u64::from(block.limited))
+        }
+        _ => word(0),
+    };
+    let reads =
+        reads(charter, CHAIN).into_iter().map(|read| (read.clone(), ReadOutcome::Value(answer(&read)))).collect();
+    BlockView { block: block.at, parent: block.parent, base_fee: Some(1), logs: block.logs.clone(), reads }
+}
