@@ -76,13 +76,3 @@ fn raise(value: u128) -> u128 {
 pub fn gas_limit(estimate: u64, cap: u64) -> u64 {
     estimate.saturating_add(estimate / 2).min(cap)
 }
-
-/// When a submitter of this rank sends, ms after the submission became owed.
-#[must_use]
-pub fn delay_ms(rank: u16, block_time_ms: u64, stagger_ms_min: u64) -> u64 {
-    match rank {
-        0 => 0,
-        1 | 2 => (block_time_ms / 2).max(stagger_ms_min),
-        _ => block_time_ms.max(stagger_ms_min),
-    }
-}

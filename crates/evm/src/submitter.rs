@@ -1,7 +1,7 @@
 //! Gets threshold-signed transactions into blocks for as long as they are owed.
 //!
-//! One task per chain owns the gas payer's nonces. It is driven by the current set of [`Submission`]s: a new one is sent after
-//! its rank's delay, bumped with every block that does not include it, sent again when a reorg drops it, and left alone once
+//! One task per chain owns the gas payer's nonces. It is driven by the current set of [`Submission`]s: a new one is sent at once (the protocol
+//! owes it only when its rank's turn has come), bumped with every block that does not include it, sent again when a reorg drops it, and left alone once
 //! it is no longer owed (its account nonce is then taken over by what is owed next, so that it blocks nothing). Another
 //! member's statement ends nothing. Heads come from the client's feed, which must run; without heads it goes by the clock.
 
@@ -21,7 +21,6 @@ use watchfire_types::duty::Submission;
 use watchfire_types::input::{SubmissionFailure, SubmissionReport};
 
 use crate::client::{ChainClient, HeadInfo};
-use crate::fees;
 use crate::payer::GasPayer;
 use slots::Slots;
 
@@ -77,8 +76,6 @@ impl Submitter {
 /// One owed submission.
 struct Pending {
     submission: Submission,
-    /// Not before this: the rank's turn.
-    due: Instant,
     /// Last failure told, so that it is told once.
     told: Option<SubmissionFailure>,
     /// Waits for the next block after a failure.
@@ -106,13 +103,6 @@ impl Task {
         loop {
             // Without heads the clock stands in for them, at half their pace.
             let idle = last_round + block_time * 2;
-            let next_due = self
-                .pending
-                .values()
-                .filter(|p| !self.slots.holds(&p.submission.safe_tx_hash) && !p.waits_for_block)
-                .map(|p| p.due)
-                .min();
-            let wake = next_due.map_or(idle, |due| due.min(idle));
             let mut new_head = false;
             tokio::select! {
                 changed = owed.changed() => {
@@ -128,7 +118,7 @@ impl Task {
                     }
                     new_head = true;
                 }
-                () = tokio::time::sleep_until(wake), if !self.pending.is_empty() => new_head = Instant::now() >= idle,
+                () = tokio::time::sleep_until(idle), if !self.pending.is_empty() => new_head = true,
             }
             if self.pending.is_empty() && self.slots.is_empty() {
                 continue;
@@ -147,16 +137,16 @@ impl Task {
     }
 
     fn take(&mut self, set: &BTreeSet<Submission>) {
-        let config = &self.client.config;
-        let (block_time, stagger) = (config.block_time_ms, config.stagger_ms_min);
-        let mine: BTreeMap<B256, &Submission> =
-            set.iter().filter(|s| s.chain == config.chain).take(SUBMISSIONS_MAX).map(|s| (s.safe_tx_hash, s)).collect();
+        let mine: BTreeMap<B256, &Submission> = set
+            .iter()
+            .filter(|s| s.chain == self.client.config.chain)
+            .take(SUBMISSIONS_MAX)
+            .map(|s| (s.safe_tx_hash, s))
+            .collect();
         self.pending.retain(|hash, _| mine.contains_key(hash));
         for (hash, submission) in mine {
-            let wait = fees::delay_ms(submission.rank, block_time, stagger);
             let fresh = || Pending {
                 submission: submission.clone(),
-                due: Instant::now() + Duration::from_millis(wait),
                 told: None,
                 waits_for_block: false,
                 told_not_included: false,

@@ -72,7 +72,7 @@ pub struct Submission {
     pub safe_tx_hash: B256,
     /// Exactly threshold signatures, 65 bytes each, ascending by owner address.
     pub signatures: Bytes,
-    /// This node's rank among the submitters, 0 first.
+    /// This node's rank among the submitters, 0 first; the submission is owed from its turn on, so nobody waits again.
     pub rank: u16,
     /// Severity decides the fee budget: SEV1 has no cap below the balance.
     pub severity: Severity,

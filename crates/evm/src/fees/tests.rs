@@ -5,7 +5,7 @@
 use proptest::prelude::*;
 use watchfire_types::Severity;
 
-use super::{Bid, TIP_WEI_MIN, delay_ms, gas_limit};
+use super::{Bid, TIP_WEI_MIN, gas_limit};
 
 proptest! {
     /// Goal: geth takes a replacement only at +10 % on both fields; ours are at least +12.5 %, also on a tip of 1 wei.
@@ -41,11 +41,4 @@ fn extremes_saturate() {
     assert_eq!(bid.within(0, u128::MAX, 0, Severity::Sev1), Some(bid));
     assert_eq!(gas_limit(u64::MAX, 16_777_216), 16_777_216);
     assert_eq!(gas_limit(100_000, 16_777_216), 150_000);
-}
-
-/// Goal: rank 0 at once, ranks 1 and 2 after half a block, the rest after one; never closer than the floor.
-#[test]
-fn ranks_are_staggered() {
-    assert_eq!([0, 1, 2, 3, 9].map(|rank| delay_ms(rank, 12_000, 500)), [0, 6_000, 6_000, 12_000, 12_000]);
-    assert_eq!([0, 1, 3].map(|rank| delay_ms(rank, 250, 500)), [0, 500, 500]);
 }

@@ -103,13 +103,12 @@ impl Task {
         self.bid(&submission, Some(nonce), head).await
     }
 
-    /// Sends what is due and has not been sent.
+    /// Sends what is owed and has not been sent.
     pub(super) async fn send_due(&mut self, head: Option<HeadInfo>) -> Result<(), Gone> {
-        let now = tokio::time::Instant::now();
         let mut due: Vec<Submission> = self
             .pending
             .values()
-            .filter(|p| p.due <= now && !p.waits_for_block && !self.slots.holds(&p.submission.safe_tx_hash))
+            .filter(|p| !p.waits_for_block && !self.slots.holds(&p.submission.safe_tx_hash))
             .map(|p| p.submission.clone())
             .collect();
         due.sort_by(|a, b| b.severity.cmp(&a.severity).then(a.safe_tx_hash.cmp(&b.safe_tx_hash)));

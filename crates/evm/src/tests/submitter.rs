@@ -225,27 +225,6 @@ async fn a_mined_revert_is_told() {
     assert_eq!(reason, "GS026: nonce taken");
 }
 
-/// Goal: a later rank waits for its turn, and is never sent if it is no longer owed by then.
-#[tokio::test]
-async fn ranks_wait_and_stop() {
-    let mut rig = Rig::new().await;
-    let submission = rig.world.submission(rig.world.pause(0), 3);
-    let started = std::time::Instant::now();
-    rig.submitter.set(BTreeSet::from([submission]));
-    rig.sending().await;
-    assert!(started.elapsed() >= Duration::from_millis(1_000), "{:?}", started.elapsed());
-    let number = rig.world.anvil.number().await;
-    rig.head(number).await;
-
-    let mut other = Rig::new().await;
-    let later = other.world.submission(other.world.pause(0), 1);
-    let first = other.world.submission(other.world.pause(9), 2);
-    other.submitter.set(BTreeSet::from([later]));
-    other.submitter.set(BTreeSet::from([first.clone()]));
-    let SubmissionReport::Failed { safe_tx_hash, .. } = other.report().await else { panic!("the stale one fails") };
-    assert_eq!(safe_tx_hash, first.safe_tx_hash, "the one that is no longer owed never left");
-}
-
 /// Goal: a reorg that drops the including block brings the pause back.
 #[tokio::test]
 async fn a_reorg_brings_it_back() {
