@@ -60,7 +60,7 @@ fn digest(file: &std::path::Path, output: Output) -> Result<u8, CliError> {
 fn check(file: &std::path::Path, rpc: &[url::Url], output: Output) -> Result<u8, CliError> {
     let name = file.display().to_string();
     let (charter, warnings) = match load(file) {
-        Ok(loaded) => loaded,
+        Ok((charter, warnings)) => (std::sync::Arc::new(charter), warnings),
         Err(CharterError::Faults { faults, .. }) => {
             let mut text: String = faults.iter().map(|fault| format!("fault: {name}: {fault}\n")).collect();
             text.push_str(&format!("{} fault(s); the charter does not load", faults.len()));
@@ -69,7 +69,7 @@ fn check(file: &std::path::Path, rpc: &[url::Url], output: Output) -> Result<u8,
         }
         Err(error) => return Err(error.into()),
     };
-    let live = if rpc.is_empty() { Vec::new() } else { live(&charter, rpc, output)? };
+    let live = if rpc.is_empty() { Vec::new() } else { super::charter_live::check(&charter, rpc, output)? };
     let mut text: String = warnings.iter().map(|warning| format!("warning: {name}: {warning}\n")).collect();
     live.iter().for_each(|line| text.push_str(&format!("live: {line}\n")));
     let ok = live.is_empty();
@@ -77,10 +77,6 @@ fn check(file: &std::path::Path, rpc: &[url::Url], output: Output) -> Result<u8,
     let digest = Some(charter.digest().to_string());
     output.answer(&text, &Checked { file: name, ok, digest, faults: &[], warnings: &warnings, live });
     Ok(if ok { code::OK } else { code::NO })
-}
-
-fn live(_charter: &Charter, _rpc: &[url::Url], _output: Output) -> Result<Vec<String>, CliError> {
-    Ok(Vec::new())
 }
 
 fn summary(charter: &Charter, ok: bool, live: usize) -> String {

@@ -1,7 +1,9 @@
 //! The command line.
 
 mod charter;
+mod charter_live;
 mod check;
+mod drill;
 mod incident;
 mod init;
 mod log;
@@ -62,6 +64,8 @@ enum Command {
     /// Compute what a hardware wallet shows for a Safe transaction.
     #[command(subcommand)]
     Safe(safe::SafeCommand),
+    /// Drill the whole thing for real: a chain, a Safe, five nodes, an attack. Exit code 0 only if every expectation holds.
+    Drill(drill::DrillArgs),
     /// Print a completion script for a shell.
     Completions {
         /// Shell.
@@ -110,6 +114,7 @@ fn dispatch(command: Command, output: Output) -> Result<u8, CliError> {
         Command::Charter(command) => charter::run(command, output),
         Command::Config(command) => check::run(&command, output),
         Command::Safe(command) => safe::run(command, output),
+        Command::Drill(arguments) => drill::run(arguments, output),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "watchfire", &mut anstream::stdout());
             Ok(code::OK)

@@ -62,9 +62,13 @@ impl LiveFacts {
         }
     }
 
-    /// Whether to look at this block.
-    fn wants(&mut self, view: &BlockView) -> bool {
-        let occasion = view.logs.iter().any(|log| self.watched.contains(&log.address));
+    /// Whether a block holds an event of a contract that matters.
+    fn is_occasion(&self, view: &BlockView) -> bool {
+        view.logs.iter().any(|log| self.watched.contains(&log.address))
+    }
+
+    /// Whether to look now.
+    fn wants(&mut self, occasion: bool) -> bool {
         let due = self.looked.is_none_or(|looked| looked.elapsed() >= PERIOD);
         if self.looking {
             self.again |= occasion;
@@ -106,16 +110,23 @@ impl LiveFacts {
 }
 
 impl Node {
-    /// Looks at the chain beside the loop, if this block is an occasion.
+    /// Looks at the chain beside the loop, if this block is an occasion. Blocks of a backfill are none: what they say is over.
     pub(super) fn look(&mut self, chain: ChainId, view: &BlockView) {
+        let Some(state) = self.chains.get(&chain).filter(|state| state.ready) else { return };
+        let occasion = state.live.is_occasion(view);
+        self.look_at(chain, view.block, occasion);
+    }
+
+    /// Looks at the chain at this block, if it is time or there is an occasion.
+    pub(super) fn look_at(&mut self, chain: ChainId, block: BlockRef, occasion: bool) {
         let Some(client) = self.executor.client(chain).cloned() else { return };
         let Some(live) = self.chains.get_mut(&chain).map(|state| &mut state.live) else { return };
-        if !live.wants(view) {
+        if !live.wants(occasion) {
             return;
         }
         live.looking = true;
         live.looked = Some(Instant::now());
-        let (reads, block, out) = (live.reads.clone(), view.block, self.live_out.clone());
+        let (reads, out) = (live.reads.clone(), self.live_out.clone());
         tokio::spawn(async move {
             let answers = client.read_at(block, &reads).await;
             // The loop is gone only when the node stops.

@@ -481,8 +481,12 @@ impl Node {
                 self.input(Input::ChainSilent { chain, cause }).await.map(drop)
             }
             FeedEvent::Ready => {
-                if let Some(state) = self.chains.get_mut(&chain) {
+                let head = self.chains.get_mut(&chain).and_then(|state| {
                     state.ready = true;
+                    state.head
+                });
+                if let Some((block, _)) = head {
+                    self.look_at(chain, block, true);
                 }
                 self.ready_now();
                 Ok(())

@@ -122,3 +122,6 @@ fn pauses(facts: &Facts<'_>) -> Option<u128> {
     let fee = facts.base_fee.unwrap_or(1_000_000_000).max(1).saturating_mul(10);
     Some(facts.balance? / fee.saturating_mul(PAUSE_GAS).max(1))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,51 @@
+//! `watchfire drill`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use watchfire_simulations::drill::{self, DrillOptions, EXIT_NO_DRILL, Terminal};
+
+use super::output::{CliError, Output};
+
+/// Arguments of `watchfire drill`.
+#[derive(Debug, Args)]
+pub(super) struct DrillArgs {
+    /// Name of a scenario, or a scenario file.
+    #[arg(default_value = "vault-drain", value_name = "NAME|FILE")]
+    scenario: String,
+    /// Leave each node's directory under this one, for looking at; it must be empty or not exist.
+    #[arg(long, value_name = "DIR")]
+    keep: Option<PathBuf>,
+    /// Use a chain that already runs instead of starting anvil; its id must be one that drills may use.
+    #[arg(long, value_name = "URL", requires = "funder")]
+    rpc: Option<url::Url>,
+    /// File with the private key (64 hex digits) that pays on that chain.
+    #[arg(long, value_name = "KEYFILE", requires = "rpc")]
+    funder: Option<PathBuf>,
+}
+
+/// Runs the drill; exit code 0 only if every expectation holds.
+pub(super) fn run(arguments: DrillArgs, output: Output) -> Result<u8, CliError> {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let failed = |message: String| CliError { message, code: EXIT_NO_DRILL };
+    let executable = std::env::current_exe().map_err(|error| {
+        failed(format!("cannot find the running binary, which the nodes are started from: {error}"))
+    })?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| failed(format!("cannot start the runtime: {error}")))?;
+    let options = DrillOptions {
+        scenario: arguments.scenario,
+        keep: arguments.keep,
+        rpc: arguments.rpc,
+        funder: arguments.funder,
+        executable,
+    };
+    let report = runtime
+        .block_on(drill::run(options, Arc::new(Terminal::default())))
+        .map_err(|error| failed(error.to_string()))?;
+    output.answer(&report.summary(), &report);
+    Ok(report.exit_code())
+}

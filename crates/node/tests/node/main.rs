@@ -1,0 +1,6 @@
+//! The built binary, run as a person or systemd runs it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod bad_input;
+mod commands;
+mod fixture;
