@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use ed25519_dalek::VerifyingKey;
 use watchfire_charter::Charter;
 use watchfire_journal::{Journal, JournalError, Storage};
 use watchfire_protocol::{Draft, Machine};
 use watchfire_types::body::{EpochHead, Started};
 use watchfire_types::duty::Page;
 use watchfire_types::input::Input;
+use watchfire_types::signed::verifying_key;
 use watchfire_types::{
     Body, Bytes, Epoch, Event, EventHash, MemberId, MemberKey, NetworkId, Timestamp, Verdict, Verified,
 };
@@ -40,6 +42,8 @@ pub struct Driver<S: Storage, K: Keys> {
     pub(crate) outbox: Outbox,
     pub(crate) pages: BTreeSet<Page>,
     pub(crate) violation: Option<Violation>,
+    /// Curve points of the charter's members, decompressed once.
+    members: BTreeMap<MemberKey, VerifyingKey>,
     heartbeats: Heartbeats,
     asked_before: Option<ChainKey>,
     halted: Option<String>,
@@ -62,6 +66,8 @@ impl<S: Storage, K: Keys> Driver<S, K> {
         now: Timestamp,
     ) -> Result<(Self, Output), DriverError> {
         check_keys(&keys, &charter, &member)?;
+        let point = |key: MemberKey| Some((key, verifying_key(key)?));
+        let members = charter.members.values().filter_map(|member| point(member.node_key)).collect();
         let mut machine = Machine::new(charter, network, member, epoch)?;
         let mut guard = Guard::default();
         let index = replay(&journal, &mut machine, &mut guard, network)?;
@@ -77,6 +83,7 @@ impl<S: Storage, K: Keys> Driver<S, K> {
             outbox: Outbox::default(),
             pages: BTreeSet::new(),
             violation: None,
+            members,
             heartbeats: Heartbeats::default(),
             asked_before: None,
             halted: None,
@@ -200,10 +207,12 @@ impl<S: Storage, K: Keys> Driver<S, K> {
             return Err(Rejection::Duplicate.into());
         }
         let Event { network, author, .. } = *unverified.event();
-        if network == self.own.network() && self.machine.charter().member_by_key(&author).is_none() {
-            return Err(Rejection::UnknownAuthor { author }.into());
+        match self.members.get(&author) {
+            Some(key) => Ok(unverified.verify_by(self.own.network(), key)?),
+            // Another network's event is refused as that; nobody's signature is worth checking.
+            None if network != self.own.network() => Ok(unverified.verify(self.own.network())?),
+            None => Err(Rejection::UnknownAuthor { author }.into()),
         }
-        Ok(unverified.verify(self.own.network())?)
     }
 
     /// Appends and applies: the one place where either happens.
