@@ -91,7 +91,7 @@ struct NewKeys {
 }
 
 /// Makes the directory.
-pub(super) fn run(arguments: InitArgs, output: Output) -> Result<u8, CliError> {
+pub(super) fn run(arguments: &InitArgs, output: Output) -> Result<u8, CliError> {
     let member = match &arguments.member {
         Some(member) => member.clone(),
         None => format!("{}-1", arguments.organisation).parse()?,
@@ -107,10 +107,10 @@ pub(super) fn run(arguments: InitArgs, output: Output) -> Result<u8, CliError> {
     if config.exists() {
         return Err(KeyError::Exists { path: config }.into());
     }
-    let source = source(&arguments);
+    let source = source(arguments);
     let password = source.take_new()?;
-    let keys = gather(&arguments, &password)?;
-    let entry = entry(&arguments, member.clone(), &keys).sign(&keys.node, keys.guardian.as_ref())?;
+    let keys = gather(arguments, &password)?;
+    let entry = entry(arguments, member.clone(), &keys).sign(&keys.node, keys.guardian.as_ref())?;
     if !entry.holds() {
         return Err(CliError::failed(
             "the member entry does not verify under its own keys; an imported key may be damaged",
@@ -119,7 +119,7 @@ pub(super) fn run(arguments: InitArgs, output: Output) -> Result<u8, CliError> {
     let derivation = if arguments.light_key_derivation { Derivation::Light } else { Derivation::Strong };
     write(&directory, &keys, &password, derivation)?;
     // Last: a directory without config.toml is an unfinished one.
-    create_private(&config, config_text(&arguments, &member, &source, &directory).as_bytes())?;
+    create_private(&config, config_text(arguments, &member, &source, &directory).as_bytes())?;
     output.answer(&summary(&directory, &entry), &entry);
     Ok(code::OK)
 }

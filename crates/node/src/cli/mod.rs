@@ -106,7 +106,7 @@ fn main_with(arguments: Vec<OsString>) -> ExitCode {
 
 fn dispatch(command: Command, output: Output) -> Result<u8, CliError> {
     match command {
-        Command::Init(arguments) => init::run(*arguments, output),
+        Command::Init(arguments) => init::run(&arguments, output),
         Command::Run(arguments) => run::run(&arguments, output),
         Command::Status(arguments) => status::run(&arguments, output),
         Command::Incident(command) => incident::run(*command, output),

@@ -31,6 +31,7 @@ pub struct CliError {
 
 impl CliError {
     /// A failure with [`code::FAILED`].
+    #[expect(clippy::needless_pass_by_value, reason = "errors and texts are handed over whole")]
     pub fn failed(message: impl ToString) -> Self {
         Self { message: message.to_string(), code: code::FAILED }
     }

@@ -4,6 +4,7 @@
 //! or time. The guardian's file carries one more member, `watchfire`: the network that the key serves, authenticated
 //! under the password, so that no one can move a guardian key to another network by editing a file.
 
+use std::fmt::Display;
 use std::path::Path;
 
 use aes::cipher::{KeyIvInit, StreamCipher};
@@ -72,7 +73,8 @@ pub struct Unlocked {
     file: File,
 }
 
-fn malformed(path: &Path, reason: impl ToString) -> KeyError {
+#[expect(clippy::needless_pass_by_value, reason = "errors and texts are handed over whole")]
+fn malformed(path: &Path, reason: impl Display) -> KeyError {
     KeyError::Malformed { path: path.to_owned(), reason: reason.to_string() }
 }
 

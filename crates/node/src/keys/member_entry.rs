@@ -140,6 +140,7 @@ impl SignedEntry {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "errors and texts are handed over whole")]
 fn signing(key: &'static str, error: impl ToString) -> KeyError {
     KeyError::Signing { key, reason: error.to_string() }
 }

@@ -3,6 +3,7 @@
 //! Written as PKCS#8 v1 (RFC 5208, no public key inside), PBES2 with scrypt and AES-256-CBC (RFC 8018, RFC 7914), so that
 //! `openssl pkey -in node.pem` reads it. The parameters of a file are bounded before anything is derived from them.
 
+use std::fmt::Display;
 use std::path::Path;
 
 use ed25519_dalek::SigningKey;
@@ -19,7 +20,8 @@ const MEMORY_BYTES_MAX: u64 = 256 << 20;
 /// Most iterations that a PBKDF2 file may ask for.
 const ITERATIONS_MAX: u32 = 10_000_000;
 
-fn malformed(path: &Path, reason: impl ToString) -> KeyError {
+#[expect(clippy::needless_pass_by_value, reason = "errors and texts are handed over whole")]
+fn malformed(path: &Path, reason: impl Display) -> KeyError {
     KeyError::Malformed { path: path.to_owned(), reason: reason.to_string() }
 }
 

@@ -52,7 +52,8 @@ fn says_yes_with_a_spare() {
 /// No spare, unknown funds: at risk. Too few, refuted, no funds, not following: no, each with its reason.
 #[test]
 fn says_what_stands_in_the_way() {
-    let cases: [(usize, fn(&mut Facts<'_>), CanPause, &str); 6] = [
+    type Case = (usize, fn(&mut Facts<'_>), CanPause, &'static str);
+    let cases: [Case; 6] = [
         (3, |_| {}, CanPause::AtRisk, "one more loss"),
         (5, |facts| facts.balance = None, CanPause::AtRisk, "not known"),
         (2, |_| {}, CanPause::No, "too few live"),
