@@ -73,7 +73,6 @@ pub struct Unlocked {
     file: File,
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "errors and texts are handed over whole")]
 fn malformed(path: &Path, reason: impl Display) -> KeyError {
     KeyError::Malformed { path: path.to_owned(), reason: reason.to_string() }
 }

@@ -20,7 +20,6 @@ const MEMORY_BYTES_MAX: u64 = 256 << 20;
 /// Most iterations that a PBKDF2 file may ask for.
 const ITERATIONS_MAX: u32 = 10_000_000;
 
-#[expect(clippy::needless_pass_by_value, reason = "errors and texts are handed over whole")]
 fn malformed(path: &Path, reason: impl Display) -> KeyError {
     KeyError::Malformed { path: path.to_owned(), reason: reason.to_string() }
 }
