@@ -39,6 +39,9 @@ const BATCH_MAX: usize = 256;
 /// Blocks remembered below the head, to know the one that a reorg goes back to.
 const RECENT_MAX: usize = 512;
 
+/// Alarms remembered as said.
+const SAID_MAX: usize = 1_024;
+
 /// One chain as the loop knows it.
 pub(super) struct ChainState {
     pub(super) detectors: Detectors,
@@ -75,6 +78,7 @@ pub(super) struct Node {
     pub(super) floors: BTreeMap<AssetId, BlockRef>,
     pub(super) connected: BTreeSet<MemberKey>,
     pub(super) seen: BTreeMap<MemberKey, Timestamp>,
+    /// When each event came here, for people: 40 bytes an event of this process, as bounded as the log itself.
     pub(super) arrivals: BTreeMap<EventHash, u64>,
     pub(super) own_tree: Frontier,
     pub(super) signed: BTreeSet<B256>,
@@ -264,6 +268,10 @@ impl Node {
 
     /// Says something loudly, once a process.
     pub(super) fn alarm(&mut self, text: String) {
+        // Causes carry others' words: what was said long ago may be said again, but nothing grows without end.
+        if self.said.len() >= SAID_MAX {
+            self.said.clear();
+        }
         if self.said.insert(text.clone()) {
             tracing::error!("{text}");
             self.records.push(describe::plain(now().as_millis(), "alarm", text));

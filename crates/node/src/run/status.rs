@@ -1,5 +1,7 @@
 //! What a running node says of itself: status, incidents, and the facts of its heartbeat.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use watchfire_driver::HeartbeatFacts;
 use watchfire_journal::Space;
 use watchfire_protocol::AssetOutlook;
@@ -80,8 +82,8 @@ impl Node {
         Some(format!("{}: {}", fact.kind, fact.text))
     }
 
-    fn live_members(&self, asset: &AssetId, at: Timestamp) -> std::collections::BTreeSet<MemberId> {
-        let mut live = std::collections::BTreeSet::new();
+    fn live_members(&self, asset: &AssetId, at: Timestamp) -> BTreeSet<MemberId> {
+        let mut live = BTreeSet::new();
         let outlooks = self.driver.machine().outlooks();
         if outlooks.iter().any(|outlook| outlook.asset == *asset && outlook.can_pause) {
             live.insert(self.config.member.clone());
@@ -197,11 +199,12 @@ impl Node {
     /// Every incident with a line per event, newest first.
     pub(super) fn incidents(&self) -> Vec<Incident> {
         let machine = self.driver.machine();
+        let held: BTreeMap<_, _> = machine.events().map(|event| (event.hash(), event)).collect();
         let incidents = machine.incidents().into_iter().map(|incident| {
             let mut records: Vec<Record> = incident
                 .events
                 .iter()
-                .filter_map(|hash| machine.event(*hash))
+                .filter_map(|hash| held.get(hash).copied())
                 .map(|event| {
                     // What came before this process started is shown at its author's time.
                     let claimed = event.time.as_millis();
