@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use clap::Args;
 use owo_colors::OwoColorize as _;
+use watchfire_charter::PlaybookPurpose;
+use watchfire_types::AssetId;
 use watchfire_types::control::{AssetStatus, CanPause, PeerStatus, Reply, Request, Status};
 
 use super::NodeArgs;
@@ -78,17 +80,21 @@ fn kept(config: &Config, output: Output) -> Result<Status, CliError> {
     if !kept.is_sound() {
         alarms.insert(1, "log: it does not verify; see `watchfire log verify`".to_owned());
     }
-    let assets = kept.machine.outlooks().into_iter().map(|outlook| AssetStatus {
-        can_pause: CanPause::No,
-        line: format!(
-            "CAN PAUSE {}: NO (this node does not run; what the others can do is not known here)",
-            outlook.asset
-        ),
-        contained: outlook.contained,
-        owed_step: outlook.owed_step.map(|step| step.get()),
-        cause: outlook.why_not.as_ref().map(|why| cause_name(why.cause)),
-        cause_detail: outlook.why_not.map(|why| why.detail),
-        asset: outlook.asset,
+    let outlooks = kept.machine.outlooks();
+    let contained =
+        |id: &&AssetId| charter.playbooks_of(id).any(|(_, playbook)| playbook.purpose == PlaybookPurpose::Contain);
+    let assets = charter.assets.keys().filter(contained).map(|id| {
+        let outlook = outlooks.iter().find(|outlook| outlook.asset == *id);
+        let why = outlook.and_then(|outlook| outlook.why_not.as_ref());
+        AssetStatus {
+            asset: id.clone(),
+            can_pause: CanPause::No,
+            line: format!("CAN PAUSE {id}: NO (this node does not run; what the others can do is not known here)"),
+            contained: outlook.is_some_and(|outlook| outlook.contained),
+            owed_step: outlook.and_then(|outlook| outlook.owed_step).map(|step| step.get()),
+            cause: why.map(|why| cause_name(why.cause)),
+            cause_detail: why.map(|why| why.detail.clone()),
+        }
     });
     let peers = kept.machine.members().into_iter().filter(|member| member.member != config.member);
     Ok(Status {
