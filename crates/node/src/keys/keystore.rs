@@ -199,6 +199,11 @@ pub fn read(path: &Path, password: &Password) -> Result<Unlocked, KeyError> {
     let mut cipher = Cipher::new_from_slices(&derived[..16], &iv).map_err(|error| malformed(path, error))?;
     cipher.apply_keystream(secret.as_mut_slice());
     let key = SigningKey::from_slice(secret.as_slice()).map_err(|_| malformed(path, "not a secp256k1 key"))?;
+    // The format's authentication code leaves the IV out: a damaged IV decrypts to some other key, which the address tells.
+    let stated = file.address.as_deref().map(|text| text.strip_prefix("0x").unwrap_or(text));
+    if stated.is_some_and(|stated| !stated.eq_ignore_ascii_case(&hex::encode(address_of(&key)))) {
+        return Err(malformed(path, "its key is not that of the address it states: the file is damaged"));
+    }
     let mut mac_key = Zeroizing::new([0; 16]);
     mac_key.copy_from_slice(&derived[16..]);
     Ok(Unlocked { key, mac_key, file })

@@ -65,6 +65,18 @@ fn binds_to_one_network() {
     assert!(error.to_string().contains("changed by hand"), "{error}");
 }
 
+/// The format's code leaves the IV out; the stated address tells that another key came out of the file.
+#[test]
+fn refuses_a_damaged_iv() {
+    let directory = tempfile::tempdir().unwrap();
+    let (path, _) = written(directory.path());
+    let mut file: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    file["crypto"]["cipherparams"]["iv"] = "00".repeat(16).into();
+    fs::write(&path, file.to_string()).unwrap();
+    let Err(error) = read(&path, &password("right")) else { panic!("another key came out") };
+    assert!(error.to_string().contains("damaged"), "{error}");
+}
+
 /// A file that asks for gigabytes is refused before anything is derived.
 #[test]
 fn refuses_excessive_cost() {
