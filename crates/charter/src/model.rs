@@ -338,7 +338,7 @@ pub struct Detector {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Watch {
-    /// Net outflow from the asset's contracts over a sliding window of block time, as balance difference at block hashes.
+    /// Largest net outflow from the asset's contracts over any span of a sliding window of block time that ends now, as balance difference at block hashes.
     Outflow {
         /// ERC-20 contract, or `None` for the native coin.
         token: Option<Address>,
@@ -346,7 +346,7 @@ pub enum Watch {
         window_s: u64,
         /// Fires above this many base units.
         limit: Option<U256>,
-        /// Fires above this share of the balance at the window's start, basis points.
+        /// Fires above this share of the balance at the span's start, basis points.
         share_bps: Option<u16>,
     },
     /// An event of a contract.

@@ -1,5 +1,8 @@
 //! Net outflow of one coin from a group of addresses over a sliding window of block time.
 //!
+//! The outflow of a window is the largest net outflow of any span that ends now and lies in it: a deposit early in the window
+//! must not hide a drain that follows it.
+//!
 //! Measured as the difference of the group's balance at two block hashes, so that internal movement cancels and no token
 //! can hide a loss by not logging it. For an ERC-20 (EIP-20) the `Transfer` logs explain the difference; where they do not
 //! (a fee-on-transfer or rebasing token, or a lying log), the finding tells by how much they disagree.
@@ -127,14 +130,11 @@ impl OutflowWatch {
         };
         let starts = now.block.time.as_secs().saturating_sub(self.window_s);
         let allowed = |sample: &&Sample| floor.is_none_or(|floor| sample.block.number >= floor.number);
-        // The newest block at or before the window's start; where there is none, the oldest block known.
-        let base = self
-            .samples
-            .iter()
-            .rev()
-            .filter(allowed)
-            .find(|sample| sample.block.time.as_secs() <= starts)
-            .or_else(|| self.samples.iter().find(allowed));
+        let in_window = |sample: &&Sample| sample.block.time.as_secs() > starts;
+        // The newest block at or before the window's start is what the window starts from.
+        let start = self.samples.iter().rev().filter(allowed).find(|sample| !in_window(sample));
+        let within = self.samples.iter().filter(allowed).filter(in_window);
+        let base = start.into_iter().chain(within).max_by_key(|sample| sample.balance);
         let Some(base) = base else {
             return Evaluation::Quiet;
         };

@@ -79,12 +79,20 @@ fn absolute_limit() {
 #[test]
 fn internal_movement_deposits_and_share() {
     let mut rules = outflow(None, Some(1_000));
-    let found = run(
-        &mut rules,
-        &[native(1, 100, 0), native(2, 10, 90), native(3, 10, 300), native(4, 10, 80), native(5, 9, 80)],
-    );
+    let views = [native(1, 100, 0), native(2, 10, 90), native(3, 10, 300), native(4, 10, 269), native(5, 9, 269)];
+    let found = run(&mut rules, &views);
     assert!(found[..4].iter().all(Vec::is_empty), "{found:?}");
-    assert_eq!(found[4][0].figures["outflow"], "11");
+    assert_eq!(found[4][0].figures["outflow"], "32");
+}
+
+/// A deposit within the window does not hide the drain that follows it, nor does a vault that was empty when the window began.
+#[test]
+fn deposits_hide_nothing() {
+    let mut rules = outflow(Some(25), None);
+    let found = run(&mut rules, &[native(1, 0, 0), native(2, 100, 0), native(3, 1_000, 0), native(4, 900, 0)]);
+    assert!(found[..3].iter().all(Vec::is_empty), "{found:?}");
+    assert_eq!(found[3][0].figures["outflow"], "100");
+    assert_eq!(found[3][0].figures["from_block"], "3");
 }
 
 /// The window slides: an old outflow stops counting once its block is the window's start.
@@ -277,13 +285,13 @@ proptest! {
         prop_assert_eq!(run(&mut reorged, &new), run(&mut fresh, &new));
     }
 
-    /// Findings agree with a plain definition over all blocks: balance at the window's start less balance now.
+    /// Findings agree with a plain definition over all blocks: the highest balance since the window's start less the one now.
     #[test]
     fn outflow_matches_the_definition(balances in prop::collection::vec(0_u64..1_000, 1..120), limit in 0_u64..500) {
         let mut rules = outflow(Some(limit), None);
         for (i, balance) in balances.iter().enumerate() {
             let start = i.saturating_sub(5); // 60 s at 12 s a block
-            let expected = balances[start].saturating_sub(*balance);
+            let expected = balances[start..=i].iter().max().unwrap() - balance;
             let found = rules.observe(&native(i as u64, *balance, 0), &BTreeMap::new());
             prop_assert_eq!(!found.is_empty(), expected > limit);
         }
