@@ -160,12 +160,12 @@ pub async fn mine_every(rpc: &Rpc, seconds: u64) -> Result<(), RpcError> {
     Ok(())
 }
 
-/// Multiplies the base fee of the next block.
+/// Multiplies the base fee of the next block, counted from 1 gwei at least: an idle chain's is next to nothing.
 ///
 /// # Errors
 /// When the node refuses, as every node but anvil does.
 pub async fn spike_base_fee(rpc: &Rpc, factor: u64) -> Result<u128, RpcError> {
-    let fee = rpc.base_fee().await?.saturating_mul(u128::from(factor));
+    let fee = rpc.base_fee().await?.max(1_000_000_000).saturating_mul(u128::from(factor));
     rpc.call("anvil_setNextBlockBaseFeePerGas", json!([format!("{fee:#x}")])).await?;
     Ok(fee)
 }

@@ -15,6 +15,8 @@ use thiserror::Error;
 
 use crate::rpc::{Receipt, Rpc, RpcError};
 
+/// Base fee below which the fee cap is not computed: an idle drill chain lets it fall to next to nothing, 5 gwei.
+const BASE_FEE_LEAST: u128 = 5_000_000_000;
 /// How long a transaction may wait for its block.
 const INCLUSION_MAX: Duration = Duration::from_secs(90);
 /// Most scrypt work taken from a keystore file: n * r.
@@ -140,7 +142,7 @@ impl Account {
             chain_id: self.chain_id,
             nonce: self.nonce,
             gas_limit: order.gas,
-            max_fee_per_gas: base.saturating_mul(20).saturating_add(order.tip),
+            max_fee_per_gas: base.max(BASE_FEE_LEAST).saturating_mul(20).saturating_add(order.tip),
             max_priority_fee_per_gas: order.tip,
             to: order.to.map_or(TxKind::Create, TxKind::Call),
             value: order.value,

@@ -8,7 +8,7 @@
 
 pub mod anvil;
 pub mod artifact;
-//DRILL
+pub mod drill;
 pub mod key;
 pub mod npm;
 pub mod operator;

@@ -20,7 +20,7 @@ pub enum RpcError {
         /// Method called.
         method: String,
         /// Where.
-        url: Url,
+        url: String,
         /// Cause.
         source: reqwest::Error,
     },
@@ -87,7 +87,7 @@ impl Rpc {
     pub fn new(url: Url) -> Result<Self, RpcError> {
         let client = reqwest::Client::builder().timeout(TIMEOUT).build().map_err(|source| RpcError::Transport {
             method: "connect".to_owned(),
-            url: url.clone(),
+            url: url.to_string(),
             source,
         })?;
         Ok(Self { client, url })
@@ -104,7 +104,7 @@ impl Rpc {
     /// # Errors
     /// When it is not answered, or answered with an error.
     pub async fn call(&self, method: &str, params: Value) -> Result<Value, RpcError> {
-        let transport = |source| RpcError::Transport { method: method.to_owned(), url: self.url.clone(), source };
+        let transport = |source| RpcError::Transport { method: method.to_owned(), url: self.url.to_string(), source };
         let request = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
         let response = self.client.post(self.url.clone()).json(&request).send().await.map_err(transport)?;
         let mut answer: Value = response.json().await.map_err(transport)?;
@@ -144,6 +144,32 @@ impl Rpc {
     /// As [`Rpc::call`].
     pub async fn head(&self) -> Result<Header, RpcError> {
         self.typed("eth_getBlockByNumber", json!(["latest", false]), "a block", header).await
+    }
+
+    /// The block at a height, if there is one.
+    ///
+    /// # Errors
+    /// As [`Rpc::call`].
+    pub async fn header(&self, block: u64) -> Result<Option<Header>, RpcError> {
+        let params = json!([tag(Some(block)), false]);
+        self.typed("eth_getBlockByNumber", params, "a block", |v| {
+            if v.is_null() { Some(None) } else { header(v).map(Some) }
+        })
+        .await
+    }
+
+    /// Transactions of a block to one address, by hash.
+    ///
+    /// # Errors
+    /// As [`Rpc::call`].
+    pub async fn transactions_to(&self, block: u64, to: Address) -> Result<Vec<B256>, RpcError> {
+        let params = json!([tag(Some(block)), true]);
+        self.typed("eth_getBlockByNumber", params, "a block with transactions", |v| {
+            let all = v["transactions"].as_array()?.iter();
+            let mine = all.filter(|one| one["to"].as_str().is_some_and(|text| text.parse() == Ok(to)));
+            Some(mine.filter_map(|one| one["hash"].as_str()?.parse().ok()).collect())
+        })
+        .await
     }
 
     /// Base fee of the newest block, wei per gas.

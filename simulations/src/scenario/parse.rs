@@ -92,7 +92,10 @@ fn check(scenario: &Scenario) -> Result<(), Wrong> {
     let ids: BTreeSet<_> = scenario.organisations.iter().map(|one| &one.id).collect();
     let count = scenario.organisations.len();
     if !(3..=64).contains(&count) || ids.len() != count || members.len() != count || operators.len() != count {
-        return Err(("organisation", format!("{count} organisations; 3 to 64 with distinct ids, members and operators")));
+        return Err((
+            "organisation",
+            format!("{count} organisations; 3 to 64 with distinct ids, members and operators"),
+        ));
     }
     let contain = usize::from(scenario.governance.contain);
     let threshold = usize::from(scenario.governance.safe_threshold);
@@ -131,6 +134,9 @@ fn check_fault(
     operators: &BTreeSet<&OperatorId>,
 ) -> Result<(), Wrong> {
     match fault {
+        FaultKind::Cut { member: Who::Part(_) } | FaultKind::Heal { member: Who::Part(_) } => {
+            Err(("member", "links are laid before anyone has a part: name a member".to_owned()))
+        }
         FaultKind::Kill { member }
         | FaultKind::Restart { member }
         | FaultKind::Cut { member }

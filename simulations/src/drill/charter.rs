@@ -1,0 +1,170 @@
+//! The charter that a drill's organisations sign up to, as TOML.
+
+use std::fmt::Write;
+
+use alloy_primitives::Address;
+
+use crate::safe::Safe;
+use crate::scenario::{Mode, Scenario};
+
+/// Playbook that the drill's people and nodes decide on.
+pub(super) const PLAYBOOK: &str = "contain-vault";
+/// Asset that is attacked.
+pub(super) const ASSET: &str = "vault-core";
+/// The step that pauses.
+pub(super) const PAUSE_STEP: u8 = 2;
+
+/// Composes it from the printed member entries.
+pub(super) fn compose(
+    scenario: &Scenario,
+    members: &[String],
+    safe: &Safe,
+    vault: Address,
+    block_time_ms: u64,
+) -> String {
+    let mut text = String::from("name = \"vault-core guardians\"\nversion = 1\ndrill = true\n");
+    for organisation in &scenario.organisations {
+        let roles: Vec<_> = organisation.roles.iter().map(|role| format!("{role:?}")).collect();
+        // Writing to a string cannot fail.
+        let _ = write!(
+            text,
+            "\n[[organisation]]\nid = \"{}\"\nname = {:?}\nroles = [{}]\n",
+            organisation.id,
+            organisation.name,
+            roles.join(", ")
+        );
+    }
+    for member in members {
+        let _ = write!(text, "\n{}\n", member.trim());
+    }
+    text.push_str(&chain_and_asset(scenario, safe, vault, block_time_ms));
+    text.push_str(&rules(scenario));
+    text.push_str(&playbook(scenario, safe, vault));
+    text
+}
+
+fn chain_and_asset(scenario: &Scenario, safe: &Safe, vault: Address, block_time_ms: u64) -> String {
+    format!(
+        r#"
+[[chain]]
+id = {chain}
+name = "drill"
+block_time_ms = {block_time_ms}
+finality = "finalized"
+gas_cap = 16777216
+route = "public"
+stagger_ms_min = 500
+multi_send_call_only = {{ address = "{multi_send}", code_hash = "{code_hash}" }}
+
+[[safe]]
+id = "guardian-safe"
+chain = {chain}
+address = "{safe}"
+version = "1.5.0"
+threshold = {threshold}
+
+[[asset]]
+id = "{ASSET}"
+name = "Core vault"
+chain = {chain}
+contracts = ["{vault}"]
+internal = []
+criticality = "critical"
+rto_s = 3600
+rpo_s = 60
+"#,
+        chain = safe.chain_id,
+        multi_send = safe.multi_send_call_only,
+        code_hash = safe.multi_send_code_hash,
+        safe = safe.address,
+        threshold = scenario.governance.safe_threshold,
+    )
+}
+
+/// contain <= extend <= recover <= amend <= n - 1, recover above contain, amend above (n + contain - 1) / 2.
+fn rules(scenario: &Scenario) -> String {
+    let contain = scenario.governance.contain;
+    let most = u16::try_from(scenario.organisations.len()).unwrap_or(u16::MAX) - 1;
+    let recover = (contain + 1).min(most);
+    let tune = contain.min(2);
+    [("contain", contain), ("extend", contain), ("recover", recover), ("amend", most), ("tune", tune)]
+        .map(|(name, count)| format!("\n[rules.{name}]\norganisations = {count}\noperators = {count}\n"))
+        .concat()
+}
+
+fn playbook(scenario: &Scenario, safe: &Safe, vault: Address) -> String {
+    let governance = &scenario.governance;
+    let mode = match governance.mode {
+        Mode::Auto => "auto",
+        Mode::Propose => "propose",
+    };
+    format!(
+        r#"
+[[playbook]]
+id = "{PLAYBOOK}"
+asset = "{ASSET}"
+purpose = "contain"
+mode = "{mode}"
+expiry_s = {expiry}
+cooldown_s = 0
+escalate_after_blocks = 3
+
+[[playbook.trigger]]
+kinds = ["outflow"]
+severity = "SEV2"
+step = 1
+
+[[playbook.trigger]]
+kinds = ["outflow"]
+severity = "SEV1"
+step = {PAUSE_STEP}
+
+[[playbook.step]]
+name = "limit withdrawals"
+
+[[playbook.step.action]]
+chain = {chain}
+safe = "guardian-safe"
+target = "{vault}"
+function = "setWithdrawalsLimited(bool)"
+arguments = ["true"]
+catalogue = "custom"
+postcondition = {{ call = "withdrawalsLimited() returns (bool)", arguments = [], equals = "true" }}
+stays = []
+
+[[playbook.step]]
+name = "pause"
+
+[[playbook.step.action]]
+chain = {chain}
+safe = "guardian-safe"
+target = "{vault}"
+function = "pause()"
+arguments = []
+catalogue = "oz-pausable.pause"
+postcondition = {{ call = "paused() returns (bool)", arguments = [], equals = "true" }}
+stays = []
+
+[[detector]]
+id = "vault-outflow-high"
+asset = "{ASSET}"
+severity = "SEV2"
+kind = "outflow"
+window_s = {window}
+limit = "{flag}"
+
+[[detector]]
+id = "vault-outflow-critical"
+asset = "{ASSET}"
+severity = "SEV1"
+kind = "outflow"
+window_s = {window}
+limit = "{pause}"
+"#,
+        expiry = governance.expiry_s,
+        chain = safe.chain_id,
+        window = governance.window_s,
+        flag = governance.flag_above_wei,
+        pause = governance.pause_above_wei,
+    )
+}

@@ -1,0 +1,164 @@
+//! Judges a play against its scenario's expectations, from what was seen outside the system.
+
+use alloy_primitives::U256;
+use watchfire_types::body::Cause;
+use watchfire_types::control::CanPause;
+
+use super::DrillError;
+use super::play::Played;
+use super::report::{Blocks, DrillReport, Expectation, Loss, NodeReport, SafeReport, Timeline};
+use super::stage::Stage;
+use crate::scenario::AttackKind;
+
+fn expectation(name: &str, expected: &str, actual: &str, passed: bool) -> Expectation {
+    Expectation { name: name.to_owned(), expected: expected.to_owned(), actual: actual.to_owned(), passed }
+}
+
+fn equal<T: PartialEq + ToString + ?Sized>(name: &str, expected: &T, actual: &T) -> Expectation {
+    expectation(name, &expected.to_string(), &actual.to_string(), expected == actual)
+}
+
+fn at_most<T: PartialOrd + ToString>(name: &str, most: &T, actual: Option<T>) -> Expectation {
+    let passed = actual.as_ref().is_some_and(|actual| actual <= most);
+    let actual = actual.map_or("never".to_owned(), |actual| actual.to_string());
+    expectation(name, &format!("at most {}", most.to_string()), &actual, passed)
+}
+
+/// A kebab-case name as serde writes it.
+fn name_of(value: impl serde::Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+fn taken(stage: &Stage, played: &Played) -> U256 {
+    let now = played.seen.blocks.last().map_or(U256::ZERO, |block| block.vault_wei);
+    match stage.scenario.attack.kind {
+        AttackKind::Reentrancy => stage.scenario.vault.wei.saturating_sub(now),
+        // A depositor's own coin is no loss.
+        AttackKind::Withdrawal | AttackKind::None => U256::ZERO,
+    }
+}
+
+/// Why there was no pause: the nodes' word, or that nobody found anything.
+fn cause(played: &Played, stated: Option<&str>) -> Option<String> {
+    if played.seen.included().is_some() {
+        return None;
+    }
+    let nothing_found = || played.seen.first("finding").is_none().then(|| name_of(Cause::NoFinding));
+    stated.map(str::to_owned).or_else(nothing_found)
+}
+
+/// Expectations that the play alone decides; the nodes' end is judged later.
+pub(super) fn of_the_play(stage: &Stage, played: &Played, nonce: u64, stated: Option<&str>) -> Vec<Expectation> {
+    let (expect, seen) = (&stage.scenario.expect, &played.seen);
+    let mut all = vec![equal("paused", &expect.paused, &seen.included().is_some())];
+    if let Some(most) = expect.loss_wei_max {
+        all.push(at_most("loss in wei", &most, Some(taken(stage, played))));
+    }
+    if let Some(reason) = &expect.attacker_reverts {
+        let actual = played.attack.reverted.clone().unwrap_or_else(|| "nothing".to_owned());
+        all.push(equal("the attacker's last transaction reverts with", reason, &actual));
+    }
+    if let Some(expected) = expect.cause {
+        let actual = cause(played, stated).unwrap_or_else(|| "none".to_owned());
+        all.push(equal("named cause", &name_of(expected), &actual));
+    }
+    if let Some(count) = expect.found_by {
+        all.push(equal("organisations with a finding", &usize::from(count), &seen.authors("finding").len()));
+    }
+    if let Some(expected) = expect.certificate {
+        all.push(equal("certificate for a step", &expected, &seen.certificates().next().is_some()));
+    }
+    if let Some(expected) = expect.cancelled {
+        all.push(equal("cancel certificate", &expected, &seen.cancelled()));
+    }
+    if let Some(count) = expect.nonces {
+        all.push(equal("Safe transactions executed", &count, &nonce.saturating_sub(played.nonce_before)));
+    }
+    if let Some(expected) = expect.other_submitter {
+        let first = stage.cluster.nodes[played.first_submitter].submitter;
+        let actual = seen.pause.map(|(_, from)| (from != first).to_string()).unwrap_or_else(|| "no pause".to_owned());
+        all.push(equal("sent by another than the first submitter", &expected.to_string(), &actual));
+    }
+    if let Some(expected) = expect.status_before {
+        all.push(status_before(played, expected));
+    }
+    if let Some(most) = expect.included_ms_max {
+        all.push(at_most(
+            "ms from the first attack block to the pause",
+            &i64::try_from(most).unwrap_or(i64::MAX),
+            timeline(played).included,
+        ));
+    }
+    all
+}
+
+fn status_before(played: &Played, expected: CanPause) -> Expectation {
+    let said: Vec<_> =
+        played.status_before.iter().map(|one| one.map_or_else(|| "no answer".to_owned(), name_of)).collect();
+    let passed = !said.is_empty() && played.status_before.iter().all(|one| *one == Some(expected));
+    expectation("status of every node before the attack", &name_of(expected), &said.join(", "), passed)
+}
+
+/// L8 and the record: what every drill expects of its end.
+fn of_the_end(played: &Played, nodes: &[NodeReport]) -> Vec<Expectation> {
+    let settled = &played.settled;
+    let answering = format!("{} of {} nodes answer, {} digests", settled.answering, settled.nodes, settled.digests);
+    let same = settled.digests == 1 && settled.answering == settled.nodes;
+    let owed = if settled.owed.is_empty() { "nothing".to_owned() } else { settled.owed.join("; ") };
+    let broken: Vec<_> = nodes.iter().filter(|node| !node.log_verified).map(|node| node.id.to_string()).collect();
+    let logs = if broken.is_empty() { "all".to_owned() } else { format!("not those of {}", broken.join(", ")) };
+    vec![
+        expectation("every node holds the same shared state", "1 digest", &answering, same),
+        equal("still owed at the end", "nothing", owed.as_str()),
+        equal("logs that verify", "all", logs.as_str()),
+    ]
+}
+
+fn timeline(played: &Played) -> Timeline {
+    let seen = &played.seen;
+    let Some(zero) = played.attack.first_block.and_then(|number| seen.arrival(number)) else {
+        return Timeline::default();
+    };
+    let since = |at: Option<u64>| at.map(|at| i64::try_from(at).unwrap_or(i64::MAX).saturating_sub_unsigned(zero));
+    Timeline {
+        first_attack_block: Some(0),
+        first_finding: since(seen.first("finding")),
+        quorum: since(seen.certificates().map(|record| record.at_ms).min()),
+        threshold_signed: since(seen.first("threshold-signed")),
+        submitted: since(seen.first("submitted")),
+        included: since(seen.included().and_then(|block| seen.arrival(block.number))),
+        postcondition: since(seen.postcondition()),
+    }
+}
+
+/// The whole report.
+pub(super) async fn judge(stage: &Stage, played: Played, nodes: Vec<NodeReport>) -> Result<DrillReport, DrillError> {
+    let nonce_after = stage.safe.nonce(&stage.rpc).await?;
+    let (owners, threshold) = stage.safe.owners(&stage.rpc).await?;
+    let stated = played.settled.cause.clone();
+    let mut expectations = of_the_play(stage, &played, nonce_after, stated.as_deref());
+    expectations.extend(of_the_end(&played, &nodes));
+    let (before, taken) = (stage.scenario.vault.wei, taken(stage, &played));
+    Ok(DrillReport {
+        scenario: stage.scenario.name.clone(),
+        passed: expectations.iter().all(|one| one.passed),
+        expectations,
+        timeline_ms: timeline(&played),
+        blocks: Blocks {
+            first_attack: played.attack.first_block,
+            included: played.seen.included().map(|block| block.number),
+        },
+        loss: Loss { before: before.to_string(), taken: taken.to_string(), saved: (before - taken).to_string() },
+        safe: SafeReport {
+            address: stage.safe.address,
+            chain_id: stage.safe.chain_id,
+            nonce_before: played.nonce_before,
+            nonce_after,
+            threshold,
+            owners,
+        },
+        pause_tx: played.seen.pause.map(|(transaction, _)| transaction),
+        cause: cause(&played, stated.as_deref()),
+        nodes,
+    })
+}

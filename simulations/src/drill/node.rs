@@ -1,0 +1,264 @@
+//! One organisation's node: its directory, its process, its commands.
+
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use alloy_primitives::Address;
+use rustix::process::{Pid, Signal, kill_process};
+use serde::Deserialize;
+use tokio::process::{Child, Command};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use watchfire_types::control::Record;
+use watchfire_types::{MemberKey, OrganisationId};
+
+use super::DrillError;
+use super::control;
+use crate::operator::Operator;
+use crate::scenario::Organisation;
+
+/// Protects drill keys, which guard nothing.
+pub(super) const PASSWORD: &str = "a drill's keys guard nothing";
+/// How long a node has to stop by itself.
+const STOP_MAX: Duration = Duration::from_secs(10);
+
+/// What `watchfire init` prints.
+#[derive(Debug, Clone, Deserialize)]
+struct InitAnswer {
+    member: InitMember,
+    toml: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct InitMember {
+    node_key: MemberKey,
+    guardian: Address,
+    submitter: Address,
+}
+
+/// One node.
+#[derive(Debug)]
+pub(super) struct Node {
+    pub(super) organisation: Organisation,
+    pub(super) directory: PathBuf,
+    pub(super) key: MemberKey,
+    pub(super) guardian: Address,
+    pub(super) submitter: Address,
+    /// Its `[[member]]` block of the charter.
+    pub(super) entry: String,
+    pub(super) operator: Operator,
+    executable: PathBuf,
+    child: Option<Child>,
+    follower: Option<JoinHandle<()>>,
+}
+
+/// A port of the loopback that is free for TCP and UDP now.
+pub(super) fn free_port() -> std::io::Result<SocketAddr> {
+    loop {
+        let tcp = TcpListener::bind("127.0.0.1:0")?;
+        let address = tcp.local_addr()?;
+        if UdpSocket::bind(address).is_ok() {
+            return Ok(address);
+        }
+    }
+}
+
+impl Node {
+    /// Makes its directory with `watchfire init`. `public` is where its peers reach it, when that is not where it listens.
+    pub(super) async fn init(
+        executable: &Path,
+        base: &Path,
+        organisation: Organisation,
+        operator: Operator,
+        listens: SocketAddr,
+        public: Option<SocketAddr>,
+    ) -> Result<Self, DrillError> {
+        let directory = base.join(organisation.member.as_str());
+        let password = directory.join("password");
+        std::fs::create_dir_all(&directory)
+            .and_then(|()| write_private(&password, PASSWORD))
+            .map_err(DrillError::system(format!("cannot make {}", directory.display())))?;
+        let mut arguments = vec!["init".to_owned()];
+        let mut argument = |name: &str, value: String| arguments.extend([name.to_owned(), value]);
+        argument("--organisation", organisation.id.to_string());
+        argument("--member", organisation.member.to_string());
+        argument("--operator", organisation.operator.to_string());
+        argument("--directory", directory.display().to_string());
+        argument("--password-file", password.display().to_string());
+        for address in multiaddresses(listens, public.is_none()) {
+            argument("--listen", address);
+        }
+        if let Some(public) = public {
+            argument("--address", multiaddresses(public, false).concat());
+        }
+        arguments.extend(["--light-key-derivation".to_owned(), "--json".to_owned()]);
+        let printed = command(executable, &organisation.id, &arguments).await?;
+        let last = printed.lines().last().unwrap_or_default();
+        let answer: InitAnswer = serde_json::from_str(last).map_err(|_| DrillError::Answer {
+            member: organisation.member.to_string(),
+            request: "init",
+            answer: last.to_owned(),
+        })?;
+        Ok(Self {
+            organisation,
+            directory,
+            key: answer.member.node_key,
+            guardian: answer.member.guardian,
+            submitter: answer.member.submitter,
+            entry: answer.toml,
+            operator,
+            executable: executable.to_owned(),
+            child: None,
+            follower: None,
+        })
+    }
+
+    /// Completes its directory: the charter, the chain, and addresses of peers that differ from the charter's.
+    pub(super) fn configure(
+        &self,
+        charter: &str,
+        chain_id: u64,
+        peers: &[(String, SocketAddr)],
+    ) -> Result<(), DrillError> {
+        let path = self.directory.join("config.toml");
+        let fault = || DrillError::system(format!("cannot write {}", path.display()));
+        let mut config = std::fs::read_to_string(&path).map_err(fault())?;
+        if !peers.is_empty() {
+            config.push_str("\n[network.peers]\n");
+            for (member, address) in peers {
+                config.push_str(&format!("{member} = [{:?}]\n", multiaddresses(*address, false).concat()));
+            }
+        }
+        let operator = &self.organisation.operator;
+        config.push_str(&format!(
+            "\n[[chain]]\nid = {chain_id}\nagree = 1\n\n[[chain.endpoint]]\nname = \"{operator}\"\noperator = \"{operator}\"\n\
+             http = \"{}\"\nrequests_per_second = 200\n",
+            self.operator.http()
+        ));
+        if let Some(socket) = self.operator.socket() {
+            config.push_str(&format!("ws = \"{socket}\"\n"));
+        }
+        write_private(&path, &config).map_err(fault())?;
+        let path = self.directory.join("charter.toml");
+        std::fs::write(&path, charter).map_err(DrillError::system(format!("cannot write {}", path.display())))
+    }
+
+    /// Starts `watchfire run`; its log goes to `node.log` in its directory.
+    pub(super) fn start(&mut self, place: usize, records: mpsc::Sender<(usize, Record)>) -> Result<(), DrillError> {
+        let path = self.directory.join("node.log");
+        let log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .map_err(DrillError::system(format!("cannot write {}", path.display())))?;
+        let child = Command::new(&self.executable)
+            .args(["run", "--config"])
+            .arg(self.directory.join("config.toml"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(DrillError::system(format!("cannot start {}", self.executable.display())))?;
+        self.child = Some(child);
+        self.follower = Some(tokio::spawn(control::follow(place, self.socket(), records)));
+        Ok(())
+    }
+
+    /// Its control socket.
+    pub(super) fn socket(&self) -> PathBuf {
+        control::socket(&self.directory)
+    }
+
+    /// Whether its process runs.
+    pub(super) fn runs(&mut self) -> bool {
+        self.child.as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(None)))
+    }
+
+    /// Last lines of its log, for a person who wonders.
+    pub(super) fn log_tail(&self) -> String {
+        let text = std::fs::read_to_string(self.directory.join("node.log")).unwrap_or_default();
+        let lines: Vec<_> = text.lines().collect();
+        lines[lines.len().saturating_sub(8)..].join("\n    ")
+    }
+
+    /// Ends its process without a word, as a power cut does.
+    pub(super) async fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            // Already gone is what was wanted.
+            let _ = child.kill().await;
+        }
+        self.hang_up();
+    }
+
+    /// Asks it to stop, waits, and insists after ten seconds.
+    pub(super) async fn stop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            if let Some(pid) = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw) {
+                // Fails only when it is gone.
+                let _ = kill_process(pid, Signal::TERM);
+            }
+            if tokio::time::timeout(STOP_MAX, child.wait()).await.is_err() {
+                let _ = child.kill().await;
+            }
+        }
+        self.hang_up();
+    }
+
+    fn hang_up(&mut self) {
+        if let Some(follower) = self.follower.take() {
+            follower.abort();
+        }
+    }
+
+    /// Runs one of its commands with `--config`; answers stdout.
+    pub(super) async fn command(&self, arguments: &[&str]) -> Result<String, DrillError> {
+        let mut all: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        all.extend(["--config".to_owned(), self.directory.join("config.toml").display().to_string()]);
+        command(&self.executable, &self.organisation.id, &all).await
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.hang_up();
+    }
+}
+
+fn multiaddresses(address: SocketAddr, with_quic: bool) -> Vec<String> {
+    let mut all = vec![format!("/ip4/{}/tcp/{}", address.ip(), address.port())];
+    if with_quic {
+        all.push(format!("/ip4/{}/udp/{}/quic-v1", address.ip(), address.port()));
+    }
+    all
+}
+
+fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut file = std::fs::File::options().create(true).write(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())
+}
+
+async fn command(executable: &Path, whose: &OrganisationId, arguments: &[String]) -> Result<String, DrillError> {
+    let output = Command::new(executable)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output()
+        .await
+        .map_err(DrillError::system(format!("cannot start {}", executable.display())))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    let skip = said.chars().count().saturating_sub(2_000);
+    Err(DrillError::Command {
+        command: arguments.join(" "),
+        organisation: whose.clone(),
+        output: said.chars().skip(skip).collect(),
+    })
+}

@@ -1,0 +1,229 @@
+//! The stage of a drill: chain, contracts, money, nodes.
+
+use std::path::PathBuf;
+
+use alloy::signers::local::PrivateKeySigner;
+use alloy_primitives::{Address, U256};
+use tempfile::TempDir;
+use url::Url;
+
+use super::cluster::Cluster;
+use super::progress::Progress;
+use super::{DrillError, DrillOptions, charter, is_drill_chain};
+use crate::anvil::{self, Anvil};
+use crate::key::{self, Account, Order};
+use crate::npm::{self, Package};
+use crate::rpc::Rpc;
+use crate::safe::{Safe, SafeError};
+use crate::scenario::{AttackKind, FaultKind, Scenario, Stage as Place};
+use crate::vault;
+
+/// Everything set up.
+#[derive(Debug)]
+pub(super) struct Stage {
+    pub(super) scenario: Scenario,
+    pub(super) rpc: Rpc,
+    pub(super) funder: Account,
+    pub(super) safe: Safe,
+    pub(super) vault: Address,
+    pub(super) attacker: Account,
+    /// The attacker's contract.
+    pub(super) contract: Address,
+    /// The guard, deployed when the scenario sets one.
+    pub(super) guard: Option<Address>,
+    pub(super) cluster: Cluster,
+    anvil: Option<Anvil>,
+    _temporary: Option<TempDir>,
+}
+
+/// Refuses what cannot be drilled, before anything is started.
+pub(super) fn check(options: &DrillOptions, scenario: &Scenario) -> Result<(), DrillError> {
+    let name = scenario.name.clone();
+    if !scenario.runs.contains(&Place::Drill) {
+        return Err(DrillError::NotADrill { name });
+    }
+    if options.rpc.is_some() != options.funder.is_some() {
+        return Err(DrillError::HalfARemote);
+    }
+    let spikes = scenario.faults.iter().any(|fault| matches!(fault.what, FaultKind::BaseFee { .. }));
+    if options.rpc.is_some() && spikes {
+        return Err(DrillError::NeedsAnvil { name });
+    }
+    Ok(())
+}
+
+const PARTS: u64 = 12;
+
+/// Counts the parts of the set-up.
+struct Steps<'a> {
+    progress: &'a dyn Progress,
+    done: u64,
+}
+
+impl Steps<'_> {
+    fn next(&mut self, what: &str) {
+        self.progress.set_up(self.done, PARTS, what);
+        self.done = (self.done + 1).min(PARTS);
+    }
+}
+
+/// The chain that a drill runs on.
+struct Ground {
+    anvil: Option<Anvil>,
+    url: Url,
+    socket: Option<Url>,
+    rpc: Rpc,
+    chain_id: u64,
+    signer: PrivateKeySigner,
+}
+
+async fn ground(options: &DrillOptions, progress: &dyn Progress) -> Result<Ground, DrillError> {
+    if let (Some(url), Some(funder)) = (&options.rpc, &options.funder) {
+        let rpc = Rpc::new(url.clone())?;
+        // Before anything else: no key is read and nothing is signed for a chain that is not for drills.
+        let chain_id = rpc.chain_id().await?;
+        if !is_drill_chain(chain_id) {
+            return Err(DrillError::ChainRefused { chain_id, url: url.to_string() });
+        }
+        let signer = key::read_hex(funder)?;
+        return Ok(Ground { anvil: None, url: url.clone(), socket: None, rpc, chain_id, signer });
+    }
+    const CHAIN_ID: u64 = 31_337;
+    let path = tokio::task::block_in_place(|| anvil::locate(&|line| progress.said(line)))?;
+    let anvil = Anvil::start(&path, CHAIN_ID).await?;
+    let url = anvil.url().clone();
+    let mut socket = url.clone();
+    let socket = socket.set_scheme("ws").is_ok().then_some(socket);
+    let rpc = Rpc::new(url.clone())?;
+    let signer = key::from_hex(anvil::FUNDER).ok_or(SafeError::Shape { what: "anvil's first account" })?;
+    Ok(Ground { anvil: Some(anvil), url, socket, rpc, chain_id: CHAIN_ID, signer })
+}
+
+/// Sets everything up until every node is ready and connected.
+pub(super) async fn set_up(
+    options: &DrillOptions,
+    scenario: Scenario,
+    progress: &dyn Progress,
+) -> Result<Stage, DrillError> {
+    let mut steps = Steps { progress, done: 0 };
+    let (base, temporary) = base(options)?;
+    steps.next("npm packages");
+    let modules = tokio::task::block_in_place(|| npm::install(Package::Drill, &|line| progress.said(line)))?;
+    steps.next("the chain");
+    let ground = ground(options, progress).await?;
+    let rpc = ground.rpc;
+    let mut funder = Account::open(ground.signer, ground.chain_id, &rpc).await?;
+    let socket = ground.socket.as_ref();
+    let mut cluster =
+        Cluster::init(&scenario, &options.executable, &base, &ground.url, socket, |what| steps.next(what)).await?;
+    steps.next("the Safe");
+    let owners: Vec<_> = cluster.nodes.iter().map(|node| node.guardian).collect();
+    let threshold = u64::from(scenario.governance.safe_threshold);
+    let safe = Safe::deploy(&rpc, &mut funder, &modules, &owners, threshold).await?;
+    steps.next("the vault");
+    let limit = scenario.vault.flagged_limit_wei;
+    let vault = vault::deploy(&rpc, &mut funder, safe.address, limit, scenario.vault.wei).await?;
+    let guard = match scenario.faults.iter().any(|fault| fault.what == FaultKind::SetGuard {}) {
+        true => funder.execute(&rpc, &vault::blocking_guard()?).await?.contract,
+        false => None,
+    };
+    let submitters: Vec<_> = cluster.nodes.iter().map(|node| node.submitter).collect();
+    let (attacker, contract) = fund(&scenario, &rpc, &mut funder, &submitters, vault).await?;
+    let block_time_ms = if ground.anvil.is_some() {
+        anvil::mine_every(&rpc, 1).await?;
+        1_000
+    } else {
+        block_time_ms(&rpc).await?
+    };
+    steps.next("the nodes");
+    let members: Vec<_> = cluster.nodes.iter().map(|node| node.entry.clone()).collect();
+    cluster.start(&charter::compose(&scenario, &members, &safe, vault, block_time_ms), ground.chain_id)?;
+    steps.next("every node ready and connected");
+    cluster.ready(progress).await?;
+    Ok(Stage {
+        scenario,
+        rpc,
+        funder,
+        safe,
+        vault,
+        attacker,
+        contract,
+        guard,
+        cluster,
+        anvil: ground.anvil,
+        _temporary: temporary,
+    })
+}
+
+fn base(options: &DrillOptions) -> Result<(PathBuf, Option<TempDir>), DrillError> {
+    let Some(keep) = &options.keep else {
+        let temporary = tempfile::Builder::new()
+            .prefix("watchfire-")
+            .tempdir()
+            .map_err(DrillError::system("cannot make a temporary directory"))?;
+        return Ok((temporary.path().to_owned(), Some(temporary)));
+    };
+    let fault = || DrillError::system(format!("cannot use {}", keep.display()));
+    std::fs::create_dir_all(keep).map_err(fault())?;
+    if std::fs::read_dir(keep).map_err(fault())?.next().is_some() {
+        return Err(DrillError::KeepNotEmpty { path: keep.clone() });
+    }
+    // Nodes run in another directory's view: a relative path would not name the same place.
+    Ok((keep.canonicalize().map_err(fault())?, None))
+}
+
+/// Ten ether in wei.
+fn ten() -> U256 {
+    U256::from(10_000_000_000_000_000_000_u64)
+}
+
+/// Gives the submitters gas money and the attacker what the attack takes.
+async fn fund(
+    scenario: &Scenario,
+    rpc: &Rpc,
+    funder: &mut Account,
+    submitters: &[Address],
+    vault: Address,
+) -> Result<(Account, Address), DrillError> {
+    let pay = |to: Address, wei: U256| Order::call("funding", to, Vec::new(), 21_000).with_value(wei);
+    let mut sent = Vec::new();
+    for submitter in submitters {
+        sent.push(funder.send(rpc, &pay(*submitter, ten())).await?);
+    }
+    let attack = &scenario.attack;
+    let signer = PrivateKeySigner::random();
+    let stake = attack.wei * U256::from(attack.transactions.max(1)) + ten();
+    sent.push(funder.send(rpc, &pay(signer.address(), stake)).await?);
+    for transaction in sent {
+        key::wait_for(rpc, "funding", transaction).await?;
+    }
+    let mut attacker = Account::open(signer, rpc.chain_id().await?, rpc).await?;
+    let contract = match attack.kind {
+        AttackKind::Reentrancy => {
+            let receipt = attacker.execute(rpc, &vault::attacker(vault)?).await?;
+            receipt.contract.ok_or(SafeError::Shape { what: "the attacker's contract" })?
+        }
+        AttackKind::Withdrawal => {
+            attacker.execute(rpc, &vault::deposit(vault, attack.wei)).await?;
+            attacker.address()
+        }
+        AttackKind::None => attacker.address(),
+    };
+    Ok((attacker, contract))
+}
+
+/// Observed time between the two newest blocks, at least a second.
+async fn block_time_ms(rpc: &Rpc) -> Result<u64, DrillError> {
+    let head = rpc.head().await?;
+    let parent = rpc.header(head.number.saturating_sub(1)).await?;
+    Ok(head.time.saturating_sub(parent.map_or(head.time, |parent| parent.time)).clamp(1, 60) * 1_000)
+}
+
+impl Stage {
+    /// Stops the chain, when it was started for this drill.
+    pub(super) async fn end(self) {
+        if let Some(anvil) = self.anvil {
+            anvil.stop().await;
+        }
+    }
+}
