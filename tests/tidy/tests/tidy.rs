@@ -19,7 +19,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("driver", &["charter", "journal", "protocol", "types", "wire"]),
     ("gossip", &["types"]),
     ("evm", &["types"]),
-    ("simulations", &["charter", "detect", "driver", "evm", "journal", "protocol", "types", "wire"]),
+    ("simulations", &["types"]),
     ("node", &["charter", "detect", "driver", "evm", "gossip", "journal", "protocol", "simulations", "types", "wire"]),
 ];
 
