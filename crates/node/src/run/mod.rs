@@ -4,12 +4,17 @@
 //! socket) runs beside it and speaks to it through bounded queues. The loop runs on the main thread, so that a sync of the
 //! log holds up none of them.
 
+mod asks;
 mod chains;
 pub mod describe;
 mod executor;
+mod feed;
 mod indexing;
 mod live;
 mod node;
+mod peers;
+mod release;
+mod signals;
 mod start;
 mod status;
 mod verdict;

@@ -15,8 +15,9 @@ use watchfire_types::{ChainId, Epoch, MemberId};
 
 use super::chains::{ChainTask, Scanned, config_of};
 use super::executor::Executor;
+use super::feed::ChainState;
 use super::live::LiveFacts;
-use super::node::{ChainState, Inbox, Node};
+use super::node::{Inbox, Node};
 use super::{RunError, index_keys, now};
 use crate::charter_file;
 use crate::config::Config;

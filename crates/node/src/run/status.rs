@@ -10,7 +10,8 @@ use watchfire_types::control::{AssetStatus, ChainStatus, Incident, PeerStatus, R
 use watchfire_types::{AssetId, B256, BlockRef, ChainId, MemberId, Timestamp};
 
 use super::describe::{self, cause_name};
-use super::node::{ChainState, Node};
+use super::feed::ChainState;
+use super::node::Node;
 use super::{now, verdict};
 
 /// A member whose newest heartbeat is older than this is not counted as live.

@@ -1,0 +1,156 @@
+//! The other members: their messages, their presence, and what each side misses.
+
+use tokio::sync::mpsc;
+use watchfire_driver::Door;
+use watchfire_gossip::{GossipEvent, SendError};
+use watchfire_types::control::Record;
+use watchfire_types::input::Input;
+use watchfire_types::{Bytes, MemberKey};
+use watchfire_wire::{CatchUpRequest, CatchUpResponse};
+
+use super::node::{Node, Turned};
+use super::{RunError, describe, now};
+
+/// Messages of the network taken into one turn, so that they share a sync.
+const BATCH_MAX: usize = 256;
+
+impl Node {
+    pub(super) async fn on_gossip(
+        &mut self,
+        first: GossipEvent,
+        more: &mut mpsc::Receiver<GossipEvent>,
+    ) -> Result<Turned, RunError> {
+        let mut doors = Vec::new();
+        let mut event = Some(first);
+        while let Some(current) = event.take() {
+            match current {
+                GossipEvent::Message { id, bytes, .. } => doors.push(Door::Gossip { id, bytes }),
+                GossipEvent::CatchUpResponse { from, result } => self.answered(from, result, &mut doors).await?,
+                other => {
+                    // Order matters between messages and connections: what came before is taken first.
+                    if !doors.is_empty() {
+                        self.turn(std::mem::take(&mut doors)).await?;
+                    }
+                    self.on_peer(other).await?;
+                }
+            }
+            if doors.len() < BATCH_MAX {
+                event = more.try_recv().ok();
+            }
+        }
+        if !doors.is_empty() {
+            self.turn(doors).await?;
+        }
+        Ok(Turned::On)
+    }
+
+    async fn answered(
+        &mut self,
+        from: MemberKey,
+        result: Result<Bytes, watchfire_gossip::CatchUpError>,
+        doors: &mut Vec<Door>,
+    ) -> Result<(), RunError> {
+        let bytes = match result {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                tracing::debug!(peer = %from.short(), cause = %error, "no catch-up answer");
+                return Ok(());
+            }
+        };
+        let response = match CatchUpResponse::decode(bytes) {
+            Ok(response) => response,
+            Err(error) => {
+                tracing::warn!(peer = %from.short(), cause = %error, "catch-up answer is malformed");
+                return Ok(());
+            }
+        };
+        let more = !response.complete && !response.events.is_empty();
+        if !response.events.is_empty() {
+            doors.push(Door::CaughtUp { from, events: response.events });
+        }
+        if more {
+            // The rest is asked for from where this answer leads to, so it must be taken first.
+            self.turn(std::mem::take(doors)).await?;
+            self.ask(from).await?;
+        }
+        Ok(())
+    }
+
+    async fn on_peer(&mut self, event: GossipEvent) -> Result<(), RunError> {
+        let at = now().as_millis();
+        match event {
+            GossipEvent::Connected(member) => {
+                self.connected.insert(member);
+                self.records.push(self.peer_record(at, "peer-connected", member));
+                self.input(Input::Peer { member, connected: true }).await?;
+                self.ask(member).await?;
+                self.on_heartbeat().await?;
+            }
+            GossipEvent::Disconnected(member) => {
+                self.connected.remove(&member);
+                self.records.push(self.peer_record(at, "peer-disconnected", member));
+                self.input(Input::Peer { member, connected: false }).await?;
+            }
+            GossipEvent::CatchUpRequest { from, bytes, reply } => match CatchUpRequest::decode(bytes) {
+                Ok(request) => {
+                    let response = self.driver.answer_catch_up(&request).map_err(watchfire_driver::Halted::from)?;
+                    self.gossip.reply(reply, response.encode()).await?;
+                }
+                // Dropping the token tells the asker at once.
+                Err(error) => tracing::warn!(peer = %from.short(), cause = %error, "catch-up request is malformed"),
+            },
+            GossipEvent::DialFailed { member, cause } => {
+                tracing::info!(peer = %member.short(), cause = %cause, "member cannot be reached");
+            }
+            GossipEvent::Listening(address) => tracing::info!(%address, "listening"),
+            GossipEvent::ListenerLost { addresses, problem } => {
+                self.stands("listener-lost", format!("no longer listening on {}: {problem}", addresses.join(", ")));
+            }
+            GossipEvent::Message { .. } | GossipEvent::CatchUpResponse { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn peer_record(&self, at_ms: u64, kind: &str, member: MemberKey) -> Record {
+        let name = self.charter.member_by_key(&member).map_or_else(|| member.short(), |(id, _)| id.to_string());
+        let mut record = describe::plain(at_ms, kind, name);
+        record.author = Some(member);
+        record.organisation = self.charter.organisation_of(&member).cloned();
+        record
+    }
+
+    pub(super) async fn ask(&mut self, member: MemberKey) -> Result<(), RunError> {
+        if !self.connected.contains(&member) {
+            return Ok(());
+        }
+        let request = self.driver.catch_up_request().encode();
+        match self.gossip.request_catch_up(member, request).await {
+            Ok(()) => Ok(()),
+            Err(error @ SendError::TooLarge { .. }) => {
+                self.alarm(format!("catch-up request not sent: {error}"));
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Everyone in turn, one at a time: each answer holds everything that is missing here and there.
+    pub(super) async fn on_catch_up(&mut self) -> Result<(), RunError> {
+        let connected: Vec<MemberKey> = self.connected.iter().copied().collect();
+        let Some(member) = connected.get(self.next_catch_up % connected.len().max(1)) else { return Ok(()) };
+        self.next_catch_up = self.next_catch_up.wrapping_add(1);
+        self.ask(*member).await
+    }
+
+    pub(super) async fn on_heartbeat(&mut self) -> Result<(), RunError> {
+        self.keep_scanned();
+        let facts = self.heartbeat_facts();
+        match self.driver.heartbeat(now(), facts) {
+            Ok(bytes) => self.publish(bytes).await,
+            Err(error) => {
+                self.alarm(format!("no heartbeat could be made: {error}"));
+                Ok(())
+            }
+        }
+    }
+}
