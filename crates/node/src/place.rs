@@ -3,7 +3,7 @@
 use watchfire_charter::{Charter, Member};
 
 use crate::config::Config;
-use crate::keys::KeyRing;
+use crate::keys::UnboundKeys;
 
 /// What in the configuration does not fit the charter, a line each.
 #[must_use]
@@ -36,7 +36,7 @@ pub fn faults(config: &Config, charter: &Charter) -> Vec<String> {
 
 /// What in the keys does not fit the charter, a line each.
 #[must_use]
-pub fn key_faults(config: &Config, charter: &Charter, keys: &KeyRing) -> Vec<String> {
+pub fn key_faults(config: &Config, charter: &Charter, keys: &UnboundKeys) -> Vec<String> {
     let Some(member) = charter.members.get(&config.member) else { return Vec::new() };
     let Member { node_key, guardian, submitter, .. } = member;
     let mut faults = Vec::new();

@@ -6,7 +6,7 @@ use super::NodeArgs;
 use super::output::{CliError, Output, code};
 use crate::charter_file::load;
 use crate::config::Config;
-use crate::keys::KeyRing;
+use crate::keys::UnboundKeys;
 use crate::place;
 
 /// What to do about a configuration.
@@ -24,7 +24,7 @@ pub(super) fn run(command: &ConfigCommand, output: Output) -> Result<u8, CliErro
     let mut faults = place::faults(&config, &charter);
     let guardian = charter.members.get(&config.member).is_none_or(|member| member.guardian.is_some());
     let unlocked =
-        config.password.take().and_then(|password| KeyRing::unlock(&config.directory, &password, guardian, None));
+        config.password.take().and_then(|password| UnboundKeys::unlock(&config.directory, &password, guardian));
     match unlocked {
         Ok(keys) => faults.extend(place::key_faults(&config, &charter, &keys)),
         Err(error) => faults.push(error.to_string()),

@@ -18,7 +18,7 @@ use watchfire_types::NetworkId;
 
 pub use files::KeyFiles;
 pub use password::{Password, PasswordSource};
-pub use ring::KeyRing;
+pub use ring::{KeyRing, UnboundKeys};
 
 /// How much work a password guess costs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,8 +56,12 @@ pub enum KeyError {
         /// Why.
         source: io::Error,
     },
-    /// The authentication code of the file does not match.
-    #[error("wrong password for {}: check the password's source ([keys] in config.toml)", path.display())]
+    /// What the password opens is no key, or the authentication code of the file does not match: damage looks the same.
+    #[error(
+        "wrong password for {}, or the file is damaged: check the password's source ([keys] in config.toml); if that is \
+         right, restore the file from its backup",
+        path.display()
+    )]
     WrongPassword {
         /// File.
         path: PathBuf,

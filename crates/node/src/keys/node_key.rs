@@ -65,10 +65,17 @@ pub fn read(path: &Path, password: &Password) -> Result<SigningKey, KeyError> {
         .map_err(|_| malformed(path, format!("PEM label {label:?} is not ENCRYPTED PRIVATE KEY")))?;
     let info = EncryptedPrivateKeyInfoRef::try_from(document.as_bytes()).map_err(|error| malformed(path, error))?;
     check_cost(path, &info.encryption_algorithm)?;
-    // CBC has no authentication of its own: a wrong password shows as bad padding or as a key that does not parse.
-    let plain = info.decrypt(password.bytes()).map_err(|_| KeyError::WrongPassword { path: path.to_owned() })?;
-    let key = KeypairBytes::from_pkcs8_der(plain.as_bytes())
-        .map_err(|error| malformed(path, format!("not an ed25519 key: {error}")))?;
+    // CBC has no authentication of its own: a wrong password shows as bad padding or as text that is no PKCS#8 at all.
+    let wrong = || KeyError::WrongPassword { path: path.to_owned() };
+    let plain = info.decrypt(password.bytes()).map_err(|_| wrong())?;
+    let kind = PrivateKeyInfoRef::try_from(plain.as_bytes()).map_err(|_| wrong())?.algorithm.oid;
+    if kind != ed25519_dalek::pkcs8::ALGORITHM_OID {
+        return Err(malformed(
+            path,
+            format!("it holds a key of kind {kind}, not ed25519 ({})", ed25519_dalek::pkcs8::ALGORITHM_OID),
+        ));
+    }
+    let key = KeypairBytes::from_pkcs8_der(plain.as_bytes()).map_err(|_| wrong())?;
     Ok(SigningKey::from_bytes(&key.secret_key))
 }
 

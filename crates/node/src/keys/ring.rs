@@ -12,36 +12,28 @@ use zeroize::Zeroizing;
 
 use super::{KeyError, KeyFiles, Password, keystore, node_key};
 
-/// Unlocked keys of one member; wiped on drop.
-pub struct KeyRing {
+/// Unlocked keys that cannot sign yet: whether they are the member's is looked at first, then they are bound.
+pub struct UnboundKeys {
+    files: KeyFiles,
     node: ed25519_dalek::SigningKey,
-    guardian: Option<EvmKey>,
+    guardian: Option<keystore::Unlocked>,
     submitter: Option<EvmKey>,
 }
 
-impl KeyRing {
-    /// Unlocks the keys of a node directory; guardian and submitter only where the member is a guardian. With a network
-    /// the guardian key is bound to it, durably, before this returns.
+impl UnboundKeys {
+    /// Unlocks the keys of a node directory; guardian and submitter only where the member is a guardian.
     ///
     /// # Errors
     /// [`KeyError`].
-    pub fn unlock(
-        directory: &Path,
-        password: &Password,
-        guardian: bool,
-        network: Option<NetworkId>,
-    ) -> Result<Self, KeyError> {
+    pub fn unlock(directory: &Path, password: &Password, guardian: bool) -> Result<Self, KeyError> {
         let files = KeyFiles::of(directory);
         let node = node_key::read(&files.node, password)?;
         if !guardian {
-            return Ok(Self { node, guardian: None, submitter: None });
+            return Ok(Self { files, node, guardian: None, submitter: None });
         }
-        let mut guardian = keystore::read(&files.guardian, password)?;
-        if let Some(network) = network {
-            guardian.bind(&files.guardian, network)?;
-        }
-        let submitter = keystore::read(&files.submitter, password)?.into_key();
-        Ok(Self { node, guardian: Some(guardian.into_key()), submitter: Some(submitter) })
+        let guardian = Some(keystore::read(&files.guardian, password)?);
+        let submitter = Some(keystore::read(&files.submitter, password)?.into_key());
+        Ok(Self { files, node, guardian, submitter })
     }
 
     /// The node's public key.
@@ -50,16 +42,44 @@ impl KeyRing {
         MemberKey::from_bytes(self.node.verifying_key().to_bytes())
     }
 
-    /// The Safe owner that this node signs as.
+    /// The Safe owner that this node would sign as.
     #[must_use]
     pub fn guardian_address(&self) -> Option<Address> {
-        self.guardian.as_ref().map(keystore::address_of)
+        self.guardian.as_ref().map(keystore::Unlocked::address)
     }
 
     /// The gas payer.
     #[must_use]
     pub fn submitter_address(&self) -> Option<Address> {
         self.submitter.as_ref().map(keystore::address_of)
+    }
+
+    /// Binds the guardian key to the network, durably, and makes the keys usable. A binding is never undone: check
+    /// before that these keys are the member's.
+    ///
+    /// # Errors
+    /// [`KeyError::BoundElsewhere`] and the others of [`keystore::Unlocked::bind`].
+    pub fn bind(self, network: NetworkId) -> Result<KeyRing, KeyError> {
+        let Self { files, node, mut guardian, submitter } = self;
+        if let Some(guardian) = &mut guardian {
+            guardian.bind(&files.guardian, network)?;
+        }
+        Ok(KeyRing { node, guardian: guardian.map(keystore::Unlocked::into_key), submitter })
+    }
+}
+
+/// Unlocked keys of one member, the guardian's bound to its network; wiped on drop.
+pub struct KeyRing {
+    node: ed25519_dalek::SigningKey,
+    guardian: Option<EvmKey>,
+    submitter: Option<EvmKey>,
+}
+
+impl KeyRing {
+    /// The node's public key.
+    #[must_use]
+    pub fn node_key(&self) -> MemberKey {
+        MemberKey::from_bytes(self.node.verifying_key().to_bytes())
     }
 
     /// The node's seed, for the transport's identity; wiped on drop.
@@ -84,7 +104,7 @@ impl Keys for KeyRing {
     }
 
     fn guardian(&self) -> Option<Address> {
-        self.guardian_address()
+        self.guardian.as_ref().map(keystore::address_of)
     }
 
     fn co_sign(

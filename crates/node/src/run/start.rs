@@ -24,7 +24,7 @@ use crate::config::Config;
 use crate::control::records::Records;
 use crate::control::{server, socket_path};
 use crate::keys::ring::Payer;
-use crate::keys::{KeyRing, random};
+use crate::keys::{KeyRing, UnboundKeys, random};
 use crate::place;
 
 /// Messages of all chains that wait for the loop; each feed holds 64 more and then waits.
@@ -73,9 +73,11 @@ fn open(path: &Path) -> Result<Opened, RunError> {
     let storage = FileStorage::open(&config.directory.join("journal")).map_err(log)?;
     let guardian = charter.members.get(&config.member).is_some_and(|member| member.kind == MemberKind::Guardian);
     let password = config.password.take()?;
-    let mut keys = KeyRing::unlock(&config.directory, &password, guardian, Some(charter.network_id()))?;
+    let keys = UnboundKeys::unlock(&config.directory, &password, guardian)?;
     drop(password);
+    // A binding is for good: only keys that are the member's are bound.
     check(&config, place::key_faults(&config, &charter, &keys))?;
+    let mut keys = keys.bind(charter.network_id())?;
     let payer = keys.take_payer().map(Arc::new);
     let journal = Journal::open(storage, JournalOptions::default()).map_err(log)?;
     let index =

@@ -79,6 +79,28 @@ fn guardian_bound_to_its_network() {
     assert!(stderr(&second).contains("is bound to network"), "{}", stderr(&second));
 }
 
+/// Keys that are not those of the charter's entry are refused before the guardian key is bound: it stays free for the
+/// network that it is made for.
+#[test]
+fn strange_keys_are_not_bound() {
+    let members = Members::new("http://127.0.0.1:1");
+    let keys = |organisation: &str| members.directory(organisation).join("keys");
+    for (file, complaint) in
+        [("guardian.json", "the guardian is"), ("submitter.json", "the submitter is"), ("node.pem", "the node key is")]
+    {
+        let own = keys("alder").join(file);
+        let kept = std::fs::read(&own).unwrap();
+        std::fs::copy(keys("birch").join(file), &own).unwrap();
+        let guardian = std::fs::read_to_string(keys("alder").join("guardian.json")).unwrap();
+        let run = watchfire(&["run", "--config", &members.config("alder")]);
+        assert_eq!(run.status.code(), Some(3));
+        assert!(stderr(&run).contains(complaint) && stderr(&run).contains("in the charter"), "{}", stderr(&run));
+        let after = std::fs::read_to_string(keys("alder").join("guardian.json")).unwrap();
+        assert!(after == guardian && !after.contains("network"), "{file}: the guardian key was bound");
+        std::fs::write(&own, kept).unwrap();
+    }
+}
+
 /// An endpoint of another chain stops the node with the endpoint's name; the log stays whole.
 #[test]
 fn another_chain() {

@@ -3,6 +3,8 @@
 
 use std::process::Command;
 
+use pkcs8::der::asn1::OctetStringRef;
+
 use super::*;
 
 fn password(text: &str) -> Password {
@@ -18,8 +20,35 @@ fn round_trip_and_wrong_password() {
     write(&path, &key, &password("right"), Derivation::Light).unwrap();
     assert_eq!(read(&path, &password("right")).unwrap().to_bytes(), key.to_bytes());
     let error = read(&path, &password("wrong")).unwrap_err();
-    assert!(matches!(error, KeyError::WrongPassword { .. } | KeyError::Malformed { .. }), "{error}");
+    assert!(matches!(error, KeyError::WrongPassword { .. }), "{error}");
     assert!(error.to_string().contains("node.pem"));
+}
+
+/// Seals any DER under the password "right", as a file that decrypts but holds something else.
+fn sealed(path: &Path, plain: &[u8]) {
+    let params = scrypt::Params::new(4, 8, 1).unwrap();
+    let scheme = pbes2::Parameters::generate_scrypt_aes256cbc(params, &[1; 16], [2; 16]).unwrap();
+    let encrypted = scheme.encrypt("right", plain).unwrap();
+    let data = OctetStringRef::new(&encrypted).unwrap();
+    let info = EncryptedPrivateKeyInfoRef { encryption_algorithm: scheme.into(), encrypted_data: data };
+    let pem = SecretDocument::try_from(info).unwrap().to_pem(EncryptedPrivateKeyInfoRef::PEM_LABEL, LineEnding::LF);
+    create_private(path, pem.unwrap().as_bytes()).unwrap();
+}
+
+/// CBC lets a wrong password through now and then: what comes out is told as a wrong password, not as another kind of key.
+/// A key that really is of another kind is told as such.
+#[test]
+fn tells_a_wrong_password_from_another_kind_of_key() {
+    let directory = tempfile::tempdir().unwrap();
+    let (nonsense, other) = (directory.path().join("nonsense.pem"), directory.path().join("other.pem"));
+    // A DER sequence with a null inside, which happens to have good padding.
+    sealed(&nonsense, &[0x30, 0x02, 0x05, 0x00]);
+    let error = read(&nonsense, &password("right")).unwrap_err().to_string();
+    assert!(error.contains("wrong password") && error.contains("damaged") && error.contains("backup"), "{error}");
+    // X25519 (1.3.101.110) in the frame of `version_is_one`.
+    sealed(&other, &hex::decode(format!("302e020100300506032b656e04220420{}", "07".repeat(32))).unwrap());
+    let error = read(&other, &password("right")).unwrap_err().to_string();
+    assert!(error.contains("of kind 1.3.101.110, not ed25519"), "{error}");
 }
 
 /// OpenSSL, the tool an operator has, reads the file.
