@@ -1,7 +1,7 @@
 //! The proxy that stands for one RPC operator: HTTP JSON-RPC and WebSocket before the real chain, which it can serve
 //! honestly, late, not at all, or with fabricated balances.
 //!
-//! Bounds: a request body is at most 4 MiB; a connection's answers wait in a queue of 256.
+//! Bounds: a request body is at most 4 MiB, an answer of the chain 32 MiB; a connection's answers wait in a queue of 256.
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,6 +15,8 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use url::Url;
+
+use crate::rpc;
 
 mod http;
 mod socket;
@@ -161,7 +163,8 @@ impl Desk {
     }
 
     async fn forward(&self, request: &Value) -> Option<Value> {
-        self.client.post(self.upstream.clone()).json(request).send().await.ok()?.json().await.ok()
+        let response = self.client.post(self.upstream.clone()).json(request).send().await.ok()?;
+        serde_json::from_slice(&rpc::body(response).await.ok()??).ok()
     }
 
     async fn falsify(&self, lie: Lie, request: &Value, answer: &mut Value) {

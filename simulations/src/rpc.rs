@@ -1,4 +1,6 @@
 //! Plain JSON-RPC over HTTP: how the launcher, which stands outside the system, looks at the chain.
+//!
+//! Bounds: a call takes at most 10 s, an answer at most 32 MiB.
 
 use std::time::Duration;
 
@@ -10,6 +12,8 @@ use url::Url;
 
 /// How long one call may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// Largest answer.
+const ANSWER_BYTES_MAX: usize = 32 << 20;
 
 /// Why a call has no answer.
 #[derive(Debug, Error)]
@@ -35,6 +39,12 @@ pub enum RpcError {
         message: String,
         /// Revert data, if any.
         data: Option<Bytes>,
+    },
+    /// The answer does not end.
+    #[error("{method}: the chain's RPC answered more than {ANSWER_BYTES_MAX} bytes")]
+    TooLarge {
+        /// Method called.
+        method: String,
     },
     /// The answer has another shape than the method's.
     #[error("{method}: the chain's RPC answered something else than {expected}")]
@@ -107,8 +117,15 @@ impl Rpc {
         let transport = |source| RpcError::Transport { method: method.to_owned(), url: self.url.to_string(), source };
         let request = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
         let response = self.client.post(self.url.clone()).json(&request).send().await.map_err(transport)?;
-        let mut answer: Value = response.json().await.map_err(transport)?;
-        if let Some(error) = answer.get("error") {
+        // Some endpoints answer a JSON-RPC error with an HTTP one: the status counts when the body says nothing.
+        let status = response.error_for_status_ref().err();
+        let body =
+            body(response).await.map_err(transport)?.ok_or_else(|| RpcError::TooLarge { method: method.to_owned() })?;
+        let shape = || RpcError::Shape { method: method.to_owned(), expected: "a JSON-RPC response" };
+        let Ok(mut answer) = serde_json::from_slice::<Value>(&body) else {
+            return Err(status.map_or_else(shape, transport));
+        };
+        if let Some(error) = answer.get("error").filter(|error| !error.is_null()) {
             return Err(RpcError::Refused {
                 method: method.to_owned(),
                 code: error["code"].as_i64().unwrap_or_default(),
@@ -116,7 +133,7 @@ impl Rpc {
                 data: revert_data(error),
             });
         }
-        Ok(answer["result"].take())
+        answer.get_mut("result").map(Value::take).ok_or_else(shape)
     }
 
     async fn typed<T>(
@@ -248,6 +265,18 @@ impl Rpc {
     }
 }
 
+/// The body of a response, `None` when it is larger than 32 MiB; what is over the bound is not read.
+pub(crate) async fn body(mut response: reqwest::Response) -> Result<Option<Vec<u8>>, reqwest::Error> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        if body.len() + chunk.len() > ANSWER_BYTES_MAX {
+            return Ok(None);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Some(body))
+}
+
 fn tag(block: Option<u64>) -> String {
     block.map_or_else(|| "latest".to_owned(), |number| format!("{number:#x}"))
 }
@@ -272,3 +301,6 @@ fn bytes_of(text: &str) -> Option<Bytes> {
 fn revert_data(error: &Value) -> Option<Bytes> {
     error["data"].as_str().or_else(|| error["data"]["data"].as_str()).and_then(bytes_of)
 }
+
+#[cfg(test)]
+mod tests;
