@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use ed25519_dalek::SigningKey as NodeKey;
 use k256::ecdsa::SigningKey as EvmKey;
 use serde::Serialize;
-use watchfire_types::{MemberId, MemberKey, OperatorId, OrganisationId};
+use watchfire_types::{MemberId, MemberKey, NetworkId, OperatorId, OrganisationId};
 use zeroize::Zeroizing;
 
 use super::output::{CliError, Output, code};
@@ -87,6 +87,8 @@ impl Kind {
 struct NewKeys {
     node: NodeKey,
     guardian: Option<EvmKey>,
+    /// Network that an imported guardian key serves already: it goes on serving it.
+    network: Option<NetworkId>,
     submitter: Option<EvmKey>,
 }
 
@@ -144,7 +146,7 @@ fn gather(arguments: &InitArgs, password: &Password) -> Result<NewKeys, CliError
     };
     let evm = |import: &Option<PathBuf>| match import {
         Some(path) => import_evm(path, &import_password),
-        None => keystore::generate(),
+        None => Ok((keystore::generate()?, None)),
     };
     if arguments.kind != Kind::Guardian {
         if arguments.import_guardian.is_some() || arguments.import_submitter.is_some() {
@@ -152,27 +154,29 @@ fn gather(arguments: &InitArgs, password: &Password) -> Result<NewKeys, CliError
                 "only a guardian has a guardian and a submitter key; leave the imports out or choose --kind guardian";
             return Err(CliError { message: message.to_owned(), code: code::USAGE });
         }
-        return Ok(NewKeys { node, guardian: None, submitter: None });
+        return Ok(NewKeys { node, guardian: None, network: None, submitter: None });
     }
-    let (guardian, submitter) = (evm(&arguments.import_guardian)?, evm(&arguments.import_submitter)?);
+    let (guardian, network) = evm(&arguments.import_guardian)?;
+    let (submitter, _) = evm(&arguments.import_submitter)?;
     if keystore::address_of(&guardian) == keystore::address_of(&submitter) {
         let message = "guardian and submitter must be two keys: the submitter pays gas and is used for nothing else";
         return Err(CliError::failed(message));
     }
-    Ok(NewKeys { node, guardian: Some(guardian), submitter: Some(submitter) })
+    Ok(NewKeys { node, guardian: Some(guardian), network, submitter: Some(submitter) })
 }
 
-fn import_evm(path: &Path, password: &Password) -> Result<EvmKey, KeyError> {
+fn import_evm(path: &Path, password: &Password) -> Result<(EvmKey, Option<NetworkId>), KeyError> {
     let bytes = read_private(path)?;
     let text = bytes.trim_ascii();
     let digits = text.strip_prefix(b"0x").unwrap_or(text);
     let mut secret = Zeroizing::new([0; 32]);
     if hex::decode_to_slice(digits, secret.as_mut_slice()).is_ok() {
         let malformed = |_| KeyError::Malformed { path: path.to_owned(), reason: "not a secp256k1 key".to_owned() };
-        return EvmKey::from_slice(secret.as_slice()).map_err(malformed);
+        return EvmKey::from_slice(secret.as_slice()).map(|key| (key, None)).map_err(malformed);
     }
     let unlocked = keystore::read(path, password)?;
-    Ok(unlocked.into_key())
+    let network = unlocked.network(path)?;
+    Ok((unlocked.into_key(), network))
 }
 
 fn entry(arguments: &InitArgs, member: MemberId, keys: &NewKeys) -> MemberEntry {
@@ -200,6 +204,9 @@ fn write(directory: &Path, keys: &NewKeys, password: &Password, derivation: Deri
     node_key::write(&files.node, &keys.node, password, derivation)?;
     if let Some(key) = &keys.guardian {
         keystore::write(&files.guardian, key, password, derivation)?;
+        if let Some(network) = keys.network {
+            keystore::read(&files.guardian, password)?.bind(&files.guardian, network)?;
+        }
     }
     if let Some(key) = &keys.submitter {
         keystore::write(&files.submitter, key, password, derivation)?;

@@ -73,11 +73,18 @@ pub fn create_private(path: &Path, bytes: &[u8]) -> Result<(), KeyError> {
 /// Replaces a private file by a synced rename, so that a crash leaves the old or the new one whole.
 ///
 /// # Errors
-/// [`KeyError::Io`], or [`KeyError::Exists`] when an earlier replacement left its `.new` file behind.
+/// [`KeyError::Io`].
 pub fn replace_private(path: &Path, bytes: &[u8]) -> Result<(), KeyError> {
     let mut name = path.as_os_str().to_owned();
     name.push(".new");
     let new = PathBuf::from(name);
+    // Left by a crash before the rename: the old file is whole and still the one that counts.
+    match fs::remove_file(&new) {
+        Err(source) if source.kind() != ErrorKind::NotFound => {
+            return Err(KeyError::Io { action: "remove the unfinished", path: new, source });
+        }
+        _ => {}
+    }
     create_private(&new, bytes)?;
     fs::rename(&new, path).map_err(io("replace", path))?;
     sync_parent(path)
@@ -94,12 +101,8 @@ fn sync_parent(path: &Path) -> Result<(), KeyError> {
 /// [`KeyError::LoosePermissions`] when group or others have any right, [`KeyError::Malformed`] when it is too large or no
 /// regular file, [`KeyError::Io`] otherwise.
 pub fn read_private(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyError> {
-    let file = File::open(path).map_err(io("read", path))?;
-    let metadata = file.metadata().map_err(io("read", path))?;
-    if !metadata.is_file() {
-        return Err(KeyError::Malformed { path: path.to_owned(), reason: "not a regular file".to_owned() });
-    }
-    let mode = metadata.mode() & 0o7777;
+    let file = open_regular(path)?;
+    let mode = file.metadata().map_err(io("read", path))?.mode() & 0o7777;
     if mode & 0o077 != 0 {
         return Err(KeyError::LoosePermissions { path: path.to_owned(), mode });
     }
@@ -109,9 +112,18 @@ pub fn read_private(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyError> {
 /// Reads a file of at most 64 KiB whatever its permissions: for files whose protection is another's matter.
 ///
 /// # Errors
-/// [`KeyError::Malformed`] when it is too large, [`KeyError::Io`] otherwise.
+/// [`KeyError::Malformed`] when it is too large or no regular file, [`KeyError::Io`] otherwise.
 pub fn read_shared(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyError> {
-    read_bounded(File::open(path).map_err(io("read", path))?, path)
+    read_bounded(open_regular(path)?, path)
+}
+
+/// Opens a regular file only: to open a pipe would wait for a writer, for ever if none comes.
+fn open_regular(path: &Path) -> Result<File, KeyError> {
+    let metadata = fs::metadata(path).map_err(io("read", path))?;
+    if !metadata.is_file() {
+        return Err(KeyError::Malformed { path: path.to_owned(), reason: "not a regular file".to_owned() });
+    }
+    File::open(path).map_err(io("read", path))
 }
 
 fn read_bounded(file: File, path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyError> {

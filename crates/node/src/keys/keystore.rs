@@ -1,8 +1,12 @@
 //! Web3 secret storage, version 3, written and read here: scrypt, AES-128-CTR, keccak-256 as the authentication code.
 //!
 //! Source: the Web3 Secret Storage Definition of ethereum.org. Every number of a file is bounded before it costs memory
-//! or time. The guardian's file carries one more member, `watchfire`: the network that the key serves, authenticated
-//! under the password, so that no one can move a guardian key to another network by editing a file.
+//! or time.
+//!
+//! Every file written here carries one more member, `watchfire`: the network that the key serves, or that it serves none
+//! yet, authenticated under the password. A guardian key without it is not used, so that nobody moves a guardian key to
+//! another network by editing or cutting its file. What this cannot stop: whoever puts back an older copy of the file, from
+//! before it was bound, has a key that can be bound anew. Keep no copies of unbound files.
 
 use std::fmt::Display;
 use std::path::Path;
@@ -17,11 +21,11 @@ use zeroize::Zeroizing;
 use super::files::{create_private, read_private, replace_private};
 use super::{Derivation, KeyError, Password, random};
 
-/// Most memory that a file may make scrypt take: 128 * N * r bytes, 1 GiB (geth's standard takes 256 MiB).
-const MEMORY_BYTES_MAX: u64 = 1 << 30;
-/// Most scrypt rounds (p) of a file.
-const PARALLELISM_MAX: u32 = 16;
-const BINDING: &[u8] = b"watchfire/v1/keystore-network\0";
+/// Most work that a file may make scrypt do: N * r * p, four times geth's standard (2^18 * 8 * 1). It bounds the memory too:
+/// 128 * N * r is 1 GiB at most.
+pub(super) const WORK_MAX: u64 = 1 << 23;
+const BOUND: &[u8] = b"watchfire/v1/keystore-network\0";
+const UNBOUND: &[u8] = b"watchfire/v1/keystore-unbound\0";
 
 type Cipher = ctr::Ctr128BE<aes::Aes128>;
 
@@ -60,10 +64,22 @@ struct KdfParams {
     salt: String,
 }
 
+/// Without a network: made here and not bound yet.
 #[derive(Serialize, Deserialize)]
 struct Binding {
-    network: NetworkId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    network: Option<NetworkId>,
     mac: String,
+}
+
+impl Binding {
+    fn new(network: Option<NetworkId>, mac_key: &[u8]) -> Self {
+        let mac = match network {
+            Some(network) => digest(&[mac_key, BOUND, network.as_bytes()]),
+            None => digest(&[mac_key, UNBOUND]),
+        };
+        Self { network, mac: hex::encode(mac) }
+    }
 }
 
 /// A decrypted keystore: the key, and what it takes to bind its file.
@@ -97,7 +113,7 @@ pub fn address_of(key: &SigningKey) -> Address {
     Address::from_public_key(key.verifying_key())
 }
 
-/// Writes the key, encrypted; never over an existing file.
+/// Writes the key, encrypted and bound to no network yet; never over an existing file.
 ///
 /// # Errors
 /// [`KeyError::Exists`], [`KeyError::Io`], [`KeyError::Entropy`].
@@ -124,7 +140,7 @@ pub fn write(path: &Path, key: &SigningKey, password: &Password, derivation: Der
             kdf: "scrypt".to_owned(),
             kdfparams,
         },
-        watchfire: None,
+        watchfire: Some(Binding::new(None, &derived[16..])),
     };
     create_private(path, &json(path, &file)?)
 }
@@ -150,14 +166,18 @@ fn json(path: &Path, file: &File) -> Result<Vec<u8>, KeyError> {
     Ok(bytes)
 }
 
+/// Whether scrypt with these parameters stays within [`WORK_MAX`].
+pub(super) fn affordable(n: u64, r: u32, p: u32) -> bool {
+    let work = n.checked_mul(u64::from(r)).and_then(|product| product.checked_mul(u64::from(p)));
+    work.is_some_and(|work| (1..=WORK_MAX).contains(&work))
+}
+
 fn derive(path: &Path, params: &KdfParams, password: &Password) -> Result<Zeroizing<[u8; 32]>, KeyError> {
-    let memory = 128u64.checked_mul(params.n).and_then(|product| product.checked_mul(u64::from(params.r)));
-    let affordable = memory.is_some_and(|memory| memory <= MEMORY_BYTES_MAX) && params.p <= PARALLELISM_MAX;
-    if !params.n.is_power_of_two() || params.n < 2 || !affordable || params.dklen != 32 {
-        let KdfParams { n, r, p, dklen, .. } = params;
+    let KdfParams { dklen, n, r, p, .. } = params;
+    if !n.is_power_of_two() || *n < 2 || !affordable(*n, *r, *p) || *dklen != 32 {
         let reason = format!(
-            "scrypt parameters n={n} r={r} p={p} dklen={dklen} are not supported (n a power of two, 128*n*r <= 1 GiB, \
-             p <= {PARALLELISM_MAX}, dklen 32)"
+            "scrypt parameters n={n} r={r} p={p} dklen={dklen} are not supported (n a power of two, n*r*p from 2 to \
+             {WORK_MAX}, dklen 32)"
         );
         return Err(malformed(path, reason));
     }
@@ -222,25 +242,38 @@ impl Unlocked {
         address_of(&self.key)
     }
 
+    /// The network that the key is bound to; `None` when it is bound to none, or when another tool wrote the file.
+    ///
+    /// # Errors
+    /// [`KeyError::Malformed`] when the binding was edited.
+    pub fn network(&self, path: &Path) -> Result<Option<NetworkId>, KeyError> {
+        let Some(Binding { network, mac }) = &self.file.watchfire else { return Ok(None) };
+        if *mac != Binding::new(*network, self.mac_key.as_slice()).mac {
+            return Err(malformed(path, "its network binding was changed by hand; restore the file from its backup"));
+        }
+        Ok(*network)
+    }
+
     /// Binds the key to a network: at the first call the file is rewritten, durably, before this returns; later calls
     /// check it.
     ///
     /// # Errors
-    /// [`KeyError::BoundElsewhere`] for another network, [`KeyError::Malformed`] when the binding was edited,
+    /// [`KeyError::BoundElsewhere`] for another network, [`KeyError::Malformed`] when the binding was edited or is not there,
     /// [`KeyError::Io`].
     pub fn bind(&mut self, path: &Path, network: NetworkId) -> Result<(), KeyError> {
-        let mac = |network: NetworkId| hex::encode(digest(&[self.mac_key.as_slice(), BINDING, network.as_bytes()]));
-        if let Some(binding) = &self.file.watchfire {
-            if binding.mac != mac(binding.network) {
-                return Err(malformed(path, "its network binding was changed by hand"));
-            }
-            if binding.network != network {
-                return Err(KeyError::BoundElsewhere { path: path.to_owned(), bound: binding.network, network });
-            }
-            return Ok(());
+        if self.file.watchfire.is_none() {
+            let reason = "it does not say which network it serves: its network binding was removed, or another tool wrote \
+                          it; restore the file from its backup, or take the key in with `watchfire init --import-guardian`";
+            return Err(malformed(path, reason));
         }
-        self.file.watchfire = Some(Binding { network, mac: mac(network) });
-        replace_private(path, &json(path, &self.file)?)
+        match self.network(path)? {
+            Some(bound) if bound == network => Ok(()),
+            Some(bound) => Err(KeyError::BoundElsewhere { path: path.to_owned(), bound, network }),
+            None => {
+                self.file.watchfire = Some(Binding::new(Some(network), self.mac_key.as_slice()));
+                replace_private(path, &json(path, &self.file)?)
+            }
+        }
     }
 }
 

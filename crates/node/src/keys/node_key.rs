@@ -13,10 +13,9 @@ use pkcs8::pkcs5::{EncryptionScheme, pbes2, scrypt};
 use pkcs8::{EncryptedPrivateKeyInfoRef, LineEnding, PrivateKeyInfoRef, SecretDocument};
 
 use super::files::{create_private, read_private};
+use super::keystore::{WORK_MAX, affordable};
 use super::{Derivation, KeyError, Password, random};
 
-/// Most memory that a file may make the derivation take: 128 * N * r bytes, 256 MiB.
-const MEMORY_BYTES_MAX: u64 = 256 << 20;
 /// Most iterations that a PBKDF2 file may ask for.
 const ITERATIONS_MAX: u32 = 10_000_000;
 
@@ -82,12 +81,9 @@ pub fn read(path: &Path, password: &Password) -> Result<SigningKey, KeyError> {
 fn check_cost(path: &Path, scheme: &EncryptionScheme) -> Result<(), KeyError> {
     let parameters = scheme.pbes2().ok_or_else(|| malformed(path, "not encrypted with PBES2"))?;
     if let Some(scrypt) = parameters.kdf.scrypt() {
-        let memory = 128u64
-            .checked_mul(scrypt.cost_parameter)
-            .and_then(|product| product.checked_mul(u64::from(scrypt.block_size)))
-            .filter(|memory| *memory <= MEMORY_BYTES_MAX);
-        if memory.is_none() || scrypt.parallelization > 16 {
-            return Err(malformed(path, "its scrypt parameters ask for more than 256 MiB or 16 rounds"));
+        let (r, p) = (u32::from(scrypt.block_size), u32::from(scrypt.parallelization));
+        if !affordable(scrypt.cost_parameter, r, p) {
+            return Err(malformed(path, format!("its scrypt parameters ask for more than N * r * p = {WORK_MAX}")));
         }
     }
     if parameters.kdf.pbkdf2().is_some_and(|pbkdf2| pbkdf2.iteration_count > ITERATIONS_MAX) {

@@ -154,3 +154,6 @@ fn describe(duty: &Duty) -> Option<String> {
         Duty::Preflight(_) => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

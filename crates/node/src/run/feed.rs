@@ -168,3 +168,6 @@ impl Node {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,8 @@ mod chains;
 pub mod describe;
 mod executor;
 mod feed;
+#[cfg(test)]
+mod fixture;
 mod indexing;
 mod live;
 mod node;

@@ -33,7 +33,7 @@ const CHAIN_MESSAGES_MAX: usize = 64;
 const ANSWERS_MAX: usize = 64;
 
 /// What is opened before anything runs.
-struct Opened {
+pub(super) struct Opened {
     config: Config,
     charter: Arc<Charter>,
     keys: KeyRing,
@@ -61,7 +61,7 @@ pub fn run(path: &Path) -> Result<(), RunError> {
     ended
 }
 
-fn open(path: &Path) -> Result<Opened, RunError> {
+pub(super) fn open(path: &Path) -> Result<Opened, RunError> {
     let config = Config::load(path)?;
     let (charter, warnings) = charter_file::load(&config.charter)?;
     for warning in &warnings {
@@ -90,6 +90,22 @@ fn check(config: &Config, faults: Vec<String>) -> Result<(), RunError> {
 }
 
 async fn serve(opened: Opened) -> Result<(), RunError> {
+    let Assembled { node, inbox, output, socket: _socket } = assemble(opened)?;
+    node.run(inbox, output).await
+}
+
+/// A node with everything beside it started; only its loop does not turn yet.
+pub(super) struct Assembled {
+    pub(super) node: Node,
+    pub(super) inbox: Inbox,
+    /// What the replay of the log releases.
+    pub(super) output: Output,
+    /// The control socket, there until dropped.
+    pub(super) socket: server::Guard,
+}
+
+/// Starts everything beside the loop; within a runtime.
+pub(super) fn assemble(opened: Opened) -> Result<Assembled, RunError> {
     let Opened { config, charter, keys, payer, journal, index } = opened;
     let network = charter.network_id();
     let gossip_config = GossipConfig {
@@ -104,7 +120,7 @@ async fn serve(opened: Opened) -> Result<(), RunError> {
     let (gossip, gossip_events) = watchfire_gossip::spawn(&gossip_config)?;
     drop(gossip_config);
     let records = Records::default();
-    let (_socket, asks) = server::spawn(&socket_path(&config.directory), records.clone())?;
+    let (socket, asks) = server::spawn(&socket_path(&config.directory), records.clone())?;
     let (preflight_out, preflights) = mpsc::channel(ANSWERS_MAX);
     let (live_out, live) = mpsc::channel(ANSWERS_MAX);
     let (chain_out, chain_messages) = mpsc::channel(CHAIN_MESSAGES_MAX);
@@ -137,11 +153,7 @@ async fn serve(opened: Opened) -> Result<(), RunError> {
         config,
     };
     let inbox = Inbox { gossip: gossip_events, chains: chain_messages, preflights, live, asks };
-    run_loop(node, inbox, output).await
-}
-
-async fn run_loop(node: Node, inbox: Inbox, output: Output) -> Result<(), RunError> {
-    node.run(inbox, output).await
+    Ok(Assembled { node, inbox, output, socket })
 }
 
 fn members(config: &Config, charter: &Charter) -> Vec<Entry> {

@@ -42,3 +42,15 @@ fn refuses_large_files() {
     create_private(&path, &vec![0; 65_537]).unwrap();
     assert!(matches!(read_private(&path), Err(KeyError::Malformed { .. })));
 }
+
+/// A pipe that nobody writes into is refused at once instead of waited for, whoever else guards the file.
+#[test]
+fn refuses_pipes_without_waiting() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("password");
+    assert!(std::process::Command::new("mkfifo").args(["-m", "600"]).arg(&path).status().unwrap().success());
+    for read in [read_private, read_shared] {
+        let error = read(&path).unwrap_err();
+        assert!(error.to_string().contains("not a regular file"), "{error}");
+    }
+}

@@ -65,6 +65,53 @@ fn binds_to_one_network() {
     assert!(error.to_string().contains("changed by hand"), "{error}");
 }
 
+/// Cutting the binding out, or the network out of it, frees no key: neither before nor after it is bound.
+#[test]
+fn a_removed_binding_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let (path, _) = written(directory.path());
+    let (ours, other) = (NetworkId::from_bytes([1; 32]), NetworkId::from_bytes([2; 32]));
+    let edit = |change: &dyn Fn(&mut serde_json::Map<String, serde_json::Value>)| {
+        let whole = fs::read(&path).unwrap();
+        let mut file: serde_json::Value = serde_json::from_slice(&whole).unwrap();
+        change(file.as_object_mut().unwrap());
+        fs::write(&path, file.to_string()).unwrap();
+        let error = read(&path, &password("right")).unwrap().bind(&path, other).unwrap_err();
+        fs::write(&path, whole).unwrap();
+        error.to_string()
+    };
+    let removed = edit(&|file| drop(file.remove("watchfire")));
+    assert!(removed.contains("binding was removed"), "{removed}");
+    let unbound = fs::read(&path).unwrap();
+    read(&path, &password("right")).unwrap().bind(&path, ours).unwrap();
+    let removed = edit(&|file| drop(file.remove("watchfire")));
+    assert!(removed.contains("binding was removed"), "{removed}");
+    let cut = edit(&|file| drop(file["watchfire"].as_object_mut().unwrap().remove("network")));
+    assert!(cut.contains("changed by hand"), "{cut}");
+    // The state of another file does not open this one.
+    let strange = directory.path().join("other.json");
+    write(&strange, &generate().unwrap(), &password("right"), Derivation::Light).unwrap();
+    let strange: serde_json::Value = serde_json::from_slice(&fs::read(&strange).unwrap()).unwrap();
+    let pasted = edit(&|file| file["watchfire"] = strange["watchfire"].clone());
+    assert!(pasted.contains("changed by hand"), "{pasted}");
+    // What the module says that it cannot stop.
+    fs::write(&path, unbound).unwrap();
+    assert_eq!(read(&path, &password("right")).unwrap().network(&path).unwrap(), None);
+}
+
+/// A crash between writing the bound file and renaming it leaves the temporary one, which stops no later binding.
+#[test]
+fn binds_after_a_crash_amid_binding() {
+    let directory = tempfile::tempdir().unwrap();
+    let (path, _) = written(directory.path());
+    let left = directory.path().join("guardian.json.new");
+    create_private(&left, b"{ half a fi").unwrap();
+    let ours = NetworkId::from_bytes([1; 32]);
+    read(&path, &password("right")).unwrap().bind(&path, ours).unwrap();
+    assert_eq!(read(&path, &password("right")).unwrap().network(&path).unwrap(), Some(ours));
+    assert!(!left.exists());
+}
+
 /// The format's code leaves the IV out; the stated address tells that another key came out of the file.
 #[test]
 fn refuses_a_damaged_iv() {
@@ -83,14 +130,20 @@ fn refuses_excessive_cost() {
     for (n, r, p, dklen) in [
         (1 << 30, 8, 1, 32),
         (1 << 18, 1 << 20, 1, 32),
-        (16, 8, 1000, 32),
+        (1 << 18, 8, 5, 32),
+        (1 << 20, 8, 2, 32),
+        (1 << 23, 0, 1, 32),
+        (1 << 23, 1, 0, 32),
+        (2, u32::MAX, u32::MAX, 32),
         (15, 8, 1, 32),
         (16, 8, 1, 16),
         (0, 8, 1, 32),
     ] {
         let params = KdfParams { dklen, n, r, p, salt: String::new() };
-        assert!(derive(Path::new("x"), &params, &password("x")).is_err(), "n={n} r={r} p={p} dklen={dklen}");
+        let error = derive(Path::new("x"), &params, &password("x")).unwrap_err();
+        assert!(error.to_string().contains("not supported"), "n={n} r={r} p={p} dklen={dklen}: {error}");
     }
+    assert!(affordable(1 << 18, 8, 4), "four times geth's standard");
 }
 
 proptest! {

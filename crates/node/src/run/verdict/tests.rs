@@ -3,28 +3,11 @@
 
 use super::*;
 
-const ORGANISATIONS: [&str; 5] = ["alder", "birch", "cedar", "dogwood", "elm"];
-
-fn charter() -> Charter {
-    let mut text = "name = \"five\"\nversion = 1\ndrill = true\n".to_owned();
-    for id in ORGANISATIONS {
-        text.push_str(&format!("[[organisation]]\nid = \"{id}\"\nname = \"{id}\"\nroles = []\n"));
-    }
-    for (index, id) in (1u8..).zip(ORGANISATIONS) {
-        let node = ed25519_dalek::SigningKey::from_bytes(&[index; 32]).verifying_key();
-        let address = |last: u8| watchfire_types::Address::repeat_byte(last).to_checksum(None);
-        text.push_str(&format!(
-            "[[member]]\nid = \"{id}-1\"\norganisation = \"{id}\"\nkind = \"guardian\"\nnode_key = \"{}\"\nguardian = \"{}\"\n\
-             submitter = \"{}\"\noperators = [\"op-{id}\"]\naddresses = [\"/ip4/127.0.0.1/tcp/{}\"]\n",
-            hex::encode(node.as_bytes()), address(index), address(index + 100), 9000 + u16::from(index)
-        ));
-    }
-    text.push_str(include_str!("../../../tests/node/charter_tail.toml"));
-    watchfire_charter::parse(&text).unwrap().0
-}
+use crate::run::fixture::{ORGANISATIONS, charter_text};
 
 fn judged(live: usize, change: impl FnOnce(&mut Facts<'_>)) -> (CanPause, String) {
-    let (charter, asset) = (charter(), "vault-core".parse().unwrap());
+    let charter = watchfire_charter::parse(&charter_text(None)).unwrap().0;
+    let asset = "vault-core".parse().unwrap();
     let mut facts = Facts {
         charter: &charter,
         asset: &asset,

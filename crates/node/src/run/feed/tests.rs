@@ -1,0 +1,84 @@
+//! A whole node (real log, real keys, real network task) that is told blocks and reorgs.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::BTreeMap;
+
+use watchfire_types::body::Body;
+use watchfire_types::{Address, Bytes, EventHash, Read, ReadOutcome, U256};
+
+use super::*;
+use crate::run::fixture;
+use crate::run::start::{Assembled, assemble, open};
+
+const CHAIN: ChainId = ChainId::new(31337);
+const ETHER: u128 = 1_000_000_000_000_000_000;
+
+fn vault() -> Address {
+    "0xe7f1725E7734CE288F8367e1Bb143E90bb3F0512".parse().unwrap()
+}
+
+fn block(number: u64, branch: u8) -> BlockRef {
+    let mut hash = [branch; 32];
+    hash[..8].copy_from_slice(&number.to_be_bytes());
+    let time = BlockTime::from_secs(1_800_000_000 + number);
+    BlockRef { chain: CHAIN, number, hash: B256::from(hash), time }
+}
+
+/// A block in which the vault holds so many ether.
+fn holding(number: u64, branch: u8, parent: u8, ether: u128) -> FeedEvent {
+    let balance = Bytes::copy_from_slice(&U256::from(ether * ETHER).to_be_bytes::<32>());
+    let reads = BTreeMap::from([(Read::Balance { account: vault() }, ReadOutcome::Value(balance))]);
+    let parent = block(number - 1, parent).hash;
+    let view = BlockView { block: block(number, branch), parent, base_fee: Some(1), logs: Vec::new(), reads };
+    FeedEvent::Block { view: Box::new(view), finalized: None, arrived: now() }
+}
+
+struct Seen {
+    findings: Vec<(EventHash, BlockRef)>,
+    retracted: Vec<(EventHash, BlockRef)>,
+}
+
+fn seen(node: &Node) -> Seen {
+    let mut seen = Seen { findings: Vec::new(), retracted: Vec::new() };
+    for event in node.driver.machine().events() {
+        match &event.body {
+            Body::Finding(finding) => seen.findings.push((event.hash(), finding.block)),
+            Body::Retracted(retracted) => seen.retracted.push((retracted.event, retracted.orphaned)),
+            _ => {}
+        }
+    }
+    seen
+}
+
+/// A drain is found; the reorg that takes its block retracts the finding; the other branch, without the drain, finds nothing.
+/// A deposit that a reorg took is forgotten too: what it seemed to bring is not missed afterwards.
+#[tokio::test]
+async fn a_reorg_retracts_findings_and_rolls_detectors_back() {
+    let (_directory, config) = fixture::directory();
+    let Assembled { mut node, inbox: _inbox, output, socket: _socket } = assemble(open(&config).unwrap()).unwrap();
+    node.take(output).await.unwrap();
+    node.on_feed(CHAIN, holding(1, 0, 0, 100)).await.unwrap();
+    node.on_feed(CHAIN, FeedEvent::Ready).await.unwrap();
+    node.on_feed(CHAIN, holding(2, 0, 0, 100)).await.unwrap();
+    assert!(node.ready && seen(&node).findings.is_empty());
+    node.on_feed(CHAIN, holding(3, 0, 0, 10)).await.unwrap();
+    let found = seen(&node);
+    assert_eq!(found.findings.iter().map(|(_, at)| *at).collect::<Vec<_>>(), [block(3, 0)]);
+    assert!(found.retracted.is_empty());
+
+    node.on_feed(CHAIN, FeedEvent::Orphaned { blocks: vec![block(3, 0)] }).await.unwrap();
+    let gone = seen(&node).retracted;
+    assert!(gone.contains(&found.findings[0]), "{gone:?}");
+    let state = node.chains.get(&CHAIN).unwrap();
+    assert_eq!(state.head.map(|(head, _)| head), Some(block(2, 0)));
+    node.on_feed(CHAIN, holding(3, 1, 0, 100)).await.unwrap();
+    let after = seen(&node);
+    assert_eq!(after.findings, found.findings, "the branch without the drain found something");
+    assert_eq!(after.retracted, gone);
+
+    node.on_feed(CHAIN, holding(4, 1, 1, 200)).await.unwrap();
+    node.on_feed(CHAIN, FeedEvent::Orphaned { blocks: vec![block(4, 1)] }).await.unwrap();
+    node.on_feed(CHAIN, holding(4, 2, 1, 100)).await.unwrap();
+    assert_eq!(seen(&node).findings, found.findings, "a deposit that never was is missed");
+    assert_eq!(node.chains.get(&CHAIN).unwrap().head.map(|(head, _)| head), Some(block(4, 2)));
+}
