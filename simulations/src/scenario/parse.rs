@@ -1,6 +1,8 @@
 //! From TOML to a scenario; errors say file, line and key.
 
 use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use thiserror::Error;
@@ -44,13 +46,23 @@ pub fn load(name_or_file: &str) -> Result<Scenario, ScenarioError> {
         return found;
     }
     let unknown = |cause: String| ScenarioError::Unknown { name: name_or_file.to_owned(), cause };
-    let path = Path::new(name_or_file);
-    let size = path.metadata().map_err(|error| unknown(error.to_string()))?.len();
-    if size > FILE_BYTES_MAX {
-        return Err(unknown(format!("larger than {FILE_BYTES_MAX} bytes")));
-    }
-    let text = std::fs::read_to_string(path).map_err(|error| unknown(error.to_string()))?;
+    let text = read(Path::new(name_or_file)).map_err(unknown)?;
     parse(name_or_file, &text)
+}
+
+/// The text of a regular file of at most 256 KiB: a device or a pipe may never end.
+fn read(path: &Path) -> Result<String, String> {
+    let told = |error: std::io::Error| error.to_string();
+    // Asked before it is opened, which alone would wait for the writer of a pipe.
+    if !path.metadata().map_err(told)?.is_file() {
+        return Err("not a regular file".to_owned());
+    }
+    let mut text = String::new();
+    File::open(path).map_err(told)?.take(FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(told)?;
+    if text.len() as u64 > FILE_BYTES_MAX {
+        return Err(format!("larger than {FILE_BYTES_MAX} bytes"));
+    }
+    Ok(text)
 }
 
 /// Parses and checks one scenario; `file` appears in errors.

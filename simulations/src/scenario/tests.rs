@@ -47,3 +47,16 @@ fn unknown_names_list_the_library() {
     let message = load("vault-drian").unwrap_err().to_string();
     assert!(message.contains("vault-drain, submitter-down"), "{message}");
 }
+
+/// What is no regular file, or too large, is not read to its end, which it may not have.
+#[test]
+fn endless_files_are_refused() {
+    for device in ["/dev/null", "/dev/zero", "/dev"] {
+        let message = load(device).unwrap_err().to_string();
+        assert!(message.ends_with("nor a file: not a regular file"), "{message}");
+    }
+    let large = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(large.path(), vec![b' '; (256 << 10) + 1]).unwrap();
+    let message = load(large.path().to_str().unwrap()).unwrap_err().to_string();
+    assert!(message.ends_with("larger than 262144 bytes"), "{message}");
+}
