@@ -72,14 +72,14 @@ pub enum DrillError {
     },
     /// The chain is not one that drills may use.
     #[error(
-        "chain {chain_id} at {url} is no drill chain: a signature made on it could be executed on a real chain with the \
+        "chain {chain_id} at {place} is no drill chain: a signature made on it could be executed on a real chain with the \
          same id; start the chain or fork with id 31337, 1337 or 2004221952 to 2004287487"
     )]
     ChainRefused {
         /// Its id.
         chain_id: u64,
-        /// Where.
-        url: String,
+        /// Scheme, host and port.
+        place: String,
     },
     /// `--rpc` without `--funder`, or the other way round.
     #[error("--rpc and --funder go together: the chain to use, and the file with the key that pays on it")]

@@ -19,13 +19,13 @@ const ANSWER_BYTES_MAX: usize = 32 << 20;
 #[derive(Debug, Error)]
 pub enum RpcError {
     /// Not reached.
-    #[error("{method}: the chain's RPC at {url} does not answer: {source}")]
+    #[error("{method}: the chain's RPC at {place} does not answer: {source}")]
     Transport {
         /// Method called.
         method: String,
-        /// Where.
-        url: String,
-        /// Cause.
+        /// Scheme, host and port: a provider's path is a secret.
+        place: String,
+        /// Cause, without the URL.
         source: reqwest::Error,
     },
     /// The node answered with an error.
@@ -97,8 +97,8 @@ impl Rpc {
     pub fn new(url: Url) -> Result<Self, RpcError> {
         let client = reqwest::Client::builder().timeout(TIMEOUT).build().map_err(|source| RpcError::Transport {
             method: "connect".to_owned(),
-            url: url.to_string(),
-            source,
+            place: place(&url),
+            source: source.without_url(),
         })?;
         Ok(Self { client, url })
     }
@@ -114,7 +114,11 @@ impl Rpc {
     /// # Errors
     /// When it is not answered, or answered with an error.
     pub async fn call(&self, method: &str, params: Value) -> Result<Value, RpcError> {
-        let transport = |source| RpcError::Transport { method: method.to_owned(), url: self.url.to_string(), source };
+        let transport = |source: reqwest::Error| RpcError::Transport {
+            method: method.to_owned(),
+            place: place(&self.url),
+            source: source.without_url(),
+        };
         let request = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
         let response = self.client.post(self.url.clone()).json(&request).send().await.map_err(transport)?;
         // Some endpoints answer a JSON-RPC error with an HTTP one: the status counts when the body says nothing.
@@ -263,6 +267,13 @@ impl Rpc {
         })
         .await
     }
+}
+
+/// What may be told of an endpoint: `scheme://host:port`. Providers put keys into user, password, path and query.
+#[must_use]
+pub fn place(url: &Url) -> String {
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    format!("{}://{}{port}", url.scheme(), url.host_str().unwrap_or_default())
 }
 
 /// The body of a response, `None` when it is larger than 32 MiB; what is over the bound is not read.

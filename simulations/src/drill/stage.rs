@@ -13,7 +13,7 @@ use super::{DrillError, DrillOptions, charter, is_drill_chain};
 use crate::anvil::{self, Anvil};
 use crate::key::{self, Account, Order};
 use crate::npm::{self, Package};
-use crate::rpc::Rpc;
+use crate::rpc::{self, Rpc};
 use crate::safe::{Safe, SafeError};
 use crate::scenario::{AttackKind, FaultKind, Scenario, Stage as Place};
 use crate::vault;
@@ -83,7 +83,7 @@ async fn ground(options: &DrillOptions, progress: &dyn Progress) -> Result<Groun
         // Before anything else: no key is read and nothing is signed for a chain that is not for drills.
         let chain_id = rpc.chain_id().await?;
         if !is_drill_chain(chain_id) {
-            return Err(DrillError::ChainRefused { chain_id, url: url.to_string() });
+            return Err(DrillError::ChainRefused { chain_id, place: rpc::place(url) });
         }
         let signer = key::read_hex(funder)?;
         return Ok(Ground { anvil: None, url: url.clone(), socket: None, rpc, chain_id, signer });

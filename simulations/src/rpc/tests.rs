@@ -42,3 +42,14 @@ async fn endless_answers_are_left() {
     let refused = rpc.chain_id().await;
     assert!(matches!(refused, Err(RpcError::TooLarge { .. })), "{refused:?}");
 }
+
+/// What a provider's URL is secret for is in no error: user, password, path and query.
+#[tokio::test]
+async fn secrets_of_the_url_are_not_told() {
+    let url: Url = "http://user:hunter2@127.0.0.1:1/v3/secret-key?token=secret".parse().unwrap();
+    assert_eq!(place(&url), "http://127.0.0.1:1");
+    let unreached = Rpc::new(url).unwrap().chain_id().await.unwrap_err();
+    let told = format!("{unreached} {unreached:?}");
+    assert!(told.contains("http://127.0.0.1:1"), "{told}");
+    assert!(!told.contains("user") && !told.contains("hunter2") && !told.contains("secret"), "{told}");
+}
