@@ -82,5 +82,5 @@ fn refuses_excessive_cost() {
     let scheme: EncryptionScheme =
         pbes2::Parameters::generate_scrypt_aes256cbc(params, &[0; 16], [0; 16]).unwrap().into();
     let error = check_cost(Path::new("node.pem"), &scheme).unwrap_err();
-    assert!(error.to_string().contains("256 MiB"), "{error}");
+    assert!(error.to_string().contains("more work than"), "{error}");
 }
