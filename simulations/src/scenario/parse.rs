@@ -24,13 +24,13 @@ pub enum ScenarioError {
         cause: String,
     },
     /// The text does not fit the format.
-    #[error("{file}:{line}: {key}: {message}")]
+    #[error("{file}:{line}: {}{message}", key_prefix(key))]
     Malformed {
         /// File.
         file: String,
         /// Line, from 1.
         line: usize,
-        /// Key, or the line's text when there is none.
+        /// Key, or the line's text when there is none; empty on an empty line.
         key: String,
         /// What is wrong.
         message: String,
@@ -94,6 +94,10 @@ fn line_at(text: &str, at: usize) -> (usize, &str) {
 
 fn key_of(line: &str) -> &str {
     line.split('=').next().unwrap_or(line).trim().trim_matches(|c| c == '[' || c == ']')
+}
+
+fn key_prefix(key: &str) -> String {
+    if key.is_empty() { String::new() } else { format!("{key}: ") }
 }
 
 type Wrong = (&'static str, String);

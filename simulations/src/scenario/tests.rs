@@ -41,6 +41,13 @@ fn mistakes_are_named() {
     assert!(message.starts_with("x.toml:13: cause: "), "{message}");
 }
 
+/// Where there is no key, as in an empty file, none is named.
+#[test]
+fn an_empty_file_has_no_key() {
+    let message = parse("s6.toml", "").unwrap_err().to_string();
+    assert!(message.starts_with("s6.toml:1: missing field"), "{message}");
+}
+
 /// A name that is neither lists what there is.
 #[test]
 fn unknown_names_list_the_library() {
