@@ -1,5 +1,8 @@
 //! Accounts of a drill: the funder, the attacker, and, for what owners do beside Watchfire, the owners' own keys.
 
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,6 +15,7 @@ use alloy_primitives::{Address, B256, TxKind, U256, keccak256};
 use bytes::Bytes;
 use serde::Deserialize;
 use thiserror::Error;
+use zeroize::Zeroizing;
 
 use crate::rpc::{Receipt, Rpc, RpcError};
 
@@ -19,6 +23,8 @@ use crate::rpc::{Receipt, Rpc, RpcError};
 const BASE_FEE_LEAST: u128 = 5_000_000_000;
 /// How long a transaction may wait for its block.
 const INCLUSION_MAX: Duration = Duration::from_secs(90);
+/// Largest file with a bare key.
+const KEY_FILE_BYTES_MAX: usize = 4 << 10;
 /// Most scrypt work taken from a keystore file: n * r.
 const SCRYPT_WORK_MAX: u64 = 1 << 22;
 
@@ -32,6 +38,14 @@ pub enum KeyError {
         path: PathBuf,
         /// Why.
         cause: String,
+    },
+    /// Others than its owner may use a key file.
+    #[error("key file {path} has mode {mode:04o}: others than its owner may use it; run chmod 600 on it", path = path.display())]
+    LoosePermissions {
+        /// Which.
+        path: PathBuf,
+        /// Permission bits.
+        mode: u32,
     },
     /// The chain did not take or answer it.
     #[error(transparent)]
@@ -192,20 +206,44 @@ pub async fn wait_for(rpc: &Rpc, what: &str, transaction: B256) -> Result<Receip
         .unwrap_or_else(|_| Err(KeyError::NotIncluded { what: what.to_owned(), transaction }))
 }
 
-/// Reads a private key as 64 hex digits, with or without 0x, from a file.
+/// Reads a private key as 64 hex digits, with or without 0x, from a regular file of at most 4 KiB that only its owner may
+/// use. What was read is wiped.
 ///
 /// # Errors
-/// When the file cannot be read or holds something else. The error never shows its content.
+/// [`KeyError::LoosePermissions`] when group or others have any right, [`KeyError::File`] when the file cannot be read or
+/// holds something else. The error never shows its content.
 pub fn read_hex(path: &Path) -> Result<PrivateKeySigner, KeyError> {
-    let fault = |cause: String| KeyError::File { path: path.to_owned(), cause };
-    let text = std::fs::read_to_string(path).map_err(|error| fault(error.to_string()))?;
-    from_hex(text.trim()).ok_or_else(|| fault("expected a private key as 64 hex digits, nothing else".to_owned()))
+    let fault = |cause: &str| KeyError::File { path: path.to_owned(), cause: cause.to_owned() };
+    let told = |error: std::io::Error| fault(&error.to_string());
+    // Asked before it is opened, which alone would wait for the writer of a pipe; and again of what was opened.
+    if !path.metadata().map_err(told)?.is_file() {
+        return Err(fault("not a regular file"));
+    }
+    let file = File::open(path).map_err(told)?;
+    let metadata = file.metadata().map_err(told)?;
+    if !metadata.is_file() {
+        return Err(fault("not a regular file"));
+    }
+    let mode = metadata.mode() & 0o7777;
+    if mode & 0o077 != 0 {
+        return Err(KeyError::LoosePermissions { path: path.to_owned(), mode });
+    }
+    // The whole capacity at once: a growing buffer would leave copies of the secret behind.
+    let mut text = Zeroizing::new(Vec::with_capacity(KEY_FILE_BYTES_MAX + 1));
+    file.take(KEY_FILE_BYTES_MAX as u64 + 1).read_to_end(&mut text).map_err(told)?;
+    if text.len() > KEY_FILE_BYTES_MAX {
+        return Err(fault("larger than 4096 bytes"));
+    }
+    let digits = std::str::from_utf8(&text).ok().map(str::trim);
+    digits.and_then(from_hex).ok_or_else(|| fault("expected a private key as 64 hex digits, nothing else"))
 }
 
-/// A private key from 64 hex digits.
+/// A private key from 64 hex digits, with or without 0x.
 #[must_use]
 pub fn from_hex(text: &str) -> Option<PrivateKeySigner> {
-    text.strip_prefix("0x").unwrap_or(text).parse().ok()
+    let mut secret = Zeroizing::new([0; 32]);
+    hex::decode_to_slice(text.strip_prefix("0x").unwrap_or(text), secret.as_mut_slice()).ok()?;
+    PrivateKeySigner::from_slice(secret.as_slice()).ok()
 }
 
 #[derive(Deserialize)]
@@ -268,3 +306,6 @@ pub fn read_keystore(path: &Path, password: &str) -> Result<PrivateKeySigner, Ke
     cipher.apply_keystream(&mut secret);
     PrivateKeySigner::from_slice(&secret).map_err(|_| fault("holds no private key"))
 }
+
+#[cfg(test)]
+mod tests;
