@@ -32,7 +32,7 @@ impl<S: Storage, K: Keys> Driver<S, K> {
     }
 
     /// What the sender of `request` lacks, within the bounds of one response: a fair share of every chain, each in ascending
-    /// order. Only durable events: call it between turns, after which everything appended is.
+    /// order. Call it between turns: own events are all durable then, and of others' it does not matter.
     ///
     /// # Errors
     /// [`JournalError`] when the log cannot be read; the node stops.

@@ -97,7 +97,8 @@ impl<S: Storage, K: Keys> Driver<S, K> {
         Ok((driver, output))
     }
 
-    /// One turn: everything at the door in order, then what has become owed, then the sync, then the release.
+    /// One turn: everything at the door in order, then what has become owed, then the sync, then the release. A turn that
+    /// authors nothing leaves others' events to the next sync, at most 10 ms later ([`Driver::next_timeout`]).
     ///
     /// # Errors
     /// [`Halted`] when the log could not be appended to or synced: nothing of this turn was released, no later turn will run.
@@ -195,7 +196,7 @@ impl<S: Storage, K: Keys> Driver<S, K> {
             Err(rejection) => return Ok(Err(rejection.into())),
         };
         if let Input::Received(event) = input {
-            self.take(*event, Origin::Received)?;
+            self.take(now, *event, Origin::Received)?;
         }
         Ok(Ok(step.verdict))
     }
@@ -216,8 +217,8 @@ impl<S: Storage, K: Keys> Driver<S, K> {
     }
 
     /// Appends and applies: the one place where either happens.
-    pub(crate) fn take(&mut self, event: Verified<Event>, origin: Origin) -> Result<(), JournalError> {
-        let position = self.log.append(&event)?;
+    pub(crate) fn take(&mut self, now: Timestamp, event: Verified<Event>, origin: Origin) -> Result<(), JournalError> {
+        let position = self.log.append(now, &event)?;
         self.machine.apply(&event);
         self.guard.saw(&event);
         self.outbox.push(position, origin, event);
@@ -257,7 +258,7 @@ impl<S: Storage, K: Keys> Driver<S, K> {
     /// When to call [`Driver::handle`] with `Input::Tick` though nothing arrives.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Timestamp> {
-        self.machine.next_timeout()
+        self.machine.next_timeout().into_iter().chain(self.log.sync_at()).min()
     }
 
     /// Events held.

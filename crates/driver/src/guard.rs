@@ -128,3 +128,6 @@ pub(crate) fn own_signature(
         Err(Violation::OwnSignature { cause: VerifyError::BadSignature { author: claimed } })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -69,7 +69,8 @@ impl Heartbeats {
 }
 
 impl<S: Storage, K: Keys> Driver<S, K> {
-    /// An own heartbeat, ready for gossip (an encoded envelope). It states only what is durable already.
+    /// An own heartbeat, ready for gossip (an encoded envelope). What it states of the own chain is durable; its digest may cover
+    /// events of others that are about to be.
     ///
     /// # Errors
     /// [`WireError`] when `facts` break a bound.

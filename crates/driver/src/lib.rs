@@ -1,12 +1,13 @@
 //! One synchronous step of a node: decide, append and sync, apply, release.
 //!
-//! Promise: nothing that a node says or does leaves this crate before a sync that covers it and everything before it (an
-//! [`Output`] is filled with the journal's `Durable` token in hand); a failed append or sync ends the driver
+//! Promise: no own event leaves this crate before a sync that covers it and everything before it (events get into an
+//! [`Output`] with the journal's `Durable` token in hand only); a failed append or sync ends the driver
 //! ([`Halted`]); every event's own signature is checked strictly before it is applied, once, on every path; what a stranger
 //! sends can change a verdict, never stop the node from signing.
 //!
 //! Terms: the *door* is what reaches the node between two turns; a *turn* is one [`Driver::handle`]; a *commit* is what one
-//! sync makes durable. Finding and vote share a commit, certificate and co-signature the next.
+//! sync makes durable. Finding and vote share a commit, certificate and co-signature the next; those are the only two syncs
+//! between a finding and the threshold-signed transaction, since others' events alone do not wait for one to be counted.
 //!
 //! There is no runtime, clock or thread here: the node's event loop and the simulator drive the same code.
 

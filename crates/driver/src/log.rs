@@ -1,32 +1,37 @@
 //! The journal with its index: append in commits of a bounded size, read back by hash.
 
 use watchfire_journal::{Durable, Journal, JournalError, Position, Storage};
-use watchfire_types::{Bytes, Event, EventHash, Verified};
+use watchfire_types::{Bytes, Event, EventHash, Timestamp, Verified};
 
 use crate::index::Index;
 
 /// Most records of one commit; one more and the log syncs first.
 pub(crate) const COMMIT_RECORDS: usize = 256;
+/// Others' events wait this long for a sync of their own, ms.
+const SYNC_MS: u64 = 10;
 
 #[derive(Debug)]
 pub(crate) struct Log<S: Storage> {
     journal: Journal<S>,
     index: Index,
     unsynced: usize,
+    /// The turn that appended the first record that waits for a sync.
+    since: Option<Timestamp>,
 }
 
 impl<S: Storage> Log<S> {
     /// `index` must hold exactly what `journal` holds.
     pub(crate) fn new(journal: Journal<S>, index: Index) -> Self {
-        Self { journal, index, unsynced: 0 }
+        Self { journal, index, unsynced: 0, since: None }
     }
 
-    pub(crate) fn append(&mut self, event: &Verified<Event>) -> Result<Position, JournalError> {
+    pub(crate) fn append(&mut self, now: Timestamp, event: &Verified<Event>) -> Result<Position, JournalError> {
         if self.unsynced >= COMMIT_RECORDS {
             self.sync()?;
         }
         let position = self.journal.append(event.outer())?;
         self.unsynced += 1;
+        self.since.get_or_insert(now);
         self.index.insert(event, position);
         Ok(position)
     }
@@ -34,7 +39,18 @@ impl<S: Storage> Log<S> {
     pub(crate) fn sync(&mut self) -> Result<Durable, JournalError> {
         let durable = self.journal.sync()?;
         self.unsynced = 0;
+        self.since = None;
         Ok(durable)
+    }
+
+    /// When what waits is synced at the latest; `None` when all is durable.
+    pub(crate) fn sync_at(&self) -> Option<Timestamp> {
+        self.since.map(|since| since.plus_millis(SYNC_MS))
+    }
+
+    /// Whether what waits must be synced now though none of it is the node's own: a whole commit, or one that waited long enough.
+    pub(crate) fn sync_is_due(&self, now: Timestamp) -> bool {
+        self.unsynced >= COMMIT_RECORDS || self.sync_at().is_some_and(|at| now >= at)
     }
 
     pub(crate) fn read(&self, hash: &EventHash) -> Result<Option<Bytes>, JournalError> {

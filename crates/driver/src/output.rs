@@ -12,7 +12,8 @@ use crate::door::Refusal;
 use crate::guard::Violation;
 use crate::keys::KeyError;
 
-/// Everything that may leave the node after one turn. All of it is covered by a sync.
+/// Everything that may leave the node after one turn. Own events, and all that rests on them, are covered by a sync; others'
+/// events may be counted before theirs, since a node that forgets them asks for them again.
 #[derive(Debug, Default)]
 pub struct Output {
     /// Gossip messages to publish, ready to send (encoded envelopes around the own new events).
@@ -27,7 +28,7 @@ pub struct Output {
     pub window_floors: BTreeMap<AssetId, BlockRef>,
     /// Submissions announced as `Sending` that are now durable: these may leave, and no others.
     pub released: Vec<Submitted>,
-    /// Own and others' events that this turn took, in log order: durable and applied.
+    /// Own and others' events that a sync made durable in this turn, in log order; applied by this turn or one shortly before.
     pub appended: Vec<Verified<Event>>,
     /// Heartbeats that this turn took: newer than the one held of the same author. Outside the log.
     pub heartbeats: Vec<VerifiedHeartbeat>,

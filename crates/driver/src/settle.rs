@@ -43,10 +43,13 @@ impl<S: Storage, K: Keys> Driver<S, K> {
         Ok(Ok(authored))
     }
 
-    /// The end of a turn: settle, sync, release.
+    /// The end of a turn: settle, sync, release. Others' events alone wait a little for the next commit: no own word rests on
+    /// them before a sync covers both, and a signature that completes a set is not kept behind the disk.
     pub(crate) fn finish(&mut self, now: Timestamp, output: &mut Output) -> Result<(), JournalError> {
         let owed = self.settle(now, output)?;
-        self.release(output)?;
+        if self.outbox.has_own() || self.log.sync_is_due(now) {
+            self.release(output)?;
+        }
         output.duties = owed.duties;
         output.pages = owed.pages.difference(&self.pages).cloned().collect();
         self.pages = owed.pages;
@@ -111,7 +114,7 @@ impl<S: Storage, K: Keys> Driver<S, K> {
         };
         let hash = event.hash();
         self.own.took(&event);
-        self.take(event, Origin::Own)?;
+        self.take(now, event, Origin::Own)?;
         Ok(Some(hash))
     }
 

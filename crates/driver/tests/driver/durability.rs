@@ -19,7 +19,7 @@ fn held(storage: MemoryStorage) -> BTreeSet<Bytes> {
     journal.replay().unwrap().map(|record| record.unwrap().bytes).collect()
 }
 
-fn published(output: &Output) -> Vec<Bytes> {
+pub(crate) fn published(output: &Output) -> Vec<Bytes> {
     let outer = |bytes| match Envelope::decode(bytes).unwrap() {
         Envelope::Event(outer) => outer,
         Envelope::Heartbeat(_) => panic!("no heartbeat is published by a turn"),
@@ -27,7 +27,7 @@ fn published(output: &Output) -> Vec<Bytes> {
     output.publish.iter().map(outer).collect()
 }
 
-fn inputs(chain: &Chain, detectors: &[&str]) -> Vec<Door> {
+pub(crate) fn inputs(chain: &Chain, detectors: &[&str]) -> Vec<Door> {
     let view = chain.view(&charter());
     let block = view.block;
     let standing = detectors.iter().map(|detector| finding(detector, block)).collect();
@@ -35,7 +35,7 @@ fn inputs(chain: &Chain, detectors: &[&str]) -> Vec<Door> {
 }
 
 /// What everyone but the first member said in a world where all five decided.
-fn events_of_others(world: &World<MemoryStorage>) -> Vec<Bytes> {
+pub(crate) fn events_of_others(world: &World<MemoryStorage>) -> Vec<Bytes> {
     let own = TestKeys::of(0).author();
     world.nodes[1].log.iter().filter(|event| event.author != own).map(|event| event.outer().clone()).collect()
 }
@@ -90,6 +90,43 @@ fn nothing_leaves_before_its_sync() {
     assert!(all.iter().any(|body| matches!(body, Body::Finding(_))));
     assert!(all.iter().any(|body| matches!(body, Body::Vote(_))));
     assert!(all.iter().any(|body| matches!(body, Body::CoSignature(_))), "the decision was carried to the signature");
+}
+
+/// Others' events alone are counted at once and wait for a sync of their own: it comes with the next own event, or by the
+/// driver's own timeout. Until then they are not in the record stream, and a power cut may take them.
+#[test]
+fn others_events_wait_for_a_sync_and_not_for_long() {
+    let mut others = World::new((0..5).map(|_| MemoryStorage::new()).collect::<Vec<_>>(), 1_000, false);
+    others.mine(&[], &[]);
+    others.mine(&[], &["vault-outflow"]);
+    let theirs = events_of_others(&others);
+    let door = |at: usize| Door::Gossip { id: 0, bytes: Envelope::Event(theirs[at].clone()).encode() };
+    let now = others.now();
+    let disk = FaultyStorage::new();
+    let (mut driver, _) = open(&charter(), 0, disk.clone(), 0x77, now);
+    let before = disk.file_syncs();
+    let output = driver.handle(now, vec![door(0)]).unwrap();
+    assert!(output.appended.is_empty() && output.publish.is_empty());
+    assert_eq!((disk.file_syncs(), driver.events()), (before, 2), "counted, and no sync");
+    assert!(!held(disk.crash(&CrashState::LoseAll)).contains(&theirs[0]));
+    let due = driver.next_timeout().expect("a sync is due");
+    assert!(due > now && due <= now.plus_millis(10));
+    let output = driver.handle(due, vec![Door::Input(Input::Tick)]).unwrap();
+    assert_eq!(output.appended.iter().map(|event| event.outer()).collect::<Vec<_>>(), [&theirs[0]]);
+    assert!(held(disk.crash(&CrashState::LoseAll)).contains(&theirs[0]));
+    assert_eq!(disk.file_syncs(), before + 1);
+
+    let mut chain = Chain::new(98);
+    driver.handle(due, inputs(&chain, &[])).unwrap();
+    let before = disk.file_syncs();
+    driver.handle(due, vec![door(1)]).unwrap();
+    assert_eq!(disk.file_syncs(), before, "nothing own yet");
+    chain.mine(&[]);
+    let output = driver.handle(due, inputs(&chain, &["vault-outflow"])).unwrap();
+    assert!(!output.publish.is_empty());
+    assert_eq!(disk.file_syncs(), before + 1, "one sync for both");
+    assert_eq!(output.appended[0].outer(), &theirs[1], "in log order");
+    assert!(held(disk.crash(&CrashState::LoseAll)).contains(&theirs[1]));
 }
 
 /// A sync that fails ends the driver: the turn releases nothing, and no later turn runs though the disk is sound again.

@@ -4,5 +4,6 @@
 mod chain;
 mod door;
 mod durability;
+mod stopped;
 mod walk_through;
 mod world;
