@@ -82,8 +82,9 @@ impl Unverified {
         Ok(Verified { value: event, event_bytes, signature, outer, hash })
     }
 
-    /// As [`Unverified::verify`], with the author's curve point at hand (of [`verifying_key`]): decompressing it is a tenth
-    /// of a check, which whoever takes many events of few members saves.
+    /// As [`Unverified::verify`], with the author's curve point at hand (of [`verifying_key`]). Whoever takes many events of few
+    /// members saves decompressing it each time: 10.3 % of the instructions of [`Unverified::verify`] on a vote (callgrind,
+    /// x86-64 with AVX2).
     ///
     /// # Errors
     /// [`VerifyError`] when the network differs, `key` is not the author's, or the signature does not hold.
