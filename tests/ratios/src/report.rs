@@ -1,4 +1,6 @@
-//! One line of the result.
+//! The result: one line for each setting, as JSON or as a table.
+
+use std::fmt::Write;
 
 use serde::Serialize;
 
@@ -15,12 +17,10 @@ pub(crate) enum Bound {
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Report {
     /// Which ratio.
-    pub(crate) name: &'static str,
+    pub(crate) ratio: &'static str,
     /// Which setting of it.
     pub(crate) setting: String,
-    /// The median again: the figure to quote.
-    pub(crate) ratio: f64,
-    /// Median of the rounds.
+    /// Median of the rounds: the figure to quote.
     pub(crate) median: f64,
     /// First quartile.
     pub(crate) q1: f64,
@@ -32,11 +32,13 @@ pub(crate) struct Report {
     pub(crate) floor: f64,
     /// Whether it holds.
     pub(crate) passed: bool,
+    #[serde(skip)]
+    bound: Bound,
 }
 
 impl Report {
     /// Sums up the rounds of one setting; there is at least one.
-    pub(crate) fn new(name: &'static str, setting: String, mut rounds: Vec<f64>, bound: Bound) -> Self {
+    pub(crate) fn new(ratio: &'static str, setting: String, mut rounds: Vec<f64>, bound: Bound) -> Self {
         rounds.sort_by(f64::total_cmp);
         let at = |share: usize| rounds[(rounds.len() - 1) * share / 4];
         let median = at(2);
@@ -44,6 +46,29 @@ impl Report {
             Bound::Most(most) => (most, median <= most),
             Bound::Least(least) => (least, median >= least),
         };
-        Self { name, setting, ratio: median, median, q1: at(1), q3: at(3), rounds: rounds.len(), floor, passed }
+        Self { ratio, setting, median, q1: at(1), q3: at(3), rounds: rounds.len(), floor, passed, bound }
     }
+}
+
+/// The reports for a person.
+pub(crate) fn table(reports: &[Report]) -> String {
+    let mut table = format!(
+        "{:<9} {:<28} {:>6} {:>6} {:>6} {:>6}  {:<13} {}\n",
+        "ratio", "setting", "median", "q1", "q3", "rounds", "bound", "verdict"
+    );
+    for report in reports {
+        let Report { ratio, setting, median, q1, q3, rounds, floor, .. } = report;
+        let side = match report.bound {
+            Bound::Most(_) => "at most",
+            Bound::Least(_) => "at least",
+        };
+        let bound = format!("{side} {floor:.2}");
+        let verdict = if report.passed { "ok" } else { "MISSED" };
+        let line = writeln!(
+            table,
+            "{ratio:<9} {setting:<28} {median:>6.3} {q1:>6.3} {q3:>6.3} {rounds:>6}  {bound:<13} {verdict}"
+        );
+        line.expect("a string takes everything");
+    }
+    table
 }
