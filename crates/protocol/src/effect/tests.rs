@@ -3,8 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use alloy_primitives::{Address, U256, hex};
-use watchfire_charter::{Charter, PinnedCode};
+use alloy_primitives::{Address, B256, U256, hex, keccak256};
+use proptest::prelude::*;
+use watchfire_charter::{Charter, PinnedCode, Step};
 use watchfire_types::{Operation, PlaybookId, SafeId};
 
 use super::{EffectFault, build, calls, rejection};
@@ -45,7 +46,7 @@ fn several_calls_are_packed() {
     assert_eq!(calls(&step, &safe()).count(), 2);
     let unpinned = build(&charter, &step, &safe(), U256::ZERO, &BTreeSet::new());
     assert!(matches!(unpinned, Err(EffectFault::NoMultiSend { calls: 2, .. })));
-    let pinned = PinnedCode { address: Address::repeat_byte(9), code_hash: alloy_primitives::B256::ZERO };
+    let pinned = PinnedCode { address: Address::repeat_byte(9), code_hash: B256::ZERO };
     for chain in charter.chains.values_mut() {
         chain.multi_send_call_only = Some(pinned);
     }
@@ -66,7 +67,7 @@ fn several_calls_are_packed() {
 fn ranks_are_a_permutation() {
     let guardians: Vec<Address> = (1..=5).map(Address::repeat_byte).collect();
     let order = |hash: u8| {
-        let hash = alloy_primitives::B256::repeat_byte(hash);
+        let hash = B256::repeat_byte(hash);
         guardians.iter().map(|own| rank(hash, &guardians, *own).expect("a guardian")).collect::<Vec<_>>()
     };
     let orders: BTreeSet<Vec<u16>> = (0..40).map(order).collect();
@@ -74,5 +75,73 @@ fn ranks_are_a_permutation() {
     for order in orders {
         assert_eq!(order.iter().copied().collect::<BTreeSet<_>>(), (0..5).collect());
     }
-    assert_eq!(rank(alloy_primitives::B256::ZERO, &guardians, Address::ZERO), None);
+    assert_eq!(rank(B256::ZERO, &guardians, Address::ZERO), None);
+}
+
+/// A step of this many calls, each with call data that no other holds, on a chain with a pinned MultiSendCallOnly.
+fn wide(calls: u16) -> (Charter, Step) {
+    let mut charter = charter();
+    let pinned = PinnedCode { address: Address::repeat_byte(9), code_hash: B256::ZERO };
+    charter.chains.values_mut().for_each(|chain| chain.multi_send_call_only = Some(pinned));
+    let mut step = charter.playbooks[&"contain-vault".parse::<PlaybookId>().expect("a name")].steps[1].clone();
+    let one = step.actions[0].clone();
+    let call = |index: u16| watchfire_charter::Action {
+        calldata: keccak256(index.to_be_bytes()).0.to_vec().into(),
+        ..one.clone()
+    };
+    step.actions = (0..calls).map(call).collect();
+    (charter, step)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Everybody builds the same transaction, and it holds the calls that are left in charter order, each once, and no other.
+    #[test]
+    fn effects_hold_what_is_left(calls in 1_u16..8, omitted in proptest::collection::btree_set(0_u16..10, 0..8), nonce: u64) {
+        let (charter, step) = wide(calls);
+        let nonce = U256::from(nonce);
+        let built = build(&charter, &step, &safe(), nonce, &omitted);
+        prop_assert_eq!(&built, &build(&charter.clone(), &step.clone(), &safe(), nonce, &omitted.clone()));
+        let left: Vec<u16> = (0..calls).filter(|index| !omitted.contains(index)).collect();
+        if left.is_empty() {
+            prop_assert_eq!(built, Err(EffectFault::NothingLeft));
+            return Ok(());
+        }
+        let effect = built.expect("calls are left");
+        prop_assert!(effect.omitted.iter().all(|index| *index < calls), "names only calls of the step");
+        prop_assert_eq!(effect.transaction.nonce, nonce);
+        let places = |index: u16| {
+            let call = keccak256(index.to_be_bytes());
+            let data = effect.transaction.data.windows(32).enumerate();
+            data.filter(move |(_, part)| *part == call.as_slice()).map(|(at, _)| at).collect::<Vec<_>>()
+        };
+        for index in (0..calls).filter(|index| omitted.contains(index)) {
+            prop_assert!(places(index).is_empty(), "call {index} was left out");
+        }
+        let found: Vec<Vec<usize>> = left.iter().map(|index| places(*index)).collect();
+        prop_assert!(found.iter().all(|at| at.len() == 1), "{found:?}");
+        prop_assert!(found.windows(2).all(|pair| pair[0] < pair[1]), "charter order");
+    }
+
+    /// Ranks are a permutation of the guardians, however they are listed, and a stranger has none.
+    #[test]
+    fn ranks_are_one_for_each(
+        hash: [u8; 32],
+        guardians in proptest::collection::btree_set(any::<[u8; 20]>(), 1..12),
+        stranger: [u8; 20],
+        listed in any::<proptest::sample::Index>(),
+    ) {
+        let hash = B256::new(hash);
+        let guardians: Vec<Address> = guardians.into_iter().map(Address::new).collect();
+        let mut otherwise = guardians.clone();
+        otherwise.rotate_left(listed.index(guardians.len()));
+        otherwise.push(guardians[0]);
+        let ranks: Vec<u16> = guardians.iter().filter_map(|own| rank(hash, &guardians, *own)).collect();
+        let again: Vec<u16> = guardians.iter().filter_map(|own| rank(hash, &otherwise, *own)).collect();
+        prop_assert_eq!(&ranks, &again, "neither order nor repetition counts");
+        prop_assert_eq!(ranks.into_iter().map(usize::from).collect::<BTreeSet<_>>(), (0..guardians.len()).collect());
+        let stranger = Address::new(stranger);
+        prop_assert_eq!(rank(hash, &guardians, stranger).is_some(), guardians.contains(&stranger));
+    }
 }

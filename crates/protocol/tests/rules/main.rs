@@ -5,6 +5,7 @@ mod cluster;
 mod door;
 mod model;
 mod order;
+mod properties;
 mod traces_cancel;
 mod traces_liveness;
 mod traces_recovery;
