@@ -43,11 +43,13 @@ pub struct ChainClient {
 }
 
 impl ChainClient {
-    /// Checks the configuration and that no endpoint serves another chain. Endpoints that are down are taken up when they
-    /// come back, as long as k operators answer now.
+    /// Checks the configuration and that k operators serve this chain now. Endpoints that are down are taken up when they
+    /// come back; one that serves another chain is barred for as long as it does, and said to be unhealthy: a single
+    /// operator must not be able to keep a node from starting.
     ///
     /// # Errors
-    /// [`ConnectError`]; nothing keeps running then.
+    /// [`ConnectError`]; nothing keeps running then. An endpoint of another chain is the error only where without it
+    /// too few operators are configured.
     pub async fn connect(config: ChainConfig) -> Result<Arc<Self>, ConnectError> {
         let client = Self::new(config)?;
         let checks = client
@@ -56,21 +58,31 @@ impl ChainClient {
             .filter(|remote| !remote.config.submit_only)
             .map(|remote| async move { (remote, remote.check_chain(CONNECT_TIMEOUT).await) });
         let mut reached = BTreeSet::new();
+        let mut foreign = None;
+        let mut down = BTreeSet::new();
         let mut causes = Vec::new();
         for (remote, result) in futures::future::join_all(checks).await {
+            let name = &remote.config.name;
             match result {
                 Ok(()) => drop(reached.insert(remote.config.operator.clone())),
-                Err(RpcError::WrongChain(found)) => {
-                    return Err(ConnectError::WrongChain {
-                        endpoint: remote.config.name.clone(),
-                        expected: client.config.chain,
-                        found: ChainId::new(found),
-                    });
+                Err(error) => {
+                    if let RpcError::WrongChain(found) = error {
+                        let expected = client.config.chain;
+                        tracing::error!(endpoint.name = %name, expected = %expected, found = found, "endpoint serves another chain and is not used");
+                        let (endpoint, found) = (name.clone(), ChainId::new(found));
+                        foreign.get_or_insert(ConnectError::WrongChain { endpoint, expected, found });
+                    } else {
+                        down.insert(remote.config.operator.clone());
+                    }
+                    causes.push(format!("{name}: {error}"));
                 }
-                Err(error) => causes.push(format!("{}: {error}", remote.config.name)),
             }
         }
         if reached.len() < client.config.agree {
+            // Those that are down may come back: only what no wait can mend is an error of the configuration.
+            if let Some(foreign) = foreign.filter(|_| reached.union(&down).count() < client.config.agree) {
+                return Err(foreign);
+            }
             return Err(ConnectError::Unreachable {
                 chain: client.config.chain,
                 agree: client.config.agree,

@@ -7,7 +7,7 @@ use watchfire_types::ChainId;
 /// Why a chain cannot be used as it is configured.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ConnectError {
-    /// An endpoint serves another chain.
+    /// An endpoint serves another chain, and without it there are fewer than k operators.
     #[error(
         "endpoint {endpoint:?} serves chain {found}, the configuration says {expected}: correct the endpoint's url or the chain's id"
     )]

@@ -125,6 +125,12 @@ async fn subscribe(
     let open = async {
         let connect = WsConnect::new(url.as_str()).with_max_retries(0);
         let provider = ProviderBuilder::new().disable_recommended_fillers().connect_ws(connect).await.ok()?;
+        // Headers carry no chain id, and with k = 1 a head that is named is believed.
+        let served = provider.get_chain_id().await.ok()?;
+        if served != chain.get() {
+            tracing::error!(expected = %chain, found = served, "websocket serves another chain and is not used");
+            return None;
+        }
         let heads = provider.subscribe_blocks().await.ok()?;
         Some((provider, heads))
     };

@@ -17,7 +17,7 @@ fn balance(account: alloy_primitives::Address) -> BTreeSet<Read> {
     BTreeSet::from([Read::Balance { account }])
 }
 
-/// Goal: an endpoint of another chain is refused by name, at the start and when it comes back as one.
+/// Goal: too few operators, because an endpoint serves another chain, is an error that names the endpoint.
 #[tokio::test]
 async fn another_chain_is_refused() {
     let anvil = Anvil::start_with(1_337, &[]);
@@ -28,6 +28,41 @@ async fn another_chain_is_refused() {
         found: ChainId::new(1_337),
     };
     assert_eq!(error, wrong);
+}
+
+/// Goal: an operator that serves another chain beside k that do not is barred and said to be, over both of its ways to name
+/// a head; the node starts and follows its own chain.
+#[tokio::test]
+async fn another_chain_beside_enough_right_ones_is_barred() {
+    let anvil = Anvil::start();
+    let foreign = Anvil::start_with(1_337, &[]);
+    foreign.mine(50).await;
+    for agree in [1, 2] {
+        let pushed = crate::Endpoint { ws: Some(foreign.ws.clone()), ..endpoint("foreign", &foreign.http) };
+        let endpoints = vec![pushed, endpoint("b", &anvil.http), endpoint("c", &anvil.http)];
+        let client = ChainClient::connect(config(agree, endpoints)).await.unwrap();
+        let barred = client.health().into_iter().find(|endpoint| !endpoint.healthy).unwrap();
+        assert_eq!(barred.name, "foreign");
+        assert!(barred.cause.contains("serves chain 1337"), "{}", barred.cause);
+        let mut events = client.feed(BTreeSet::new(), crate::Backfill::default());
+        while !matches!(events.recv().await.unwrap(), crate::FeedEvent::Ready) {}
+        for _ in 0..3 {
+            anvil.mine(1).await;
+            foreign.mine(1).await;
+            let view = loop {
+                match events.recv().await.unwrap() {
+                    crate::FeedEvent::Block { view, .. } => break view,
+                    crate::FeedEvent::EndpointHealth(_) => {}
+                    other => panic!("{other:?}"),
+                }
+            };
+            assert_eq!(view.block.hash, anvil.hash(view.block.number).await);
+        }
+    }
+    let gone = "http://127.0.0.1:1".parse().unwrap();
+    let waiting = vec![endpoint("foreign", &foreign.http), endpoint("b", &anvil.http), endpoint("c", &gone)];
+    let error = ChainClient::connect(config(2, waiting)).await.unwrap_err();
+    assert!(matches!(error, ConnectError::Unreachable { reached: 1, .. }), "a restart of c mends it: {error}");
 }
 
 /// Goal: fewer operators than k, or none reachable, are errors that say what to do.
