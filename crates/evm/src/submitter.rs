@@ -6,6 +6,7 @@
 //! member's statement ends nothing. Heads come from the client's feed, which must run; without heads it goes by the clock.
 
 mod chain;
+mod facts;
 mod round;
 mod slots;
 
@@ -13,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use alloy_primitives::B256;
+use alloy_primitives::{B256, Bytes};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use watchfire_types::body::Submitted;
@@ -57,7 +58,8 @@ impl Submitter {
     pub fn spawn(client: Arc<ChainClient>, payer: Arc<dyn GasPayer>) -> (Self, mpsc::Receiver<SubmitterEvent>) {
         let (out, events) = mpsc::channel(EVENTS_MAX);
         let (owed, changes) = watch::channel(BTreeSet::new());
-        let task = Task { client, payer, out, pending: BTreeMap::new(), slots: Slots::default() };
+        let task =
+            Task { client, payer, out, owed: changes.clone(), pending: BTreeMap::new(), slots: Slots::default() };
         tokio::spawn(task.run(changes));
         (Self { owed }, events)
     }
@@ -88,6 +90,8 @@ struct Task {
     client: Arc<ChainClient>,
     payer: Arc<dyn GasPayer>,
     out: mpsc::Sender<SubmitterEvent>,
+    /// What the node owes at this moment; `pending` is what it owed when the round began.
+    owed: watch::Receiver<BTreeSet<Submission>>,
     pending: BTreeMap<B256, Pending>,
     slots: Slots,
 }
@@ -176,6 +180,20 @@ impl Task {
         let (release, durable) = oneshot::channel();
         self.out.send(SubmitterEvent::Sending { submitted, release }).await.map_err(|_| Gone)?;
         Ok(matches!(tokio::time::timeout(RELEASE_TIMEOUT, durable).await, Ok(Ok(()))))
+    }
+
+    /// Hands the same bytes out once more, if they still are owed.
+    async fn send_again(&self, safe_tx_hash: &B256, raw: &Bytes) {
+        if self.still_owed(safe_tx_hash) {
+            self.client.broadcast(raw, false).await;
+        }
+    }
+
+    /// Whether it was neither cancelled nor replaced since the round began: a round may wait for seconds, and a transaction
+    /// that has left cannot be taken back.
+    fn still_owed(&self, safe_tx_hash: &B256) -> bool {
+        let chain = self.client.config.chain;
+        self.owed.borrow().iter().any(|owed| owed.chain == chain && owed.safe_tx_hash == *safe_tx_hash)
     }
 
     fn base_fee(head: Option<HeadInfo>) -> u128 {

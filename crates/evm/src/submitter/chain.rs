@@ -1,6 +1,6 @@
 //! What the submitter asks the chain and tells it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +10,9 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::time::Instant;
 use watchfire_types::duty::Submission;
-use watchfire_types::{BlockRef, OperatorId, Read, ReadOutcome};
+use watchfire_types::{BlockRef, Read, ReadOutcome};
+
+use super::facts::{self, Facts, Said};
 
 use crate::budget::Priority;
 use crate::client::ChainClient;
@@ -27,30 +29,6 @@ const TIMEOUT: Duration = Duration::from_millis(1_000);
 const STRAGGLERS: Duration = Duration::from_millis(60);
 /// Percentile of the tips in recent blocks.
 const TIP_PERCENTILE: u64 = 90;
-
-/// What is needed to make a bid.
-#[derive(Debug, Clone)]
-pub(super) struct Facts {
-    /// Next nonce of the gas payer, mined transactions only.
-    pub(super) account_nonce: u64,
-    /// Its balance, wei, saturated.
-    pub(super) balance: u128,
-    /// High percentile of recent tips, wei per gas: the median of what the endpoints report.
-    pub(super) tip: u128,
-    /// Gas estimate, or what it reverted with equal from k operators.
-    pub(super) gas: Estimate,
-}
-
-/// The gas estimate.
-#[derive(Debug, Clone)]
-pub(super) enum Estimate {
-    /// The highest that any endpoint gave: a low one would run out of gas.
-    Gas(u64),
-    /// k operators say that it reverts.
-    Reverts(Bytes),
-    /// Nobody could estimate; sent with a round figure, because an estimate is not worth a block.
-    Unknown,
-}
 
 /// A mined transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,14 +54,6 @@ struct FeeHistory {
     reward: Option<Vec<Vec<U128>>>,
 }
 
-#[derive(Debug, Clone)]
-struct Said {
-    nonce: Option<u64>,
-    balance: Option<u128>,
-    tip: Option<u128>,
-    gas: Option<Result<u64, Bytes>>,
-}
-
 /// What an endpoint answered to a transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Sending {
@@ -93,7 +63,7 @@ pub(super) enum Sending {
     NonceUsed,
     /// Every endpoint wants a higher bid.
     Underpriced,
-    /// Every endpoint says that the balance does not suffice.
+    /// No endpoint has it, and one or more say that the balance does not suffice.
     Unfunded,
     /// Every endpoint refused; the first cause.
     Refused(String),
@@ -122,56 +92,28 @@ impl ChainClient {
                     (remote.config.operator.clone(), said(remote.ask(Priority::Decision, &requests, TIMEOUT).await))
                 }
             });
-        // A slow endpoint must not hold up a pause: once k operators have answered the others have a moment more.
+        // A slow endpoint must not hold up a pause: once k operators agree the others have a moment more.
         let mut running: futures::stream::FuturesUnordered<_> = asked.collect();
         let mut deadline = Instant::now() + TIMEOUT;
+        let agree = self.config.agree;
         let mut heard = Vec::new();
-        let mut operators = BTreeSet::new();
+        let mut settled = false;
         loop {
             tokio::select! {
                 next = futures::StreamExt::next(&mut running) => match next {
-                    Some((operator, said)) => {
-                        let answered = said.nonce.is_some() && said.gas.is_some();
-                        if answered && operators.insert(operator.clone()) && operators.len() == self.config.agree {
+                    Some(answer) => {
+                        heard.push(answer);
+                        if !settled && facts::settled(&heard, agree) {
+                            settled = true;
                             deadline = deadline.min(Instant::now() + STRAGGLERS);
                         }
-                        heard.push((operator, said));
                     }
                     None => break,
                 },
                 () = tokio::time::sleep_until(deadline) => break,
             }
         }
-        self.weigh(&heard)
-    }
-
-    fn weigh(&self, heard: &[(OperatorId, Said)]) -> Option<Facts> {
-        let mut nonces: BTreeMap<u64, BTreeSet<&OperatorId>> = BTreeMap::new();
-        for (operator, said) in heard {
-            if let Some(nonce) = said.nonce {
-                nonces.entry(nonce).or_default().insert(operator);
-            }
-        }
-        // What most operators say; a wrong one is found out by the next round, from k equal answers.
-        let account_nonce = nonces.into_iter().max_by_key(|(nonce, operators)| (operators.len(), *nonce))?.0;
-        let balance = heard.iter().filter_map(|(_, said)| said.balance).max().unwrap_or_default();
-        let mut tips: Vec<u128> = heard.iter().filter_map(|(_, said)| said.tip).collect();
-        tips.sort_unstable();
-        let tip = tips.get(tips.len().saturating_sub(1) / 2).copied().unwrap_or_default();
-        let estimates = heard.iter().filter_map(|(_, said)| said.gas.as_ref()?.as_ref().ok().copied());
-        let mut reverts: BTreeMap<&Bytes, BTreeSet<&OperatorId>> = BTreeMap::new();
-        for (operator, said) in heard {
-            if let Some(Err(data)) = &said.gas {
-                reverts.entry(data).or_default().insert(operator);
-            }
-        }
-        let agreed = reverts.into_iter().find(|(_, operators)| operators.len() >= self.config.agree);
-        let gas = match (estimates.max(), agreed) {
-            (Some(gas), _) => Estimate::Gas(gas),
-            (None, Some((data, _))) => Estimate::Reverts(data.clone()),
-            (None, None) => Estimate::Unknown,
-        };
-        Some(Facts { account_nonce, balance, tip, gas })
+        facts::weigh(&heard, agree)
     }
 
     /// Hands a signed transaction to every endpoint of the route at once; the first acceptance is enough to go on.
@@ -209,6 +151,8 @@ impl ChainClient {
         // Endpoints disagree: the milder answer keeps the submission going.
         if refusals.contains(&Sending::Underpriced) {
             Sending::Underpriced
+        } else if refusals.contains(&Sending::Unfunded) {
+            Sending::Unfunded
         } else {
             Sending::Refused(cut(&causes.join("; ")))
         }

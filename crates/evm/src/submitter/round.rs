@@ -6,7 +6,8 @@ use watchfire_types::body::Submitted;
 use watchfire_types::duty::Submission;
 use watchfire_types::input::{SubmissionFailure, SubmissionReport};
 
-use super::chain::{Estimate, Facts, Mined, Sending};
+use super::chain::{Mined, Sending};
+use super::facts::{Estimate, Facts};
 use super::slots::Sent;
 use super::{Gone, Task};
 use crate::client::HeadInfo;
@@ -82,13 +83,13 @@ impl Task {
         let Some(pending) = self.pending.get_mut(&hash) else { return Ok(()) };
         if slot.included.take().is_some() {
             tracing::warn!(submission = %hash, "a reorg dropped the submission: sent again");
-            self.client.broadcast(&last.raw, false).await;
+            self.send_again(&hash, &last.raw).await;
             return Ok(());
         }
         let now = head.map_or(last.at_head, |head| head.block.number);
         if now == last.at_head {
             // No block has passed it over: a chain or a feed that stands still is no reason to pay more.
-            self.client.broadcast(&last.raw, false).await;
+            self.send_again(&hash, &last.raw).await;
             return Ok(());
         }
         if last.bid.suffices(base_fee) {
@@ -187,11 +188,15 @@ impl Task {
         if !self.released(submitted).await? {
             return self.failed(hash, SubmissionFailure::Refused("the node did not release it".to_owned())).await;
         }
+        if !self.still_owed(&hash) {
+            tracing::info!(submission = %hash, "no longer owed when it was released: not sent");
+            return Ok(());
+        }
         let at_head = head.map_or(0, |head| head.block.number);
         // Recorded before it leaves: an endpoint that drops the connection may have passed it on.
         self.slots.record(
             transaction.nonce,
-            Sent { safe_tx_hash: hash, hash: signed.hash, raw: signed.raw.clone(), bid, at_head },
+            Sent { safe_tx_hash: hash, hash: signed.hash, raw: signed.raw.clone(), bid, at_head, void: false },
         );
         match self.client.broadcast(&signed.raw, attempt == 0).await {
             Sending::Accepted => {
@@ -202,7 +207,11 @@ impl Task {
             }
             // The next round reads the receipts and takes another nonce, or bids higher.
             Sending::NonceUsed | Sending::Underpriced => Ok(()),
-            Sending::Unfunded => self.failed(hash, SubmissionFailure::Unfunded).await,
+            Sending::Unfunded => {
+                // The next block's bid is made from the balance of then and has nothing to top.
+                self.slots.void(transaction.nonce, signed.hash);
+                self.failed(hash, SubmissionFailure::Unfunded).await
+            }
             Sending::Refused(cause) => self.failed(hash, SubmissionFailure::Refused(cause)).await,
         }
     }

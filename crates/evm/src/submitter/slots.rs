@@ -35,6 +35,8 @@ pub(super) struct Sent {
     pub(super) bid: Bid,
     /// Head when it left.
     pub(super) at_head: u64,
+    /// Nobody took it: watched like the others, but no bid has to top it.
+    pub(super) void: bool,
 }
 
 #[derive(Debug, Default)]
@@ -82,9 +84,15 @@ impl Slots {
 
     /// The highest bid made at a nonce: a replacement must top both of its fields.
     pub(super) fn highest(&self, nonce: u64) -> Option<Bid> {
-        let sent = &self.slots.get(&nonce)?.sent;
-        let max_fee = sent.iter().map(|sent| sent.bid.max_fee).max()?;
-        Some(Bid { max_fee, tip: sent.iter().map(|sent| sent.bid.tip).max()? })
+        let standing = || self.slots.get(&nonce).into_iter().flat_map(|slot| &slot.sent).filter(|sent| !sent.void);
+        let max_fee = standing().map(|sent| sent.bid.max_fee).max()?;
+        Some(Bid { max_fee, tip: standing().map(|sent| sent.bid.tip).max()? })
+    }
+
+    /// This transaction was refused by everybody.
+    pub(super) fn void(&mut self, nonce: u64, hash: B256) {
+        let sent = self.slots.get_mut(&nonce).into_iter().flat_map(|slot| &mut slot.sent);
+        sent.filter(|sent| sent.hash == hash).for_each(|sent| sent.void = true);
     }
 
     pub(super) fn attempts(&self, nonce: u64, safe_tx_hash: &B256) -> u32 {

@@ -28,7 +28,12 @@ struct Rig {
 impl Rig {
     async fn new() -> Self {
         let world = World::new().await;
-        let client = ChainClient::connect(config(1, vec![endpoint("a", &world.anvil.http)])).await.unwrap();
+        let config = config(1, vec![endpoint("a", &world.anvil.http)]);
+        Self::through(world, config).await
+    }
+
+    async fn through(world: World, config: crate::ChainConfig) -> Self {
+        let client = ChainClient::connect(config).await.unwrap();
         let mut feed = client.feed(BTreeSet::new(), Backfill::default());
         while !matches!(feed.recv().await.unwrap(), FeedEvent::Ready) {}
         let (submitter, events) = Submitter::spawn(Arc::clone(&client), Arc::new(Payer(payer())));
@@ -295,12 +300,8 @@ async fn private_first_then_public() {
     private_endpoint.submit_only = true;
     let mut config = config(1, vec![endpoint("a", &node.url), private_endpoint]);
     config.route = crate::Route::PrivateFirst;
-    let client = ChainClient::connect(config).await.unwrap();
-    let mut feed = client.feed(BTreeSet::new(), Backfill::default());
-    while !matches!(feed.recv().await.unwrap(), FeedEvent::Ready) {}
-    let (submitter, events) = Submitter::spawn(Arc::clone(&client), Arc::new(Payer(payer())));
     let submission = world.submission(world.pause(0), 0);
-    let mut rig = Rig { world, client, submitter, events, feed };
+    let mut rig = Rig::through(world, config).await;
     rig.submitter.set(BTreeSet::from([submission]));
     rig.sending().await;
     let (method, first) = private.recv().await.unwrap();
@@ -310,4 +311,96 @@ async fn private_first_then_public() {
     rig.sending().await;
     let second = public.recv().await.unwrap();
     assert_ne!(first, second, "one block later the bumped bid is public");
+}
+
+/// Goal: with two of three, one operator that lies about nonce, balance, gas and tips, high or low, or says that everything
+/// reverts, or that everything sent is refused, does not keep the pause out of the next block.
+#[tokio::test]
+async fn one_lying_operator_stops_nothing() {
+    let lies: [fn(&str) -> Act; 4] = [
+        |method| match method {
+            "eth_getTransactionCount" => Act::Say(json!("0x63")),
+            "eth_getBalance" => Act::Say(json!("0xffffffffffffffffffffffffffffff")),
+            "eth_estimateGas" => Act::Say(json!("0xfffffffff")),
+            _ => Act::Pass,
+        },
+        |method| match method {
+            "eth_getTransactionCount" | "eth_getBalance" => Act::Say(json!("0x0")),
+            "eth_estimateGas" => Act::Say(json!("0x1")),
+            _ => Act::Pass,
+        },
+        |method| if method == "eth_estimateGas" { Act::Fail(3, "execution reverted") } else { Act::Pass },
+        |method| match method {
+            "eth_sendRawTransaction" => Act::Fail(-32_000, "insufficient funds for gas * price + value"),
+            _ => Act::Pass,
+        },
+    ];
+    for lie in lies {
+        let world = World::new().await;
+        // Enough for an honest gas limit; the block's whole gas at this price is not affordable.
+        world.anvil.fund(payer().address(), U256::from(4) * U256::from(10).pow(U256::from(15))).await;
+        let liar = Operator::start(&world.anvil.http, move |method, _| lie(method)).await;
+        let http = world.anvil.http.clone();
+        let endpoints = vec![endpoint("liar", &liar.url), endpoint("b", &http), endpoint("c", &http)];
+        let mut rig = Rig::through(world, config(2, endpoints)).await;
+        let before = rig.world.anvil.number().await;
+        rig.submitter.set(BTreeSet::from([rig.world.submission(rig.world.pause(0), 0)]));
+        rig.sending().await;
+        rig.head(before + 1).await;
+        assert!(rig.world.is_paused().await);
+    }
+}
+
+/// Goal: a bid that everybody refused for want of funds has not to be topped: the next one is made afresh.
+#[tokio::test]
+async fn an_unfunded_bid_is_priced_again() {
+    let world = World::new().await;
+    world.anvil.call("evm_setAutomine", json!([false])).await;
+    let mut refused = false;
+    let proxy = Operator::start(&world.anvil.http, move |method, _| {
+        if method == "eth_sendRawTransaction" && !std::mem::replace(&mut refused, true) {
+            return Act::Fail(-32_000, "insufficient funds for gas * price + value");
+        }
+        Act::Pass
+    })
+    .await;
+    let mut rig = Rig::through(world, config(1, vec![endpoint("a", &proxy.url)])).await;
+    let submission = rig.world.submission(rig.world.pause(0), 0);
+    rig.submitter.set(BTreeSet::from([submission.clone()]));
+    let first = rig.sending().await;
+    let unfunded =
+        SubmissionReport::Failed { safe_tx_hash: submission.safe_tx_hash, reason: SubmissionFailure::Unfunded };
+    assert_eq!(rig.report().await, unfunded);
+    rig.world.anvil.mine(1).await;
+    let second = rig.sending().await;
+    assert!(second.max_priority_fee_per_gas <= first.max_priority_fee_per_gas, "{first:?} {second:?}");
+    rig.in_pool(second.transaction).await;
+    rig.world.anvil.mine(1).await;
+    assert!(rig.world.is_paused().await);
+}
+
+/// Goal: what stops being owed while the node makes its sending durable does not leave.
+#[tokio::test]
+async fn what_is_cancelled_before_the_release_does_not_leave() {
+    let world = World::new().await;
+    world.anvil.call("evm_setAutomine", json!([false])).await;
+    let (to_test, mut sent) = tokio::sync::mpsc::unbounded_channel();
+    let node = Operator::start(&world.anvil.http, move |method, params| {
+        if method == "eth_sendRawTransaction" {
+            drop(to_test.send(params[0].as_str().unwrap().to_owned()));
+        }
+        Act::Pass
+    })
+    .await;
+    let mut rig = Rig::through(world, config(1, vec![endpoint("a", &node.url)])).await;
+    rig.submitter.set(BTreeSet::from([rig.world.submission(rig.world.pause(0), 0)]));
+    let SubmitterEvent::Sending { submitted: cancelled, release } = rig.event().await else { panic!("a sending") };
+    let rejection = watchfire_types::SafeTransaction::rejection(rig.world.safe, U256::ZERO);
+    rig.submitter.set(BTreeSet::from([rig.world.submission(rejection, 0)]));
+    release.send(()).unwrap();
+    let next = rig.sending().await;
+    let first_out: alloy_primitives::Bytes = sent.recv().await.unwrap().parse().unwrap();
+    let first_out = alloy_primitives::keccak256(&first_out);
+    assert_ne!(first_out, cancelled.transaction);
+    assert_eq!(first_out, next.transaction);
 }
