@@ -8,9 +8,10 @@ use std::time::Duration;
 use serde_json::json;
 use thiserror::Error;
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 use url::Url;
 
+use crate::child;
 use crate::npm::{self, NpmError, Package};
 use crate::rpc::{Rpc, RpcError};
 
@@ -91,7 +92,7 @@ fn parse_version(text: &str) -> Option<[u32; 3]> {
     Some([parts.next()??, parts.next()??, parts.next()??])
 }
 
-/// A running anvil; killed when dropped.
+/// A running anvil; killed when dropped, and with the launcher where the system can do that.
 #[derive(Debug)]
 pub struct Anvil {
     child: Child,
@@ -105,15 +106,15 @@ impl Anvil {
     /// When it does not start or does not listen within 20 s.
     pub async fn start(path: &Path, chain_id: u64) -> Result<Self, AnvilError> {
         const SECONDS: u64 = 20;
-        let mut child = Command::new(path)
+        let mut command = child::command(path);
+        command
             .args(["--port", "0", "--host", "127.0.0.1", "--slots-in-an-epoch", "1", "--chain-id"])
             .arg(chain_id.to_string())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(|source| AnvilError::Start { path: path.to_owned(), source })?;
+            .kill_on_drop(true);
+        let mut child = child::spawn(command).map_err(|source| AnvilError::Start { path: path.to_owned(), source })?;
         let mut said = String::new();
         let mut lines = BufReader::new(child.stdout.take().ok_or(AnvilError::NoBuild)?).lines();
         let listening = tokio::time::timeout(Duration::from_secs(SECONDS), async {

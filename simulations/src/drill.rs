@@ -165,7 +165,8 @@ pub const fn is_drill_chain(chain_id: u64) -> bool {
 }
 
 /// Runs a drill to its end: sets it up, plays it, judges it, stops everything. Everything that it started is gone when it
-/// returns, also when it is dropped or interrupted.
+/// returns, also when it is dropped or interrupted. When this process is killed (SIGKILL), the nodes and anvil are killed with
+/// it on Linux with util-linux's `setpriv`, and go on elsewhere; the temporary directory stays then.
 ///
 /// # Errors
 /// When the drill could not take place. Expectations that do not hold are no error: see [`DrillReport::passed`].

@@ -8,6 +8,7 @@
 
 pub mod anvil;
 pub mod artifact;
+mod child;
 pub mod drill;
 pub mod key;
 pub mod npm;

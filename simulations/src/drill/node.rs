@@ -16,6 +16,7 @@ use watchfire_types::{MemberKey, OrganisationId};
 
 use super::DrillError;
 use super::control;
+use crate::child;
 use crate::operator::Operator;
 use crate::scenario::Organisation;
 
@@ -153,15 +154,16 @@ impl Node {
             .append(true)
             .open(&path)
             .map_err(DrillError::system(format!("cannot write {}", path.display())))?;
-        let child = Command::new(&self.executable)
+        let mut command = child::command(&self.executable);
+        command
             .args(["run", "--config"])
             .arg(self.directory.join("config.toml"))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(DrillError::system(format!("cannot start {}", self.executable.display())))?;
+            .kill_on_drop(true);
+        let child =
+            child::spawn(command).map_err(DrillError::system(format!("cannot start {}", self.executable.display())))?;
         self.child = Some(child);
         self.follower = Some(tokio::spawn(control::follow(place, self.socket(), records)));
         Ok(())
