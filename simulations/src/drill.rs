@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use alloy_primitives::Address;
 use thiserror::Error;
 use url::Url;
 use watchfire_types::OrganisationId;
@@ -19,6 +20,7 @@ mod act;
 mod charter;
 mod cluster;
 mod control;
+mod funds;
 mod judge;
 mod node;
 mod observe;
@@ -46,7 +48,9 @@ pub struct DrillOptions {
     pub keep: Option<PathBuf>,
     /// Use this chain instead of starting anvil.
     pub rpc: Option<Url>,
-    /// File with the private key (64 hex digits) that pays on that chain.
+    /// File with the private key (64 hex digits) that pays on that chain; nobody but its owner may have rights on it. What
+    /// it must hold: the vault's content, 10 ETH for each organisation, the attacker's stake and gas; 168 ETH for
+    /// vault-drain while the base fee is below 5 gwei.
     pub funder: Option<PathBuf>,
     /// The `watchfire` binary that the nodes run.
     pub executable: PathBuf,
@@ -80,6 +84,16 @@ pub enum DrillError {
         chain_id: u64,
         /// Scheme, host and port.
         place: String,
+    },
+    /// The funder cannot pay for the scenario.
+    #[error("the funder {address} holds {held} and this scenario takes {needed}: send it more, then run this again")]
+    Unfunded {
+        /// The funder.
+        address: Address,
+        /// What it holds, in ether.
+        held: String,
+        /// What the drill takes, in ether.
+        needed: String,
     },
     /// `--rpc` without `--funder`, or the other way round.
     #[error("--rpc and --funder go together: the chain to use, and the file with the key that pays on it")]

@@ -156,7 +156,7 @@ impl Account {
             chain_id: self.chain_id,
             nonce: self.nonce,
             gas_limit: order.gas,
-            max_fee_per_gas: base.max(BASE_FEE_LEAST).saturating_mul(20).saturating_add(order.tip),
+            max_fee_per_gas: fee_cap(base).saturating_add(order.tip),
             max_priority_fee_per_gas: order.tip,
             to: order.to.map_or(TxKind::Create, TxKind::Call),
             value: order.value,
@@ -186,6 +186,12 @@ impl Account {
             Err(KeyError::Reverted { what: order.what.clone(), transaction, block: receipt.block })
         }
     }
+}
+
+/// Fee cap without the tip, wei per gas: room for the base fee to rise 20-fold.
+#[must_use]
+pub fn fee_cap(base_fee: u128) -> u128 {
+    base_fee.max(BASE_FEE_LEAST).saturating_mul(20)
 }
 
 /// Waits until a transaction is in a block.

@@ -3,19 +3,20 @@
 use std::path::PathBuf;
 
 use alloy::signers::local::PrivateKeySigner;
-use alloy_primitives::{Address, U256};
+use alloy_primitives::Address;
 use tempfile::TempDir;
 use url::Url;
 
 use super::cluster::Cluster;
 use super::progress::Progress;
-use super::{DrillError, DrillOptions, charter, is_drill_chain};
+use super::report::ether;
+use super::{DrillError, DrillOptions, charter, funds, is_drill_chain};
 use crate::anvil::{self, Anvil};
-use crate::key::{self, Account, Order};
+use crate::key::{self, Account};
 use crate::npm::{self, Package};
 use crate::rpc::{self, Rpc};
 use crate::safe::{Safe, SafeError};
-use crate::scenario::{AttackKind, FaultKind, Scenario, Stage as Place};
+use crate::scenario::{FaultKind, Scenario, Stage as Place};
 use crate::vault;
 
 /// Everything set up.
@@ -77,17 +78,30 @@ struct Ground {
     signer: PrivateKeySigner,
 }
 
-async fn ground(options: &DrillOptions, progress: &dyn Progress) -> Result<Ground, DrillError> {
-    if let (Some(url), Some(funder)) = (&options.rpc, &options.funder) {
-        let rpc = Rpc::new(url.clone())?;
-        // Before anything else: no key is read and nothing is signed for a chain that is not for drills.
-        let chain_id = rpc.chain_id().await?;
-        if !is_drill_chain(chain_id) {
-            return Err(DrillError::ChainRefused { chain_id, place: rpc::place(url) });
-        }
-        let signer = key::read_hex(funder)?;
-        return Ok(Ground { anvil: None, url: url.clone(), socket: None, rpc, chain_id, signer });
+/// The chain that `--rpc` names, if it does. Comes before anything else: for a chain that is not for drills no directory is
+/// made, no package fetched, no key read and nothing signed.
+async fn remote(options: &DrillOptions, scenario: &Scenario) -> Result<Option<Ground>, DrillError> {
+    let (Some(url), Some(funder)) = (&options.rpc, &options.funder) else { return Ok(None) };
+    let rpc = Rpc::new(url.clone())?;
+    let chain_id = rpc.chain_id().await?;
+    if !is_drill_chain(chain_id) {
+        return Err(DrillError::ChainRefused { chain_id, place: rpc::place(url) });
     }
+    let signer = key::read_hex(funder)?;
+    let (address, needed) = (signer.address(), funds::needed(scenario, rpc.base_fee().await?));
+    let held = rpc.balance(address).await?;
+    if held < needed {
+        return Err(DrillError::Unfunded {
+            address,
+            held: ether(&held.to_string()),
+            needed: ether(&needed.to_string()),
+        });
+    }
+    Ok(Some(Ground { anvil: None, url: url.clone(), socket: None, rpc, chain_id, signer }))
+}
+
+/// A chain of the drill's own.
+async fn local(progress: &dyn Progress) -> Result<Ground, DrillError> {
     const CHAIN_ID: u64 = 31_337;
     let path = tokio::task::block_in_place(|| anvil::locate(&|line| progress.said(line)))?;
     let anvil = Anvil::start(&path, CHAIN_ID).await?;
@@ -105,12 +119,16 @@ pub(super) async fn set_up(
     scenario: Scenario,
     progress: &dyn Progress,
 ) -> Result<Stage, DrillError> {
+    let remote = remote(options, &scenario).await?;
     let mut steps = Steps { progress, done: 0 };
     let (base, temporary) = base(options)?;
     steps.next("npm packages");
     let modules = tokio::task::block_in_place(|| npm::install(Package::Drill, &|line| progress.said(line)))?;
     steps.next("the chain");
-    let ground = ground(options, progress).await?;
+    let ground = match remote {
+        Some(ground) => ground,
+        None => local(progress).await?,
+    };
     let rpc = ground.rpc;
     let mut funder = Account::open(ground.signer, ground.chain_id, &rpc).await?;
     let socket = ground.socket.as_ref();
@@ -128,7 +146,7 @@ pub(super) async fn set_up(
         false => None,
     };
     let submitters: Vec<_> = cluster.nodes.iter().map(|node| node.submitter).collect();
-    let (attacker, contract) = fund(&scenario, &rpc, &mut funder, &submitters, vault).await?;
+    let (attacker, contract) = funds::pay_out(&scenario, &rpc, &mut funder, &submitters, vault).await?;
     let block_time_ms = if ground.anvil.is_some() {
         anvil::mine_every(&rpc, 1).await?;
         1_000
@@ -170,46 +188,6 @@ fn base(options: &DrillOptions) -> Result<(PathBuf, Option<TempDir>), DrillError
     }
     // Nodes run in another directory's view: a relative path would not name the same place.
     Ok((keep.canonicalize().map_err(fault())?, None))
-}
-
-/// Ten ether in wei.
-fn ten() -> U256 {
-    U256::from(10_000_000_000_000_000_000_u64)
-}
-
-/// Gives the submitters gas money and the attacker what the attack takes.
-async fn fund(
-    scenario: &Scenario,
-    rpc: &Rpc,
-    funder: &mut Account,
-    submitters: &[Address],
-    vault: Address,
-) -> Result<(Account, Address), DrillError> {
-    let pay = |to: Address, wei: U256| Order::call("funding", to, Vec::new(), 21_000).with_value(wei);
-    let mut sent = Vec::new();
-    for submitter in submitters {
-        sent.push(funder.send(rpc, &pay(*submitter, ten())).await?);
-    }
-    let attack = &scenario.attack;
-    let signer = PrivateKeySigner::random();
-    let stake = attack.wei * U256::from(attack.transactions.max(1)) + ten();
-    sent.push(funder.send(rpc, &pay(signer.address(), stake)).await?);
-    for transaction in sent {
-        key::wait_for(rpc, "funding", transaction).await?;
-    }
-    let mut attacker = Account::open(signer, rpc.chain_id().await?, rpc).await?;
-    let contract = match attack.kind {
-        AttackKind::Reentrancy => {
-            let receipt = attacker.execute(rpc, &vault::attacker(vault)?).await?;
-            receipt.contract.ok_or(SafeError::Shape { what: "the attacker's contract" })?
-        }
-        AttackKind::Withdrawal => {
-            attacker.execute(rpc, &vault::deposit(vault, attack.wei)).await?;
-            attacker.address()
-        }
-        AttackKind::None => attacker.address(),
-    };
-    Ok((attacker, contract))
 }
 
 /// Observed time between the two newest blocks, at least a second.

@@ -21,13 +21,43 @@ fn drill_chains() {
     }
 }
 
-/// A chain with mainnet's id is refused before the funder's key file is even opened.
+async fn anvil(chain_id: u64) -> Anvil {
+    Anvil::start(&tokio::task::block_in_place(|| locate(&|_| {})).unwrap(), chain_id).await.unwrap()
+}
+
+/// A chain with mainnet's id is refused before a directory is made or the funder's key file is even opened; of the URL no
+/// more is told than the place.
 #[tokio::test(flavor = "multi_thread")]
 async fn production_chain_ids_are_refused() {
-    let anvil = Anvil::start(&tokio::task::block_in_place(|| locate(&|_| {})).unwrap(), 1).await.unwrap();
+    let anvil = anvil(1).await;
+    let mut rpc = anvil.url().clone();
+    rpc.set_query(Some("token=secret"));
+    rpc.set_password(Some("hunter2")).unwrap();
+    let base = tempfile::tempdir().unwrap();
+    let keep = base.path().join("kept");
     let funder = Some(PathBuf::from("/nonexistent/key"));
-    let refused = run(DrillOptions { rpc: Some(anvil.url().clone()), funder, ..options() }, Arc::new(Quiet)).await;
-    assert!(matches!(refused, Err(DrillError::ChainRefused { chain_id: 1, .. })), "{refused:?}");
+    let refused = DrillOptions { rpc: Some(rpc), funder, keep: Some(keep.clone()), ..options() };
+    let refused = run(refused, Arc::new(Quiet)).await.unwrap_err();
+    assert!(matches!(refused, DrillError::ChainRefused { chain_id: 1, .. }), "{refused:?}");
+    assert!(!keep.exists());
+    let told = format!("{refused} {refused:?}");
+    assert!(told.contains("http://127.0.0.1:") && !told.contains("hunter2") && !told.contains("secret"), "{told}");
+}
+
+/// A funder without the means is told before anything is set up, with what it takes.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_funder_is_refused() {
+    let anvil = anvil(31_337).await;
+    let base = tempfile::tempdir().unwrap();
+    let (keep, funder) = (base.path().join("kept"), base.path().join("key"));
+    std::fs::write(&funder, "11".repeat(32)).unwrap();
+    std::fs::set_permissions(&funder, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let poor =
+        DrillOptions { rpc: Some(anvil.url().clone()), funder: Some(funder), keep: Some(keep.clone()), ..options() };
+    let poor = run(poor, Arc::new(Quiet)).await.unwrap_err();
+    assert!(matches!(poor, DrillError::Unfunded { .. }), "{poor:?}");
+    assert!(poor.to_string().contains("holds 0 ETH and this scenario takes 168 ETH"), "{poor}");
+    assert!(!keep.exists());
 }
 
 /// `--rpc` alone, a base-fee fault without anvil, a directory in use, a binary that is not there: each has its name.
@@ -73,7 +103,7 @@ fn json_shape() {
         blocks: Blocks { first_attack: Some(7), included: None },
         loss: Loss { before: "3".to_owned(), taken: "1".to_owned(), saved: "2".to_owned() },
         safe: SafeReport {
-            address: alloy_primitives::Address::ZERO,
+            address: Address::ZERO,
             chain_id: 31_337,
             nonce_before: 0,
             nonce_after: 1,

@@ -20,7 +20,8 @@ pub(super) struct DrillArgs {
     /// Use a chain that already runs instead of starting anvil; its id must be one that drills may use.
     #[arg(long, value_name = "URL", requires = "funder")]
     rpc: Option<url::Url>,
-    /// File with the private key (64 hex digits) that pays on that chain.
+    /// File with the private key (64 hex digits) that pays on that chain; mode 0600. It must hold the vault's content,
+    /// 10 ETH for each organisation, the attacker's stake and gas: 168 ETH for vault-drain.
     #[arg(long, value_name = "KEYFILE", requires = "rpc")]
     funder: Option<PathBuf>,
 }
