@@ -9,9 +9,9 @@ use watchfire_charter::Charter;
 use watchfire_charter::live::{Fact, FactSeverity, changes, judge, reads};
 use watchfire_types::{Address, AssetId, BlockRef, BlockView, ChainId, Read, ReadOutcome};
 
-use super::describe;
 use super::node::Node;
 use super::now;
+use super::{alarms, describe};
 
 /// Between two looks without an occasion.
 const PERIOD: Duration = Duration::from_secs(12);
@@ -39,6 +39,8 @@ pub(super) struct LiveFacts {
     facts: Vec<Fact>,
     changed: Vec<Fact>,
     pub(super) balance: Option<u128>,
+    /// Whether the operators agreed at the last look; if not, an alarm's line.
+    not_agreed: Option<String>,
 }
 
 impl LiveFacts {
@@ -59,6 +61,7 @@ impl LiveFacts {
             facts: Vec::new(),
             changed: Vec::new(),
             balance: None,
+            not_agreed: None,
         }
     }
 
@@ -80,6 +83,7 @@ impl LiveFacts {
     /// Takes the answers; returns what was not said before.
     fn take(&mut self, charter: &Charter, report: LiveReport) -> Vec<Fact> {
         self.looking = false;
+        self.not_agreed = alarms::not_agreed(report.chain, &report.answers);
         let facts = judge(charter, report.chain, &report.answers);
         let mut news: Vec<Fact> = facts.iter().filter(|fact| !self.facts.contains(fact)).cloned().collect();
         if !self.answers.is_empty() {
@@ -98,9 +102,14 @@ impl LiveFacts {
         news
     }
 
-    /// Everything that does not hold, faults first.
-    pub(super) fn lines(&self) -> impl Iterator<Item = &Fact> {
-        self.facts.iter().chain(&self.changed)
+    /// Everything that does not hold, a line each, faults first; `base_fee` in wei per gas.
+    pub(super) fn alarms(&self, chain: ChainId, base_fee: Option<u128>) -> Vec<String> {
+        let facts = self.facts.iter().chain(&self.changed);
+        let mut lines: Vec<String> = facts.map(|fact| format!("{}: {}", fact.kind, fact.text)).collect();
+        lines.extend(self.not_agreed.clone());
+        let funds = self.payer.zip(self.balance);
+        lines.extend(funds.and_then(|(payer, balance)| alarms::unfunded(chain, payer, balance, base_fee)));
+        lines
     }
 
     /// The first fault that concerns this asset.

@@ -4,6 +4,7 @@
 //! socket) runs beside it and speaks to it through bounded queues. The loop runs on the main thread, so that a sync of the
 //! log holds up none of them.
 
+mod alarms;
 mod asks;
 mod chains;
 pub mod describe;

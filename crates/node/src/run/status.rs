@@ -12,12 +12,10 @@ use watchfire_types::{AssetId, B256, BlockRef, ChainId, MemberId, Timestamp};
 use super::describe::{self, cause_name};
 use super::feed::ChainState;
 use super::node::Node;
-use super::{now, verdict};
+use super::{alarms, now, verdict};
 
 /// A member whose newest heartbeat is older than this is not counted as live.
 const LIVE_MS: u64 = 12_000;
-/// A head older than this many block times (and 15 s) is stale.
-const STALE_BLOCKS: u64 = 8;
 /// Alarms of a heartbeat: count and bytes, as the wire bounds them.
 const ALARMS_MAX: usize = 32;
 const ALARM_BYTES_MAX: usize = 256;
@@ -139,33 +137,37 @@ impl Node {
 
     /// What does not hold now, a line each, worst first.
     fn alarms(&self, at: Timestamp) -> Vec<String> {
-        let mut alarms: Vec<String> = self.standing.values().cloned().collect();
+        let mut lines: Vec<String> = self.standing.values().cloned().collect();
         if let Some(violation) = self.driver.signing_stopped() {
             let text = format!("signing-stopped: {violation}");
             if !self.standing.contains_key("signing-stopped") {
-                alarms.push(text);
+                lines.push(text);
             }
         }
         for (chain, state) in &self.chains {
-            alarms.extend(state.trouble.clone());
-            alarms.extend(self.stale(*chain, state, at));
-            alarms.extend(state.live.lines().map(|fact| format!("{}: {}", fact.kind, fact.text)));
+            lines.extend(state.trouble.clone());
+            lines.extend(self.stale(*chain, state, at));
+            lines.extend(state.live.alarms(*chain, state.base_fee));
+            let health = self.executor.client(*chain).map(|client| client.health()).unwrap_or_default();
+            lines.extend(health.iter().filter_map(|health| alarms::unusable(*chain, health)));
         }
-        alarms.extend(self.driver.machine().alarms());
-        if let Some(failure) = self.index.lag().failure {
-            alarms.push(format!("index: {failure}; the journal is not affected, restart the node to rebuild it"));
+        lines.extend(self.driver.machine().alarms());
+        let lag = self.index.lag();
+        lines.extend(alarms::lagging(lag.records));
+        if let Some(failure) = lag.failure {
+            lines.push(format!("index: {failure}; the journal is not affected, restart the node to rebuild it"));
         }
         if let Space::Reserve { bytes_left } = self.driver.journal().space() {
-            alarms.push(format!("disk-full: {bytes_left} bytes of the log's reserve are left; free space at once"));
+            lines.push(format!("disk-full: {bytes_left} bytes of the log's reserve are left; free space at once"));
         }
-        alarms
+        lines
     }
 
     fn stale(&self, chain: ChainId, state: &ChainState, at: Timestamp) -> Option<String> {
         let block_time = self.charter.chains.get(&chain)?.block_time_ms;
-        let bound = block_time.saturating_mul(STALE_BLOCKS).max(15_000);
         let age = at.millis_since(state.head?.1);
-        (age > bound && state.trouble.is_none()).then(|| format!("chain {chain}: no new block for {} s", age / 1000))
+        // A chain that is in trouble says so already.
+        if state.trouble.is_some() { None } else { alarms::stale(chain, block_time, age) }
     }
 
     pub(super) fn heartbeat_facts(&self) -> HeartbeatFacts {

@@ -118,9 +118,14 @@ fn count(facts: &Facts<'_>) -> Counted {
 }
 
 fn pauses(facts: &Facts<'_>) -> Option<u128> {
+    Some(paid_pauses(facts.balance?, facts.base_fee))
+}
+
+/// How many pauses a balance pays for at ten times the base fee; all in wei.
+pub(super) fn paid_pauses(balance: u128, base_fee: Option<u128>) -> u128 {
     // A chain without a base fee costs at least a gwei here.
-    let fee = facts.base_fee.unwrap_or(1_000_000_000).max(1).saturating_mul(10);
-    Some(facts.balance? / fee.saturating_mul(PAUSE_GAS).max(1))
+    let fee = base_fee.unwrap_or(1_000_000_000).max(1).saturating_mul(10);
+    balance / fee.saturating_mul(PAUSE_GAS).max(1)
 }
 
 #[cfg(test)]

@@ -1,0 +1,56 @@
+//! The alarms that a node raises by itself, a line each: what it sees of its chains, its money and its index.
+
+use std::collections::BTreeMap;
+
+use watchfire_evm::EndpointHealth;
+use watchfire_types::{Address, ChainId, Read, ReadOutcome};
+
+use super::verdict::paid_pauses;
+
+/// A head older than this many block times (and [`STALE_MS_MIN`]) is stale.
+const STALE_BLOCKS: u64 = 8;
+/// No head younger than this is stale.
+const STALE_MS_MIN: u64 = 15_000;
+/// Durable records that the index may be behind: many times what it takes up between two looks.
+const LAG_RECORDS_MAX: u64 = 10_000;
+
+/// No new block for long.
+pub(super) fn stale(chain: ChainId, block_time_ms: u64, age_ms: u64) -> Option<String> {
+    let bound = block_time_ms.saturating_mul(STALE_BLOCKS).max(STALE_MS_MIN);
+    (age_ms > bound).then(|| format!("head-stale: chain {chain}: no new block for {} s", age_ms / 1_000))
+}
+
+/// The own submitter cannot pay for one pause at ten times the fee.
+pub(super) fn unfunded(chain: ChainId, payer: Address, balance: u128, base_fee: Option<u128>) -> Option<String> {
+    (paid_pauses(balance, base_fee) == 0).then(|| {
+        let payer = payer.to_checksum(None);
+        format!("submitter-unfunded: {payer} holds {balance} wei on chain {chain}, too little for one pause at 10x fee; send it gas money")
+    })
+}
+
+/// The index does not keep up with the journal.
+pub(super) fn lagging(records: u64) -> Option<String> {
+    (records > LAG_RECORDS_MAX).then(|| {
+        format!("index-lag: {records} events are not indexed yet; the journal is not affected, look at the disk's load")
+    })
+}
+
+/// An endpoint that is not usable now.
+pub(super) fn unusable(chain: ChainId, health: &EndpointHealth) -> Option<String> {
+    let EndpointHealth { name, operator, healthy, cause } = health;
+    (!healthy).then(|| format!("endpoint-unusable: {name} of {operator} on chain {chain}: {cause}"))
+}
+
+/// Facts of the chain on which too few operators agree.
+pub(super) fn not_agreed(chain: ChainId, answers: &BTreeMap<Read, ReadOutcome>) -> Option<String> {
+    let causes = answers.values().filter_map(|answer| match answer {
+        ReadOutcome::Unavailable(cause) => Some(cause),
+        ReadOutcome::Value(_) | ReadOutcome::Reverted(_) => None,
+    });
+    let first = causes.clone().next()?;
+    let (count, all) = (causes.count(), answers.len());
+    Some(format!("rpc-not-agreed: chain {chain}: {count} of {all} facts have no agreed answer: {first}"))
+}
+
+#[cfg(test)]
+mod tests;
