@@ -1,14 +1,19 @@
 //! Calls that are never signed, whatever the charter says: what moves value, hands out power, replaces code, or hides
-//! another call. Judged by selector, which is what executes, and by name, which catches overloads.
+//! another call. Judged by selector, which is what executes; by the words of the name, which catch overloads and a
+//! project's own functions; and by what the arguments carry.
+
+mod name;
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use alloy_dyn_abi::DynSolValue;
+use alloy_primitives::Address;
 use thiserror::Error;
 
 use crate::call::{Signature, selector};
 use crate::model::PlaybookPurpose;
+use name::{Direction, Name};
 
 /// Why a call is never signed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -152,102 +157,53 @@ const SIGNATURES: &[(Kind, &str)] = &[
     (Kind::Safe, "approveHash(bytes32)"),
 ];
 
-/// First words of names that are refused with any arguments; leading underscores do not count.
-const FIRST_WORDS: &[(Kind, &[&str])] = &[
-    (Kind::Value, &["transfer"]),
-    (Kind::Value, &["safe", "transfer"]),
-    (Kind::Value, &["safe", "batch", "transfer"]),
-    (Kind::Value, &["approve"]),
-    (Kind::Value, &["safe", "approve"]),
-    (Kind::Value, &["force", "approve"]),
-    (Kind::Value, &["increase", "allowance"]),
-    (Kind::Value, &["decrease", "allowance"]),
-    (Kind::Value, &["permit"]),
-    (Kind::Value, &["set", "approval"]),
-    (Kind::Value, &["authorize", "operator"]),
-    (Kind::Value, &["send"]),
-    (Kind::Value, &["operator", "send"]),
-    (Kind::Value, &["mint"]),
-    (Kind::Value, &["burn"]),
-    (Kind::Value, &["withdraw"]),
-    (Kind::Value, &["redeem"]),
-    (Kind::Value, &["sweep"]),
-    (Kind::Value, &["rescue"]),
-    (Kind::Power, &["grant"]),
-    (Kind::Power, &["renounce"]),
-    (Kind::Power, &["set", "role"]),
-    (Kind::Power, &["set", "owner"]),
-    (Kind::Power, &["set", "admin"]),
-    (Kind::Power, &["set", "authority"]),
-    (Kind::Power, &["update", "authority"]),
-    (Kind::Power, &["set", "pending"]),
-    (Kind::Power, &["change", "owner"]),
-    (Kind::Power, &["change", "admin"]),
-    (Kind::Power, &["change", "proxy"]),
-    (Kind::Power, &["accept", "ownership"]),
-    (Kind::Power, &["accept", "admin"]),
-    (Kind::Power, &["assign", "role"]),
-    (Kind::Power, &["assign", "roles"]),
-    (Kind::Code, &["upgrade"]),
-    (Kind::Code, &["set", "implementation"]),
-    (Kind::Code, &["set", "code"]),
-    (Kind::Code, &["diamond", "cut"]),
-    (Kind::Code, &["initialize"]),
-    (Kind::Code, &["reinitialize"]),
-    (Kind::Code, &["selfdestruct"]),
-    (Kind::Code, &["self", "destruct"]),
-    (Kind::Code, &["destroy"]),
-    (Kind::Wrapped, &["exec", "transaction"]),
-    (Kind::Wrapped, &["execute", "batch"]),
-    (Kind::Wrapped, &["execute", "transaction"]),
-    (Kind::Wrapped, &["schedule", "batch"]),
-    (Kind::Wrapped, &["multicall"]),
-    (Kind::Wrapped, &["multi", "call"]),
-    (Kind::Wrapped, &["multi", "send"]),
-    (Kind::Wrapped, &["delegatecall"]),
-    (Kind::Wrapped, &["delegate", "call"]),
-];
-
-/// Words that name the un-pause direction wherever they stand in a name.
-const UNPAUSE_WORDS: &[&str] = &[
-    "unpause",
-    "unpaused",
-    "unfreeze",
-    "unfrozen",
-    "unseal",
-    "unlock",
-    "unhalt",
-    "resume",
-    "reopen",
-    "reactivate",
-    "unclose",
-];
-
-/// Words that make a `false` argument mean the un-pause direction; stems.
-const PAUSE_STEMS: &[&str] = &[
-    "paus", "freez", "frozen", "froze", "clos", "halt", "stop", "lock", "disabl", "shutdown", "seal", "suspend",
-    "limit",
-];
-
-/// Judges one call by its selector and name, and by its arguments where the direction hangs on them. Calls that a Zodiac
-/// Roles module makes are judged by the caller at the call inside.
+/// Judges one call by its selector, its name and its arguments. Calls that a Zodiac Roles module makes are judged by the
+/// caller at the call inside.
 pub(crate) fn judge(call: &Signature, arguments: &[DynSolValue], purpose: PlaybookPurpose) -> Result<(), Denied> {
-    let function = call.canonical();
     by_selector(call.selector())?;
-    let words = words(call.name());
-    let starts = |first: &[&str]| words.iter().map(String::as_str).take(first.len()).eq(first.iter().copied());
-    if let Some((kind, _)) = FIRST_WORDS.iter().find(|(_, first)| starts(first)) {
-        return Err(Denied::rank(*kind, function));
-    }
-    // A bare `execute(...)` with arguments carries a call; without any it is a constant effect of the contract.
-    let bare = matches!(words.as_slice(), [word] if matches!(word.as_str(), "execute" | "schedule" | "exec" | "call" | "aggregate"));
-    if bare && !arguments.is_empty() {
+    let function = call.canonical();
+    if carries_a_call(arguments) {
         return Err(Denied::Wrapped { function });
     }
-    if purpose == PlaybookPurpose::Contain && unpauses(&words, arguments) {
+    let name = Name::of(call.name());
+    if let Some(kind) = name.denied(arguments, purpose) {
+        return Err(Denied::rank(kind, function));
+    }
+    if purpose == PlaybookPurpose::Contain && name.direction(arguments) == Some(Direction::Release) {
         return Err(Denied::Unpause { function });
     }
     Ok(())
+}
+
+/// Whether a call takes power or service away from one of these addresses: against the own Safe it disarms the guardians.
+pub(crate) fn disarms(call: &Signature, arguments: &[DynSolValue], own: impl Fn(Address) -> bool) -> bool {
+    let names_own = leaves(arguments).iter().any(|leaf| leaf.as_address().is_some_and(&own));
+    names_own && Name::of(call.name()).restrains(arguments)
+}
+
+/// Whether the arguments could hold another call: bytes beside an address to send them to, or several bytes, which a
+/// contract may send to itself.
+fn carries_a_call(arguments: &[DynSolValue]) -> bool {
+    fn several(value: &DynSolValue) -> bool {
+        let list = value.as_array().or_else(|| value.as_fixed_array());
+        list.is_some_and(|list| leaves(list).iter().any(|leaf| leaf.as_bytes().is_some()))
+            || value.as_tuple().is_some_and(|values| values.iter().any(several))
+    }
+    let leaves = leaves(arguments);
+    let bytes = leaves.iter().any(|leaf| leaf.as_bytes().is_some());
+    (bytes && leaves.iter().any(|leaf| leaf.as_address().is_some())) || arguments.iter().any(several)
+}
+
+/// The values inside arrays and tuples, in order.
+fn leaves(values: &[DynSolValue]) -> Vec<&DynSolValue> {
+    let mut found = Vec::new();
+    for value in values {
+        match value.as_array().or_else(|| value.as_fixed_array()).or_else(|| value.as_tuple()) {
+            Some(nested) => found.extend(leaves(nested)),
+            None => found.push(value),
+        }
+    }
+    found
 }
 
 /// The listed signatures by selector, hashed once.
@@ -260,31 +216,6 @@ pub(crate) fn by_selector(found: [u8; 4]) -> Result<(), Denied> {
         Some((kind, signature)) => Err(Denied::rank(*kind, (*signature).to_owned())),
         None => Ok(()),
     }
-}
-
-fn unpauses(words: &[String], arguments: &[DynSolValue]) -> bool {
-    let named = words.iter().any(|word| UNPAUSE_WORDS.contains(&word.as_str()))
-        || words.windows(2).any(|pair| pair[0] == "un" && PAUSE_STEMS.iter().any(|stem| pair[1].starts_with(stem)));
-    let pauses = words.iter().any(|word| PAUSE_STEMS.iter().any(|stem| word.starts_with(stem)));
-    named || (pauses && arguments.contains(&DynSolValue::Bool(false)))
-}
-
-/// `_setMintPaused` is `set`, `mint`, `paused`.
-fn words(name: &str) -> Vec<String> {
-    let mut words: Vec<String> = Vec::new();
-    let mut previous_lower = false;
-    for c in name.chars() {
-        let boundary = !c.is_ascii_alphabetic() || (c.is_ascii_uppercase() && previous_lower);
-        if boundary || words.is_empty() {
-            words.push(String::new());
-        }
-        if let Some(word) = words.last_mut().filter(|_| c.is_ascii_alphabetic()) {
-            word.push(c.to_ascii_lowercase());
-        }
-        previous_lower = c.is_ascii_lowercase();
-    }
-    words.retain(|word| !word.is_empty());
-    words
 }
 
 #[cfg(test)]

@@ -92,3 +92,128 @@ fn pausing_is_allowed_as_custom() {
         assert_eq!(judged(function, arguments, Contain), Ok(()), "{function}");
     }
 }
+
+const MAX: &str = "115792089237316195423570985008687907853269984665640564039457584007913129639935";
+const PAIR: &str = "(0x1000000000000000000000000000000000000001,0x8456cb59)";
+
+/// A project's own names for what is never signed, wherever in the name the word stands: refused in both kinds of playbook.
+#[test]
+fn powers_are_refused_under_any_name() {
+    let refused: &[(&str, &[&str])] = &[
+        ("addOwner(address)", &[A]),
+        ("addMinter(address)", &[A]),
+        ("setVaultOwner(address)", &[A]),
+        ("setNFTOwner(address)", &[A]),
+        ("setvaultowner(address)", &[A]),
+        ("set_vault_owner(address)", &[A]),
+        ("setGovernance(address)", &[A]),
+        ("nominateNewOwner(address)", &[A]),
+        ("claimOwnership()", &[]),
+        ("removeOwner(address)", &[A]),
+        ("setPauseAdmin(address)", &[A]),
+        ("setPauseGuardian(address)", &[A]),
+        ("setMintLimitAdmin(address)", &[A]),
+        ("setMinterCap(address,uint256)", &[A, "1"]),
+        ("setOperator(address)", &[A]),
+        ("setTreasury(address)", &[A]),
+        ("enableModule(address)", &[A]),
+        ("emergencyTransfer(address,uint256)", &[A, "1"]),
+        ("emergencyWithdraw()", &[]),
+        ("emergencyExit()", &[]),
+        ("pauseAndTransfer(address)", &[A]),
+        ("blockedTransfer(address,uint256)", &[A, "1"]),
+        ("adminWithdraw(uint256)", &["1"]),
+        ("withDraw(uint256)", &["1"]),
+        ("vaultSweep()", &[]),
+        ("skim(address)", &[A]),
+        ("drainAll()", &[]),
+        ("recoverERC20(address)", &[A]),
+        ("removeLiquidity(uint256)", &["1"]),
+        ("releaseFunds()", &[]),
+        ("setBeacon(address)", &[A]),
+        ("proposeUpgrade(address)", &[A]),
+        ("changeImplementation(address)", &[A]),
+        ("kill()", &[]),
+        ("functionCall(address,bytes)", &[A, "0x8456cb59"]),
+        ("proxy(address,uint256,bytes)", &[A, "0", "0x8456cb59"]),
+        ("batch((address,bytes)[])", &[&format!("[{PAIR}]")]),
+        ("pauseAll((address,bytes))", &[PAIR]),
+        ("pauseMany(bytes[])", &["[0x8456cb59]"]),
+        ("submitTransaction(address,uint256,bytes)", &[A, "0", "0x8456cb59"]),
+        ("executeProposal(uint256)", &["1"]),
+    ];
+    let accepted = refused.iter().flat_map(|(function, arguments)| {
+        [Contain, Recover]
+            .into_iter()
+            .filter(|purpose| judged(function, arguments, *purpose).is_ok())
+            .map(|p| (*function, p))
+    });
+    assert_eq!(accepted.collect::<Vec<_>>(), []);
+}
+
+/// Release under other names, by a flag, by a bound that is none, or by undoing a restraint: for recovery only.
+#[test]
+fn releases_are_for_recovery_only() {
+    let releases: &[(&str, &[&str])] = &[
+        ("enableWithdrawals()", &[]),
+        ("setWithdrawalsEnabled(bool)", &["true"]),
+        ("setTransfersAllowed(bool)", &["true"]),
+        ("disableWithdrawals(bool)", &["false"]),
+        ("setMarketsPaused(address[],bool[])", &["[0x1000000000000000000000000000000000000001]", "[false]"]),
+        ("setWithdrawLimit(uint256)", &[MAX]),
+        ("setWithdrawLimit(uint128)", &["340282366920938463463374607431768211455"]),
+        ("setMintCap(uint256)", &["340282366920938463463374607431768211455"]),
+        ("setMaxWithdrawal(uint64)", &["18446744073709551615"]),
+        ("removeWithdrawalLimit()", &[]),
+        ("raiseLimit(uint256)", &["7"]),
+        ("increaseWithdrawalCap(uint256)", &["7"]),
+        ("disablePause()", &[]),
+        ("togglePause()", &[]),
+        ("unblacklist(address)", &[A]),
+        ("removeFromBlacklist(address)", &[A]),
+        ("addToWhitelist(address)", &[A]),
+        ("deactivateShutdown()", &[]),
+    ];
+    for (function, arguments) in releases {
+        assert!(matches!(judged(function, arguments, Contain), Err(Denied::Unpause { .. })), "{function}");
+        assert_eq!(judged(function, arguments, Recover), Ok(()), "{function}");
+    }
+    assert!(judged("revokePauser(address)", &[A], Contain).is_err(), "nobody is left to pause");
+}
+
+/// What plainly stops a power may name it.
+#[test]
+fn restraints_may_name_what_they_stop() {
+    let restraints: &[(&str, &[&str])] = &[
+        ("setDepositsPaused(bool)", &["true"]),
+        ("setWithdrawalsEnabled(bool)", &["false"]),
+        ("enableWithdrawals(bool)", &["false"]),
+        ("disableWithdrawals()", &[]),
+        ("pauseWithdrawals()", &[]),
+        ("emergencyPauseWithdrawals()", &[]),
+        ("guardianPause()", &[]),
+        ("adminFreeze(address)", &[A]),
+        ("freezeTransfers()", &[]),
+        ("stopMinting()", &[]),
+        ("pauseGovernance()", &[]),
+        ("disableUpgrades()", &[]),
+        ("revokeMinter(address)", &[A]),
+        ("removeMinter(address)", &[A]),
+        ("revokeAdmin(address)", &[A]),
+        ("revokeRole(uint64,address)", &["7", A]),
+        ("cancelWithdrawal(uint256)", &["7"]),
+        ("setMinterCap(address,uint256)", &[A, "0"]),
+        ("setWithdrawLimit(uint256)", &["1000000000000000000000000"]),
+        ("decreaseMintCap(uint256)", &["1"]),
+        ("setPausedUntil(uint256)", &[MAX]),
+        ("pauseFor(uint256)", &[MAX]),
+        ("enableCircuitBreaker()", &[]),
+        ("activateShutdown()", &[]),
+        ("removeFromWhitelist(address)", &[A]),
+        ("blacklist(address)", &[A]),
+        ("kill_me()", &[]),
+    ];
+    for (function, arguments) in restraints {
+        assert_eq!(judged(function, arguments, Contain), Ok(()), "{function}");
+    }
+}

@@ -13,6 +13,7 @@ mod digest;
 pub mod fault;
 pub mod live;
 pub mod model;
+pub mod multiaddress;
 pub mod parse;
 pub mod query;
 mod quorum;

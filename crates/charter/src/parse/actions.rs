@@ -165,7 +165,8 @@ fn judged(
         if let Some(inner) = &inner {
             inner.fault("unknown-key", "only a call through Zodiac Roles has an inner one", "remove `inner`");
         }
-        direct(&catalogue, purpose, signature, arguments)
+        let disarms = deny::disarms(signature, arguments, |address| context.is_own_machinery(chain, address));
+        if disarms { Err(disarmed(signature)) } else { direct(&catalogue, purpose, signature, arguments) }
     };
     match verdict {
         Ok(()) => Some(catalogue),
@@ -200,6 +201,27 @@ impl From<Denied> for Refusal {
     }
 }
 
+fn disarmed(call: &Signature) -> Refusal {
+    let message = format!("{} would take the Safe's own power away: never signed", call.canonical());
+    Refusal {
+        kind: "self-disarm",
+        message,
+        remedy: "name an account other than the Safe, or do this outside Watchfire",
+    }
+}
+
+/// Whether a call that the catalogue knows goes in its direction; `None` where the deny list has to judge it. What the
+/// catalogue knows cannot be called `custom` to slip past its pins, and none of it hands anything out in either direction.
+fn known(call: &Signature, arguments: &[DynSolValue], purpose: PlaybookPurpose) -> Option<Result<(), Refusal>> {
+    let entry = Entry::by_selector(call.selector())?;
+    if purpose == PlaybookPurpose::Contain
+        && let Err(error) = entry.pins_hold(arguments)
+    {
+        return Some(Err(error.into()));
+    }
+    (entry.function == call.canonical()).then_some(Ok(()))
+}
+
 fn direct(
     catalogue: &str,
     purpose: PlaybookPurpose,
@@ -209,11 +231,7 @@ fn direct(
     if let Some(entry) = Entry::by_id(catalogue) {
         return Ok(entry.admits(call, arguments)?);
     }
-    // What the catalogue knows cannot be called `custom` to slip past its pins.
-    if let Some(entry) = Entry::by_selector(call.selector()).filter(|_| purpose == PlaybookPurpose::Contain) {
-        entry.pins_hold(arguments)?;
-    }
-    Ok(deny::judge(call, arguments, purpose)?)
+    known(call, arguments, purpose).unwrap_or_else(|| Ok(deny::judge(call, arguments, purpose)?))
 }
 
 /// A call through a scoped role is judged at the call inside it, whose name `inner` gives where the catalogue cannot.
@@ -248,15 +266,19 @@ fn through_roles(
             "name the function that the data was encoded for",
         )
     })?;
+    if deny::disarms(&call, &arguments, |address| context.is_own_machinery(chain, address)) {
+        return Err(disarmed(&call));
+    }
     match entry {
         Some(entry) if entry.id == ROLES => {
             Err(refuse("a role calls through another role".to_owned(), "call it directly"))
         }
-        Some(entry) if purpose == PlaybookPurpose::Contain => Ok(entry.pins_hold(&arguments)?),
         None if catalogue == ROLES => {
             Err(refuse(format!("{} is none of the catalogue", call.canonical()), "write \"custom\""))
         }
-        Some(_) | None => Ok(deny::judge(&call, &arguments, purpose)?),
+        Some(_) | None => {
+            known(&call, &arguments, purpose).unwrap_or_else(|| Ok(deny::judge(&call, &arguments, purpose)?))
+        }
     }
 }
 

@@ -93,6 +93,33 @@ fn roles_are_judged_at_the_inner_call() {
     assert_eq!(sound(&comet("0"), "custom", ""), ["catalogue"]);
 }
 
+/// Against the Safe itself the same call is no containment: directly, as `custom` and inside a role.
+#[test]
+fn the_safe_never_disarms_itself() {
+    const SAFE: &str = "0x2000000000000000000000000000000000000002";
+    let revoke = "revokeRole(bytes32,address)";
+    for catalogue in ["oz-access-control.revoke-role", "custom"] {
+        assert_eq!(contain(revoke, &[ROLE_KEY, MARKET], catalogue, ""), [""; 0]);
+        assert_eq!(contain(revoke, &[ROLE_KEY, SAFE], catalogue, ""), ["self-disarm"]);
+    }
+    assert_eq!(contain("removeMinter(address)", &[SAFE], "custom", ""), ["self-disarm"]);
+    assert_eq!(recover(revoke, &[ROLE_KEY, SAFE]), ["self-disarm"]);
+    let inner = |address: &str| format!("0xd547741f{}{}{}", &ROLE_KEY[2..], "0".repeat(24), &address[2..]);
+    assert_eq!(through(&inner(MARKET), "0", "0", "true", "zodiac-roles.exec", ""), [""; 0]);
+    assert_eq!(through(&inner(SAFE), "0", "0", "true", "zodiac-roles.exec", ""), ["self-disarm"]);
+}
+
+/// What the catalogue knows may carry bytes; calling it `custom` changes nothing.
+#[test]
+fn catalogue_calls_may_carry_what_they_cancel() {
+    let cancel = "cancel(address,address,bytes)";
+    for catalogue in ["oz-access-manager.cancel", "custom"] {
+        assert_eq!(contain(cancel, &[MARKET, MARKET, "0x3f4ba83a"], catalogue, ""), [""; 0]);
+    }
+    assert_eq!(contain("functionCall(address,bytes)", &[MARKET, "0x8456cb59"], "custom", ""), ["never-signed"]);
+    assert_eq!(contain("enableWithdrawals()", &[], "custom", ""), ["never-signed"]);
+}
+
 /// No value, no delegate call, and a failing inner call reverts the whole.
 #[test]
 fn roles_carry_no_value_and_no_delegate_call() {

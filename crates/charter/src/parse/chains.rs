@@ -159,6 +159,10 @@ fn safe(
         let message = format!("{} on chain {} is declared as a Safe before", pair.1, pair.0);
         section.log.fault(&place, "duplicate-safe", message, "declare each Safe once");
     }
+    for (account, place) in partners.accounts.iter().filter(|(account, _)| at == Some(*account)) {
+        let message = format!("{account} is a Safe of this charter: no key signs or pays for it");
+        section.log.fault(place, "safe-as-account", message, "write the address that `watchfire init` prints");
+    }
     let version = section.need("version", "the Safe's version, such as 1.4.1").and_then(|value| version(&value));
     let threshold = section.need("threshold", "the Safe's threshold").and_then(|value| value.count(1));
     let modules: BTreeSet<Address> = section.values("modules", 64).iter().filter_map(address).collect();

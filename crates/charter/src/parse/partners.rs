@@ -8,6 +8,7 @@ use watchfire_types::{MemberId, MemberKey, OperatorId, OrganisationId};
 
 use super::references::{Declared, address, refer, unique};
 use crate::model::{Member, MemberKind, Organisation};
+use crate::multiaddress;
 use crate::quorum::{Roster, Voter};
 use crate::reader::{Log, Place, Section, Value};
 
@@ -21,11 +22,18 @@ pub(crate) struct Partners {
     pub(crate) members: BTreeMap<MemberId, Member>,
     /// As much as quorum checks need, even of members that have a fault elsewhere.
     pub(crate) roster: Roster,
+    /// Every guardian and submitter address with its place, also of members that have a fault elsewhere.
+    pub(crate) accounts: Vec<(Address, Place)>,
 }
 
 /// Reads `[[organisation]]` and `[[member]]`.
 pub(crate) fn read(root: &mut Section<'_>, declared: &Declared) -> Partners {
-    let mut partners = Partners { organisations: BTreeMap::new(), members: BTreeMap::new(), roster: Roster::default() };
+    let mut partners = Partners {
+        organisations: BTreeMap::new(),
+        members: BTreeMap::new(),
+        roster: Roster::default(),
+        accounts: Vec::new(),
+    };
     for mut section in root.sections("organisation", PARTNERS_MAX) {
         let id = section.parsed::<OrganisationId>("id", "a short name such as alder");
         let name = section.text("name", "the organisation's name");
@@ -47,6 +55,7 @@ pub(crate) fn read(root: &mut Section<'_>, declared: &Declared) -> Partners {
         section.finish();
     }
     keys.check(root.log);
+    partners.accounts = keys.accounts;
     partners
 }
 
@@ -78,7 +87,12 @@ fn member(
         let at = section.place_of("operators");
         section.log.fault(&at, "no-operator", "a member that votes carries an operator label", "name one at least");
     }
-    let addresses = section.values("addresses", 16).iter().filter_map(multiaddress).collect();
+    let written = section.values("addresses", 16);
+    if kind == Some(MemberKind::Guardian) && written.is_empty() {
+        let message = "a guardian without an address can be dialled by nobody";
+        section.log.warn(&section.place_of("addresses"), "no-address", message, "add its multiaddresses");
+    }
+    let addresses = written.iter().filter_map(multiaddress).collect();
     if let (Some(organisation), Some(kind)) = (&organisation, kind) {
         let (id, organisation, operators) = (id.clone(), organisation.clone(), operators.clone());
         roster.voters.push(Voter { id, organisation, kind, operators });
@@ -149,21 +163,10 @@ fn account(
     Some(Some(address))
 }
 
-/// Only the shape: the transport parses it when it dials.
 fn multiaddress(value: &Value<'_>) -> Option<String> {
     let text = value.text()?;
-    let parts: Vec<&str> = text.split('/').collect();
-    let host = matches!(parts.get(1), Some(&("ip4" | "ip6" | "dns" | "dns4" | "dns6" | "dnsaddr")));
-    let transport = matches!(parts.get(3), Some(&("tcp" | "udp")));
-    let port = parts.get(4).and_then(|port| port.parse::<u16>().ok()).is_some();
-    if text.len() > 256 || !text.starts_with('/') || !host || !transport || !port {
-        value.fault(
-            "malformed",
-            format!("{text:?} is no multiaddress"),
-            "write such as /ip4/192.0.2.1/tcp/9001 or /dns4/node.example.org/udp/9001/quic-v1",
-        );
-        return None;
-    }
+    let remedy = "write such as /ip4/192.0.2.1/tcp/9001 or /dns4/node.example.org/udp/9001/quic-v1";
+    multiaddress::check(&text).map_err(|error| value.fault("malformed", error, remedy)).ok()?;
     Some(text)
 }
 

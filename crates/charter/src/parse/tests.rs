@@ -106,4 +106,8 @@ fn warnings_name_what_hangs_on_one() {
     let owner =
         edited("threshold = 3", 0, "threshold = 3\nother_owners = [\"0x3000000000000000000000000000000000000003\"]").0;
     warned(&owner, "other-owners", "1 owners");
+    let unreachable = edited("addresses = [\"/ip4/127.0.0.1/tcp/9001\", \"/ip4/127.0.0.1/udp/9001/quic-v1\"]", 0, "").0;
+    warned(&unreachable, "no-address", "dialled by nobody");
+    let empty = unreachable.replace("operators = [\"op-alder\"]", "operators = [\"op-alder\"]\naddresses = []");
+    warned(&empty, "no-address", "dialled by nobody");
 }

@@ -103,6 +103,22 @@ const PARTNERS: &[Case] = &[
         "member[0].submitter",
         "operators",
     ),
+    case(
+        "0x1563915e194D8CfBA1943570603F7606A3115508",
+        0,
+        "0x2000000000000000000000000000000000000002",
+        "safe-as-account",
+        "member[1].guardian",
+        "guardian = ",
+    ),
+    case(
+        "0xFA2cBBCafBb04314d07984f6a78C0063f9Bc9eBA",
+        0,
+        "0x2000000000000000000000000000000000000002",
+        "safe-as-account",
+        "member[1].submitter",
+        "submitter = ",
+    ),
     case("[\"op-alder\"]", 0, "[]", "no-operator", "member[0].operators", "operators"),
     case("/ip4/127.0.0.1/tcp/9001", 0, "127.0.0.1:9001", "malformed", "member[0].addresses[0]", "127.0.0.1"),
     case(
@@ -150,6 +166,15 @@ const PLACES: &[Case] = &[
         "duplicate-account",
         "safe[0].other_owners[0]",
         "other_owners",
+    ),
+    case(
+        "[[asset]]",
+        0,
+        "[[safe]]\nid = \"second\"\nchain = 31337\naddress = \"0x2000000000000000000000000000000000000002\"\n\
+         version = \"1.5.0\"\nthreshold = 3\n[[asset]]",
+        "duplicate-safe",
+        "safe[1].address",
+        "address",
     ),
     case(
         "threshold = 3",
@@ -365,6 +390,14 @@ const PLAYBOOKS: &[Case] = &[
         "playbook[0].trigger[0].detectors[0]",
         "detectors",
     ),
+    case(
+        "[[playbook.step]]\nname = \"unpause\"",
+        0,
+        "[[playbook.trigger]]\nkinds = [\"outflow\"]\nseverity = \"SEV1\"\nstep = 1\n[[playbook.step]]\nname = \"unpause\"",
+        "recover-trigger",
+        "playbook[1].trigger[0]",
+        "[[playbook.trigger]]",
+    ),
     case("step = 2", 0, "step = 3", "out-of-bounds", "playbook[0].trigger[1].step", "step"),
     case(
         "severity = \"SEV2\"\nstep",
@@ -524,6 +557,31 @@ fn missing_keys_stand_at_their_table() {
     }
     let detector = edited("limit = \"25000000000000000000\"", 0, "").0;
     assert!(parse(&detector).unwrap_err().iter().any(|fault| fault.kind == "no-bound" && fault.key == "detector[0]"));
+    let owner = edited("unchanged = true", 0, "min = \"1\"").0;
+    assert!(parse(&owner).unwrap_err().iter().any(|f| f.kind == "not-a-number" && f.key == "detector[2]"));
+}
+
+/// Where one edit of a line cannot make the fault: mode auto without triggers, and a trigger on another asset's detector.
+#[test]
+fn faults_of_triggers() {
+    let at = |source: &str, kind: &str| {
+        let faults = parse(source).expect_err(kind);
+        let found = faults.iter().find(|fault| fault.kind == kind);
+        let found = found.unwrap_or_else(|| panic!("no {kind}: {faults:#?}"));
+        (found.key.clone(), source.lines().nth(found.line - 1).unwrap_or_default().to_owned())
+    };
+    let drill = super::DRILL;
+    let (triggers, steps) = (drill.find("[[playbook.trigger]]").unwrap(), drill.find("[[playbook.step]]").unwrap());
+    let silent = format!("{}{}", &drill[..triggers], &drill[steps..]);
+    assert_eq!(at(&silent, "no-trigger"), ("playbook[0]".to_owned(), "[[playbook]]".to_owned()));
+
+    let asset = &drill[drill.find("[[asset]]").unwrap()..drill.find("[rules.contain]").unwrap()];
+    let other = asset.replace("vault-core", "vault-side").replace("0x10000000000000000000", "0x30000000000000000000");
+    let moved =
+        drill.replace("id = \"vault-owner\"\nasset = \"vault-core\"", "id = \"vault-owner\"\nasset = \"vault-side\"");
+    let line = "detectors = [\"vault-owner\"]";
+    let moved = moved.replacen(asset, &format!("{asset}{other}"), 1).replace("kinds = [\"outflow\", \"event\"]", line);
+    assert_eq!(at(&moved, "other-asset"), ("playbook[0].trigger[0].detectors[0]".to_owned(), line.to_owned()));
 }
 
 proptest! {
