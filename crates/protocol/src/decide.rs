@@ -113,6 +113,9 @@ fn body(machine: &Machine, event: &Verified<Event>) -> Result<Verdict, Rejection
                 SignatureFault::NotAnOwner(owner) => Rejection::NotAnOwner { owner },
             })?;
         }
+        Body::FaultProof(proof) if machine.charter.member_by_key(&proof.first.event().author).is_none() => {
+            return Err(Rejection::UnknownAuthor { author: proof.first.event().author });
+        }
         Body::FaultProof(proof) if !crate::fault::is_fault(proof, machine.network) => {
             return Err(malformed("the pair convicts nobody"));
         }
@@ -130,13 +133,19 @@ fn admitted(machine: &Machine, now: Timestamp, event: &Verified<Event>) -> Resul
     if ahead_ms > AHEAD_MS_MAX {
         return Err(Rejection::Future { ahead_ms });
     }
-    let chain = machine.shared.chains.get(&(event.author, event.epoch));
-    if chain.is_none() && !machine.view.admits(event.author, event.epoch) {
+    if let Some(allowed) = machine.shared.paces.get(&event.author).and_then(|pace| pace.exceeded(now)) {
+        return Err(Rejection::OverQuota { seq: event.seq, allowed });
+    }
+    let key = (event.author, event.epoch);
+    // The past that a held epoch names is no new one: a late node completes; its author's pace bounds it.
+    let new = !machine.shared.chains.contains_key(&key) && !machine.shared.epochs.names(&key);
+    if new && !machine.view.admits(event.author, event.epoch) {
         return Err(Rejection::TooManyEpochs { author: event.author });
     }
-    let Some(chain) = chain else { return Ok(()) };
+    // One that only events inside others speak of is new, and has its cut all the same.
+    let Some(chain) = machine.shared.known(&key) else { return Ok(()) };
     if let Some(started) = chain.started() {
-        let allowed = QUOTA_BURST.saturating_add(event.time.millis_since(started) / 1_000 * QUOTA_PER_S);
+        let allowed = quota(started, event.time);
         if event.seq.get() > allowed {
             return Err(Rejection::OverQuota { seq: event.seq, allowed });
         }
@@ -159,6 +168,11 @@ fn admitted(machine: &Machine, now: Timestamp, event: &Verified<Event>) -> Resul
     Ok(())
 }
 
+/// Positions that an epoch may have used by `at`, both by its author's clock.
+pub(crate) fn quota(started: Timestamp, at: Timestamp) -> u64 {
+    QUOTA_BURST.saturating_add((at.millis_since(started) / 1_000).saturating_mul(QUOTA_PER_S))
+}
+
 /// Whether an event that leaves the set carries something that stays.
 fn brings_content(machine: &Machine, event: &Event) -> bool {
     let content = &machine.shared.content;
@@ -171,7 +185,7 @@ fn brings_content(machine: &Machine, event: &Event) -> bool {
             .is_ok_and(|judged| !content.has_signature(&judged.safe_tx_hash, &judged.owner)),
         Body::FaultProof(FaultProof { first, .. }) => {
             let accused = first.event();
-            let known = machine.shared.chains.get(&(accused.author, accused.epoch)).and_then(|chain| chain.cut());
+            let known = machine.shared.known(&(accused.author, accused.epoch)).and_then(|chain| chain.cut());
             known.is_none_or(|cut| accused.seq < cut)
         }
         _ => false,

@@ -263,31 +263,14 @@ impl Machine {
 }
 
 fn member_status(machine: &Machine, id: &MemberId, key: MemberKey) -> MemberStatus {
-    let zero = Epoch::from_bytes([0; 16]);
-    let of = machine.shared.chains.range((key, zero)..).take_while(|((author, _), _)| *author == key);
-    let chains: Vec<_> = of.map(|((_, epoch), chain)| (*epoch, chain)).collect();
-    let spans: Vec<_> = chains
-        .iter()
-        .filter_map(|(epoch, chain)| Some((chain.started()?, chain.held().next_back()?.time, *epoch)))
-        .collect();
-    let starts = chains.iter().filter_map(|(_, chain)| match &chain.held().next()?.body {
-        Body::Started(started) => Some(started),
-        _ => None,
-    });
-    let restored = starts.flat_map(|started| &started.earlier).any(|earlier| {
-        let chain = chains.iter().find(|(epoch, _)| *epoch == earlier.epoch).map(|(_, chain)| chain);
-        chain.is_some_and(|chain| chain.next() > earlier.seq.next())
-    });
-    let in_use_twice = spans.iter().any(|(start, end, epoch)| {
-        spans.iter().any(|(other, _, another)| another != epoch && start < other && other < end)
-    });
+    let epochs = &machine.shared.epochs;
     MemberStatus {
         member: id.clone(),
         key,
-        newest_epoch: spans.iter().max().map(|(_, _, epoch)| *epoch),
-        restored,
-        in_use_twice,
-        faulty: chains.iter().any(|(_, chain)| chain.cut().is_some()),
+        newest_epoch: epochs.newest(&key),
+        restored: epochs.restored(&key),
+        in_use_twice: epochs.in_use_twice(&key),
+        faulty: epochs.faulty(&key),
     }
 }
 

@@ -17,6 +17,7 @@ use watchfire_types::Timestamp;
 use watchfire_types::body::{Body, FaultProof};
 use watchfire_types::duty::Duty;
 
+use crate::decide::quota;
 use crate::draft::{Draft, Owed};
 use crate::machine::Machine;
 
@@ -25,11 +26,14 @@ pub(crate) const PREFLIGHT_MS: u64 = 500;
 
 /// Most bytes of the two events of a fault proof: an event of at most 60 KiB holds them.
 const PROOF_BYTES_MAX: usize = 59 * 1024;
+/// Most own fault proofs in one round.
+const PROOFS_PER_ROUND: usize = 4;
+/// Events of the own quota that own fault proofs leave to votes, certificates and signatures.
+const KEPT_FOR_DECISIONS: u64 = 500;
 
 pub(crate) fn owed(machine: &Machine, now: Timestamp) -> Owed {
     let mut pages = BTreeSet::new();
     let mut drafts = observing::drafts(machine);
-    drafts.extend(faults(machine));
     drafts.extend(voting::drafts(machine, &mut pages));
     drafts.extend(vetoing::drafts(machine, &mut pages));
     drafts.extend(stating::drafts(machine, now));
@@ -40,6 +44,10 @@ pub(crate) fn owed(machine: &Machine, now: Timestamp) -> Owed {
     if drafts.is_empty() {
         drafts = signing::drafts(machine, now, &owed);
     }
+    // Convictions count here already and wait for what stops an attack.
+    if drafts.is_empty() {
+        drafts = faults(machine, now);
+    }
     let mut duties = preflight::duties(machine, now, &owed);
     duties.extend(submitting::duties(machine, now, &owed));
     duties.extend(catch_up(machine));
@@ -47,11 +55,17 @@ pub(crate) fn owed(machine: &Machine, now: Timestamp) -> Owed {
     Owed { drafts, duties, pages }
 }
 
-/// A conviction that no event in the log carries yet: whoever sees a pair first tells everyone.
-fn faults(machine: &Machine) -> Vec<Draft> {
-    let proofs = machine.shared.chains.iter().filter_map(|(key, chain)| {
+/// A conviction that no event taken so far carries: whoever sees a pair first tells everyone. A liar makes pairs as fast as it likes:
+/// at most [`PROOFS_PER_ROUND`] at once, and none while fewer than [`KEPT_FOR_DECISIONS`] events of the own quota are left.
+fn faults(machine: &Machine, now: Timestamp) -> Vec<Draft> {
+    let own = machine.shared.chains.get(&(machine.own.key(), machine.own.epoch));
+    let left = own.and_then(|own| Some(quota(own.started()?, now).saturating_sub(own.next().get())));
+    if left.is_some_and(|left| left < KEPT_FOR_DECISIONS) {
+        return Vec::new();
+    }
+    let proofs = machine.shared.all().filter_map(|(key, chain)| {
         let cut = chain.cut()?;
-        let said = machine.shared.derived.proven.get(key).is_some_and(|proven| *proven <= cut);
+        let said = machine.shared.proven.get(key).is_some_and(|proven| *proven <= cut);
         let (first, second) = chain.proof().filter(|_| !said)?.clone();
         // Where the pair does not fit into one event, the two travel by themselves and convict wherever both arrive.
         if first.outer().len() + second.outer().len() > PROOF_BYTES_MAX {
@@ -59,7 +73,7 @@ fn faults(machine: &Machine) -> Vec<Draft> {
         }
         Some(Draft::Body(Body::FaultProof(FaultProof { first: Box::new(first), second: Box::new(second) })))
     });
-    proofs.collect()
+    proofs.take(PROOFS_PER_ROUND).collect()
 }
 
 /// Authors with events that wait for a predecessor are asked for what is missing.

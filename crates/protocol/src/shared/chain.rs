@@ -12,7 +12,8 @@ use watchfire_types::{Event, EventHash, Seq, Timestamp, Unverified, Verified};
 
 use super::{in_digest, is_decision};
 
-const FIRST: Seq = Seq::new(0);
+/// Position of `Started`.
+pub(crate) const FIRST: Seq = Seq::new(0);
 
 /// Most positions remembered at the cut.
 const AT_CUT_MAX: usize = 2;

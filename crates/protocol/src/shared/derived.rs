@@ -9,10 +9,9 @@ use watchfire_charter::Charter;
 use watchfire_types::body::{Body, Decision};
 use watchfire_types::{
     AssetId, BlockTime, DetectorId, Event, EventHash, IncidentId, MemberKey, NetworkId, OrganisationId, PlaybookId,
-    Seq, StepIndex, Verified,
+    StepIndex, Verified,
 };
 
-use super::ChainKey;
 use crate::certificate;
 
 /// Events ordered by the block time they speak of.
@@ -40,8 +39,6 @@ pub(crate) struct Derived {
     pub(crate) spoken: BTreeMap<EventHash, Arc<Verified<Event>>>,
     /// What each author observed.
     pub(crate) observed: BTreeMap<MemberKey, Observations>,
-    /// Lowest position convicted by a FaultProof event, by (author, epoch).
-    pub(crate) proven: BTreeMap<ChainKey, Seq>,
 }
 
 /// One author's block-bound observations, so that it neither repeats nor forgets them after a restart.
@@ -78,11 +75,6 @@ impl Derived {
             }
             Body::CloseVote(close) if certificate::check_close(charter, author, close).is_ok() => {
                 put(&mut self.closes, &close.decision, organisation, (close.closed_at.time, hash), event);
-            }
-            Body::FaultProof(proof) if crate::fault::is_fault(proof, network) => {
-                let accused = proof.first.event();
-                let seq = self.proven.entry((accused.author, accused.epoch)).or_insert(accused.seq);
-                *seq = accused.seq.min(*seq);
             }
             Body::Certificate(certificate) => {
                 let digest = certificate::content_digest(certificate, network);

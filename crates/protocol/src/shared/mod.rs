@@ -7,6 +7,8 @@
 pub(crate) mod chain;
 pub(crate) mod content;
 pub(crate) mod derived;
+pub(crate) mod epochs;
+pub(crate) mod pace;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,6 +22,8 @@ use watchfire_types::{Epoch, Event, EventHash, MemberKey, NetworkId, Seq, Timest
 use chain::{AuthorChain, Noted, Position};
 use content::Content;
 use derived::Derived;
+use epochs::Epochs;
+use pace::Pace;
 
 /// An (author, epoch).
 pub(crate) type ChainKey = (MemberKey, Epoch);
@@ -29,7 +33,15 @@ pub(crate) type ChainKey = (MemberKey, Epoch);
 pub(crate) struct Shared {
     charter: Arc<Charter>,
     network: NetworkId,
+    /// Epochs of which an event came by itself.
     pub(crate) chains: BTreeMap<ChainKey, AuthorChain>,
+    /// Epochs known only by events inside certificates and fault proofs: the first that comes by itself has to be admitted as new.
+    embedded: BTreeMap<ChainKey, AuthorChain>,
+    pub(crate) epochs: Epochs,
+    /// How fast each author's events came, by this node's clock.
+    pub(crate) paces: BTreeMap<MemberKey, Pace>,
+    /// Lowest position that a fault proof convicts, by (author, epoch): said once, it is said whatever becomes of who said it.
+    pub(crate) proven: BTreeMap<ChainKey, Seq>,
     pub(crate) derived: Derived,
     pub(crate) content: Content,
 }
@@ -47,18 +59,32 @@ pub(crate) fn in_digest(body: &Body) -> bool {
 
 impl Shared {
     pub(crate) fn new(charter: Arc<Charter>, network: NetworkId) -> Self {
-        Self { charter, network, chains: BTreeMap::new(), derived: Derived::default(), content: Content::default() }
+        Self {
+            charter,
+            network,
+            chains: BTreeMap::new(),
+            embedded: BTreeMap::new(),
+            epochs: Epochs::default(),
+            paces: BTreeMap::new(),
+            proven: BTreeMap::new(),
+            derived: Derived::default(),
+            content: Content::default(),
+        }
     }
 
     /// Folds one event in. `seen` is this node's clock, kept beside signatures for the submitters' turns and never digested.
     pub(crate) fn apply(&mut self, event: &Verified<Event>, seen: Timestamp) {
         let mut fell = self.take_content(event, seen);
         let held = Arc::new(event.clone());
-        match self.note((event.author, event.epoch), Position::loose(&held)) {
+        self.paces.entry(event.author).or_default().took(seen);
+        let key = (event.author, event.epoch);
+        let chain = self.chains.entry(key).or_insert_with(|| self.embedded.remove(&key).unwrap_or_default());
+        match chain.note(Position::loose(&held)) {
             Noted::Fell => fell = true,
             Noted::Known => {}
             Noted::Taken(chained) => {
                 if !fell {
+                    self.epochs.take(event, |key| self.chains.get(key).map_or(chain::FIRST, AuthorChain::next));
                     if is_decision(&event.body) {
                         self.derived.fold(&self.charter, self.network, &held);
                     }
@@ -73,10 +99,6 @@ impl Shared {
         }
     }
 
-    fn note(&mut self, key: ChainKey, position: Position) -> Noted {
-        self.chains.entry(key).or_default().note(position)
-    }
-
     /// Takes what is keyed by its own digest, and the positions that embedded events prove. Answers whether a cut fell.
     fn take_content(&mut self, event: &Verified<Event>, seen: Timestamp) -> bool {
         match &event.body {
@@ -89,6 +111,9 @@ impl Shared {
                 self.note_embedded(&certificate.votes)
             }
             Body::FaultProof(proof) if crate::fault::is_fault(proof, self.network) => {
+                let accused = proof.first.event();
+                let seq = self.proven.entry((accused.author, accused.epoch)).or_insert(accused.seq);
+                *seq = accused.seq.min(*seq);
                 self.note_embedded([&*proof.first, &*proof.second])
             }
             Body::CoSignature(signature) => {
@@ -103,7 +128,11 @@ impl Shared {
         let mut fell = false;
         for event in events {
             let key = (event.event().author, event.event().epoch);
-            fell |= matches!(self.note(key, Position::embedded(event)), Noted::Fell);
+            let chain = match self.chains.get_mut(&key) {
+                Some(chain) => chain,
+                None => self.embedded.entry(key).or_default(),
+            };
+            fell |= matches!(chain.note(Position::embedded(event)), Noted::Fell);
         }
         fell
     }
@@ -111,18 +140,37 @@ impl Shared {
     /// Whether this very event's signature was checked before.
     pub(crate) fn genuine(&self, event: &Unverified) -> bool {
         let inner = event.event();
-        self.chains.get(&(inner.author, inner.epoch)).is_some_and(|chain| chain.knows(inner.seq, event.hash()))
+        self.known(&(inner.author, inner.epoch)).is_some_and(|chain| chain.knows(inner.seq, event.hash()))
+    }
+
+    /// An (author, epoch) of which anything is known, from events by themselves or inside others.
+    pub(crate) fn known(&self, key: &ChainKey) -> Option<&AuthorChain> {
+        self.chains.get(key).or_else(|| self.embedded.get(key))
+    }
+
+    /// Everything that [`Self::known`] answers, those of which an event came by itself first.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&ChainKey, &AuthorChain)> {
+        self.chains.iter().chain(&self.embedded)
     }
 
     /// Replays the kept set: what the events below the cuts say, and nothing else.
     fn rebuild(&mut self) {
         let mut derived = Derived::default();
+        let mut epochs = Epochs::default();
+        let next = |key: &ChainKey| self.chains.get(key).map_or(chain::FIRST, AuthorChain::next);
         for chain in self.chains.values() {
             for event in chain.counting() {
                 derived.fold(&self.charter, self.network, event);
             }
+            for event in chain.held() {
+                epochs.take(event, next);
+            }
+        }
+        for ((author, _), _) in self.all().filter(|(_, chain)| chain.cut().is_some()) {
+            epochs.cut(*author);
         }
         self.derived = derived;
+        self.epochs = epochs;
     }
 
     pub(crate) fn heads(&self) -> BTreeMap<ChainKey, (Seq, EventHash)> {
@@ -140,12 +188,11 @@ impl Shared {
 
     pub(crate) fn digest(&self) -> B256 {
         let mut hash = Sha256::new().chain_update(domain::STATE).chain_update(self.network.as_bytes());
-        for ((author, epoch), chain) in &self.chains {
-            if let Some(part) = chain.digest_part() {
-                hash.update(author.as_bytes());
-                hash.update(epoch.as_bytes());
-                hash.update(part);
-            }
+        let parts: BTreeMap<_, _> = self.all().filter_map(|(key, chain)| Some((key, chain.digest_part()?))).collect();
+        for ((author, epoch), part) in parts {
+            hash.update(author.as_bytes());
+            hash.update(epoch.as_bytes());
+            hash.update(part);
         }
         B256::from_slice(&hash.finalize())
     }

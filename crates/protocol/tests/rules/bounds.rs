@@ -1,0 +1,180 @@
+//! Bounds that no author's claim moves: epochs, events, proofs, votes and vetoes of a liar cost others a bounded amount.
+
+use ed25519_dalek::Signer;
+use watchfire_protocol::{Draft, Rejection};
+use watchfire_types::body::{Body, EpochHead, FaultProof, Started};
+use watchfire_types::*;
+
+use crate::cluster::*;
+
+fn note(text: &str) -> Body {
+    let human = human(text);
+    Body::Note(body::HumanStatement { incident: IncidentId::from_bytes([1; 32]), human })
+}
+
+/// Two events at one position, lower hash first.
+fn proof(liar: &Node, seq: u64) -> FaultProof {
+    let prev = EventHash::from_bytes([3; 32]);
+    let mut pair = [liar.seal_at(seq, prev, note("a")), liar.seal_at(seq, prev, note("b"))];
+    pair.sort_by_key(Verified::hash);
+    let [first, second] = pair.map(|event| Box::new(event.to_unverified()));
+    FaultProof { first, second }
+}
+
+fn started_after(charter: &watchfire_charter::Charter, earlier: Vec<EpochHead>) -> Body {
+    let Body::Started(started) = started(charter) else { panic!("Started") };
+    Body::Started(Started { earlier, ..started })
+}
+
+/// A proof against the liar's own fresh epoch does not let that epoch in past the limit.
+#[test]
+fn proofs_admit_no_epochs() {
+    let charter = charter(str::to_owned);
+    let (mut liar, mut b) = (Node::new(&charter, 4, 1), Node::new(&charter, 1, 2));
+    let now = Timestamp::from_millis(1_700_000_000_000);
+    b.receive(now, &liar.log[0].clone()).expect("the first epoch");
+    let mut taken = 0;
+    for epoch in 10..20 {
+        let fresh = Node::new(&charter, 4, epoch);
+        let told = liar.forge(Body::FaultProof(proof(&fresh, 50)));
+        b.receive(now, &told).expect("a genuine proof");
+        taken += usize::from(b.receive(now, &fresh.log[0]).is_ok());
+    }
+    assert_eq!(taken, 4, "five in ten minutes, the first included");
+    assert!(b.machine.members().iter().any(|member| member.key == liar.key() && member.faulty));
+}
+
+/// A pair of a stranger's key convicts nobody here.
+#[test]
+fn proofs_against_strangers_are_ignored() {
+    let charter = charter(str::to_owned);
+    let (mut a, mut b) = (Node::new(&charter, 0, 1), Node::new(&charter, 1, 2));
+    let now = Timestamp::from_millis(1_700_000_000_000);
+    b.receive(now, &a.log[0].clone()).expect("Started");
+    let key = ed25519_dalek::SigningKey::from_bytes(&[0x77; 32]);
+    let stranger = MemberKey::from_bytes(key.verifying_key().to_bytes());
+    let mut pair = ["a", "b"].map(|text| {
+        let event = Event { author: stranger, ..(*a.seal_at(7, EventHash::from_bytes([3; 32]), note(text))).clone() };
+        watchfire_wire::seal(&event, |input| key.sign(input).to_bytes()).expect("seals")
+    });
+    pair.sort_by_key(Unverified::hash);
+    let [first, second] = pair.map(Box::new);
+    let told = a.forge(Body::FaultProof(FaultProof { first, second }));
+    let refused = b.receive(now, &told).expect_err("a stranger");
+    assert_eq!(refused, Rejection::UnknownAuthor { author: stranger });
+    assert_eq!(refused.verdict(), Verdict::Ignore);
+}
+
+/// However long ago an author says that it started: so many events at once, and then so many a second by the receiver's clock.
+#[test]
+fn the_receivers_clock_bounds_an_author() {
+    let charter = charter(str::to_owned);
+    let (mut a, mut b) = (Node::new(&charter, 0, 1), Node::new(&charter, 1, 2));
+    let now = Timestamp::from_millis(1_700_000_000_000);
+    let first = a.log[0].clone();
+    b.receive(now, &first).expect("Started");
+    for _ in 1..50_000 {
+        b.machine.apply(&first);
+    }
+    let next = a.forge(note("x"));
+    assert!(matches!(b.receive(now, &next), Err(Rejection::OverQuota { allowed: 50_000, .. })));
+    b.receive(now.plus_millis(1_000), &next).expect("a second later");
+    // A restart takes what its own log holds, whatever it is.
+    let mut replayed = Node::new(&charter, 1, 3);
+    for _ in 0..50_001 {
+        replayed.machine.apply(&first);
+    }
+    replayed.receive(now, &next).expect("nothing taken since");
+}
+
+/// What the alarms say of an author's epochs does not depend on which event came first.
+#[test]
+fn epochs_that_overlap_or_forget_are_said() {
+    let charter = charter(str::to_owned);
+    let now = Timestamp::from_millis(1_700_000_000_000);
+    let mut a = Node::new(&charter, 0, 1);
+    a.forge(note("one"));
+    let (seq, prev) = a.position();
+    let mut first = vec![a.log[0].clone(), a.seal_at(1, a.log[0].hash(), note("one"))];
+    first.push(a.seal_at(seq, prev, note("two")));
+    let again = Node::new(&charter, 0, 2);
+    let head = EpochHead { epoch: a.machine.epoch(), seq: Seq::new(0), hash: a.log[0].hash() };
+    let second = again.seal_at(0, EventHash::from_bytes([0; 32]), started_after(&charter, vec![head]));
+    let said = |order: &[&Verified<Event>]| {
+        let mut b = Node::new(&charter, 1, 9);
+        for event in order {
+            b.receive(now, event).expect("taken");
+        }
+        let members = b.machine.members();
+        let member = members.into_iter().find(|member| member.key == a.key()).expect("a member");
+        (member.restored, member.in_use_twice)
+    };
+    let [zero, one, two] = [&first[0], &first[1], &first[2]];
+    assert_eq!(said(&[zero, &second]), (false, false));
+    for order in [[zero, one, two, &second], [&second, two, one, zero], [zero, &second, two, one]] {
+        assert_eq!(said(&order), (true, false), "more is held than the second epoch knew");
+    }
+}
+
+/// Pairs whose carrier left the set are not said again by everyone.
+#[test]
+fn a_proof_once_said_is_said() {
+    let charter = charter(str::to_owned);
+    let (mut liar, mut b) = (Node::new(&charter, 4, 1), Node::new(&charter, 1, 2));
+    let now = Timestamp::from_millis(1_700_000_000_000);
+    b.receive(now, &liar.log[0].clone()).expect("Started");
+    for epoch in 10..40 {
+        let told = liar.forge(Body::FaultProof(proof(&Node::new(&charter, 4, epoch), 50)));
+        b.receive(now, &told).expect("a genuine proof");
+    }
+    assert_eq!(proofs(&b, now), 0);
+    // The carriers' own epoch falls to its beginning: one new pair, and nothing else to say.
+    let twin = liar.seal_at(1, EventHash::from_bytes([5; 32]), note("twin"));
+    b.receive(now, &twin).expect("a fork");
+    assert_eq!(proofs(&b, now), 1);
+}
+
+fn proofs(node: &Node, now: Timestamp) -> usize {
+    let drafts = node.machine.owed(now).drafts;
+    drafts.iter().filter(|draft| matches!(draft, Draft::Body(Body::FaultProof(_)))).count()
+}
+
+/// Forks seen here are told a few at a time, and never from the part of the own quota that decisions need.
+#[test]
+fn own_proofs_leave_room_for_decisions() {
+    let charter = charter(str::to_owned);
+    let mut b = Node::new(&charter, 1, 2);
+    let now = Timestamp::from_millis(1_700_000_000_000);
+    for epoch in 10..30 {
+        let liar = Node::new(&charter, 4, epoch);
+        let FaultProof { first, second } = proof(&liar, 50);
+        for event in [first, second] {
+            let event = Unverified::clone(&event).verify(b.machine.network()).expect("genuine");
+            b.machine.apply(&event);
+        }
+    }
+    assert_eq!(proofs(&b, now), 4);
+    while b.position().0 <= 500 {
+        b.author(note("said"));
+    }
+    assert_eq!(proofs(&b, now), 0, "500 positions are left for decisions");
+    assert_eq!(proofs(&b, now.plus_millis(60_000)), 4, "with time there is room again");
+}
+
+/// A node that comes late takes the history of a member that restarted often as soon as one of its epochs names it.
+#[test]
+fn a_late_node_takes_named_epochs_at_once() {
+    let charter = charter(str::to_owned);
+    let now = Timestamp::from_millis(1_700_000_000_000);
+    let past: Vec<Node> = (10..40).map(|epoch| Node::new(&charter, 0, epoch)).collect();
+    let earlier =
+        past.iter().map(|old| EpochHead { epoch: old.machine.epoch(), seq: Seq::new(0), hash: old.log[0].hash() });
+    let newest = Node::new(&charter, 0, 0x60);
+    let zero = EventHash::from_bytes([0; 32]);
+    let newest = newest.seal_at(0, zero, started_after(&charter, earlier.collect()));
+    let mut late = Node::new(&charter, 1, 2);
+    late.receive(now, &newest).expect("the running epoch");
+    for old in &past {
+        late.receive(now, &old.log[0]).expect("named by the running epoch");
+    }
+}
