@@ -96,13 +96,23 @@ impl Machine {
         newest(cancels.map(|(_, held)| held.facts.earliest))
     }
 
+    /// Where the views of the chains that an asset's playbooks act on began: a recovery (containment) there or earlier was not seen, so
+    /// evidence from before counts for nothing.
+    fn beginnings(&self, asset: &AssetId) -> BTreeSet<BlockRef> {
+        let home = self.charter.assets.get(asset).map(|asset| asset.chain);
+        let acted_on = self.charter.playbooks_of(asset).flat_map(|(_, playbook)| playbook.actions());
+        let chains: BTreeSet<ChainId> = home.into_iter().chain(acted_on.map(|action| action.chain)).collect();
+        chains.iter().filter_map(|chain| self.view.chains.get(chain)?.began).collect()
+    }
+
     /// What evidence for a step must be later than.
     pub(crate) fn floors(&self, id: &PlaybookId, playbook: &Playbook, step: StepIndex) -> Vec<BlockRef> {
         let turned = match playbook.purpose {
             PlaybookPurpose::Contain => self.last_recovery(id, playbook, step),
             PlaybookPurpose::Recover => self.last_containment(&playbook.asset),
         };
-        turned.into_iter().chain(self.cancel_cut(&self.decision(id, playbook))).collect()
+        let cut = self.cancel_cut(&self.decision(id, playbook));
+        turned.into_iter().chain(cut).chain(self.beginnings(&playbook.asset)).collect()
     }
 
     /// Whether a certificate of this playbook authorises its step now.

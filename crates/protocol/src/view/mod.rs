@@ -35,6 +35,8 @@ pub(crate) const EPOCH_WINDOW_MS: u64 = 600_000;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ChainView {
     pub(crate) head: Option<BlockRef>,
+    /// First block seen, if it is not block 0: what happened there or before it is not known.
+    pub(crate) began: Option<BlockRef>,
     pub(crate) arrived: Timestamp,
     pub(crate) canonical: BTreeMap<u64, BlockRef>,
     pub(crate) orphaned: BTreeMap<(u64, B256), BlockRef>,
@@ -133,6 +135,7 @@ impl View {
             view.orphaned.pop_first();
         }
         view.head = view.canonical.last_key_value().map(|(_, block)| *block);
+        view.began = view.began.filter(|began| began.number < number);
         view.standing.retain(|finding| finding.block.number < number);
         view.progress.retain(|_, block| block.number < number);
         view.failing.retain(|_, block| block.number < number);
@@ -176,6 +179,9 @@ impl View {
             known.canonical.insert(number, view.block);
             while known.canonical.len() > BLOCKS_MAX {
                 known.canonical.pop_first();
+            }
+            if known.head.is_none() {
+                known.began = Some(view.block).filter(|first| first.number > 0);
             }
             known.head = Some(view.block);
             known.arrived = now;

@@ -10,4 +10,5 @@ mod properties;
 mod traces_cancel;
 mod traces_liveness;
 mod traces_recovery;
+mod traces_restart;
 mod walk_through;

@@ -1,0 +1,71 @@
+//! Traces in which a node's view begins late: what it cannot have seen must not let an old certificate act.
+
+use crate::cluster::*;
+
+/// A pause and its recovery, both executed, and twenty blocks after which the certificates of the pause are still alive.
+fn recovered_lately() -> Cluster {
+    let mut c = Cluster::new(charter(str::to_owned), 100);
+    c.all_find("vault-outflow");
+    c.mine(&[]);
+    assert_eq!(c.execute(), 1);
+    c.clear();
+    c.mine(&[]);
+    for index in 0..4 {
+        c.approve(index, "recover-vault", 1);
+    }
+    c.mine(&[]);
+    assert_eq!(c.execute(), 1);
+    assert!(!c.chain.head().paused);
+    for _ in 0..20 {
+        c.mine(&[]);
+    }
+    c
+}
+
+fn restart(c: &mut Cluster, count: u8) {
+    let log = c.nodes[0].log.clone();
+    for index in 0..count {
+        let mut node = Node::new(&c.charter, index, 0x90 + index);
+        for event in &log {
+            let _ = node.receive(c.now, event);
+            node.machine.apply(event);
+        }
+        c.nodes[usize::from(index)] = node;
+    }
+}
+
+/// Three nodes restart after a recovery that their views do not reach back to: the unexpired certificate authorises nothing.
+#[test]
+fn a_restart_does_not_forget_a_recovery() {
+    let mut c = recovered_lately();
+    restart(&mut c, 3);
+    c.mine(&[]);
+    c.mine(&[]);
+    assert!(c.owed_steps(0).is_empty(), "its evidence is older than anything this view saw");
+    assert!(c.submissions().is_empty());
+    c.execute();
+    assert!(!c.chain.head().paused);
+}
+
+/// What happens after the restart counts at once.
+#[test]
+fn fresh_evidence_counts_right_after_a_restart() {
+    let mut c = recovered_lately();
+    restart(&mut c, 3);
+    c.mine(&[]);
+    c.find(&[0, 1, 2], "vault-outflow");
+    c.mine(&[]);
+    assert_eq!(c.execute(), 1);
+    assert!(c.chain.head().paused);
+}
+
+/// Nothing precedes block 0: a view that begins there has seen everything, that block's evidence included.
+#[test]
+fn a_view_of_the_whole_chain_begins_at_block_zero() {
+    let mut c = Cluster::new(charter(str::to_owned), 0);
+    for index in 0..3 {
+        c.approve(index, "contain-vault", 2);
+    }
+    assert_eq!(c.execute(), 1);
+    assert!(c.chain.head().paused);
+}
