@@ -180,7 +180,7 @@ fn a_full_disk_halts_by_name() {
     let mut chain = Chain::new(98);
     let halted = (0..200).find_map(|_| {
         chain.mine(&[]);
-        let found: &[&str] = if chain.head().at.number % 2 == 0 { &["vault-outflow"] } else { &[] };
+        let found: &[&str] = if chain.head().at.number.is_multiple_of(2) { &["vault-outflow"] } else { &[] };
         driver.handle(now, inputs(&chain, found)).err()
     });
     assert!(matches!(halted.unwrap().source, Some(JournalError::DiskFull { .. })));
