@@ -130,6 +130,8 @@ fn powers_are_refused_under_any_name() {
         ("recoverERC20(address)", &[A]),
         ("removeLiquidity(uint256)", &["1"]),
         ("releaseFunds()", &[]),
+        ("moveFunds(address)", &[A]),
+        ("evacuate(address)", &[A]),
         ("setBeacon(address)", &[A]),
         ("proposeUpgrade(address)", &[A]),
         ("changeImplementation(address)", &[A]),
@@ -212,6 +214,7 @@ fn restraints_may_name_what_they_stop() {
         ("removeFromWhitelist(address)", &[A]),
         ("blacklist(address)", &[A]),
         ("kill_me()", &[]),
+        ("setSupplyCap(address,uint256)", &[A, "0"]),
     ];
     for (function, arguments) in restraints {
         assert_eq!(judged(function, arguments, Contain), Ok(()), "{function}");

@@ -89,7 +89,11 @@ const WORDS: &[(Kind, &[&str])] = &[
     (Kind::Code, &["impl", "proxy", "logic", "facet", "facets", "diamond", "destroy", "destruct"]),
     (Kind::Power, &["gov", "role", "roles", "pending"]),
     (Kind::Safe, &["module", "modules", "guard", "threshold", "fallback"]),
-    (Kind::Value, &["send", "pay", "exit", "donate", "collect"]),
+    (
+        Kind::Value,
+        &["send", "pay", "exit", "donate", "collect", "pull", "move", "take", "give", "issue", "buy", "sell"],
+    ),
+    (Kind::Value, &["trade", "supply", "repay", "evacuate", "airdrop"]),
 ];
 
 /// Words next to each other with the same meaning; nothing excuses them.
