@@ -6,12 +6,15 @@
 
 mod branch;
 mod finality;
+mod look;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::stream::{self, StreamExt};
+use alloy_primitives::B256;
+use futures::future::BoxFuture;
+use futures::stream::{self, FuturesUnordered, StreamExt};
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::Instant;
 use watchfire_types::{BlockRef, BlockView, Read, Timestamp};
@@ -21,6 +24,7 @@ use crate::client::{ChainClient, HeadInfo};
 use crate::endpoint::EndpointHealth;
 use crate::head::Head;
 use crate::heads::{self, Signal};
+use look::{Found, Look, look};
 
 /// Events waiting for the node; the feed stops reading the chain when it is full.
 const EVENTS_MAX: usize = 64;
@@ -76,6 +80,7 @@ pub enum FeedEvent {
 }
 
 /// Why a head was not followed.
+#[derive(Debug)]
 enum Stop {
     /// Tried again.
     NotYet(String),
@@ -95,9 +100,12 @@ pub(crate) struct Feed {
     ready: bool,
     silent: bool,
     moved: Instant,
-    /// Endpoints whose named head was not agreed: asked about last, and not often, so that a liar holds nobody up.
+    /// Endpoints whose named head was not agreed: looked into not often, so that a liar costs few requests.
     doubted: BTreeSet<usize>,
-    doubted_again: Instant,
+    /// The last head of an endpoint that was not followed, and when it may be looked into again.
+    resting: BTreeMap<usize, (B256, Instant)>,
+    /// Heads that are being looked into, by endpoint: one each, so that nobody waits for what another one named.
+    looking: BTreeMap<usize, B256>,
 }
 
 impl Feed {
@@ -127,7 +135,8 @@ impl Feed {
             silent: false,
             moved: Instant::now(),
             doubted: BTreeSet::new(),
-            doubted_again: Instant::now(),
+            resting: BTreeMap::new(),
+            looking: BTreeMap::new(),
         };
         tokio::spawn(feed.run(signals, health));
         events
@@ -138,6 +147,7 @@ impl Feed {
         let out = self.out.clone();
         // The newest head of each endpoint that is not followed yet.
         let mut owed: BTreeMap<usize, Signal> = BTreeMap::new();
+        let mut looks: FuturesUnordered<BoxFuture<'static, Look>> = FuturesUnordered::new();
         let mut cause = "no endpoint named a new block".to_owned();
         loop {
             let retry = tokio::time::sleep(RETRY);
@@ -150,6 +160,11 @@ impl Feed {
                     }
                     continue;
                 }
+                Some(look) = looks.next() => match self.settle(look, &mut owed).await {
+                    Ok(()) => {}
+                    Err(Stop::NotYet(why) | Stop::Doubtful(why)) => cause = why,
+                    Err(Stop::Gone) => return,
+                },
                 Some(signal) = signals.recv() => {
                     owed.insert(signal.remote, signal);
                     while let Ok(signal) = signals.try_recv() {
@@ -159,11 +174,7 @@ impl Feed {
                 () = retry, if !owed.is_empty() => {}
                 () = tokio::time::sleep_until(self.moved + silence), if !self.silent => {}
             }
-            match self.advance(&mut owed).await {
-                Ok(()) => {}
-                Err(Stop::NotYet(why) | Stop::Doubtful(why)) => cause = why,
-                Err(Stop::Gone) => return,
-            }
+            looks.extend(self.due(&mut owed));
             if !self.silent && self.moved.elapsed() >= silence {
                 self.silent = true;
                 let cause = self.silence_cause(&cause);
@@ -185,86 +196,91 @@ impl Feed {
         if bad.is_empty() { cause.to_owned() } else { format!("{cause} ({})", bad.join("; ")) }
     }
 
-    /// Follows the heads that are owed, highest first; one that another endpoint already led to is done.
-    async fn advance(&mut self, owed: &mut BTreeMap<usize, Signal>) -> Result<(), Stop> {
-        let mut last = Ok(());
-        let mut heads: Vec<Signal> = owed.values().cloned().collect();
-        let doubts_too = Instant::now() >= self.doubted_again;
+    /// Starts to look into the heads that are owed, highest first; one that another endpoint already led to is done.
+    fn due(&mut self, owed: &mut BTreeMap<usize, Signal>) -> Vec<BoxFuture<'static, Look>> {
+        owed.retain(|remote, signal| {
+            let done = self.chain.holds(signal.head.block.number, signal.head.block.hash);
+            if done {
+                self.doubted.remove(remote);
+            }
+            !done
+        });
+        let mut heads: Vec<&Signal> = owed.values().collect();
         heads
             .sort_by_key(|signal| (self.doubted.contains(&signal.remote), std::cmp::Reverse(signal.head.block.number)));
+        let now = Instant::now();
+        let mut due: Vec<BoxFuture<'static, Look>> = Vec::new();
         for signal in heads {
-            let block = signal.head.block;
-            if !self.chain.holds(block.number, block.hash) {
-                if self.doubted.contains(&signal.remote) && !doubts_too {
-                    continue;
-                }
-                match self.follow(&signal).await {
-                    Ok(()) => {}
-                    Err(Stop::Gone) => return Err(Stop::Gone),
-                    Err(stop) => {
-                        if matches!(stop, Stop::Doubtful(_)) {
-                            self.doubted.insert(signal.remote);
-                            self.doubted_again = Instant::now() + DOUBT;
-                        }
-                        last = Err(stop);
-                        continue;
-                    }
-                }
+            let hash = signal.head.block.hash;
+            let doubted = self.doubted.contains(&signal.remote);
+            let rests = self.resting.get(&signal.remote);
+            let rests = rests.is_some_and(|(failed, until)| now < *until && (doubted || *failed == hash));
+            let looking =
+                self.looking.contains_key(&signal.remote) || self.looking.values().any(|other| *other == hash);
+            if rests || looking {
+                continue;
             }
-            owed.remove(&signal.remote);
-            if self.chain.holds(block.number, block.hash) {
-                self.doubted.remove(&signal.remote);
-            }
+            self.looking.insert(signal.remote, hash);
+            let (client, reads) = (Arc::clone(&self.client), Arc::clone(&self.reads));
+            due.push(Box::pin(look(client, reads, signal.clone(), self.is_next(&signal.head), !doubted)));
         }
-        last
+        due
     }
 
-    async fn follow(&mut self, signal: &Signal) -> Result<(), Stop> {
-        let block = signal.head.block;
-        if self.chain.tip().is_some_and(|tip| signal.head.parent == tip.hash && block.number == tip.number + 1) {
-            return self.next(signal).await;
-        }
-        let agreed = self.agreed(signal).await?;
+    fn is_next(&self, head: &Head) -> bool {
+        self.chain.tip().is_some_and(|tip| head.parent == tip.hash && head.block.number == tip.number + 1)
+    }
+
+    /// Follows a head that was looked into.
+    async fn settle(&mut self, look: Look, owed: &mut BTreeMap<usize, Signal>) -> Result<(), Stop> {
+        let Look { signal, outcome } = look;
+        let (remote, block) = (signal.remote, signal.head.block);
+        self.looking.remove(&remote);
+        let followed = match outcome {
+            _ if self.chain.holds(block.number, block.hash) => Ok(()),
+            Ok(found) => self.follow(&signal, found).await,
+            Err(stop) => Err(stop),
+        };
+        let wait = match &followed {
+            Ok(()) => {
+                if owed.get(&remote).is_some_and(|newest| newest.head.block.hash == block.hash) {
+                    owed.remove(&remote);
+                }
+                if self.chain.holds(block.number, block.hash) {
+                    self.doubted.remove(&remote);
+                }
+                return Ok(());
+            }
+            Err(Stop::Gone | Stop::NotYet(_)) => RETRY,
+            Err(Stop::Doubtful(_)) => {
+                self.doubted.insert(remote);
+                DOUBT
+            }
+        };
+        self.resting.insert(remote, (block.hash, Instant::now() + wait));
+        followed
+    }
+
+    async fn follow(&mut self, signal: &Signal, found: Found) -> Result<(), Stop> {
+        let Found { agreed, view } = found;
         if self.chain.holds(agreed.block.number, agreed.block.hash) {
             return Ok(());
         }
-        if self.tip_stands_above(&agreed).await {
-            return Ok(());
+        match view {
+            Some(view) if self.is_next(&agreed) => self.emit_block(view, signal.arrived).await?,
+            _ => {
+                if self.tip_stands_above(&agreed).await {
+                    return Ok(());
+                }
+                let first = self.first_after_ancestor(&agreed).await?;
+                self.emit_range(first, agreed.block.number, signal.arrived).await?;
+            }
         }
-        let first = self.first_after_ancestor(&agreed).await?;
-        let to = agreed.block.number;
-        self.emit_range(first, to, signal.arrived).await?;
         if !self.ready {
             self.ready = true;
             self.emit(FeedEvent::Ready).await?;
         }
         Ok(())
-    }
-
-    /// The usual case, as fast as it can be: agreement on the header and everything at it are asked for at the same time.
-    async fn next(&mut self, signal: &Signal) -> Result<(), Stop> {
-        let (agreed, view) = tokio::join!(self.agreed(signal), self.client.view(&signal.head, &self.reads, true));
-        let agreed = agreed?;
-        if agreed.block.hash != signal.head.block.hash {
-            return Err(Stop::Doubtful("the head that was named is not the agreed one".to_owned()));
-        }
-        let view = view.map_err(|error| Stop::NotYet(error.cause))?;
-        self.emit_block(view, signal.arrived).await
-    }
-
-    /// The agreed block at the height of the head that was named.
-    async fn agreed(&self, signal: &Signal) -> Result<Head, Stop> {
-        // The endpoint that named the head is one operator that has it, and with k = 1 the only one needed.
-        if self.client.config.agree == 1 {
-            return Ok(signal.head.clone());
-        }
-        let patient = !self.doubted.contains(&signal.remote);
-        let mut heads = self.client.heads_at(vec![signal.head.block.number], patient).await;
-        match heads.pop() {
-            Some(Ok(head)) => Ok(head),
-            Some(Err(error)) => Err(Stop::Doubtful(error.cause)),
-            None => Err(Stop::NotYet("nobody was asked".to_owned())),
-        }
     }
 
     /// Reads and emits the agreed blocks `first..=to`, each the child of the one before.

@@ -233,3 +233,40 @@ async fn a_suspended_node_is_noticed_and_caught_up() {
         }
     }
 }
+
+/// Goal: while an invented head of one operator is looked into, and that operator answers nothing about it, the blocks of
+/// the others go on.
+#[tokio::test]
+async fn an_invented_head_is_looked_into_beside_the_others() {
+    let anvil = Anvil::start();
+    let other = Anvil::start();
+    other.mine(500).await;
+    anvil.mine(5).await;
+    let (to_test, mut held) = tokio::sync::mpsc::unbounded_channel();
+    // Its newest head is well formed and far above; every question about that height is held.
+    let liar = Operator::start(&other.http, move |method, params| {
+        if method == "eth_getBlockByNumber" && params[0] == "0x1f4" {
+            let (guard, dropped) = tokio::sync::oneshot::channel();
+            drop(to_test.send(dropped));
+            return Act::Hold(guard);
+        }
+        Act::Pass
+    })
+    .await;
+    let endpoints = vec![endpoint("liar", &liar.url), endpoint("b", &anvil.http), endpoint("c", &anvil.http)];
+    let mut config = config(2, endpoints);
+    config.block_time_ms = 2_000;
+    let client = ChainClient::connect(config).await.unwrap();
+    let mut events = client.feed(BTreeSet::new(), Backfill::default());
+    until_ready(&mut events).await;
+    let mut beside = 0;
+    for number in 6..=12 {
+        while held.try_recv().is_ok() {}
+        let mut dropped = held.recv().await.unwrap();
+        anvil.mine(1).await;
+        let view = block(&mut events).await;
+        assert_eq!((view.block.number, view.block.hash), (number, anvil.hash(number).await));
+        beside += u32::from(matches!(dropped.try_recv(), Err(tokio::sync::oneshot::error::TryRecvError::Empty)));
+    }
+    assert!(beside > 0, "every block waited until nobody asked about the invented head any more");
+}

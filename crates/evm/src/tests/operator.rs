@@ -29,6 +29,8 @@ pub(super) enum Act {
     Garbage,
     /// Never answers.
     Hang,
+    /// Never answers; what is held is dropped when the asker gives up.
+    Hold(tokio::sync::oneshot::Sender<()>),
 }
 
 type Behaviour = Box<dyn FnMut(&str, &Value) -> Act + Send>;
@@ -114,6 +116,10 @@ async fn answer(
             Act::Status(status) => return Ok(Response::builder().status(status).body(Full::default()).unwrap()),
             Act::Garbage => return Ok(Response::new(Full::from("<html>busy</html>"))),
             Act::Hang => std::future::pending().await,
+            Act::Hold(held) => {
+                let _until_dropped = held;
+                std::future::pending().await
+            }
         });
     }
     let whole = if asked.is_array() { Value::Array(answers) } else { answers.remove(0) };
