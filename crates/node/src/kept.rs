@@ -1,5 +1,6 @@
 //! A node directory looked at without its node: the journal replayed through the same verification and the same rules.
 
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -16,12 +17,36 @@ use watchfire_wire::decode_signed;
 /// Why a directory cannot be looked at.
 #[derive(Debug, Error)]
 pub enum KeptError {
-    /// The journal or its index cannot be read at all.
+    /// The journal cannot be read at all.
     #[error(transparent)]
     Journal(#[from] JournalError),
     /// The charter is not this node's.
     #[error(transparent)]
     Member(#[from] UnknownMember),
+}
+
+/// What became of the index beside the journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IndexState {
+    /// None is there.
+    Absent,
+    /// Compared with the journal; differences are in the report.
+    Compared,
+    /// A running node holds it.
+    InUse,
+    /// It cannot be opened or read; why.
+    Unusable(String),
+}
+
+impl fmt::Display for IndexState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Absent => f.write_str("none there"),
+            Self::Compared => f.write_str("compared"),
+            Self::InUse => f.write_str("in use by the running node, not compared"),
+            Self::Unusable(reason) => write!(f, "unusable: {reason}"),
+        }
+    }
 }
 
 /// What the journal of a directory holds, and whether it holds together.
@@ -34,8 +59,8 @@ pub struct Kept {
     pub chains: Vec<ChainFault>,
     /// Number of (author, epoch) chains.
     pub chain_count: usize,
-    /// Whether an index was there to compare; `None` = none there.
-    pub index: Option<&'static str>,
+    /// Its index.
+    pub index: IndexState,
     /// This member's newest epoch in the log.
     pub epoch: Option<Epoch>,
     /// RFC 6962 root over this member's events of that epoch; of nothing when there is none.
@@ -48,12 +73,12 @@ impl Kept {
     /// Whether everything holds.
     #[must_use]
     pub fn is_sound(&self) -> bool {
-        self.report.is_sound() && self.chains.is_empty()
+        self.report.is_sound() && self.chains.is_empty() && !matches!(self.index, IndexState::Unusable(_))
     }
 }
 
 /// Replays the journal of a node directory and checks everything in it. Works beside a running node too: the index is
-/// then in use and not compared. `progress` is told the number of records now and then.
+/// then in use and not compared. The journal is judged whatever became of its index. `progress` is told the number of records now and then.
 ///
 /// # Errors
 /// [`KeptError`]; what does not hold is in the result instead.
@@ -65,33 +90,26 @@ pub fn look(
 ) -> Result<Kept, KeptError> {
     let network = charter.network_id();
     let storage = FileStorage::read_only(&directory.join("journal"));
-    let path = directory.join("sled");
-    let (store, index) = if path.is_dir() {
-        match IndexStore::open(&path, IndexOptions::default()) {
-            Ok(store) => (Some(store), Some("compared")),
-            Err(JournalError::InUse { .. }) => (None, Some("in use by the running node, not compared")),
-            Err(error) => return Err(error.into()),
-        }
-    } else {
-        (None, None)
+    let (store, mut index) = open_index(&directory.join("sled"));
+    let mut replay_with = |store: Option<&IndexStore>| {
+        let mut replay = Replay::new(charter, member)?;
+        let mut seen = 0;
+        let report = verify_log(&storage, store, |record| {
+            seen += 1;
+            if seen % 10_000 == 0 {
+                progress(seen);
+            }
+            replay.take(network, record.bytes.clone())
+        })?;
+        Ok::<_, KeptError>((report, replay))
     };
-    let nobody = Epoch::from_bytes([0; 16]);
-    let mut replay = Replay {
-        machine: Machine::new(Arc::clone(charter), network, member.clone(), nobody)?,
-        links: HashChains::new(),
-        roots: LogRoots::new(),
-        own: charter.members.get(member).map(|member| member.node_key),
-        newest: None,
-        last: Timestamp::default(),
-    };
-    let mut seen = 0;
-    let report = verify_log(&storage, store.as_ref(), |record| {
-        seen += 1;
-        if seen % 10_000 == 0 {
-            progress(seen);
+    let (report, replay) = match replay_with(store.as_ref()) {
+        Err(KeptError::Journal(error @ (JournalError::Index { .. } | JournalError::IndexStopped { .. }))) => {
+            index = IndexState::Unusable(error.to_string());
+            replay_with(None)?
         }
-        replay.take(network, record.bytes.clone())
-    })?;
+        replayed => replayed?,
+    };
     let chain_count = replay.links.chains();
     let root = replay.own.zip(replay.newest).and_then(|(own, epoch)| replay.roots.get(own, epoch));
     let log_root = root.map_or_else(|| watchfire_journal::Frontier::new().root(), watchfire_journal::Frontier::root);
@@ -107,6 +125,17 @@ pub fn look(
     })
 }
 
+fn open_index(path: &Path) -> (Option<IndexStore>, IndexState) {
+    if !path.exists() {
+        return (None, IndexState::Absent);
+    }
+    match IndexStore::open(path, IndexOptions::default()) {
+        Ok(store) => (Some(store), IndexState::Compared),
+        Err(JournalError::InUse { .. }) => (None, IndexState::InUse),
+        Err(error) => (None, IndexState::Unusable(error.to_string())),
+    }
+}
+
 struct Replay {
     machine: Machine,
     links: HashChains,
@@ -117,6 +146,18 @@ struct Replay {
 }
 
 impl Replay {
+    fn new(charter: &Arc<Charter>, member: &MemberId) -> Result<Self, UnknownMember> {
+        let nobody = Epoch::from_bytes([0; 16]);
+        Ok(Self {
+            machine: Machine::new(Arc::clone(charter), charter.network_id(), member.clone(), nobody)?,
+            links: HashChains::new(),
+            roots: LogRoots::new(),
+            own: charter.members.get(member).map(|member| member.node_key),
+            newest: None,
+            last: Timestamp::default(),
+        })
+    }
+
     fn take(&mut self, network: NetworkId, bytes: watchfire_types::Bytes) -> Result<(), String> {
         let unverified = decode_signed(bytes).map_err(|error| error.to_string())?;
         let event: Verified<Event> = unverified.verify(network).map_err(|error| error.to_string())?;

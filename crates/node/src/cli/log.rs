@@ -11,7 +11,7 @@ use super::NodeArgs;
 use super::output::{CliError, Output, code};
 use crate::charter_file::load;
 use crate::config::Config;
-use crate::kept::{Kept, look};
+use crate::kept::{IndexState, Kept, look};
 
 /// What to do about the log.
 #[derive(Debug, Subcommand)]
@@ -31,10 +31,12 @@ struct Verified {
     epoch: Option<Epoch>,
     log_root: B256,
     state_digest: B256,
-    index: &'static str,
+    index: String,
     index_behind: u64,
     incomplete_bytes: u64,
     faults: Vec<String>,
+    #[serde(skip)]
+    journal_holds: bool,
 }
 
 /// Runs a `log` command.
@@ -56,12 +58,13 @@ pub(super) fn run(command: &LogCommand, output: Output) -> Result<u8, CliError> 
         epoch: kept.epoch,
         log_root: kept.log_root,
         state_digest: kept.machine.state_digest(),
-        index: kept.index.unwrap_or("none there"),
+        index: kept.index.to_string(),
         index_behind: kept.report.index_behind,
         incomplete_bytes: kept.report.incomplete_bytes,
         faults,
+        journal_holds: kept.report.is_sound() && kept.chains.is_empty(),
     };
-    output.answer(&text(&verified), &verified);
+    output.answer(&text(&verified), &verified)?;
     Ok(if verified.log_verified { code::OK } else { code::NO })
 }
 
@@ -70,6 +73,12 @@ fn faults(kept: &Kept) -> Vec<String> {
     let mut faults: Vec<String> = report.faults.iter().map(log_fault).collect();
     faults.extend(kept.chains.iter().map(chain_fault));
     faults.extend(report.differences.iter().map(difference));
+    if let IndexState::Unusable(_) = kept.index {
+        faults.push(format!(
+            "index {}; the log is the journal: stop the node and move its directory `sled` away, the next run makes it anew",
+            kept.index
+        ));
+    }
     let unlisted = report.fault_count.saturating_sub(report.faults.len() as u64)
         + report.difference_count.saturating_sub(report.differences.len() as u64);
     if unlisted > 0 {
@@ -108,10 +117,18 @@ fn difference(difference: &IndexDifference) -> String {
 fn text(verified: &Verified) -> String {
     let Verified { events, chains, segments, bytes, .. } = verified;
     let mut text: String = verified.faults.iter().map(|fault| format!("fault: {fault}\n")).collect();
+    let verdict = match (verified.log_verified, verified.journal_holds) {
+        (true, _) => "the log holds",
+        (false, true) => "THE INDEX IS UNUSABLE, the journal holds",
+        (false, false) => "THE LOG DOES NOT HOLD",
+    };
     text.push_str(&format!(
-        "{}: {events} events of {chains} epochs in {segments} segments ({bytes} bytes); index {}\nlog root      {}\nstate digest  {}",
-        if verified.log_verified { "the log holds" } else { "THE LOG DOES NOT HOLD" },
-        verified.index, verified.log_root, verified.state_digest
+        "{verdict}: {events} events of {chains} epochs in {segments} segments ({bytes} bytes); index {}\n",
+        verified.index
     ));
+    if verified.incomplete_bytes > 0 {
+        text.push_str(&format!("{} bytes of an unfinished record at the end\n", verified.incomplete_bytes));
+    }
+    text.push_str(&format!("log root      {}\nstate digest  {}", verified.log_root, verified.state_digest));
     text
 }
