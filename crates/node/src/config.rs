@@ -18,8 +18,16 @@ const ENDPOINTS_MAX: usize = 16;
 /// Why a configuration cannot be used.
 #[derive(Debug, Error)]
 pub enum ConfigError {
-    /// The file cannot be read.
+    /// The configuration cannot be read.
     #[error("cannot read {}: {source}; give the node's config.toml with --config", path.display())]
+    NoConfig {
+        /// File.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
     Read {
         /// File.
         path: PathBuf,
@@ -161,7 +169,11 @@ impl Config {
     /// # Errors
     /// [`ConfigError`]; all faults of content at once.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        Self::parse(path, &read_text(path)?)
+        let text = read_text(path).map_err(|error| match error {
+            ConfigError::Read { path, source } => ConfigError::NoConfig { path, source },
+            error => error,
+        })?;
+        Self::parse(path, &text)
     }
 
     fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
@@ -212,10 +224,8 @@ impl File {
             faults.push("network.listen: give at least one multiaddress, such as \"/ip4/0.0.0.0/tcp/9001\"".to_owned());
         }
         for address in self.network.listen.iter().chain(self.network.peers.values().flatten()) {
-            if !address.starts_with('/') {
-                faults.push(format!(
-                    "network: {address:?} is no multiaddress; write it like \"/ip4/203.0.113.1/tcp/9001\""
-                ));
+            if let Err(error) = watchfire_charter::multiaddress::check(address) {
+                faults.push(format!("network: {error}; write it like \"/ip4/203.0.113.1/tcp/9001\""));
             }
         }
         let mut ids = BTreeSet::new();

@@ -49,6 +49,8 @@ fn names_each_mistake() {
         ("http = \"http", "http = \"ftp", "http must be"),
         ("ws = \"ws", "ws = \"http", "ws must be"),
         ("= 200", "= 0", "requests_per_second"),
+        ("/ip4/127.0.0.1/tcp/9002", "/foo/bar", "no multiaddress"),
+        ("/ip4/127.0.0.1/tcp/9001", "/ip4/127.0.0.1/tcp/99999", "no multiaddress"),
         ("/ip4/127.0.0.1/tcp/9002", "127.0.0.1:9002", "no multiaddress"),
         ("password_file = \"password\"", "password_file = \"p\"\npassword_env = \"P\"", "only one"),
         ("[network]", "[network", "line 5"),

@@ -83,7 +83,10 @@ fn check_cost(path: &Path, scheme: &EncryptionScheme) -> Result<(), KeyError> {
     if let Some(scrypt) = parameters.kdf.scrypt() {
         let (r, p) = (u32::from(scrypt.block_size), u32::from(scrypt.parallelization));
         if !affordable(scrypt.cost_parameter, r, p) {
-            return Err(malformed(path, format!("its scrypt parameters ask for more work than N * r * p = {WORK_MAX}")));
+            return Err(malformed(
+                path,
+                format!("its scrypt parameters ask for more work than N * r * p = {WORK_MAX}"),
+            ));
         }
     }
     if parameters.kdf.pbkdf2().is_some_and(|pbkdf2| pbkdf2.iteration_count > ITERATIONS_MAX) {
