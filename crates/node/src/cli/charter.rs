@@ -1,11 +1,12 @@
 //! `watchfire charter check | digest`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use serde::Serialize;
 use watchfire_charter::{Charter, Fault, Warning};
 
+use super::finding::Finding;
 use super::output::{CliError, Output, code};
 use crate::charter_file::{CharterError, load};
 
@@ -20,6 +21,10 @@ pub(super) enum CharterCommand {
         /// Asked for each chain of the charter that the endpoint serves; may be given several times, one per chain.
         #[arg(long, value_name = "URL")]
         rpc: Vec<url::Url>,
+        /// Also check a member's entry, the line that its `init --json` printed: that its own keys signed it, and that the
+        /// charter has it as signed.
+        #[arg(long, value_name = "FILE", num_args = 1..)]
+        entry: Vec<PathBuf>,
     },
     /// Print the charter's digest; that of version 1 is the network's id.
     Digest {
@@ -36,50 +41,56 @@ struct Checked<'a> {
     digest: Option<String>,
     faults: &'a [Fault],
     warnings: &'a [Warning],
-    live: Vec<String>,
+    live: Vec<Finding>,
+    entries: Vec<Finding>,
 }
 
 /// Runs a `charter` command.
 pub(super) fn run(command: CharterCommand, output: Output) -> Result<u8, CliError> {
     match command {
-        CharterCommand::Check { file, rpc } => check(&file, &rpc, output),
+        CharterCommand::Check { file, rpc, entry } => check(&file, &rpc, &entry, output),
         CharterCommand::Digest { file } => digest(&file, output),
     }
 }
 
-fn digest(file: &std::path::Path, output: Output) -> Result<u8, CliError> {
+fn digest(file: &Path, output: Output) -> Result<u8, CliError> {
     let (charter, _) = load(file)?;
     let (digest, network) = (charter.digest(), charter.network_id());
     let value = serde_json::json!({
         "file": file.display().to_string(), "version": charter.version, "digest": digest, "network": network,
     });
-    output.answer(&digest.to_string(), &value);
+    output.answer(&digest.to_string(), &value)?;
     Ok(code::OK)
 }
 
-fn check(file: &std::path::Path, rpc: &[url::Url], output: Output) -> Result<u8, CliError> {
+fn check(file: &Path, rpc: &[url::Url], entry: &[PathBuf], output: Output) -> Result<u8, CliError> {
     let name = file.display().to_string();
     let (charter, warnings) = match load(file) {
         Ok((charter, warnings)) => (std::sync::Arc::new(charter), warnings),
         Err(CharterError::Faults { faults, .. }) => {
             let mut text: String = faults.iter().map(|fault| format!("fault: {name}: {fault}\n")).collect();
             text.push_str(&format!("{} fault(s); the charter does not load", faults.len()));
-            output.answer(&text, &Checked { file: name, faults: &faults, ..Checked::default() });
+            output.answer(&text, &Checked { file: name, faults: &faults, ..Checked::default() })?;
             return Ok(code::NO);
         }
         Err(error) => return Err(error.into()),
     };
+    let mut entries = Vec::new();
+    for path in entry {
+        entries.extend(super::entries::check(&charter, path)?);
+    }
     let live = if rpc.is_empty() { Vec::new() } else { super::charter_live::check(&charter, rpc, output)? };
     let mut text: String = warnings.iter().map(|warning| format!("warning: {name}: {warning}\n")).collect();
-    live.iter().for_each(|line| text.push_str(&format!("live: {line}\n")));
-    let ok = live.is_empty();
-    text.push_str(&summary(&charter, ok, live.len()));
+    entries.iter().chain(&live).for_each(|finding| text.push_str(&format!("{finding}\n")));
+    let found = entries.iter().chain(&live).filter(|finding| finding.is_fault()).count();
+    let ok = found == 0;
+    text.push_str(&summary(&charter, found));
     let digest = Some(charter.digest().to_string());
-    output.answer(&text, &Checked { file: name, ok, digest, faults: &[], warnings: &warnings, live });
+    output.answer(&text, &Checked { file: name, ok, digest, faults: &[], warnings: &warnings, live, entries })?;
     Ok(if ok { code::OK } else { code::NO })
 }
 
-fn summary(charter: &Charter, ok: bool, live: usize) -> String {
+fn summary(charter: &Charter, found: usize) -> String {
     let Charter { name, version, .. } = charter;
     let counts = format!(
         "{} organisations, {} members, {} assets, {} playbooks",
@@ -88,6 +99,7 @@ fn summary(charter: &Charter, ok: bool, live: usize) -> String {
         charter.assets.len(),
         charter.playbooks.len()
     );
-    let verdict = if ok { "holds".to_owned() } else { format!("loads, but {live} fact(s) of the chain do not hold") };
+    let verdict =
+        if found == 0 { "holds".to_owned() } else { format!("loads, but {found} fault(s) were found around it") };
     format!("charter {name:?} version {version} {verdict}: {counts}; digest {}", charter.digest())
 }

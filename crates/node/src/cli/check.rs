@@ -39,6 +39,6 @@ pub(super) fn run(command: &ConfigCommand, output: Output) -> Result<u8, CliErro
         format!("{} fault(s); this node would not start", faults.len())
     });
     let value = serde_json::json!({ "config": config.path, "ok": ok, "faults": faults, "warnings": warnings });
-    output.answer(&text, &value);
+    output.answer(&text, &value)?;
     Ok(if ok { code::OK } else { code::NO })
 }

@@ -47,6 +47,6 @@ pub(super) fn run(arguments: DrillArgs, output: Output) -> Result<u8, CliError> 
     let report = runtime
         .block_on(drill::run(options, Arc::new(Terminal::default())))
         .map_err(|error| failed(error.to_string()))?;
-    output.answer(&report.summary(), &report);
+    output.answer(&report.summary(), &report)?;
     Ok(report.exit_code())
 }

@@ -122,8 +122,13 @@ fn incidents(config: &Config) -> Result<Vec<Incident>, CliError> {
 }
 
 fn find(config: &Config, wanted: &str) -> Result<Incident, CliError> {
-    let all = incidents(config)?;
     let wanted = wanted.strip_prefix("0x").unwrap_or(wanted).to_ascii_lowercase();
+    let digits = !wanted.is_empty() && wanted.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if !digits && wanted != "latest" {
+        let message = format!("{wanted:?} is no incident: give hex digits from the beginning of its id, or `latest`");
+        return Err(CliError { message, code: code::USAGE });
+    }
+    let all = incidents(config)?;
     if wanted == "latest" {
         return all.into_iter().next().ok_or_else(|| CliError::failed("there is no incident"));
     }
@@ -143,7 +148,7 @@ fn list(node: &NodeArgs, output: Output) -> Result<u8, CliError> {
     };
     let text: String = all.iter().map(line).collect();
     let text = if text.is_empty() { "no incident".to_owned() } else { text };
-    output.answer(&text, &serde_json::json!({ "incidents": all }));
+    output.answer(&text, &serde_json::json!({ "incidents": all }))?;
     Ok(code::OK)
 }
 
@@ -152,7 +157,7 @@ fn show(arguments: &ShowArgs, output: Output) -> Result<u8, CliError> {
     let mut text =
         format!("incident {}\nasset {}  {}  {}\n", incident.id, incident.asset, incident.severity, incident.phase);
     incident.records.iter().for_each(|record| text.push_str(&line(record)));
-    output.answer(&text, &incident);
+    output.answer(&text, &incident)?;
     Ok(code::OK)
 }
 
@@ -225,7 +230,7 @@ fn act(config: &Config, act: HumanAct, output: Output) -> Result<u8, CliError> {
     match ask(&config.directory, &Request::Act { act })? {
         Reply::Done { events } => {
             let hashes: Vec<String> = events.iter().map(ToString::to_string).collect();
-            output.answer(&format!("done: {}", hashes.join(", ")), &serde_json::json!({ "events": hashes }));
+            output.answer(&format!("done: {}", hashes.join(", ")), &serde_json::json!({ "events": hashes }))?;
             Ok(code::OK)
         }
         _ => Err(CliError::failed("the node answered another question; do both run the same version?")),

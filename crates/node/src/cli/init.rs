@@ -99,8 +99,8 @@ pub(super) fn run(arguments: &InitArgs, output: Output) -> Result<u8, CliError> 
         None => format!("{}-1", arguments.organisation).parse()?,
     };
     for address in arguments.listen.iter().chain(&arguments.address) {
-        if !address.starts_with('/') {
-            let message = format!("{address:?} is no multiaddress; write it like /ip4/203.0.113.1/tcp/9001");
+        if let Err(error) = watchfire_charter::multiaddress::check(address) {
+            let message = format!("{error}; write it like /ip4/203.0.113.1/tcp/9001");
             return Err(CliError { message, code: code::USAGE });
         }
     }
@@ -122,7 +122,7 @@ pub(super) fn run(arguments: &InitArgs, output: Output) -> Result<u8, CliError> 
     write(&directory, &keys, &password, derivation)?;
     // Last: a directory without config.toml is an unfinished one.
     create_private(&config, config_text(arguments, &member, &source, &directory).as_bytes())?;
-    output.answer(&summary(&directory, &entry), &entry);
+    output.answer(&summary(&directory, &entry), &entry)?;
     Ok(code::OK)
 }
 
@@ -280,9 +280,14 @@ fn relative(file: &Path, directory: &Path) -> String {
 fn summary(directory: &Path, entry: &SignedEntry) -> String {
     let shown = directory.display();
     let mut text = format!(
-        "Made {shown} for member {}.\n\nGive this entry to whoever keeps the charter (signed by its keys; --json has the signatures):\n\n{}",
-        entry.member.id, entry.toml
+        "Made {shown} for member {}.\n\nGive this entry to whoever keeps the charter. Its keys signed it; partners check that in\n\
+         the JSON form of this answer (--json), kept in a file, with `watchfire charter check CHARTER --entry FILE`:\n\n{}\
+         # node_signature = \"{}\"\n",
+        entry.member.id, entry.toml, entry.node_signature
     );
+    if let Some(signature) = &entry.guardian_signature {
+        text.push_str(&format!("# guardian_signature = \"{signature}\"\n"));
+    }
     if let Some(submitter) = entry.member.submitter {
         text.push_str(&format!("\nSend gas money for pauses to the submitter {}.", submitter.to_checksum(None)));
     }

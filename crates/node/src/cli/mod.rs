@@ -4,6 +4,9 @@ mod charter;
 mod charter_live;
 mod check;
 mod drill;
+mod entries;
+mod finding;
+mod help;
 mod incident;
 mod init;
 mod log;
@@ -16,23 +19,14 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 pub use output::{CliError, Output, code};
-
-const EXIT_CODES: &str = "\
-Exit codes:
-  0   done; status: this network can pause
-  1   the answer is no: faults found, expectations missed; status: at risk
-  2   status: this network cannot pause
-  3   the command could not be carried out; the error says what, where and what to do
-  4   run: the node stopped, because its own log is violated or cannot be made durable
-  64  the command line is wrong";
 
 /// A network of independent watcher nodes that notices an attack on a smart contract, agrees by threshold how to contain
 /// it, and co-signs the pause.
 #[derive(Debug, Parser)]
-#[command(name = "watchfire", version, after_help = EXIT_CODES, max_term_width = 100)]
+#[command(name = "watchfire", version, max_term_width = 100)]
 struct Cli {
     /// Answer with one JSON object on stdout's last line; progress goes to stderr.
     #[arg(long, global = true)]
@@ -83,25 +77,49 @@ pub struct NodeArgs {
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    main_with(std::env::args_os().collect())
+    main_with(&std::env::args_os().collect::<Vec<_>>())
 }
 
-fn main_with(arguments: Vec<OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(arguments) {
-        Ok(cli) => cli,
+fn main_with(arguments: &[OsString]) -> ExitCode {
+    let parsed = help::command().try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches));
+    let (output, done) = match parsed {
+        Ok(cli) => {
+            let output = Output { json: cli.json };
+            (output, dispatch(cli.command, output))
+        }
         Err(error) => {
-            let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { code::USAGE } else { code::OK });
+            let json = arguments.iter().take_while(|argument| *argument != "--").any(|argument| argument == "--json");
+            return ExitCode::from(not_parsed(&error, Output { json }));
         }
     };
-    let output = Output { json: cli.json };
-    match dispatch(cli.command, output) {
+    match done {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             output.error(&error);
             ExitCode::from(error.code)
         }
     }
+}
+
+/// Help, version, or a wrong command line: with `--json` the last is an object on stdout too.
+fn not_parsed(error: &clap::Error, output: Output) -> u8 {
+    if let Err(error) = error.print()
+        && let Err(error) = output::lost(&error)
+    {
+        output.error(&error);
+        return error.code;
+    }
+    if !error.use_stderr() {
+        return code::OK;
+    }
+    if output.json {
+        let text = error.to_string();
+        let message = text.trim().strip_prefix("error: ").unwrap_or(text.trim());
+        let value = serde_json::json!({ "error": message, "exit_code": code::USAGE });
+        // The message is on stderr already, and the exit code tells.
+        let _ = output::line_out(&value.to_string());
+    }
+    code::USAGE
 }
 
 fn dispatch(command: Command, output: Output) -> Result<u8, CliError> {
@@ -115,9 +133,15 @@ fn dispatch(command: Command, output: Output) -> Result<u8, CliError> {
         Command::Config(command) => check::run(&command, output),
         Command::Safe(command) => safe::run(command, output),
         Command::Drill(arguments) => drill::run(arguments, output),
-        Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "watchfire", &mut anstream::stdout());
-            Ok(code::OK)
-        }
+        Command::Completions { shell } => completions(shell, output),
     }
+}
+
+fn completions(shell: clap_complete::Shell, output: Output) -> Result<u8, CliError> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "watchfire", &mut script);
+    let script = String::from_utf8(script)?;
+    let value = serde_json::json!({ "shell": shell.to_string(), "script": script });
+    output.answer(&script, &value)?;
+    Ok(code::OK)
 }

@@ -1,6 +1,6 @@
 //! What a command says: progress on stderr, the answer on stdout, with `--json` as one line that is stdout's last.
 
-use std::io::Write as _;
+use std::io::{self, ErrorKind, Write as _};
 
 use serde::Serialize;
 
@@ -52,13 +52,16 @@ pub struct Output {
 
 impl Output {
     /// Prints the answer of a command.
-    pub fn answer(self, text: &str, value: &impl Serialize) {
-        if self.json {
-            let line = serde_json::to_string(value).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"));
-            line_out(&line);
+    ///
+    /// # Errors
+    /// When it cannot be written: an answer that nobody got is no success.
+    pub fn answer(self, text: &str, value: &impl Serialize) -> Result<(), CliError> {
+        let written = if self.json {
+            line_out(&serde_json::to_string(value).map_err(|error| CliError::failed(format!("no JSON: {error}")))?)
         } else {
-            line_out(text.trim_end());
-        }
+            line_out(text.trim_end())
+        };
+        written.or_else(|error| lost(&error))
     }
 
     /// Tells progress; never part of the answer.
@@ -70,12 +73,30 @@ impl Output {
     pub fn error(self, error: &CliError) {
         let _ = writeln!(anstream::stderr(), "watchfire: {}", error.message);
         if self.json {
-            line_out(&serde_json::json!({ "error": error.message, "exit_code": error.code }).to_string());
+            let line = serde_json::json!({ "error": error.message, "exit_code": error.code }).to_string();
+            // The message is on stderr already, and the exit code tells.
+            let _ = line_out(&line);
         }
     }
 }
 
-/// One line to stdout; a reader that hung up (`| head`) is no error of ours.
-pub fn line_out(line: &str) {
-    let _ = writeln!(anstream::stdout(), "{line}");
+/// One line to stdout, through to the system.
+///
+/// # Errors
+/// Of the system; a reader that hung up (`| head`) is [`ErrorKind::BrokenPipe`].
+pub fn line_out(line: &str) -> io::Result<()> {
+    let mut stdout = anstream::stdout();
+    writeln!(stdout, "{line}")?;
+    stdout.flush()
+}
+
+/// What a failed write to stdout is: nothing where the reader hung up, who has what he wanted; else a failure.
+///
+/// # Errors
+/// [`CliError`] for all but [`ErrorKind::BrokenPipe`].
+pub fn lost(error: &io::Error) -> Result<(), CliError> {
+    match error.kind() {
+        ErrorKind::BrokenPipe => Ok(()),
+        _ => Err(CliError::failed(format!("the answer cannot be written to stdout: {error}"))),
+    }
 }

@@ -19,7 +19,8 @@ pub(super) struct RunArgs {
     log: String,
 }
 
-/// Runs the node until SIGTERM or SIGINT. The log goes to stderr: lines for people, with `--json` one object a line.
+/// Runs the node until SIGTERM or SIGINT. The log goes to stderr: lines for people, with `--json` one object a line, and
+/// one on stdout at the end.
 pub(super) fn run(arguments: &RunArgs, output: Output) -> Result<u8, CliError> {
     let filter = EnvFilter::try_new(&arguments.log).map_err(|error| CliError {
         message: format!("log filter {:?} is wrong: {error}", arguments.log),
@@ -34,7 +35,12 @@ pub(super) fn run(arguments: &RunArgs, output: Output) -> Result<u8, CliError> {
     // Only a second call in one process could fail, and would find the log running.
     drop(started);
     match crate::run::run(&arguments.node.config) {
-        Ok(()) => Ok(code::OK),
+        Ok(()) => {
+            if output.json {
+                output.answer("", &serde_json::json!({ "stopped": true, "exit_code": code::OK }))?;
+            }
+            Ok(code::OK)
+        }
         Err(error) => {
             let code = if matches!(error, RunError::Halted(_)) { code::HALTED } else { code::FAILED };
             Err(CliError { message: error.to_string(), code })

@@ -72,7 +72,10 @@ fn address(text: &str) -> Result<Address, String> {
 
 fn number(text: &str) -> Result<U256, String> {
     let parsed = match text.strip_prefix("0x") {
-        Some(digits) if !digits.is_empty() => U256::from_str_radix(digits, 16).ok(),
+        // The parser would skip underscores.
+        Some(digits) if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+            U256::from_str_radix(digits, 16).ok()
+        }
         Some(_) => None,
         None if text.bytes().all(|byte| byte.is_ascii_digit()) && !text.is_empty() => {
             U256::from_str_radix(text, 10).ok()
@@ -95,12 +98,20 @@ fn operation(text: &str) -> Result<Operation, String> {
     }
 }
 
+/// `1.MINOR.PATCH`, with a build such as `+L2` perhaps: Safe has published no other major version, and whether a later one
+/// hashes in the same way is not known.
 fn version(text: &str) -> Result<SafeVersion, String> {
+    let number = text.split_once('+').map_or(text, |(number, _)| number);
+    let parts: Vec<&str> = number.split('.').collect();
+    let plain =
+        |part: &&str| part.bytes().all(|byte| byte.is_ascii_digit()) && (part.len() == 1 || !part.starts_with('0'));
+    if parts.len() != 3 || parts[0] != "1" || !parts.iter().all(plain) {
+        return Err("a version of Safe is 1.MINOR.PATCH as its VERSION() says, such as 1.3.0 or 1.4.1+L2".to_owned());
+    }
     text.parse().map_err(|error: watchfire_types::safe_transaction::SafeVersionError| error.to_string())
 }
 
 /// Runs a `safe` command.
-#[expect(clippy::unnecessary_wraps, reason = "every command answers in the same way")]
 pub(super) fn run(command: SafeCommand, output: Output) -> Result<u8, CliError> {
     let SafeCommand::Hash(arguments) = command;
     let HashArgs { chain_id, safe, safe_version, operation, .. } = *arguments;
@@ -124,6 +135,6 @@ pub(super) fn run(command: SafeCommand, output: Output) -> Result<u8, CliError> 
         "domain hash   {}\nmessage hash  {}\nsafeTxHash    {}",
         hashes.domain_hash, hashes.message_hash, hashes.safe_tx_hash
     );
-    output.answer(&text, &hashes);
+    output.answer(&text, &hashes)?;
     Ok(code::OK)
 }

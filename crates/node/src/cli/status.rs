@@ -11,7 +11,7 @@ use watchfire_types::AssetId;
 use watchfire_types::control::{AssetStatus, CanPause, PeerStatus, Reply, Request, Status};
 
 use super::NodeArgs;
-use super::output::{CliError, Output, code, line_out};
+use super::output::{CliError, Output, code, line_out, lost};
 use crate::charter_file::load;
 use crate::config::Config;
 use crate::control::client::{ClientError, ask};
@@ -36,7 +36,7 @@ pub(super) fn run(arguments: &StatusArgs, output: Output) -> Result<u8, CliError
     let config = Config::load(&arguments.node.config)?;
     if !arguments.watch {
         let status = status(&config, output)?;
-        output.answer(&text(&status), &status);
+        output.answer(&text(&status), &status)?;
         return Ok(verdict(&status));
     }
     let mut stdout = anstream::stdout();
@@ -52,9 +52,8 @@ pub(super) fn run(arguments: &StatusArgs, output: Output) -> Result<u8, CliError
             // Home, the text, and away with what is left of the one before.
             let _ = write!(stdout, "\x1b[H\x1b[2J");
         }
-        line_out(&shown);
-        if stdout.flush().is_err() {
-            return Ok(code::OK);
+        if let Err(error) = line_out(&shown) {
+            return lost(&error).map(|()| code::OK);
         }
         std::thread::sleep(WATCH);
     }
