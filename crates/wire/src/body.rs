@@ -4,6 +4,6 @@ mod decode;
 mod encode;
 mod signature;
 
-pub(crate) use decode::{Nesting, decode};
+pub(crate) use decode::{Nesting, decode, from_later_version};
 pub(crate) use encode::encode;
 pub(crate) use signature::{attested_in, attested_out};

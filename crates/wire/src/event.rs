@@ -36,6 +36,7 @@ pub fn seal(event: &Event, sign: impl FnOnce(&[u8]) -> [u8; 64]) -> Result<Unver
 ///
 /// Bounded: [`MAX_EVENT`] bytes ([`MAX_PLAIN_EVENT`] unless a fault proof), and events inside a certificate or fault proof
 /// are decoded one level deep: a certificate or fault proof *inside* another is kept as [`Body::Unknown`].
+/// So are findings, classifications and statements of a severity or cause that only a later version knows.
 ///
 /// # Errors
 /// [`WireError`]: every honest node refuses these bytes.
@@ -72,7 +73,8 @@ fn decode_event(bytes: &Bytes, nesting: Nesting) -> Result<(Event, u32), WireErr
     let body = if opaque || !KNOWN_BODIES.contains(&number) {
         Body::Unknown(number, content)
     } else {
-        body::decode(present("event.body", event.body)?)?
+        let body = present("event.body", event.body)?;
+        if body::from_later_version(&body) { Body::Unknown(number, content) } else { body::decode(body)? }
     };
     let event = Event {
         network: NetworkId::from_bytes(fixed("event.network_id", &event.network_id)?),

@@ -27,6 +27,18 @@ pub(crate) enum Nesting {
     Inside,
 }
 
+/// Whether a body that only informs holds an enum value of a later version: it is kept whole and inert, as a body of a later version is.
+/// Zero, which no version gives a meaning, is refused by [`decode`].
+pub(crate) fn from_later_version(body: &In) -> bool {
+    let severity = |number| proto::Severity::try_from(number).is_err();
+    match body {
+        In::Finding(finding) => severity(finding.severity),
+        In::Classified(classified) => severity(classified.severity),
+        In::NotContained(not_contained) => proto::Cause::try_from(not_contained.cause).is_err(),
+        _ => false,
+    }
+}
+
 pub(crate) fn decode(body: In) -> Result<Body, WireError> {
     Ok(match body {
         In::Started(started) => Body::Started(started_in(started)?),

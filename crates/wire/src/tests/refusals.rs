@@ -201,3 +201,33 @@ fn heartbeats_and_requests_are_bounded() {
     let request = CatchUpRequest { vector: vec![position(1), position(1)], from: None, until: None };
     assert!(matches!(CatchUpRequest::decode(request.encode()), Err(WireError::NotAscending { .. })));
 }
+
+/// A severity or cause of a later version makes the event inert, not its sender a liar; zero means nothing in any version.
+#[test]
+fn values_of_later_versions_are_inert() {
+    type In = proto::event::Body;
+    let with = |found: fn(&Body) -> bool, number: i32| {
+        let (_, body) = bodies().into_iter().find(|(_, body)| found(body)).unwrap();
+        let mut signed = proto::SignedEvent::decode(sealed(1, 3, body).outer().clone()).unwrap();
+        let mut inner = proto::Event::decode(signed.event).unwrap();
+        match &mut inner.body {
+            Some(In::Finding(finding)) => finding.severity = number,
+            Some(In::Classified(classified)) => classified.severity = number,
+            Some(In::NotContained(stated)) => stated.cause = number,
+            other => panic!("{other:?}"),
+        }
+        signed.event = inner.encode_to_vec().into();
+        let outer = Bytes::from(signed.encode_to_vec());
+        decode_signed(outer.clone()).map(|event| (event.event().body.clone(), event.outer().clone() == outer))
+    };
+    let kinds: [fn(&Body) -> bool; 3] = [
+        |body| matches!(body, Body::Finding(_)),
+        |body| matches!(body, Body::Classified(_)),
+        |body| matches!(body, Body::NotContained(_)),
+    ];
+    for kind in kinds {
+        assert!(matches!(with(kind, 4_000).unwrap(), (Body::Unknown(..), true)), "kept verbatim");
+        assert!(matches!(with(kind, 1).unwrap(), (body, true) if kind(&body)));
+        assert!(matches!(with(kind, 0), Err(WireError::Range { found: 0, .. })));
+    }
+}
