@@ -1,5 +1,6 @@
 //! Directories of members, a charter over them, and commands with their answers.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
@@ -15,6 +16,8 @@ const ORGANISATIONS: [&str; 5] = ["alder", "birch", "cedar", "dogwood", "elm"];
 /// Five members' directories with one charter.
 pub(crate) struct Members {
     pub(crate) base: TempDir,
+    /// What `init` answered, by organisation.
+    pub(crate) entries: BTreeMap<String, Value>,
 }
 
 /// Runs the binary; stdin is closed.
@@ -68,6 +71,7 @@ impl Members {
     pub(crate) fn new(http: &str) -> Self {
         let base = tempfile::tempdir().unwrap();
         let mut charter = HEAD.to_owned();
+        let mut entries = BTreeMap::new();
         for organisation in ORGANISATIONS {
             let security = if organisation == "alder" { "\"security\"" } else { "" };
             charter.push_str(&format!(
@@ -77,7 +81,9 @@ impl Members {
         for organisation in ORGANISATIONS {
             let port = free_port();
             let directory = base.path().join(organisation);
-            charter.push_str(init(&directory, organisation, port)["toml"].as_str().unwrap());
+            let entry = init(&directory, organisation, port);
+            charter.push_str(entry["toml"].as_str().unwrap());
+            entries.insert(organisation.to_owned(), entry);
             charter.push('\n');
             let config = directory.join("config.toml");
             let mut text = std::fs::read_to_string(&config).unwrap();
@@ -90,7 +96,7 @@ impl Members {
         for organisation in ORGANISATIONS {
             std::fs::write(base.path().join(organisation).join("charter.toml"), &charter).unwrap();
         }
-        Self { base }
+        Self { base, entries }
     }
 
     pub(crate) fn directory(&self, organisation: &str) -> PathBuf {
