@@ -121,18 +121,21 @@ fn current_nonce(machine: &Machine, safe: &SafeId) -> Option<U256> {
     machine.view.safes.get(safe)?.nonce.at(&head).copied()
 }
 
-/// Case 1: under a cancel certificate, every Safe where a signature of the cancelled containment is known at the current nonce.
+/// Since which block a Safe's nonce is the current one, in the own view.
+fn nonce_since(machine: &Machine, safe: &SafeId) -> Option<BlockRef> {
+    machine.view.safes.get(safe)?.nonce.since()
+}
+
+/// Case 1: under a cancel certificate, every Safe where a signature of the cancelled containment is known at a nonce that it concerns.
 fn cancelled(machine: &Machine) -> Vec<(SafeId, AssetId, Authority)> {
     let mut found = Vec::new();
     for safe in machine.charter.safes.keys() {
-        let Some(nonce) = current_nonce(machine, safe) else { continue };
+        let (Some(nonce), Some(since)) = (current_nonce(machine, safe), nonce_since(machine, safe)) else { continue };
         for (_, signed) in machine.shared.content.signed_at(safe, nonce) {
             let Kind::Step { decision, purpose: PlaybookPurpose::Contain, .. } = &signed.kind else { continue };
             let held = machine.shared.content.certificates_of(decision);
-            let cancel = held.filter(|(_, held)| held.certificate.purpose == Purpose::Cancel).find(|(_, held)| {
-                signed.owners.values().any(|signature| !later(&signature.agreed, &held.facts.earliest))
-                    || still_cancelled(machine, decision, &held.facts.earliest)
-            });
+            let mut cancels = held.filter(|(_, held)| held.certificate.purpose == Purpose::Cancel);
+            let cancel = cancels.find(|(_, held)| concerns(machine, decision, &held.facts.earliest, &since));
             if let Some((certificate, _)) = cancel {
                 let authority = Authority::RejectionCancelled { decision: decision.clone(), certificate: *certificate };
                 found.push((safe.clone(), decision.asset.clone(), authority));
@@ -142,27 +145,30 @@ fn cancelled(machine: &Machine) -> Vec<(SafeId, AssetId, Authority)> {
     found
 }
 
-/// Whether every step certificate of the decision rests on evidence at or before the cut: a signature given a block after the cut, before
-/// the cancel was known, is under one of them too.
-fn still_cancelled(machine: &Machine, decision: &Decision, cut: &BlockRef) -> bool {
+/// Whether a cancel concerns signatures at a nonce that is current since a block. Either it was current at the cut: once it is consumed the
+/// cancel has no more to say. Or every certificate under which anybody could still sign is cancelled: a guardian that did not know the
+/// cancel yet signed at a later nonce under one of them, which ends with their lives.
+fn concerns(machine: &Machine, decision: &Decision, cut: &BlockRef, since: &BlockRef) -> bool {
+    let Some(playbook) = machine.charter.playbooks.get(&decision.playbook) else { return false };
     let held = machine.shared.content.certificates_of(decision);
-    let mut steps = held.filter(|(_, held)| matches!(held.certificate.purpose, Purpose::Step(_))).peekable();
-    steps.peek().is_some() && steps.all(|(_, held)| held.facts.evidence.iter().any(|evidence| !later(evidence, cut)))
+    let mut alive = held.filter(|(_, held)| machine.alive(playbook, held)).peekable();
+    let any = alive.peek().is_some();
+    let cancelled = alive.all(|(_, held)| held.facts.evidence.iter().any(|evidence| !later(evidence, cut)));
+    cancelled && (any || !later(since, cut))
 }
 
-/// Case 3: the own view shows a recovery that did not consume the nonce at which containment was signed before it.
+/// Case 3: the own view shows a recovery that did not consume the nonce at which containment signatures are known: it was current before.
 fn foreign_recovery(machine: &Machine) -> Vec<(SafeId, AssetId, Authority)> {
     let mut found = Vec::new();
     for (id, playbook) in machine.charter.playbooks.iter().filter(|(_, p)| p.purpose == PlaybookPurpose::Contain) {
         for safe in machine.containing_safes(&playbook.asset) {
-            let Some(nonce) = current_nonce(machine, &safe) else { continue };
+            let (Some(nonce), Some(since)) = (current_nonce(machine, &safe), nonce_since(machine, &safe)) else {
+                continue;
+            };
             for (_, signed) in machine.shared.content.signed_at(&safe, nonce) {
                 let Kind::Step { decision, step, purpose: PlaybookPurpose::Contain } = &signed.kind else { continue };
-                let Some(recovered) = machine.last_recovery(id, playbook, *step).filter(|_| decision.playbook == *id)
-                else {
-                    continue;
-                };
-                if signed.owners.values().any(|signature| !later(&signature.agreed, &recovered)) {
+                let recovered = machine.last_recovery(id, playbook, *step).filter(|_| decision.playbook == *id);
+                if let Some(recovered) = recovered.filter(|recovered| later(recovered, &since)) {
                     let asset = playbook.asset.clone();
                     let authority = Authority::RejectionAfterForeignRecovery { asset: asset.clone(), recovered };
                     found.push((safe.clone(), asset, authority));

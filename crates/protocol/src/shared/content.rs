@@ -6,7 +6,7 @@ use std::sync::Arc;
 use alloy_primitives::{Address, B256, Signature, U256};
 use watchfire_charter::{Charter, PlaybookPurpose};
 use watchfire_types::body::{Authority, Certificate, CoSignature, Decision};
-use watchfire_types::{BlockRef, ChainId, SafeId, SafeTransaction, StepIndex, Timestamp};
+use watchfire_types::{ChainId, SafeId, SafeTransaction, StepIndex, Timestamp};
 
 use crate::certificate::{Facts, playbook_of};
 use crate::effect;
@@ -37,11 +37,11 @@ pub(crate) struct Signed {
     pub(crate) owners: BTreeMap<Address, HeldSignature>,
 }
 
-/// One owner's signature. Of several valid ones the lowest bytes are kept; `agreed` is the earliest block stated, `seen` local.
+/// One owner's signature. Of several valid ones the lowest bytes are kept; `seen` is local. The block it says it was given at is in no
+/// Safe signature, whoever carries it may claim any: nothing is decided by it.
 #[derive(Debug, Clone)]
 pub(crate) struct HeldSignature {
     pub(crate) bytes: [u8; 65],
-    pub(crate) agreed: BlockRef,
     pub(crate) seen: Timestamp,
 }
 
@@ -83,6 +83,9 @@ pub(crate) fn judge(charter: &Charter, signature: &CoSignature) -> Result<Judged
     let (safe_id, safe) = charter
         .safe_at(signature.chain, &signature.safe)
         .ok_or(SignatureFault::Foreign("safe is not in the charter"))?;
+    if signature.agreed.chain != signature.chain {
+        return Err(SignatureFault::Foreign("agreed at a block of another chain"));
+    }
     let kind = kind(charter, safe_id, signature)?;
     let safe_tx_hash = signature.transaction.hashes(safe.version, signature.chain.get(), signature.safe).safe_tx_hash;
     let owner = recover(safe_tx_hash, &signature.signature).ok_or(SignatureFault::Unrecoverable)?;
@@ -150,10 +153,9 @@ impl Content {
             owners: BTreeMap::new(),
         });
         signed.kind = lower(signed.kind.clone(), judged.kind);
-        let new = HeldSignature { bytes: signature.signature, agreed: signature.agreed, seen };
+        let new = HeldSignature { bytes: signature.signature, seen };
         let held = signed.owners.entry(judged.owner).or_insert_with(|| new.clone());
         held.bytes = held.bytes.min(new.bytes);
-        held.agreed = held.agreed.min(new.agreed);
         held.seen = held.seen.min(new.seen);
     }
 

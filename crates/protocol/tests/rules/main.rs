@@ -8,6 +8,7 @@ mod model;
 mod order;
 mod properties;
 mod traces_cancel;
+mod traces_claims;
 mod traces_liveness;
 mod traces_recovery;
 mod traces_restart;
