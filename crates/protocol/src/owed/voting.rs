@@ -46,19 +46,29 @@ pub(super) fn stated(machine: &Machine, finding: &Finding) -> Option<EventHash> 
     same.map(|((_, hash), _)| *hash)
 }
 
-/// This node's newest vote for a decision, automatic or human.
-pub(crate) fn newest_own<'a>(machine: &'a Machine, decision: &Decision) -> Option<&'a Vote> {
-    let own = machine.shared.derived.votes.get(decision)?.get(machine.own.organisation())?;
-    let mut own = own.values().rev().filter(|event| event.author == machine.own.key());
-    let newest = match &own.next()?.body {
-        Body::Vote(vote) => vote,
-        _ => return None,
-    };
-    let same = own.filter_map(|event| match &event.body {
-        Body::Vote(vote) if vote.evidence == newest.evidence => Some(vote),
+/// Own votes of this node for a decision, by the time of their evidence.
+fn own_votes<'a>(machine: &'a Machine, decision: &Decision) -> impl DoubleEndedIterator<Item = &'a Vote> {
+    let own = machine.shared.derived.votes.get(decision).and_then(|votes| votes.get(machine.own.organisation()));
+    let own = own.into_iter().flat_map(|votes| votes.values()).filter(|event| event.author == machine.own.key());
+    own.filter_map(|event| match &event.body {
+        Body::Vote(vote) => Some(vote),
         _ => None,
-    });
-    Some(same.take(64).fold(newest, |widest, vote| if vote.step > widest.step { vote } else { widest }))
+    })
+}
+
+/// This node's newest vote for a decision, automatic or human, whose evidence stands: a reorg may lead to earlier block times.
+pub(crate) fn newest_own<'a>(machine: &'a Machine, decision: &Decision) -> Option<&'a Vote> {
+    let mut own = own_votes(machine, decision).rev().filter(|vote| machine.evidence_stands(&vote.evidence));
+    let newest = own.next()?;
+    let same = own.take(64).take_while(|vote| vote.evidence == newest.evidence);
+    Some(same.fold(newest, |widest, vote| if vote.step > widest.step { vote } else { widest }))
+}
+
+/// Whether the own log holds this very vote: saying it again would say nothing.
+fn said(machine: &Machine, decision: &Decision, step: StepIndex, evidence: &BlockRef) -> bool {
+    let own = own_votes(machine, decision).rev().skip_while(|vote| vote.evidence.time > evidence.time);
+    let mut same_time = own.take_while(|vote| vote.evidence.time == evidence.time);
+    same_time.any(|vote| vote.step == step && vote.evidence == *evidence)
 }
 
 pub(super) fn drafts(machine: &Machine, pages: &mut BTreeSet<Page>) -> Vec<Draft> {
@@ -84,6 +94,9 @@ fn vote(machine: &Machine, id: &PlaybookId, playbook: &Playbook, pages: &mut BTr
     let decision = machine.decision(id, playbook);
     let evidence = finding.block;
     if !counts(machine, id, playbook, &evidence, step) {
+        return None;
+    }
+    if said(machine, &decision, step, &evidence) {
         return None;
     }
     let newest = newest_own(machine, &decision);

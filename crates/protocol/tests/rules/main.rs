@@ -12,4 +12,5 @@ mod traces_claims;
 mod traces_liveness;
 mod traces_recovery;
 mod traces_restart;
+mod traces_votes;
 mod walk_through;
