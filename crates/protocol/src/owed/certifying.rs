@@ -6,15 +6,18 @@ use std::sync::Arc;
 
 use watchfire_charter::{Playbook, Rule};
 use watchfire_types::body::{Body, Certificate, Decision, Purpose};
-use watchfire_types::{BlockRef, BlockTime, Event, OperatorId, OrganisationId, PlaybookId, StepIndex, Verified};
+use watchfire_types::{
+    BlockRef, BlockTime, Event, EventHash, MemberKey, OperatorId, OrganisationId, PlaybookId, StepIndex, Verified,
+};
 
 use crate::authority::later;
 use crate::draft::Draft;
 use crate::machine::Machine;
-use crate::shared::derived::ByTime;
 
 /// Most bytes of the votes of a certificate, so that two certificates of a liar still fit into a fault proof.
 const VOTES_BYTES_MAX: usize = 28 * 1024;
+/// Newest votes of one author for one step under one label that are tried; only its own older ones give way to them.
+const NEWEST_MAX: usize = 4;
 
 type Held<'a> = &'a Arc<Verified<Event>>;
 
@@ -39,6 +42,16 @@ pub(super) fn drafts(machine: &Machine) -> Vec<Draft> {
     certificates.into_iter().map(|certificate| Draft::Body(Body::Certificate(certificate))).collect()
 }
 
+/// The oldest evidence that a certificate alive at `now` may rest on.
+fn oldest_alive(now: BlockTime, playbook: &Playbook) -> BlockTime {
+    BlockTime::from_secs(now.as_secs().saturating_sub(playbook.expiry_s.saturating_mul(2)))
+}
+
+/// The keys of [`ByTime`] from a block time on.
+fn since(oldest: BlockTime) -> std::ops::RangeFrom<(BlockTime, EventHash)> {
+    (oldest, EventHash::from_bytes([0; 32]))..
+}
+
 /// One organisation's usable vote: newest first within its label.
 struct Usable<'a> {
     at: BlockTime,
@@ -57,16 +70,20 @@ fn of_step(
     let now = chains.iter().map(|chain| machine.view.head(*chain)).collect::<Option<Vec<_>>>()?;
     let now = now.iter().map(|head| head.time).max()?;
     let floors = machine.floors(id, playbook, step);
-    let oldest = BlockTime::from_secs(now.as_secs().saturating_sub(playbook.expiry_s.saturating_mul(2)));
+    let oldest = oldest_alive(now, playbook);
     let mut usable: BTreeMap<&OrganisationId, Vec<Usable<'_>>> = BTreeMap::new();
+    let mut tried: BTreeMap<(MemberKey, StepIndex, &OperatorId), usize> = BTreeMap::new();
     for (organisation, votes) in machine.shared.derived.votes.get(decision)? {
-        let newest_first = votes.range((oldest, watchfire_types::EventHash::from_bytes([0; 32]))..).rev();
+        let newest_first = votes.range(since(oldest)).rev();
         for ((at, _), event) in newest_first {
             let Body::Vote(vote) = &event.body else { continue };
-            let counts = vote.step >= step
+            let of_author = tried.entry((event.author, vote.step, &vote.operator)).or_default();
+            let counts = *of_author < NEWEST_MAX
+                && vote.step >= step
                 && machine.evidence_stands(&vote.evidence)
                 && floors.iter().all(|floor| later(&vote.evidence, floor));
             if counts {
+                *of_author += 1;
                 usable.entry(organisation).or_default().push(Usable { at: *at, operator: &vote.operator, event });
             }
         }
@@ -76,11 +93,11 @@ fn of_step(
     ends.dedup();
     // The newest end lives longest; an older one is tried only where the votes around the newest do not meet the rule.
     let alive = ends.into_iter().rev().filter(|end| end.plus_secs(playbook.expiry_s) >= now);
-    let mut tried = alive.filter_map(|end| {
+    let mut formed = alive.filter_map(|end| {
         let start = BlockTime::from_secs(end.as_secs().saturating_sub(playbook.expiry_s));
         pick(machine, &playbook.rule, &usable, start, end)
     });
-    let votes = tried.next()?;
+    let votes = formed.next()?;
     let votes = votes.into_iter().map(|event| event.to_unverified()).collect();
     Some(Certificate { decision: decision.clone(), purpose: Purpose::Step(step), votes })
 }
@@ -159,9 +176,13 @@ fn augment<'b, 'a>(
 /// rule takes, so that the earliest of their heads is as late as it can be.
 fn cancel(machine: &Machine, id: &PlaybookId, playbook: &Playbook, decision: &Decision) -> Option<Certificate> {
     let head = machine.asset_head(&playbook.asset)?;
+    // A veto stops no evidence later than its head: one older than everything alive on any of the chains stops nothing.
+    let chains = playbook.actions().filter_map(|action| machine.view.head(action.chain));
+    let behind = chains.map(|head| head.time).fold(head.time, BlockTime::min);
+    let oldest = oldest_alive(behind, playbook);
     let mut newest: Vec<(BlockRef, &OrganisationId, Held<'_>)> = Vec::new();
     for (organisation, vetoes) in machine.shared.derived.vetoes.get(decision)? {
-        let standing = vetoes.values().filter_map(|event| match &event.body {
+        let standing = vetoes.range(since(oldest)).filter_map(|(_, event)| match &event.body {
             Body::Veto(veto) if machine.evidence_stands(&veto.head) => Some((veto.head, organisation, event)),
             _ => None,
         });
@@ -178,13 +199,13 @@ fn cancel(machine: &Machine, id: &PlaybookId, playbook: &Playbook, decision: &De
     let stops = |evidence: &BlockRef| !later(evidence, &cut) && known.is_none_or(|known| later(evidence, &known));
     let alive = |at: BlockTime| head.time <= at.plus_secs(playbook.expiry_s);
     let votes = machine.shared.derived.votes.get(decision).into_iter().flat_map(|votes| votes.values());
-    let stops_vote = votes.flat_map(ByTime::values).any(|event| match &event.body {
+    let stops_vote = votes.flat_map(|votes| votes.range(since(oldest))).any(|(_, event)| match &event.body {
         Body::Vote(vote) => alive(vote.evidence.time) && stops(&vote.evidence),
         _ => false,
     });
     let mut held = machine.shared.content.certificates_of(decision).map(|(_, held)| held);
     let stops_certificate =
-        held.any(|held| machine.authorises(id, playbook, held) && held.facts.evidence.iter().any(stops));
+        held.any(|held| held.facts.evidence.iter().any(stops) && machine.authorises(id, playbook, held));
     if !stops_vote && !stops_certificate {
         return None;
     }

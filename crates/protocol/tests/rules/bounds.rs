@@ -178,3 +178,29 @@ fn a_late_node_takes_named_epochs_at_once() {
         late.receive(now, &old.log[0]).expect("named by the running epoch");
     }
 }
+
+/// Of a liar's many votes the newest few are tried, and they serve as well as any.
+#[test]
+fn a_flood_of_votes_neither_helps_nor_hinders() {
+    let mut c = Cluster::new(charter(str::to_owned), 98);
+    for _ in 0..40 {
+        c.mine(&[]);
+    }
+    c.silent = [2, 3].into();
+    c.find(&[0, 1], "vault-outflow");
+    c.mine(&[]);
+    assert!(c.owed_steps(0).is_empty(), "two organisations");
+    let evidence: Vec<BlockRef> = c.chain.blocks.iter().map(|block| block.at).collect();
+    for at in evidence {
+        let vote = c.forged_vote(2, at);
+        let event = c.nodes[4].author(vote);
+        c.send(4, event);
+    }
+    c.settle();
+    assert!(!c.owed_steps(0).is_empty(), "the third organisation's vote counts");
+    // Vetoes of long ago are nobody's cut, those of now are.
+    for index in [0, 1, 4] {
+        c.veto(index);
+    }
+    assert!(c.owed_steps(0).is_empty(), "cancelled");
+}
