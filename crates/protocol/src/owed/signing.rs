@@ -45,6 +45,9 @@ fn republish(machine: &Machine, digest: B256) -> Option<Draft> {
 fn sign(machine: &Machine, now: Timestamp, owed: &OwedEffect) -> Option<CoSignDraft> {
     let guardian = machine.own.entry.guardian?;
     let effect = &owed.effect;
+    if machine.view.silent(effect.chain) {
+        return None;
+    }
     let safe = machine.charter.safes.get(&effect.safe)?;
     let head = machine.view.head(effect.chain)?;
     let owners = machine.view.safes.get(&effect.safe)?.owners.at(&head)?;

@@ -83,7 +83,8 @@ pub(super) fn drafts(machine: &Machine, pages: &mut BTreeSet<Page>) -> Vec<Draft
 }
 
 fn vote(machine: &Machine, id: &PlaybookId, playbook: &Playbook, pages: &mut BTreeSet<Page>) -> Option<Vote> {
-    if playbook.mode == Mode::Observe {
+    let chain = machine.charter.assets.get(&playbook.asset)?.chain;
+    if playbook.mode == Mode::Observe || machine.view.silent(chain) {
         return None;
     }
     let (finding, found) = standing(machine, playbook).max_by(|(a, s), (b, t)| {

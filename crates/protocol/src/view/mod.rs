@@ -126,6 +126,11 @@ impl View {
         self.chains.get(&chain)?.head
     }
 
+    /// Whether a chain gives no new blocks: its head is then no reading of now.
+    pub(crate) fn silent(&self, chain: ChainId) -> bool {
+        self.chains.get(&chain).is_some_and(|chain| chain.silent.is_some())
+    }
+
     fn rollback(&mut self, charter: &Charter, chain: ChainId, number: u64, now: Timestamp) {
         let Some(view) = self.chains.get_mut(&chain) else { return };
         for (height, block) in view.canonical.split_off(&number) {

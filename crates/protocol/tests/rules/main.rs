@@ -12,5 +12,6 @@ mod traces_claims;
 mod traces_liveness;
 mod traces_recovery;
 mod traces_restart;
+mod traces_silence;
 mod traces_votes;
 mod walk_through;
