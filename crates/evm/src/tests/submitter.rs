@@ -78,12 +78,15 @@ impl Rig {
     /// Waits until the feed has emitted a block of at least this height.
     async fn head(&mut self, number: u64) {
         let mut heads = self.client.heads();
-        while heads.borrow_and_update().is_none_or(|head| head.block.number < number) {
-            tokio::select! {
-                changed = heads.changed() => changed.unwrap(),
-                _ = self.feed.recv() => {}
+        let wait = async {
+            while heads.borrow_and_update().is_none_or(|head| head.block.number < number) {
+                tokio::select! {
+                    changed = heads.changed() => changed.unwrap(),
+                    _ = self.feed.recv() => {}
+                }
             }
-        }
+        };
+        tokio::time::timeout(Duration::from_secs(20), wait).await.expect("a head in time");
     }
 
     /// Waits until anvil's pool holds exactly this transaction.
