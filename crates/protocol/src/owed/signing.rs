@@ -79,8 +79,10 @@ fn cleared(machine: &Machine, now: Timestamp, owed: &OwedEffect) -> bool {
         | (Some(PreflightOutcome::Unknown { .. }) | None, Class::Recovery) => false,
         (Some(PreflightOutcome::Unknown { .. }), Class::Containment | Class::Rejection) => true,
         (None, Class::Containment | Class::Rejection) => {
-            let chain = machine.view.chains.get(&owed.effect.chain);
-            chain.is_some_and(|chain| now >= chain.arrived.plus_millis(PREFLIGHT_MS))
+            // Where blocks come faster than answers, the wait must not begin again with each of them.
+            let first = machine.view.first_owed.get(&owed.effect.safe_tx_hash).copied();
+            let arrived = machine.view.chains.get(&owed.effect.chain).map(|chain| chain.arrived);
+            first.into_iter().chain(arrived).min().is_some_and(|since| now >= since.plus_millis(PREFLIGHT_MS))
         }
     }
 }

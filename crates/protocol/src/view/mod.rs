@@ -96,6 +96,8 @@ pub(crate) struct View {
     pub(crate) refuted_since: BTreeMap<(PlaybookId, StepIndex), BlockRef>,
     /// Newest block at which containment of an asset was owed, by asset and Safe.
     pub(crate) contain_owed: BTreeMap<(AssetId, SafeId), BlockRef>,
+    /// Own clock when a containment transaction was first seen to be owed, for as long as it is.
+    pub(crate) first_owed: BTreeMap<B256, Timestamp>,
     /// Epochs admitted lately, by author.
     pub(crate) epochs: BTreeMap<MemberKey, VecDeque<(Timestamp, Epoch)>>,
     /// Members connected now; shown, never counted.

@@ -172,6 +172,8 @@ pub(crate) struct Cluster {
     pub(crate) now: Timestamp,
     pub(crate) silent: BTreeSet<usize>,
     pub(crate) simulate: Simulate,
+    /// Whether simulations are answered at all.
+    pub(crate) answers: bool,
     wire: VecDeque<(usize, Verified<Event>)>,
 }
 
@@ -180,8 +182,16 @@ impl Cluster {
         let nodes = (0..5).map(|index| Node::new(&charter, index, 0x10 + index)).collect();
         let chain = Chain::new(first);
         let now = Timestamp::from_millis(chain.head().at.time.as_secs() * 1_000);
-        let mut cluster =
-            Self { charter, nodes, chain, now, silent: BTreeSet::new(), simulate: passes, wire: VecDeque::new() };
+        let mut cluster = Self {
+            charter,
+            nodes,
+            chain,
+            now,
+            silent: BTreeSet::new(),
+            simulate: passes,
+            answers: true,
+            wire: VecDeque::new(),
+        };
         for (index, node) in cluster.nodes.iter().enumerate() {
             cluster.wire.extend(node.log.iter().map(|event| (index, event.clone())));
         }
@@ -350,7 +360,9 @@ impl Cluster {
         }
         let head = self.chain.head().clone();
         for duty in &duties {
-            if let Duty::Preflight(preflight) = duty {
+            if let Duty::Preflight(preflight) = duty
+                && self.answers
+            {
                 let outcome = (self.simulate)(&head, &preflight.transaction);
                 let (safe_tx_hash, block) = (preflight.safe_tx_hash, preflight.at);
                 let input = Input::Preflighted { safe_tx_hash, block, outcome };

@@ -10,6 +10,7 @@ mod properties;
 mod traces_cancel;
 mod traces_claims;
 mod traces_liveness;
+mod traces_pace;
 mod traces_recovery;
 mod traces_restart;
 mod traces_silence;
