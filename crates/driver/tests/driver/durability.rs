@@ -48,6 +48,7 @@ fn nothing_leaves_before_its_sync() {
     let now = Timestamp::from_millis(chain.head().at.time.as_secs() * 1_000);
     let mut others = World::new((0..5).map(|_| MemoryStorage::new()).collect::<Vec<_>>(), 1_000, false);
     others.mine(&[], &[]);
+    let calm = others.chain.clone();
     others.mine(&[], &["vault-outflow"]);
     let theirs = events_of_others(&others);
 
@@ -74,10 +75,8 @@ fn nothing_leaves_before_its_sync() {
         seen.push(output);
         (syncs, answers)
     };
-    let mut chain = others.chain.clone();
-    turn(inputs(&chain, &[]));
-    chain.mine(&[]);
-    let (syncs, answers) = turn(inputs(&chain, &["vault-outflow"]));
+    turn(inputs(&calm, &[]));
+    let (syncs, answers) = turn(inputs(&others.chain, &["vault-outflow"]));
     assert_eq!(syncs, 1, "finding and vote share one commit");
     turn(answers);
     let gossip =
@@ -191,6 +190,7 @@ fn a_full_disk_halts_by_name() {
 fn a_locked_key_is_a_notice() {
     let mut others = World::new((0..5).map(|_| MemoryStorage::new()).collect::<Vec<_>>(), 1_000, false);
     others.mine(&[], &[]);
+    let calm = others.chain.clone();
     others.mine(&[], &["vault-outflow"]);
     let charter = charter();
     let keys = TestKeys { locked: true, ..TestKeys::of(0) };
@@ -201,6 +201,8 @@ fn a_locked_key_is_a_notice() {
     let (mut driver, _) = watchfire_driver::Driver::open(journal, keys, charter, network, member, epoch, now).unwrap();
     let theirs = events_of_others(&others);
     let from = others.nodes[1].log[0].author;
+    // The view begins before the evidence: what happened earlier is not known to it.
+    driver.handle(now, inputs(&calm, &[])).unwrap();
     let mut door = inputs(&others.chain, &["vault-outflow"]);
     door.push(Door::CaughtUp { from, events: theirs });
     let now = now.plus_millis(1_000);
