@@ -92,7 +92,7 @@ impl<S: Storage, K: Keys> Driver<S, K> {
         output: &mut Output,
     ) -> Result<Option<EventHash>, JournalError> {
         let Some(body) = self.body(draft, output) else { return Ok(None) };
-        let kind = kind(&body);
+        let kind = body.kind();
         let event = self.own.next(now, body);
         if let Err(violation) = Guard::position(&event, self.log.index()) {
             self.stop_signing(violation, output);
@@ -152,28 +152,4 @@ impl<S: Storage, K: Keys> Driver<S, K> {
 /// What a node whose own log is in doubt makes no more of.
 fn is_support(body: &Body) -> bool {
     matches!(body, Body::Vote(_) | Body::Veto(_) | Body::CloseVote(_) | Body::Certificate(_) | Body::CoSignature(_))
-}
-
-fn kind(body: &Body) -> &'static str {
-    match body {
-        Body::Started(_) => "started",
-        Body::Finding(_) => "finding",
-        Body::Vote(_) => "vote",
-        Body::Veto(_) => "veto",
-        Body::Certificate(_) => "certificate",
-        Body::CoSignature(_) => "co-signature",
-        Body::Submitted(_) => "submitted",
-        Body::Executed(_) => "executed",
-        Body::PostconditionChecked(_) => "postcondition-checked",
-        Body::Retracted(_) => "retracted",
-        Body::Classified(_) => "classified",
-        Body::Acknowledged(_) => "acknowledged",
-        Body::Rejected(_) => "rejected",
-        Body::Note(_) => "note",
-        Body::CloseVote(_) => "close-vote",
-        Body::NotContained(_) => "not-contained",
-        Body::Attested(_) => "attested",
-        Body::FaultProof(_) => "fault-proof",
-        Body::Unknown(..) => "unknown",
-    }
 }

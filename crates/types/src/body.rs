@@ -59,6 +59,34 @@ pub enum Body {
     Unknown(u32, Bytes),
 }
 
+impl Body {
+    /// The kebab-case name of its kind, as in records, indexes and logs.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Started(_) => "started",
+            Self::Finding(_) => "finding",
+            Self::Vote(_) => "vote",
+            Self::Veto(_) => "veto",
+            Self::Certificate(_) => "certificate",
+            Self::CoSignature(_) => "co-signature",
+            Self::Submitted(_) => "submitted",
+            Self::Executed(_) => "executed",
+            Self::PostconditionChecked(_) => "postcondition-checked",
+            Self::Retracted(_) => "retracted",
+            Self::Classified(_) => "classified",
+            Self::Acknowledged(_) => "acknowledged",
+            Self::Rejected(_) => "rejected",
+            Self::Note(_) => "note",
+            Self::CloseVote(_) => "close-vote",
+            Self::NotContained(_) => "not-contained",
+            Self::Attested(_) => "attested",
+            Self::FaultProof(_) => "fault-proof",
+            Self::Unknown(..) => "unknown",
+        }
+    }
+}
+
 /// A person, known to the log by a pseudonym only.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Human {

@@ -6,8 +6,6 @@ use watchfire_types::body::{Authority, Basis, Body, Certificate, CoSignature, Hu
 use watchfire_types::control::Record;
 use watchfire_types::{AssetId, BlockRef, Event, StepIndex, Verified};
 
-use super::kind_of;
-
 /// A record without any detail.
 #[must_use]
 pub fn plain(at_ms: u64, kind: &str, text: String) -> Record {
@@ -47,7 +45,7 @@ pub fn event(event: &Verified<Event>, at_ms: u64, charter: &Charter) -> Record {
         safe: facts.safe,
         safe_tx_hash: facts.safe_tx_hash,
         transaction: facts.transaction,
-        ..plain(at_ms, kind_of(&event.body), format!("{member}: {}", facts.text))
+        ..plain(at_ms, event.body.kind(), format!("{member}: {}", facts.text))
     }
 }
 

@@ -36,7 +36,7 @@ use crate::config::ConfigError;
 use crate::control::server::ServerError;
 use crate::keys::KeyError;
 
-pub use indexing::{index_keys, kind_of};
+pub use indexing::index_keys;
 pub use start::run;
 
 /// Why a node does not start, or stops.
