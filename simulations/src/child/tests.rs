@@ -19,13 +19,13 @@ fn launcher() {
     let handle = runtime.handle().clone();
     let start = move || {
         let _runtime = handle.enter();
-        let mut sleeper = command("sleep");
-        sleeper.arg("600");
+        // Its own word says that it is tied by now: a launcher killed before that leaves it behind.
+        let mut sleeper = command("sh");
+        sleeper.args(["-c", "echo; echo started; exec sleep 600"]);
         spawn(sleeper).unwrap()
     };
     let mut child = std::thread::spawn(start).join().unwrap();
     assert!(child.try_wait().unwrap().is_none());
-    println!("\nstarted");
     runtime.block_on(std::future::pending::<()>());
 }
 
