@@ -5,6 +5,7 @@ mod bounds;
 mod cluster;
 mod door;
 mod model;
+mod node;
 mod order;
 mod properties;
 mod traces_cancel;
