@@ -6,21 +6,22 @@ use std::collections::BTreeSet;
 use watchfire_tidy::{Package, packages, read, root, root_manifest};
 
 /// Crates without clock, entropy, file, socket or runtime: the simulator and replay drive exactly the shipped code.
-const PURE: &[&str] = &["charter", "detect", "protocol", "types", "wire"];
+const PURE: &[&str] = &["charter", "detect", "protocol", "transparency", "types", "wire"];
 
 /// The only arrows between crates (README, architecture). Test-only arrows are not listed here.
 const ARROWS: &[(&str, &[&str])] = &[
     ("types", &[]),
     ("charter", &["types"]),
     ("detect", &["charter", "types"]),
-    ("protocol", &["charter", "types"]),
+    ("transparency", &["types"]),
+    ("protocol", &["charter", "transparency", "types"]),
     ("wire", &["types"]),
     ("journal", &["types"]),
-    ("driver", &["charter", "journal", "protocol", "types", "wire"]),
+    ("driver", &["charter", "journal", "protocol", "transparency", "types", "wire"]),
     ("gossip", &["types"]),
     ("evm", &["types"]),
     ("simulations", &["types"]),
-    ("node", &["charter", "detect", "driver", "evm", "gossip", "journal", "protocol", "simulations", "types", "wire"]),
+    ("node", &["charter", "detect", "driver", "evm", "gossip", "journal", "protocol", "simulations", "transparency", "types", "wire"]),
 ];
 
 /// Libraries that appear in exactly one crate each, so that it alone can be judged for what they do.
