@@ -9,6 +9,7 @@
 
 mod body;
 pub mod bounds;
+pub mod bundle;
 mod catch_up;
 mod common;
 mod envelope;
