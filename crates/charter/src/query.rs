@@ -95,6 +95,14 @@ impl Charter {
         self.digest
     }
 
+    /// What the digest is over: the RFC 8785 form of the model, the same bytes on every machine.
+    ///
+    /// # Errors
+    /// Of the serialiser, which a charter that has a digest has passed before.
+    pub fn canonical_json(&self) -> Result<Vec<u8>, serde_json::Error> {
+        crate::digest::canonical(self)
+    }
+
     /// The member with this node key.
     #[must_use]
     pub fn member_by_key(&self, key: &MemberKey) -> Option<(&MemberId, &Member)> {

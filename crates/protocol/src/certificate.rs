@@ -49,6 +49,18 @@ pub enum CertificateFault {
     Quorum,
 }
 
+/// Whether a certificate is valid (R1), every embedded signature checked: for whoever holds bytes and a charter alone.
+///
+/// # Errors
+/// [`CertificateFault`] names the first term that fails.
+pub fn check_certificate(
+    charter: &Charter,
+    network: NetworkId,
+    certificate: &Certificate,
+) -> Result<(), CertificateFault> {
+    check(charter, network, certificate, |_| false).map(|_| ())
+}
+
 /// What a valid certificate says, reduced to what later questions need.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Facts {

@@ -4,18 +4,23 @@ use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
 use watchfire_types::body::{Body, Purpose};
-use watchfire_types::{AssetId, BlockTime, Event, EventHash, IncidentId, domain};
+use watchfire_types::{AssetId, BlockTime, Event, EventHash, IncidentId, NetworkId, domain};
 
 use crate::machine::Machine;
 use crate::status::IncidentStatus;
 
-/// H(network id, asset, g).
-fn id(machine: &Machine, asset: &AssetId, generation: u32) -> IncidentId {
-    let mut hash = Sha256::new().chain_update(domain::INCIDENT).chain_update(machine.network.as_bytes());
+/// The id of an asset's incident: H(network id, asset, `generation`), the latter being the number of closes before it.
+#[must_use]
+pub fn incident_id(network: NetworkId, asset: &AssetId, generation: u32) -> IncidentId {
+    let mut hash = Sha256::new().chain_update(domain::INCIDENT).chain_update(network.as_bytes());
     hash.update((asset.as_str().len() as u64).to_be_bytes());
     hash.update(asset.as_str().as_bytes());
     hash.update(generation.to_be_bytes());
     IncidentId::from_bytes(hash.finalize().into())
+}
+
+fn id(machine: &Machine, asset: &AssetId, generation: u32) -> IncidentId {
+    incident_id(machine.network, asset, generation)
 }
 
 /// Distinct `closed_at` of the asset's close certificates.
@@ -34,7 +39,8 @@ fn generation(closes: &BTreeSet<BlockTime>, at: BlockTime) -> u32 {
 }
 
 /// The asset and the block time an event speaks of, for the bodies that belong to an incident by what they say.
-fn subject(event: &Event) -> Option<(&AssetId, BlockTime)> {
+#[must_use]
+pub fn subject(event: &Event) -> Option<(&AssetId, BlockTime)> {
     match &event.body {
         Body::Finding(finding) => Some((&finding.asset, finding.block.time)),
         Body::Vote(vote) => Some((&vote.decision.asset, vote.evidence.time)),

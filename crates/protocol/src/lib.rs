@@ -27,12 +27,14 @@ mod shared;
 pub mod status;
 mod view;
 
-pub use certificate::{CertificateFault, content_digest};
+pub use certificate::{CertificateFault, check_certificate, content_digest};
 pub use draft::{CoSignDraft, Draft, Owed, Stage, Step};
 pub use effect::{Effect, EffectFault};
 pub use fault::is_fault;
+pub use incident::{incident_id, subject as incident_subject};
 pub use machine::{Machine, UnknownMember};
 pub use rank::rank;
 pub use reads::{guard_slot, module_guard_slot, reads};
 pub use rejection::Rejection;
+pub use shared::content::{SignatureFault, check_co_signature};
 pub use status::{AssetOutlook, DecisionStatus, IncidentStatus, MemberStatus, SafeStatus, SignatureCount, WhyNot};

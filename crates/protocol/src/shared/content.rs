@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use alloy_primitives::{Address, B256, Signature, U256};
+use thiserror::Error;
 use watchfire_charter::{Charter, PlaybookPurpose};
 use watchfire_types::body::{Authority, Certificate, CoSignature, Decision};
 use watchfire_types::{ChainId, SafeId, SafeTransaction, StepIndex, Timestamp};
@@ -55,16 +56,29 @@ pub(crate) struct Content {
 }
 
 /// Why a co-signature does not count.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum SignatureFault {
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum SignatureFault {
     /// Names another charter version.
+    #[error("it names another charter version")]
     Version,
     /// The transaction is not what its authority makes of it.
+    #[error("the transaction is not what its authority makes: {0}")]
     Foreign(&'static str),
     /// No signature over it: high s, a foreign v, or no curve point.
+    #[error("no signature over the transaction")]
     Unrecoverable,
     /// Recovers to nobody whom the charter names for the Safe.
+    #[error("it recovers to {0}, whom the charter does not name for the safe")]
     NotAnOwner(Address),
+}
+
+/// The hash that a co-signature signs, computed from its transaction, and the owner that it recovers to: from its bytes and the
+/// charter alone.
+///
+/// # Errors
+/// [`SignatureFault`] names the first term that fails.
+pub fn check_co_signature(charter: &Charter, signature: &CoSignature) -> Result<(B256, Address), SignatureFault> {
+    judge(charter, signature).map(|judged| (judged.safe_tx_hash, judged.owner))
 }
 
 /// A co-signature taken apart.
