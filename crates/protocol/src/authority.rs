@@ -1,16 +1,17 @@
 //! Whether a certificate authorises now, and what that makes owed: shared state judged by the own view, never by another's words.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
 use alloy_primitives::B256;
 use watchfire_charter::{Action, Playbook, PlaybookPurpose, Step};
-use watchfire_types::body::{Decision, Finding, Purpose};
+use watchfire_types::body::{Decision, Finding};
 use watchfire_types::input::PreflightOutcome;
-use watchfire_types::{AssetId, BlockRef, ChainId, PlaybookId, SafeId, Severity, StepIndex};
+use watchfire_types::{AssetId, BlockRef, BlockTime, PlaybookId, SafeId, Severity, StepIndex};
 
 use crate::effect::{self, Effect};
 use crate::machine::Machine;
-use crate::shared::content::{HeldCertificate, Kind};
+use crate::shared::content::Kind;
 use crate::view::key;
 
 /// Whether `block` is later than `than`; equal is not. Across chains, block time decides.
@@ -40,6 +41,12 @@ impl Machine {
         self.view.head(self.charter.assets.get(asset)?.chain)
     }
 
+    /// The block times that the own view of an asset's chain holds blocks of: no other evidence stands.
+    pub(crate) fn held_times(&self, asset: &AssetId) -> Option<RangeInclusive<BlockTime>> {
+        let chain = self.view.chains.get(&self.charter.assets.get(asset)?.chain)?;
+        Some(chain.canonical.first_key_value()?.1.time..=chain.head?.time)
+    }
+
     /// Evidence that may count: not later than the agreed head, and not shown orphaned.
     pub(crate) fn evidence_stands(&self, evidence: &BlockRef) -> bool {
         let Some(chain) = self.view.chains.get(&evidence.chain) else { return false };
@@ -58,15 +65,9 @@ impl Machine {
         self.view.conditions.get(&key(action.chain, &action.postcondition))?.became(&value)
     }
 
-    /// Last executed recovery that concerns containment at `step`: a postcondition of this step or a wider one turned false, the widest
-    /// step of another containment playbook of the asset did, or an effect of a recovery playbook executed.
-    pub(crate) fn last_recovery(&self, id: &PlaybookId, playbook: &Playbook, step: StepIndex) -> Option<BlockRef> {
-        let own = playbook.steps_indexed().filter(|(index, _)| *index >= step).flat_map(|(_, rung)| &rung.actions);
-        let others = self.charter.playbooks_of(&playbook.asset).filter(|(other, _)| *other != id);
-        let others = others.filter(|(_, other)| other.purpose == PlaybookPurpose::Contain);
-        let others = others.filter_map(|(_, other)| other.steps.last()).flat_map(|rung| &rung.actions);
-        let turned = own.chain(others).filter_map(|action| self.turned(action, false));
-        newest(turned.chain(self.recovery_executions(&playbook.asset)))
+    /// Blocks where a postcondition of a step turned false.
+    pub(crate) fn turned_false(&self, rung: &Step) -> impl Iterator<Item = BlockRef> {
+        rung.actions.iter().filter_map(|action| self.turned(action, false))
     }
 
     /// Blocks in which an effect of a recovery playbook of the asset executed.
@@ -91,58 +92,7 @@ impl Machine {
 
     /// Evidence at or before this block is cancelled.
     pub(crate) fn cancel_cut(&self, decision: &Decision) -> Option<BlockRef> {
-        let held = self.shared.content.certificates_of(decision);
-        let cancels = held.filter(|(_, held)| held.certificate.purpose == Purpose::Cancel);
-        newest(cancels.map(|(_, held)| held.facts.earliest))
-    }
-
-    /// Where the views of the chains that an asset's playbooks act on began: a recovery (containment) there or earlier was not seen, so
-    /// evidence from before counts for nothing.
-    fn beginnings(&self, asset: &AssetId) -> BTreeSet<BlockRef> {
-        let home = self.charter.assets.get(asset).map(|asset| asset.chain);
-        let acted_on = self.charter.playbooks_of(asset).flat_map(|(_, playbook)| playbook.actions());
-        let chains: BTreeSet<ChainId> = home.into_iter().chain(acted_on.map(|action| action.chain)).collect();
-        chains.iter().filter_map(|chain| self.view.chains.get(chain)?.began).collect()
-    }
-
-    /// What evidence for a step must be later than.
-    pub(crate) fn floors(&self, id: &PlaybookId, playbook: &Playbook, step: StepIndex) -> Vec<BlockRef> {
-        let turned = match playbook.purpose {
-            PlaybookPurpose::Contain => self.last_recovery(id, playbook, step),
-            PlaybookPurpose::Recover => self.last_containment(&playbook.asset),
-        };
-        let cut = self.cancel_cut(&self.decision(id, playbook));
-        turned.into_iter().chain(cut).chain(self.beginnings(&playbook.asset)).collect()
-    }
-
-    /// Whether a step certificate of this playbook has not expired on any chain that its step acts on.
-    pub(crate) fn alive(&self, playbook: &Playbook, held: &HeldCertificate) -> bool {
-        let Purpose::Step(step) = held.certificate.purpose else { return false };
-        let Some(rung) = playbook.step(step) else { return false };
-        let end = held.facts.latest.plus_secs(playbook.expiry_s);
-        let mut chains = rung.actions.iter().map(|action| action.chain);
-        chains.all(|chain| self.view.head(chain).is_some_and(|head| head.time <= end))
-    }
-
-    /// Whether a certificate of this playbook authorises its step now.
-    pub(crate) fn authorises(&self, id: &PlaybookId, playbook: &Playbook, held: &HeldCertificate) -> bool {
-        let Purpose::Step(step) = held.certificate.purpose else { return false };
-        // Expiry first: most certificates ever held are long dead, and the floors take a walk over all of them.
-        if !self.alive(playbook, held) {
-            return false;
-        }
-        let floors = self.floors(id, playbook, step);
-        let counts =
-            |evidence: &BlockRef| self.evidence_stands(evidence) && floors.iter().all(|floor| later(evidence, floor));
-        held.facts.evidence.iter().all(counts)
-    }
-
-    /// The authorising certificate for exactly this step with the lowest digest.
-    pub(crate) fn authorising(&self, id: &PlaybookId, playbook: &Playbook, step: StepIndex) -> Option<B256> {
-        let held = self.shared.content.by_decision.get(&self.decision(id, playbook))?;
-        let held = held.iter().filter_map(|digest| self.shared.content.certificates.get_key_value(digest));
-        let mut of_step = held.filter(|(_, held)| held.certificate.purpose == Purpose::Step(step));
-        of_step.find(|(_, held)| self.authorises(id, playbook, held)).map(|(digest, _)| *digest)
+        Some(self.shared.content.cancel(decision)?.0)
     }
 
     /// Whether every postcondition of a step holds by the newest reading.
@@ -209,7 +159,7 @@ impl Machine {
             if self.satisfied(playbook, step) {
                 continue;
             }
-            let Some(certificate) = self.authorising(id, playbook, step) else { continue };
+            let Some(certificate) = self.authorising(id, step) else { continue };
             let effects = self.effects(rung);
             if self.preflight_refutes(&effects) {
                 continue;
@@ -239,7 +189,7 @@ impl Machine {
     }
 }
 
-fn newest(blocks: impl Iterator<Item = BlockRef>) -> Option<BlockRef> {
+pub(crate) fn newest(blocks: impl Iterator<Item = BlockRef>) -> Option<BlockRef> {
     blocks.fold(None, |best: Option<BlockRef>, block| match best {
         Some(best) if !later(&block, &best) => Some(best),
         _ => Some(block),
@@ -257,7 +207,7 @@ pub(crate) fn window_floors(machine: &Machine) -> BTreeMap<AssetId, BlockRef> {
     let floors = machine.charter.assets.keys().filter_map(|asset| {
         let playbooks = machine.charter.playbooks_of(asset).map(|(_, playbook)| playbook);
         let widest = playbooks.filter(|p| p.purpose == PlaybookPurpose::Contain).filter_map(|p| p.steps.last());
-        let turned = widest.flat_map(|rung| &rung.actions).filter_map(|action| machine.turned(action, false));
+        let turned = widest.flat_map(|rung| machine.turned_false(rung));
         Some((asset.clone(), newest(turned.chain(machine.recovery_executions(asset)))?))
     });
     floors.collect()
@@ -289,6 +239,7 @@ pub(crate) fn containment_failed(machine: &Machine, block: BlockRef) -> Vec<Find
 
 /// Remembers what only the passing of blocks can tell: since when a step is refuted, and when containment was first and last owed.
 pub(crate) fn settle(machine: &mut Machine) {
+    machine.forget();
     let mut refuted = BTreeMap::new();
     let mut owed = BTreeMap::new();
     let mut first_owed = BTreeMap::new();

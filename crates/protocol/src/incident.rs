@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
-use watchfire_types::body::{Body, Purpose};
+use watchfire_types::body::Body;
 use watchfire_types::{AssetId, BlockTime, Event, EventHash, IncidentId, NetworkId, domain};
 
 use crate::machine::Machine;
@@ -25,12 +25,8 @@ fn id(machine: &Machine, asset: &AssetId, generation: u32) -> IncidentId {
 
 /// Distinct `closed_at` of the asset's close certificates.
 fn closes(machine: &Machine, asset: &AssetId) -> BTreeSet<BlockTime> {
-    let held = machine.shared.content.certificates.values().filter(|held| held.certificate.decision.asset == *asset);
-    held.filter_map(|held| match held.certificate.purpose {
-        Purpose::Close(at) => Some(at),
-        Purpose::Step(_) | Purpose::Cancel => None,
-    })
-    .collect()
+    let decisions = machine.charter.playbooks_of(asset).map(|(id, playbook)| machine.decision(id, playbook));
+    decisions.flat_map(|decision| machine.shared.content.closed(&decision).collect::<Vec<_>>()).collect()
 }
 
 /// How many closes precede a block time.

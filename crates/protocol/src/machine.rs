@@ -1,7 +1,7 @@
 //! The machine: shared state, own view, and the five verbs on them.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use thiserror::Error;
 use watchfire_charter::{Charter, Member};
@@ -12,6 +12,7 @@ use watchfire_types::{
 };
 
 use crate::draft::{Owed, Step};
+use crate::judged::Judgements;
 use crate::rejection::Rejection;
 use crate::shared::Shared;
 use crate::view::View;
@@ -50,6 +51,8 @@ pub struct Machine {
     pub(crate) own: Own,
     pub(crate) shared: Shared,
     pub(crate) view: View,
+    /// What follows from the two, once asked for; empty after every change.
+    pub(crate) judgements: OnceLock<Judgements>,
 }
 
 impl Machine {
@@ -68,12 +71,19 @@ impl Machine {
         };
         let shared = Shared::new(Arc::clone(&charter), network);
         let view = View::new(&charter);
-        Ok(Self { charter, network, own: Own { member, entry, epoch }, shared, view })
+        let judgements = OnceLock::new();
+        Ok(Self { charter, network, own: Own { member, entry, epoch }, shared, view, judgements })
     }
 
     /// Feeds the clock and the own view. Called with every input, before [`Machine::decide`]; changes nothing shared.
     pub fn observe(&mut self, now: Timestamp, input: &Input) {
         crate::view::observe(self, now, input);
+        self.forget();
+    }
+
+    /// State or view changed: what followed from them is worked out anew.
+    pub(crate) fn forget(&mut self) {
+        self.judgements.take();
     }
 
     /// What the input itself leads to: for a received event, whether to append and apply it; for a human's act or a report of the
@@ -89,6 +99,7 @@ impl Machine {
     pub fn apply(&mut self, event: &Verified<Event>) {
         let seen = self.view.clock;
         self.shared.apply(event, seen);
+        self.forget();
     }
 
     /// Everything this node still has to do. Pure: call it after every change, and again after applying its drafts.

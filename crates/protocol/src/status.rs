@@ -7,11 +7,10 @@ use watchfire_charter::Playbook;
 use watchfire_types::body::{Body, Cause, Decision, Purpose};
 use watchfire_types::duty::Page;
 use watchfire_types::{
-    AssetId, BlockRef, ChainId, Epoch, Event, EventHash, IncidentId, MemberId, MemberKey, OrganisationId, PlaybookId,
-    Severity, StepIndex, Verified,
+    AssetId, BlockRef, BlockTime, ChainId, Epoch, Event, EventHash, IncidentId, MemberId, MemberKey, OrganisationId,
+    PlaybookId, Severity, StepIndex, Verified,
 };
 
-use crate::authority::later;
 use crate::machine::Machine;
 use crate::owed::stating;
 use crate::shared::content::Kind;
@@ -170,17 +169,14 @@ impl Machine {
             return None;
         }
         let mut counted: BTreeMap<StepIndex, BTreeSet<OrganisationId>> = BTreeMap::new();
-        let head = self.asset_head(&playbook.asset);
-        for (organisation, held) in votes.into_iter().flatten() {
-            for event in held.values() {
-                let Body::Vote(vote) = &event.body else { continue };
-                let alive = head.is_some_and(|head| head.time <= vote.evidence.time.plus_secs(playbook.expiry_s));
-                for step in (1..=vote.step.get()).map(StepIndex::new).filter(|_| alive) {
-                    let floors = self.floors(id, playbook, step);
-                    let stands = self.evidence_stands(&vote.evidence);
-                    if stands && floors.iter().all(|floor| later(&vote.evidence, floor)) {
-                        counted.entry(step).or_default().insert(organisation.clone());
-                    }
+        let head = self.asset_head(&playbook.asset).map(|head| head.time);
+        let alive = head.map(|head| BlockTime::from_secs(head.as_secs().saturating_sub(playbook.expiry_s))..=head);
+        let alive = votes.zip(alive).into_iter().flat_map(|(votes, alive)| votes.newest(alive));
+        for (organisation, (_, widest, _), event) in alive {
+            let Body::Vote(vote) = &event.body else { continue };
+            for step in (1..=widest.get()).map(StepIndex::new) {
+                if self.counts(id, step, &vote.evidence) {
+                    counted.entry(step).or_default().insert(organisation.clone());
                 }
             }
         }

@@ -51,9 +51,10 @@ fn approve(
 /// Refused when the own head is older than the evidence it should stop: such a veto would stop nothing.
 fn veto(machine: &Machine, asset: &AssetId, id: &PlaybookId, human: &Human) -> Result<Body, Rejection> {
     let (decision, _, head) = supports(machine, asset, id, human)?;
-    let votes = machine.shared.derived.votes.get(&decision).into_iter().flat_map(|votes| votes.values());
-    let evidence = votes.flat_map(|votes| votes.values()).filter_map(|event| match &event.body {
-        Body::Vote(vote) if vote.evidence.time.secs_since(head.time) < 60 => Some(vote.evidence.number),
+    let soon = head.time..=head.time.plus_secs(59);
+    let votes = machine.shared.derived.votes.get(&decision).into_iter().flat_map(|votes| votes.newest(soon.clone()));
+    let evidence = votes.filter_map(|(.., event)| match &event.body {
+        Body::Vote(vote) => Some(vote.evidence.number),
         _ => None,
     });
     if let Some(evidence) = evidence.max().filter(|evidence| *evidence > head.number) {

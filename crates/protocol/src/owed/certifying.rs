@@ -6,18 +6,20 @@ use std::sync::Arc;
 
 use watchfire_charter::{Playbook, Rule};
 use watchfire_types::body::{Body, Certificate, Decision, Purpose};
-use watchfire_types::{
-    BlockRef, BlockTime, Event, EventHash, MemberKey, OperatorId, OrganisationId, PlaybookId, StepIndex, Verified,
-};
+use watchfire_types::{BlockRef, BlockTime, Event, OperatorId, OrganisationId, PlaybookId, StepIndex, Verified};
 
 use crate::authority::later;
 use crate::draft::Draft;
 use crate::machine::Machine;
+use crate::shared::derived::Vote as Voice;
 
 /// Most bytes of the votes of a certificate, so that two certificates of a liar still fit into a fault proof.
 const VOTES_BYTES_MAX: usize = 28 * 1024;
-/// Newest votes of one author for one step under one label that are tried; only its own older ones give way to them.
+/// Newest votes of one voice that are tried; only its own older ones give way to them.
 const NEWEST_MAX: usize = 4;
+
+/// Newest agreed closes that are looked at: older ones were certified when they were agreed.
+const CLOSES_MAX: usize = 16;
 
 type Held<'a> = &'a Arc<Verified<Event>>;
 
@@ -29,7 +31,7 @@ pub(super) fn drafts(machine: &Machine) -> Vec<Draft> {
     for (id, playbook) in &machine.charter.playbooks {
         let decision = machine.decision(id, playbook);
         for (step, _) in playbook.steps_indexed() {
-            if !machine.satisfied(playbook, step) && machine.authorising(id, playbook, step).is_none() {
+            if !machine.satisfied(playbook, step) && machine.authorising(id, step).is_none() {
                 certificates.extend(of_step(machine, id, playbook, &decision, step));
             }
         }
@@ -47,12 +49,7 @@ fn oldest_alive(now: BlockTime, playbook: &Playbook) -> BlockTime {
     BlockTime::from_secs(now.as_secs().saturating_sub(playbook.expiry_s.saturating_mul(2)))
 }
 
-/// The keys of [`ByTime`] from a block time on.
-fn since(oldest: BlockTime) -> std::ops::RangeFrom<(BlockTime, EventHash)> {
-    (oldest, EventHash::from_bytes([0; 32]))..
-}
-
-/// One organisation's usable vote: newest first within its label.
+/// One organisation's usable vote.
 struct Usable<'a> {
     at: BlockTime,
     operator: &'a OperatorId,
@@ -69,24 +66,20 @@ fn of_step(
     let chains: BTreeSet<_> = playbook.step(step)?.actions.iter().map(|action| action.chain).collect();
     let now = chains.iter().map(|chain| machine.view.head(*chain)).collect::<Option<Vec<_>>>()?;
     let now = now.iter().map(|head| head.time).max()?;
-    let floors = machine.floors(id, playbook, step);
-    let oldest = oldest_alive(now, playbook);
+    let within = oldest_alive(now, playbook)..=now;
     let mut usable: BTreeMap<&OrganisationId, Vec<Usable<'_>>> = BTreeMap::new();
-    let mut tried: BTreeMap<(MemberKey, StepIndex, &OperatorId), usize> = BTreeMap::new();
-    for (organisation, votes) in machine.shared.derived.votes.get(decision)? {
-        let newest_first = votes.range(since(oldest)).rev();
-        for ((at, _), event) in newest_first {
-            let Body::Vote(vote) = &event.body else { continue };
-            let of_author = tried.entry((event.author, vote.step, &vote.operator)).or_default();
-            let counts = *of_author < NEWEST_MAX
-                && vote.step >= step
-                && machine.evidence_stands(&vote.evidence)
-                && floors.iter().all(|floor| later(&vote.evidence, floor));
-            if counts {
-                *of_author += 1;
-                usable.entry(organisation).or_default().push(Usable { at: *at, operator: &vote.operator, event });
-            }
+    let mut tried: BTreeMap<&Voice, usize> = BTreeMap::new();
+    for (organisation, voice, event) in machine.shared.derived.votes.get(decision)?.newest(within) {
+        let Body::Vote(vote) = &event.body else { continue };
+        let of_voice = tried.entry(voice).or_default();
+        if *of_voice < NEWEST_MAX && vote.step >= step && machine.counts(id, step, &vote.evidence) {
+            *of_voice += 1;
+            let at = vote.evidence.time;
+            usable.entry(organisation).or_default().push(Usable { at, operator: &vote.operator, event });
         }
+    }
+    for votes in usable.values_mut() {
+        votes.sort_by_key(|vote| std::cmp::Reverse((vote.at, vote.event.hash())));
     }
     let mut ends: Vec<BlockTime> = usable.values().flatten().map(|vote| vote.at).collect();
     ends.sort_unstable();
@@ -180,14 +173,18 @@ fn cancel(machine: &Machine, id: &PlaybookId, playbook: &Playbook, decision: &De
     let chains = playbook.actions().filter_map(|action| machine.view.head(action.chain));
     let behind = chains.map(|head| head.time).fold(head.time, BlockTime::min);
     let oldest = oldest_alive(behind, playbook);
-    let mut newest: Vec<(BlockRef, &OrganisationId, Held<'_>)> = Vec::new();
-    for (organisation, vetoes) in machine.shared.derived.vetoes.get(decision)? {
-        let standing = vetoes.range(since(oldest)).filter_map(|(_, event)| match &event.body {
-            Body::Veto(veto) if machine.evidence_stands(&veto.head) => Some((veto.head, organisation, event)),
-            _ => None,
-        });
-        newest.extend(standing.max_by_key(|(head, _, event)| (head.number, event.hash())));
+    let mut latest: BTreeMap<&OrganisationId, (BlockRef, Held<'_>)> = BTreeMap::new();
+    for (organisation, _, event) in machine.shared.derived.vetoes.get(decision)?.newest(oldest..=head.time) {
+        let Body::Veto(veto) = &event.body else { continue };
+        let order = |head: &BlockRef, event: Held<'_>| (head.number, event.hash());
+        let known =
+            latest.get(organisation).is_some_and(|(head, known)| order(head, known) >= order(&veto.head, event));
+        if !known && machine.evidence_stands(&veto.head) {
+            latest.insert(organisation, (veto.head, event));
+        }
     }
+    let mut newest: Vec<(BlockRef, &OrganisationId, Held<'_>)> =
+        latest.into_iter().map(|(organisation, (head, event))| (head, organisation, event)).collect();
     newest.sort_by_key(|(head, organisation, _)| (std::cmp::Reverse(head.number), *organisation));
     let needed = usize::from(machine.charter.rules.contain.organisations);
     if newest.len() < needed || needed == 0 {
@@ -198,15 +195,16 @@ fn cancel(machine: &Machine, id: &PlaybookId, playbook: &Playbook, decision: &De
     let known = machine.cancel_cut(decision);
     let stops = |evidence: &BlockRef| !later(evidence, &cut) && known.is_none_or(|known| later(evidence, &known));
     let alive = |at: BlockTime| head.time <= at.plus_secs(playbook.expiry_s);
-    let votes = machine.shared.derived.votes.get(decision).into_iter().flat_map(|votes| votes.values());
-    let stops_vote = votes.flat_map(|votes| votes.range(since(oldest))).any(|(_, event)| match &event.body {
-        Body::Vote(vote) => alive(vote.evidence.time) && stops(&vote.evidence),
-        _ => false,
-    });
-    let mut held = machine.shared.content.certificates_of(decision).map(|(_, held)| held);
-    let stops_certificate =
-        held.any(|held| held.facts.evidence.iter().any(stops) && machine.authorises(id, playbook, held));
-    if !stops_vote && !stops_certificate {
+    let votes = machine.shared.derived.votes.get(decision);
+    let stops_vote = votes.into_iter().flat_map(|votes| votes.newest(oldest..=cut.time)).any(
+        |(.., event)| matches!(&event.body, Body::Vote(vote) if alive(vote.evidence.time) && stops(&vote.evidence)),
+    );
+    let stops_certificate = || {
+        let young = playbook.steps_indexed();
+        let mut young = young.flat_map(|(step, _)| machine.shared.content.of_step(decision, step, oldest));
+        young.any(|(_, held)| held.facts.evidence.iter().any(stops) && machine.authorises(id, playbook, held))
+    };
+    if !stops_vote && !stops_certificate() {
         return None;
     }
     newest.sort_by_key(|(_, organisation, _)| *organisation);
@@ -216,19 +214,10 @@ fn cancel(machine: &Machine, id: &PlaybookId, playbook: &Playbook, decision: &De
 
 /// A close certificate, when enough organisations support the same `closed_at` and none in the log says it.
 fn close(machine: &Machine, decision: &Decision) -> Option<Certificate> {
-    let mut by_time: BTreeMap<BlockTime, BTreeMap<&OrganisationId, Held<'_>>> = BTreeMap::new();
-    for (organisation, closes) in machine.shared.derived.closes.get(decision)? {
-        for ((at, _), event) in closes {
-            by_time.entry(*at).or_default().entry(organisation).or_insert(event);
-        }
-    }
+    let closes = machine.shared.derived.closes.get(decision)?;
+    let mut newest = closes.agreed.iter().rev().take(CLOSES_MAX);
+    let at = *newest.find(|at| !machine.shared.content.is_closed(decision, **at))?;
     let needed = usize::from(machine.charter.rules.contain.organisations);
-    let certified = |at: &BlockTime| {
-        let mut held = machine.shared.content.certificates_of(decision);
-        held.any(|(_, held)| held.certificate.purpose == Purpose::Close(*at))
-    };
-    let mut ready = by_time.into_iter().filter(|(at, votes)| votes.len() >= needed && !certified(at));
-    let (at, votes) = ready.next()?;
-    let votes = votes.into_values().take(needed).map(|event| event.to_unverified()).collect();
+    let votes = closes.said.get(&at)?.values().take(needed).map(|event| event.to_unverified()).collect();
     Some(Certificate { decision: decision.clone(), purpose: Purpose::Close(at), votes })
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use alloy_primitives::U256;
 use watchfire_charter::{Playbook, PlaybookPurpose};
-use watchfire_types::body::{Authority, Decision, Purpose};
+use watchfire_types::body::{Authority, Decision};
 use watchfire_types::{AssetId, BlockRef, SafeId, Severity, StepIndex};
 
 use crate::authority::{OwedStep, later};
@@ -133,11 +133,9 @@ fn cancelled(machine: &Machine) -> Vec<(SafeId, AssetId, Authority)> {
         let (Some(nonce), Some(since)) = (current_nonce(machine, safe), nonce_since(machine, safe)) else { continue };
         for (_, signed) in machine.shared.content.signed_at(safe, nonce) {
             let Kind::Step { decision, purpose: PlaybookPurpose::Contain, .. } = &signed.kind else { continue };
-            let held = machine.shared.content.certificates_of(decision);
-            let mut cancels = held.filter(|(_, held)| held.certificate.purpose == Purpose::Cancel);
-            let cancel = cancels.find(|(_, held)| concerns(machine, decision, &held.facts.earliest, &since));
-            if let Some((certificate, _)) = cancel {
-                let authority = Authority::RejectionCancelled { decision: decision.clone(), certificate: *certificate };
+            let cancel = machine.shared.content.cancel(decision);
+            if let Some((_, certificate)) = cancel.filter(|(cut, _)| concerns(machine, decision, cut, &since)) {
+                let authority = Authority::RejectionCancelled { decision: decision.clone(), certificate };
                 found.push((safe.clone(), decision.asset.clone(), authority));
             }
         }
@@ -150,8 +148,9 @@ fn cancelled(machine: &Machine) -> Vec<(SafeId, AssetId, Authority)> {
 /// cancel yet signed at a later nonce under one of them, which ends with their lives.
 fn concerns(machine: &Machine, decision: &Decision, cut: &BlockRef, since: &BlockRef) -> bool {
     let Some(playbook) = machine.charter.playbooks.get(&decision.playbook) else { return false };
-    let held = machine.shared.content.certificates_of(decision);
-    let mut alive = held.filter(|(_, held)| machine.alive(playbook, held)).peekable();
+    let steps = playbook.steps_indexed().filter_map(|(step, rung)| Some((step, machine.oldest_alive(playbook, rung)?)));
+    let held = steps.flat_map(|(step, oldest)| machine.shared.content.of_step(decision, step, oldest));
+    let mut alive = held.peekable();
     let any = alive.peek().is_some();
     let cancelled = alive.all(|(_, held)| held.facts.evidence.iter().any(|evidence| !later(evidence, cut)));
     cancelled && (any || !later(since, cut))
@@ -167,7 +166,7 @@ fn foreign_recovery(machine: &Machine) -> Vec<(SafeId, AssetId, Authority)> {
             };
             for (_, signed) in machine.shared.content.signed_at(&safe, nonce) {
                 let Kind::Step { decision, step, purpose: PlaybookPurpose::Contain } = &signed.kind else { continue };
-                let recovered = machine.last_recovery(id, playbook, *step).filter(|_| decision.playbook == *id);
+                let recovered = machine.last_recovery(id, *step).filter(|_| decision.playbook == *id);
                 if let Some(recovered) = recovered.filter(|recovered| later(recovered, &since)) {
                     let asset = playbook.asset.clone();
                     let authority = Authority::RejectionAfterForeignRecovery { asset: asset.clone(), recovered };

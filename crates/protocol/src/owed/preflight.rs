@@ -7,7 +7,7 @@ use watchfire_charter::{Playbook, PlaybookPurpose, Step};
 use watchfire_types::body::Body;
 use watchfire_types::duty::{Duty, Postcondition, Preflight};
 use watchfire_types::input::PreflightOutcome;
-use watchfire_types::{PlaybookId, StepIndex, Timestamp};
+use watchfire_types::{BlockTime, PlaybookId, StepIndex, Timestamp};
 
 use super::effects::OwedEffect;
 use super::submitting::packed;
@@ -48,15 +48,12 @@ pub(super) fn duties(machine: &Machine, now: Timestamp, owed: &[OwedEffect]) -> 
 fn wanted(machine: &Machine, id: &PlaybookId, playbook: &Playbook) -> Option<StepIndex> {
     let head = machine.asset_head(&playbook.asset)?;
     let votes = machine.shared.derived.votes.get(&machine.decision(id, playbook));
-    let alive = votes.into_iter().flat_map(|votes| votes.values()).filter_map(|votes| {
-        let newest_first = votes.iter().rev().take_while(|((at, _), _)| head.time <= at.plus_secs(playbook.expiry_s));
-        newest_first
-            .filter_map(|(_, event)| match &event.body {
-                Body::Vote(vote) if machine.evidence_stands(&vote.evidence) => Some(vote.step),
-                _ => None,
-            })
-            .max()
-    });
+    let alive = BlockTime::from_secs(head.time.as_secs().saturating_sub(playbook.expiry_s))..=head.time;
+    let alive =
+        votes.into_iter().flat_map(|votes| votes.newest(alive.clone())).filter_map(|(.., event)| match &event.body {
+            Body::Vote(vote) if machine.evidence_stands(&vote.evidence) => Some(vote.step),
+            _ => None,
+        });
     let stands =
         standing(machine, playbook).map(|(_, step)| step).filter(|_| playbook.purpose == PlaybookPurpose::Contain);
     alive.chain(stands).max()

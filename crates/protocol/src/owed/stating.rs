@@ -1,14 +1,16 @@
 //! Statements: why a wanted pause did not happen, and whether this node could pause now.
 
+use std::collections::BTreeSet;
+
 use watchfire_charter::{Mode, Playbook, PlaybookPurpose};
-use watchfire_types::body::{Attested, Body, Cause, Decision, NotContained, Purpose, Vote};
+use watchfire_types::body::{Attested, Body, Cause, Decision, NotContained, Vote};
 use watchfire_types::input::{PreflightOutcome, SubmissionFailure};
-use watchfire_types::{AssetId, BlockTime, PlaybookId, StepIndex, Timestamp};
+use watchfire_types::{AssetId, BlockRef, BlockTime, OrganisationId, PlaybookId, StepIndex, Timestamp};
 
 use super::effects::{self, OwedEffect};
 use super::submitting::packed;
 use super::voting::{newest_own, standing};
-use crate::authority::later;
+use crate::authority::{later, newest};
 use crate::draft::{Draft, line};
 use crate::effect::Effect;
 use crate::machine::Machine;
@@ -30,7 +32,7 @@ pub(super) fn drafts(machine: &Machine, now: Timestamp) -> Vec<Draft> {
 fn not_contained(machine: &Machine, id: &PlaybookId, playbook: &Playbook) -> Option<NotContained> {
     let decision = machine.decision(id, playbook);
     let head = machine.asset_head(&playbook.asset)?;
-    let vote = newest_own(machine, &decision)?;
+    let vote = newest_own(machine, playbook, &decision)?;
     if head.time <= vote.evidence.time.plus_secs(playbook.expiry_s) || standing(machine, playbook).next().is_some() {
         return None;
     }
@@ -105,15 +107,20 @@ fn simulated(machine: &Machine, effects: &[Effect]) -> Option<(bool, String)> {
     Some((true, format!("simulated ok at block {newest}")))
 }
 
+/// A vote that is wanted, and whose.
+type Wanted<'a> = (&'a OrganisationId, &'a Vote);
+
 /// Votes of a decision that still say something about now: later than what ended the previous want.
-fn wanted<'a>(machine: &'a Machine, id: &PlaybookId, playbook: &Playbook, decision: &Decision) -> Vec<&'a Vote> {
-    let votes = machine.shared.derived.votes.get(decision).into_iter().flat_map(|votes| votes.values());
-    let votes = votes.flat_map(|votes| votes.values().rev().take(64)).filter_map(|event| match &event.body {
-        Body::Vote(vote) => Some(vote),
+fn wanted<'a>(machine: &'a Machine, id: &PlaybookId, playbook: &Playbook, decision: &Decision) -> Vec<Wanted<'a>> {
+    let Some(within) = machine.held_times(&playbook.asset) else { return Vec::new() };
+    let votes = machine.shared.derived.votes.get(decision).into_iter();
+    let votes = votes.flat_map(|votes| votes.newest(within.clone()));
+    let votes = votes.filter_map(|(organisation, _, event)| match &event.body {
+        Body::Vote(vote) => Some((organisation, vote)),
         _ => None,
     });
-    let recent = |vote: &&Vote| {
-        let ended = machine.last_recovery(id, playbook, vote.step);
+    let recent = |(_, vote): &Wanted<'_>| {
+        let ended = machine.last_recovery(id, vote.step);
         machine.evidence_stands(&vote.evidence) && ended.is_none_or(|ended| later(&vote.evidence, &ended))
     };
     votes.filter(recent).collect()
@@ -124,12 +131,9 @@ pub(crate) fn why_not(machine: &Machine, id: &PlaybookId, playbook: &Playbook) -
     let decision = machine.decision(id, playbook);
     let votes = wanted(machine, id, playbook, &decision);
     let found = standing(machine, playbook).map(|(_, step)| step).max();
-    let step = votes.iter().map(|vote| vote.step).max().max(found)?;
+    let step = votes.iter().map(|(_, vote)| vote.step).max().max(found)?;
     let contained = machine.last_containment(&playbook.asset);
-    let newest = votes.iter().map(|vote| vote.evidence).fold(None, |newest, evidence| match newest {
-        Some(newest) if !later(&evidence, &newest) => Some(newest),
-        _ => Some(evidence),
-    });
+    let newest = newest(votes.iter().map(|(_, vote)| vote.evidence));
     let done = contained.is_some_and(|at| newest.is_none_or(|newest| !later(&newest, &at)));
     if machine.satisfied(playbook, step) || (done && found.is_none()) {
         return None;
@@ -144,39 +148,46 @@ fn cause(
     playbook: &Playbook,
     decision: &Decision,
     step: StepIndex,
-    votes: &[&Vote],
+    votes: &[Wanted<'_>],
 ) -> (Cause, String) {
     let silent = machine.charter.assets.get(&playbook.asset).and_then(|asset| machine.view.chains.get(&asset.chain));
     if let Some(why) = silent.and_then(|chain| chain.silent.clone()) {
         return (Cause::ChainUnavailable, why);
     }
     let cut = machine.cancel_cut(decision);
-    if let Some(cut) = cut.filter(|cut| votes.iter().all(|vote| !later(&vote.evidence, cut))) {
+    if let Some(cut) = cut.filter(|cut| votes.iter().all(|(_, vote)| !later(&vote.evidence, cut))) {
         return (Cause::Cancelled, format!("cancelled up to block {}", cut.number));
     }
-    let certified = machine.shared.content.certificates_of(decision).any(|(_, held)| {
-        matches!(held.certificate.purpose, Purpose::Step(_))
-            && held.facts.evidence.iter().all(|e| machine.evidence_stands(e))
-            && machine
-                .last_recovery(id, playbook, step)
-                .is_none_or(|ended| held.facts.evidence.iter().all(|e| later(e, &ended)))
-    });
-    if !certified {
+    if !certified(machine, id, playbook, decision, step, votes) {
         return uncertified(machine, playbook, votes);
     }
     executing(machine, id, playbook, decision, step)
 }
 
-fn uncertified(machine: &Machine, playbook: &Playbook, votes: &[&Vote]) -> (Cause, String) {
+/// Whether what is wanted was certified: by a certificate that was alive when the newest wanted vote was given.
+fn certified(
+    machine: &Machine,
+    id: &PlaybookId,
+    playbook: &Playbook,
+    decision: &Decision,
+    step: StepIndex,
+    votes: &[Wanted<'_>],
+) -> bool {
+    let newest = votes.iter().map(|(_, vote)| vote.evidence.time).max();
+    let Some(newest) = newest.or(machine.asset_head(&playbook.asset).map(|head| head.time)) else { return false };
+    let oldest = BlockTime::from_secs(newest.as_secs().saturating_sub(playbook.expiry_s));
+    let ended = machine.last_recovery(id, step);
+    let held = playbook.steps_indexed().flat_map(|(of, _)| machine.shared.content.of_step(decision, of, oldest));
+    held.map(|(_, held)| &held.facts.evidence).any(|evidence| {
+        let counts = |at: &BlockRef| machine.evidence_stands(at) && ended.is_none_or(|ended| later(at, &ended));
+        evidence.iter().all(counts)
+    })
+}
+
+fn uncertified(machine: &Machine, playbook: &Playbook, votes: &[Wanted<'_>]) -> (Cause, String) {
     let head = machine.asset_head(&playbook.asset).map_or(BlockTime::default(), |head| head.time);
-    let alive = votes.iter().filter(|vote| head <= vote.evidence.time.plus_secs(playbook.expiry_s)).count();
-    let mut organisations = std::collections::BTreeSet::new();
-    for (organisation, held) in machine.shared.derived.votes.values().flatten() {
-        let counts = held.values().any(|event| matches!(&event.body, Body::Vote(vote) if votes.contains(&vote)));
-        if counts {
-            organisations.insert(organisation);
-        }
-    }
+    let alive = votes.iter().filter(|(_, vote)| head <= vote.evidence.time.plus_secs(playbook.expiry_s)).count();
+    let organisations: BTreeSet<&OrganisationId> = votes.iter().map(|(organisation, _)| *organisation).collect();
     let needed = usize::from(playbook.rule.organisations);
     let detail = format!("{} of {needed} organisations support it, {alive} votes alive", organisations.len());
     if organisations.len() >= needed {
@@ -215,7 +226,7 @@ fn executing(
         return (Cause::PostconditionFailed, format!("executed at block {block} and the postcondition does not hold"));
     }
     let Some(first) = mine.first() else {
-        let authorised = machine.authorising(id, playbook, step).is_some();
+        let authorised = machine.authorising(id, step).is_some();
         let detail = if authorised { "no transaction can be built at the head" } else { "the certificate has expired" };
         return (Cause::Expired, detail.to_owned());
     };
@@ -250,10 +261,6 @@ fn executed_without_effect(machine: &Machine, decision: &Decision) -> Option<u64
             && signed.is_some_and(|s| matches!(&s.kind, Kind::Step { decision: of, .. } if of == decision))
     });
     let last = of.next_back()?;
-    let recovered = machine
-        .charter
-        .playbooks
-        .get(&decision.playbook)
-        .and_then(|playbook| machine.last_recovery(&decision.playbook, playbook, StepIndex::new(1)));
+    let recovered = machine.last_recovery(&decision.playbook, StepIndex::new(1));
     recovered.is_none_or(|recovered| later(&last.block, &recovered)).then_some(last.block.number)
 }

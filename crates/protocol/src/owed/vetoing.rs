@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use watchfire_charter::{Playbook, PlaybookPurpose};
 use watchfire_types::body::{Basis, Body, Decision, Veto};
 use watchfire_types::duty::Page;
-use watchfire_types::{BlockRef, Event, PlaybookId, StepIndex, Timestamp, Verified};
+use watchfire_types::{BlockRef, BlockTime, Event, EventHash, PlaybookId, StepIndex, Timestamp, Verified};
 
 use super::voting::{standing, triggered};
 use crate::authority::later;
 use crate::draft::Draft;
 use crate::machine::Machine;
+use crate::shared::voices;
 
 /// A veto of the own organisation that still holds.
 #[derive(Debug, Clone)]
@@ -19,10 +20,14 @@ pub(crate) struct Mute {
     pub(crate) act: BlockRef,
 }
 
-/// Vetoes of one decision with the event that carries each.
-fn vetoes<'a>(machine: &'a Machine, decision: &Decision) -> impl Iterator<Item = (&'a Verified<Event>, &'a Veto)> {
-    let vetoes = machine.shared.derived.vetoes.get(decision).into_iter().flat_map(|by| by.values());
-    vetoes.flat_map(|vetoes| vetoes.values()).filter_map(|event| match &event.body {
+/// The newest few vetoes of each voice of one decision from a block time on, with the event that carries each.
+fn vetoes<'a>(
+    machine: &'a Machine,
+    decision: &Decision,
+    since: BlockTime,
+) -> impl Iterator<Item = (&'a Verified<Event>, &'a Veto)> {
+    let vetoes = machine.shared.derived.vetoes.get(decision).into_iter();
+    vetoes.flat_map(move |vetoes| vetoes.newest(voices::from(since))).filter_map(|(.., event)| match &event.body {
         Body::Veto(veto) => Some((&**event, veto)),
         _ => None,
     })
@@ -33,7 +38,8 @@ fn vetoes<'a>(machine: &'a Machine, decision: &Decision) -> impl Iterator<Item =
 pub(crate) fn mute(machine: &Machine, id: &PlaybookId, playbook: &Playbook) -> Option<Mute> {
     let decision = machine.decision(id, playbook);
     let head = machine.asset_head(&playbook.asset)?;
-    let own = vetoes(machine, &decision)
+    let alive = BlockTime::from_secs(head.time.as_secs().saturating_sub(playbook.expiry_s));
+    let own = vetoes(machine, &decision, alive)
         .filter(|(event, _)| machine.charter.organisation_of(&event.author) == Some(machine.own.organisation()));
     let (said, act) = own
         .filter(|(_, veto)| veto.act == veto.head)
@@ -54,8 +60,10 @@ pub(crate) fn mute(machine: &Machine, id: &PlaybookId, playbook: &Playbook) -> O
 fn step_at(machine: &Machine, playbook: &Playbook, act: &BlockRef) -> Option<StepIndex> {
     let observed = machine.shared.derived.observed.get(&machine.own.key())?;
     let steps = standing(machine, playbook).filter_map(|(finding, _)| {
-        let said = observed.findings.get(&(finding.asset.clone(), finding.detector.clone()))?.values();
-        let before = said.filter_map(|event| match &event.body {
+        let said = observed.findings.get(&(finding.asset.clone(), finding.detector.clone()))?;
+        let said = said.range((finding.first.time, EventHash::from_bytes([0; 32]))..);
+        let said = said.take_while(|((first, _), _)| *first == finding.first.time);
+        let before = said.filter_map(|(_, event)| match &event.body {
             Body::Finding(said) if said.first == finding.first && said.block.number <= act.number => Some(said),
             _ => None,
         });
@@ -66,8 +74,9 @@ fn step_at(machine: &Machine, playbook: &Playbook, act: &BlockRef) -> Option<Ste
 
 /// Whether a human of the own organisation voted for the decision after the veto.
 fn human_voted(machine: &Machine, decision: &Decision, act: &BlockRef, said: Timestamp) -> bool {
-    let own = machine.shared.derived.votes.get(decision).and_then(|votes| votes.get(machine.own.organisation()));
-    own.into_iter().flat_map(|votes| votes.values()).any(|event| match &event.body {
+    let votes = machine.shared.derived.votes.get(decision).into_iter();
+    let mut own = votes.flat_map(|votes| votes.newest_of(machine.own.organisation(), voices::from(act.time)));
+    own.any(|(_, event)| match &event.body {
         Body::Vote(vote) if matches!(vote.basis, Basis::Human(_)) => {
             later(&vote.evidence, act) || (vote.evidence == *act && event.time > said)
         }
@@ -101,14 +110,15 @@ fn reissue(machine: &Machine, id: &PlaybookId, playbook: &Playbook, pages: &mut 
             ),
         });
     }
-    let own =
-        vetoes(machine, &decision).filter(|(event, veto)| event.author == machine.own.key() && veto.act == mute.act);
+    let own = vetoes(machine, &decision, mute.act.time)
+        .filter(|(event, veto)| event.author == machine.own.key() && veto.act == mute.act);
     let (_, newest) = own.max_by_key(|(_, veto)| veto.head.number)?;
     if !later(&head, &newest.head) {
         return None;
     }
-    let votes = machine.shared.derived.votes.get(&decision).into_iter().flat_map(|votes| votes.values());
-    let newer_vote = votes.flat_map(|votes| votes.values()).any(|event| match &event.body {
+    let votes = machine.shared.derived.votes.get(&decision).into_iter();
+    let mut votes = votes.flat_map(|votes| votes.newest(newest.head.time..=head.time));
+    let newer_vote = votes.any(|(.., event)| match &event.body {
         Body::Vote(vote) => {
             matches!(vote.basis, Basis::Finding(_))
                 && machine.evidence_stands(&vote.evidence)
@@ -116,6 +126,7 @@ fn reissue(machine: &Machine, id: &PlaybookId, playbook: &Playbook, pages: &mut 
         }
         _ => false,
     });
-    let newer_act = vetoes(machine, &decision).any(|(_, veto)| veto.act == veto.head && later(&veto.act, &newest.head));
+    let newer_act = vetoes(machine, &decision, newest.head.time)
+        .any(|(_, veto)| veto.act == veto.head && later(&veto.act, &newest.head));
     (newer_vote || newer_act).then(|| Veto { decision, head, act: mute.act, human: newest.human.clone() })
 }

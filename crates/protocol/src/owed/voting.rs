@@ -1,16 +1,18 @@
 //! Automatic votes: the highest step that own standing findings trigger, as soon as and as often as the newest own vote does not say so.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 
 use watchfire_charter::{Mode, Playbook, PlaybookPurpose};
 use watchfire_types::body::{Basis, Body, Decision, Finding, Vote};
 use watchfire_types::duty::Page;
-use watchfire_types::{BlockRef, EventHash, PlaybookId, StepIndex};
+use watchfire_types::{BlockRef, BlockTime, EventHash, PlaybookId, StepIndex};
 
 use super::{escalation, vetoing};
 use crate::authority::{later, severity};
 use crate::draft::Draft;
 use crate::machine::Machine;
+use crate::shared::voices;
 
 /// The step a finding triggers.
 pub(crate) fn triggered(playbook: &Playbook, finding: &Finding) -> Option<StepIndex> {
@@ -46,28 +48,32 @@ pub(super) fn stated(machine: &Machine, finding: &Finding) -> Option<EventHash> 
     same.map(|((_, hash), _)| *hash)
 }
 
-/// Own votes of this node for a decision, by the time of their evidence.
-fn own_votes<'a>(machine: &'a Machine, decision: &Decision) -> impl DoubleEndedIterator<Item = &'a Vote> {
-    let own = machine.shared.derived.votes.get(decision).and_then(|votes| votes.get(machine.own.organisation()));
-    let own = own.into_iter().flat_map(|votes| votes.values()).filter(|event| event.author == machine.own.key());
-    own.filter_map(|event| match &event.body {
+/// The newest few own votes of this node for each step of a decision, on evidence within these block times.
+fn own_votes<'a>(
+    machine: &'a Machine,
+    decision: &Decision,
+    within: RangeInclusive<BlockTime>,
+) -> impl Iterator<Item = &'a Vote> {
+    let votes = machine.shared.derived.votes.get(decision);
+    let own = votes.into_iter().flat_map(move |votes| votes.newest_of(machine.own.organisation(), within.clone()));
+    let own = own.filter(|((author, ..), _)| *author == machine.own.key());
+    own.filter_map(|(_, event)| match &event.body {
         Body::Vote(vote) => Some(vote),
         _ => None,
     })
 }
 
-/// This node's newest vote for a decision, automatic or human, whose evidence stands: a reorg may lead to earlier block times.
-pub(crate) fn newest_own<'a>(machine: &'a Machine, decision: &Decision) -> Option<&'a Vote> {
-    let mut own = own_votes(machine, decision).rev().filter(|vote| machine.evidence_stands(&vote.evidence));
-    let newest = own.next()?;
-    let same = own.take(64).take_while(|vote| vote.evidence == newest.evidence);
-    Some(same.fold(newest, |widest, vote| if vote.step > widest.step { vote } else { widest }))
+/// This node's newest vote for a decision, automatic or human, whose evidence stands: a reorg may lead to earlier block times. Of several
+/// on the same block the widest.
+pub(crate) fn newest_own<'a>(machine: &'a Machine, playbook: &Playbook, decision: &Decision) -> Option<&'a Vote> {
+    let within = machine.held_times(&playbook.asset)?;
+    let own = own_votes(machine, decision, within).filter(|vote| machine.evidence_stands(&vote.evidence));
+    own.max_by_key(|vote| (vote.evidence.number, vote.step))
 }
 
 /// Whether the own log holds this very vote: saying it again would say nothing.
 fn said(machine: &Machine, decision: &Decision, step: StepIndex, evidence: &BlockRef) -> bool {
-    let own = own_votes(machine, decision).rev().skip_while(|vote| vote.evidence.time > evidence.time);
-    let mut same_time = own.take_while(|vote| vote.evidence.time == evidence.time);
+    let mut same_time = own_votes(machine, decision, evidence.time..=evidence.time);
     same_time.any(|vote| vote.step == step && vote.evidence == *evidence)
 }
 
@@ -94,13 +100,13 @@ fn vote(machine: &Machine, id: &PlaybookId, playbook: &Playbook, pages: &mut BTr
     let step = escalation::step(machine, id, playbook, found, finding);
     let decision = machine.decision(id, playbook);
     let evidence = finding.block;
-    if !counts(machine, id, playbook, &evidence, step) {
+    if !machine.counts(id, step, &evidence) {
         return None;
     }
     if said(machine, &decision, step, &evidence) {
         return None;
     }
-    let newest = newest_own(machine, &decision);
+    let newest = newest_own(machine, playbook, &decision);
     if newest.is_some_and(|newest| !due(machine, id, playbook, newest, step, &evidence)) {
         return None;
     }
@@ -115,11 +121,6 @@ fn vote(machine: &Machine, id: &PlaybookId, playbook: &Playbook, pages: &mut BTr
     }
     let operator = machine.own.entry.operators.first().cloned()?;
     Some(Vote { decision, step, basis: Basis::Finding(basis), operator, evidence })
-}
-
-/// Whether evidence counts for a step now.
-fn counts(machine: &Machine, id: &PlaybookId, playbook: &Playbook, evidence: &BlockRef, step: StepIndex) -> bool {
-    machine.evidence_stands(evidence) && machine.floors(id, playbook, step).iter().all(|floor| later(evidence, floor))
 }
 
 /// Whether the newest own vote no longer says what the finding says: at once when it supports too little or counts for less than it
@@ -139,7 +140,7 @@ fn due(
         return false;
     }
     let half = newest.evidence.time.plus_secs(playbook.expiry_s / 2);
-    let lapsed = |step: StepIndex| !counts(machine, id, playbook, &newest.evidence, step);
+    let lapsed = |step: StepIndex| !machine.counts(id, step, &newest.evidence);
     evidence.time >= half || (1..=newest.step.get()).map(StepIndex::new).any(lapsed)
 }
 
@@ -185,14 +186,13 @@ fn cools_down(machine: &Machine, playbook: &Playbook, step: StepIndex) -> bool {
 fn over_budget(machine: &Machine, id: &PlaybookId, playbook: &Playbook, step: StepIndex, basis: EventHash) -> bool {
     let Some(head) = machine.asset_head(&playbook.asset).filter(|_| playbook.budget_window_s > 0) else { return false };
     let decision = machine.decision(id, playbook);
-    let own = machine.shared.derived.votes.get(&decision).and_then(|votes| votes.get(machine.own.organisation()));
-    let own = own.into_iter().flat_map(|votes| votes.values()).filter(|event| event.author == machine.own.key());
     let mut bases = BTreeSet::new();
     let mut widest = None;
-    for event in own {
-        if let Body::Vote(Vote { basis: Basis::Finding(basis), evidence, step, .. }) = &event.body
-            && head.time.secs_since(evidence.time) < playbook.budget_window_s
-        {
+    let since = BlockTime::from_secs(head.time.as_secs().saturating_sub(playbook.budget_window_s - 1));
+    let votes = machine.shared.derived.votes.get(&decision).into_iter();
+    let own = votes.flat_map(|votes| votes.every_of(machine.own.organisation(), voices::from(since)));
+    for event in own.filter(|event| event.author == machine.own.key()) {
+        if let Body::Vote(Vote { basis: Basis::Finding(basis), step, .. }) = &event.body {
             bases.insert(*basis);
             widest = widest.max(Some(*step));
         }

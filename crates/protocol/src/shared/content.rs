@@ -6,11 +6,12 @@ use std::sync::Arc;
 use alloy_primitives::{Address, B256, Signature, U256};
 use thiserror::Error;
 use watchfire_charter::{Charter, PlaybookPurpose};
-use watchfire_types::body::{Authority, Certificate, CoSignature, Decision};
-use watchfire_types::{ChainId, SafeId, SafeTransaction, StepIndex, Timestamp};
+use watchfire_types::body::{Authority, Certificate, CoSignature, Decision, Purpose};
+use watchfire_types::{BlockRef, BlockTime, ChainId, SafeId, SafeTransaction, StepIndex, Timestamp};
 
 use crate::certificate::{Facts, playbook_of};
 use crate::effect;
+use crate::probe::{self, Look};
 
 /// A valid certificate.
 #[derive(Debug, Clone)]
@@ -46,11 +47,23 @@ pub(crate) struct HeldSignature {
     pub(crate) seen: Timestamp,
 }
 
+/// Certificates of one decision, by what is asked of them. None is ever dropped, for a reorg or a view that begins anew may lead back to its
+/// time: one that is over costs nothing because nothing asks for its time.
+#[derive(Debug, Clone, Default)]
+struct OfDecision {
+    all: BTreeSet<B256>,
+    /// For a step, by the time of the newest evidence.
+    steps: BTreeMap<StepIndex, BTreeSet<(BlockTime, B256)>>,
+    /// The cancel certificate that reaches furthest: whatever another one stops, it stops too.
+    cancel: Option<(BlockRef, B256)>,
+    closed: BTreeSet<BlockTime>,
+}
+
 /// Everything keyed by content.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Content {
     pub(crate) certificates: BTreeMap<B256, HeldCertificate>,
-    pub(crate) by_decision: BTreeMap<Decision, BTreeSet<B256>>,
+    by_decision: BTreeMap<Decision, OfDecision>,
     pub(crate) signed: BTreeMap<B256, Signed>,
     pub(crate) by_nonce: BTreeMap<(SafeId, U256), BTreeSet<B256>>,
 }
@@ -144,15 +157,58 @@ pub(crate) fn recover(hash: B256, bytes: &[u8; 65]) -> Option<Address> {
 
 impl Content {
     pub(crate) fn take_certificate(&mut self, digest: B256, certificate: &Certificate, facts: Facts) {
-        self.by_decision.entry(certificate.decision.clone()).or_default().insert(digest);
-        let held = || HeldCertificate { certificate: Arc::new(certificate.clone()), facts };
-        self.certificates.entry(digest).or_insert_with(held);
+        let of = self.by_decision.entry(certificate.decision.clone()).or_default();
+        if !of.all.insert(digest) {
+            return;
+        }
+        match certificate.purpose {
+            Purpose::Step(step) => drop(of.steps.entry(step).or_default().insert((facts.latest, digest))),
+            Purpose::Cancel => {
+                let reach = |(cut, digest): &(BlockRef, B256)| (cut.number, cut.time, *digest);
+                let new = (facts.earliest, digest);
+                of.cancel = of.cancel.filter(|known| reach(known) > reach(&new)).or(Some(new));
+            }
+            Purpose::Close(at) => drop(of.closed.insert(at)),
+        }
+        self.certificates.insert(digest, HeldCertificate { certificate: Arc::new(certificate.clone()), facts });
     }
 
-    /// Certificates of one decision with their digests.
+    /// Certificates of one decision with their digests: for showing.
     pub(crate) fn certificates_of(&self, decision: &Decision) -> impl Iterator<Item = (&B256, &HeldCertificate)> {
-        let digests = self.by_decision.get(decision).into_iter().flatten();
-        digests.filter_map(|digest| self.certificates.get_key_value(digest))
+        let digests = self.by_decision.get(decision).into_iter().flat_map(|of| &of.all);
+        digests.filter_map(|digest| self.look(digest))
+    }
+
+    /// Certificates of one step whose newest evidence is not older than this, that one first.
+    pub(crate) fn of_step(
+        &self,
+        decision: &Decision,
+        step: StepIndex,
+        oldest: BlockTime,
+    ) -> impl Iterator<Item = (&B256, &HeldCertificate)> {
+        let of_step = self.by_decision.get(decision).and_then(|of| of.steps.get(&step));
+        let young = of_step.into_iter().flat_map(move |of| of.range((oldest, B256::ZERO)..));
+        young.filter_map(|(_, digest)| self.look(digest))
+    }
+
+    /// The cancel certificate of a decision that reaches furthest: evidence at or before its block is cancelled.
+    pub(crate) fn cancel(&self, decision: &Decision) -> Option<(BlockRef, B256)> {
+        self.by_decision.get(decision)?.cancel
+    }
+
+    /// Every `closed_at` that is certified for a decision.
+    pub(crate) fn closed(&self, decision: &Decision) -> impl Iterator<Item = BlockTime> {
+        self.by_decision.get(decision).into_iter().flat_map(|of| of.closed.iter().copied())
+    }
+
+    /// Whether a close at this time is certified.
+    pub(crate) fn is_closed(&self, decision: &Decision, at: BlockTime) -> bool {
+        self.by_decision.get(decision).is_some_and(|of| of.closed.contains(&at))
+    }
+
+    fn look(&self, digest: &B256) -> Option<(&B256, &HeldCertificate)> {
+        probe::count(Look::Certificate);
+        self.certificates.get_key_value(digest)
     }
 
     pub(crate) fn take_signature(&mut self, charter: &Charter, signature: &CoSignature, seen: Timestamp) {

@@ -8,10 +8,11 @@ use alloy_primitives::B256;
 use watchfire_charter::Charter;
 use watchfire_types::body::{Body, Decision};
 use watchfire_types::{
-    AssetId, BlockTime, DetectorId, Event, EventHash, IncidentId, MemberKey, NetworkId, OrganisationId, PlaybookId,
-    StepIndex, Verified,
+    AssetId, BlockTime, DetectorId, Event, EventHash, IncidentId, MemberKey, NetworkId, OperatorId, OrganisationId,
+    PlaybookId, StepIndex, Verified,
 };
 
+use super::voices::Voices;
 use crate::certificate;
 
 /// Events ordered by the block time they speak of.
@@ -22,15 +23,29 @@ pub(crate) type ByHash = BTreeMap<EventHash, Arc<Verified<Event>>>;
 /// Events of one author by its clock, position and hash.
 pub(crate) type InOrder = BTreeMap<(u64, u64, EventHash), Arc<Verified<Event>>>;
 
+/// Who votes for which step under which label.
+pub(crate) type Vote = (MemberKey, StepIndex, OperatorId);
+/// Who vetoes, and whether it is issued again by the node or said by a human.
+pub(crate) type Veto = (MemberKey, bool);
+
+/// Close votes of one decision, by `closed_at`.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Closes {
+    /// One close vote per organisation.
+    pub(crate) said: BTreeMap<BlockTime, BTreeMap<OrganisationId, Arc<Verified<Event>>>>,
+    /// Times that enough organisations say.
+    pub(crate) agreed: BTreeSet<BlockTime>,
+}
+
 /// What events say, by what is asked of it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Derived {
-    /// Votes that count under the charter, by decision and organisation.
-    pub(crate) votes: BTreeMap<Decision, BTreeMap<OrganisationId, ByTime>>,
-    /// Vetoes, by decision and organisation.
-    pub(crate) vetoes: BTreeMap<Decision, BTreeMap<OrganisationId, ByTime>>,
-    /// Close votes, by decision and organisation.
-    pub(crate) closes: BTreeMap<Decision, BTreeMap<OrganisationId, ByTime>>,
+    /// Votes that count under the charter, by decision and time of evidence.
+    pub(crate) votes: BTreeMap<Decision, Voices<Vote>>,
+    /// Vetoes, by decision and time of their heads.
+    pub(crate) vetoes: BTreeMap<Decision, Voices<Veto>>,
+    /// Close votes, by decision.
+    pub(crate) closes: BTreeMap<Decision, Closes>,
     /// Findings of members, by asset.
     pub(crate) findings: BTreeMap<AssetId, ByTime>,
     /// Human words and statements, by incident.
@@ -65,16 +80,20 @@ impl Derived {
     pub(crate) fn fold(&mut self, charter: &Charter, network: NetworkId, event: &Arc<Verified<Event>>) {
         let author = &event.author;
         let Some(organisation) = charter.organisation_of(author) else { return };
-        let hash = event.hash();
         match &event.body {
             Body::Vote(vote) if certificate::check_vote(charter, author, vote).is_ok() => {
-                put(&mut self.votes, &vote.decision, organisation, (vote.evidence.time, hash), event);
+                let voice = (*author, vote.step, vote.operator.clone());
+                let of = self.votes.entry(vote.decision.clone()).or_default();
+                of.put(organisation, voice, vote.evidence.time, event);
             }
             Body::Veto(veto) if certificate::check_veto(charter, author, veto).is_ok() => {
-                put(&mut self.vetoes, &veto.decision, organisation, (veto.head.time, hash), event);
+                let of = self.vetoes.entry(veto.decision.clone()).or_default();
+                of.put(organisation, (*author, veto.act != veto.head), veto.head.time, event);
             }
             Body::CloseVote(close) if certificate::check_close(charter, author, close).is_ok() => {
-                put(&mut self.closes, &close.decision, organisation, (close.closed_at.time, hash), event);
+                let needed = usize::from(charter.rules.contain.organisations);
+                let of = self.closes.entry(close.decision.clone()).or_default();
+                of.put(needed, close.closed_at.time, organisation, event);
             }
             Body::Certificate(certificate) => {
                 let digest = certificate::content_digest(certificate, network);
@@ -141,13 +160,16 @@ impl Derived {
     }
 }
 
-fn put(
-    index: &mut BTreeMap<Decision, BTreeMap<OrganisationId, ByTime>>,
-    decision: &Decision,
-    organisation: &OrganisationId,
-    key: (BlockTime, EventHash),
-    event: &Arc<Verified<Event>>,
-) {
-    let of = index.entry(decision.clone()).or_default().entry(organisation.clone()).or_default();
-    of.insert(key, Arc::clone(event));
+impl Closes {
+    fn put(&mut self, needed: usize, at: BlockTime, organisation: &OrganisationId, event: &Arc<Verified<Event>>) {
+        let by = self.said.entry(at).or_default();
+        // Of several by one organisation the same one everywhere.
+        let held = by.entry(organisation.clone()).or_insert_with(|| Arc::clone(event));
+        if event.hash() < held.hash() {
+            *held = Arc::clone(event);
+        }
+        if by.len() >= needed {
+            self.agreed.insert(at);
+        }
+    }
 }

@@ -9,6 +9,7 @@ pub(crate) mod content;
 pub(crate) mod derived;
 pub(crate) mod epochs;
 pub(crate) mod pace;
+pub(crate) mod voices;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
