@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::{Address, B256, U256};
 use watchfire_charter::Playbook;
-use watchfire_types::body::{Body, Cause, Decision, Purpose};
+use watchfire_types::body::{Body, Cause, CoSignature, Decision, Purpose};
 use watchfire_types::duty::Page;
 use watchfire_types::{
     AssetId, BlockRef, BlockTime, ChainId, Epoch, Event, EventHash, IncidentId, MemberId, MemberKey, OrganisationId,
@@ -13,7 +13,7 @@ use watchfire_types::{
 
 use crate::machine::Machine;
 use crate::owed::stating;
-use crate::shared::content::Kind;
+use crate::shared::content::{Kind, Signed};
 
 /// Events of one asset grouped for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -186,25 +186,33 @@ impl Machine {
         Some(DecisionStatus { decision, votes: counted, certificates, owed, satisfied })
     }
 
-    /// Safe transactions with at least one known signature.
+    /// Safe transactions with at least one known signature: linear in all ever signed.
     #[must_use]
     pub fn signatures(&self) -> Vec<SignatureCount> {
-        let signed = self.shared.content.signed.iter().map(|(hash, signed)| {
-            let threshold = self.view.safes.get(&signed.safe).and_then(|safe| safe.threshold.last()).copied();
-            SignatureCount {
-                chain: signed.chain,
-                safe: self.charter.safes.get(&signed.safe).map_or(Address::ZERO, |safe| safe.address),
-                nonce: signed.transaction.nonce,
-                safe_tx_hash: *hash,
-                owners: signed.owners.keys().copied().collect(),
-                threshold,
-                step: match &signed.kind {
-                    Kind::Step { decision, step, .. } => Some((decision.clone(), *step)),
-                    Kind::Rejection => None,
-                },
-            }
-        });
-        signed.collect()
+        self.shared.content.signed.iter().map(|(hash, signed)| self.count(*hash, signed)).collect()
+    }
+
+    /// Signatures known for the transaction that a co-signature signs.
+    #[must_use]
+    pub fn signatures_beside(&self, signature: &CoSignature) -> Option<SignatureCount> {
+        let (_, safe) = self.charter.safe_at(signature.chain, &signature.safe)?;
+        let hash = signature.transaction.hashes(safe.version, signature.chain.get(), signature.safe).safe_tx_hash;
+        Some(self.count(hash, self.shared.content.signed.get(&hash)?))
+    }
+
+    fn count(&self, safe_tx_hash: B256, signed: &Signed) -> SignatureCount {
+        SignatureCount {
+            chain: signed.chain,
+            safe: self.charter.safes.get(&signed.safe).map_or(Address::ZERO, |safe| safe.address),
+            nonce: signed.transaction.nonce,
+            safe_tx_hash,
+            owners: signed.owners.keys().copied().collect(),
+            threshold: self.view.safes.get(&signed.safe).and_then(|safe| safe.threshold.last()).copied(),
+            step: match &signed.kind {
+                Kind::Step { decision, step, .. } => Some((decision.clone(), *step)),
+                Kind::Rejection => None,
+            },
+        }
     }
 
     /// Every Safe of the charter as the own view has it.

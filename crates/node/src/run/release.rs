@@ -2,7 +2,7 @@
 
 use watchfire_driver::{Answer, Notice, Output, Refusal};
 use watchfire_gossip::SendError;
-use watchfire_types::body::Body;
+use watchfire_types::body::{Body, CoSignature};
 use watchfire_types::{Bytes, Event, Timestamp, Verdict, Verified};
 
 use super::node::Node;
@@ -33,8 +33,10 @@ impl Node {
         for event in &output.appended {
             self.record_event(event, at);
         }
-        if output.appended.iter().any(|event| matches!(event.body, Body::CoSignature(_) | Body::Certificate(_))) {
-            self.record_thresholds(at);
+        for event in &output.appended {
+            if let Body::CoSignature(signature) = &event.body {
+                self.record_threshold(signature, at);
+            }
         }
         for page in output.pages {
             tracing::warn!(page.kind = page.kind, page.severity = %page.severity, "{}", page.text);
@@ -86,22 +88,21 @@ impl Node {
     }
 
     /// Each Safe transaction whose signatures reached the threshold is said once.
-    fn record_thresholds(&mut self, at: Timestamp) {
-        for count in self.driver.machine().signatures() {
-            let reached = count.threshold.is_some_and(|threshold| count.owners.len() as u64 >= threshold);
-            if !reached || !self.signed.insert(count.safe_tx_hash) {
-                continue;
-            }
-            let text = format!("{} signatures for {} at nonce {}", count.owners.len(), count.safe_tx_hash, count.nonce);
-            let mut record = describe::plain(at.as_millis(), "threshold-signed", text);
-            record.safe = Some(count.safe);
-            record.safe_tx_hash = Some(count.safe_tx_hash);
-            if let Some((decision, step)) = count.step {
-                record.asset = Some(decision.asset);
-                record.step = Some(step.get());
-            }
-            self.records.push(record);
+    fn record_threshold(&mut self, signature: &CoSignature, at: Timestamp) {
+        let Some(count) = self.driver.machine().signatures_beside(signature) else { return };
+        let reached = count.threshold.is_some_and(|threshold| count.owners.len() as u64 >= threshold);
+        if !reached || !self.signed.insert(count.safe_tx_hash) {
+            return;
         }
+        let text = format!("{} signatures for {} at nonce {}", count.owners.len(), count.safe_tx_hash, count.nonce);
+        let mut record = describe::plain(at.as_millis(), "threshold-signed", text);
+        record.safe = Some(count.safe);
+        record.safe_tx_hash = Some(count.safe_tx_hash);
+        if let Some((decision, step)) = count.step {
+            record.asset = Some(decision.asset);
+            record.step = Some(step.get());
+        }
+        self.records.push(record);
     }
 
     fn on_notice(&mut self, notice: &Notice) {
