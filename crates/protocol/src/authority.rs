@@ -236,35 +236,3 @@ pub(crate) fn containment_failed(machine: &Machine, block: BlockRef) -> Vec<Find
     }
     failed
 }
-
-/// Remembers what only the passing of blocks can tell: since when a step is refuted, and when containment was first and last owed.
-pub(crate) fn settle(machine: &mut Machine) {
-    machine.forget();
-    let mut refuted = BTreeMap::new();
-    let mut owed = BTreeMap::new();
-    let mut first_owed = BTreeMap::new();
-    for (id, playbook) in &machine.charter.playbooks {
-        let Some(head) = machine.asset_head(&playbook.asset) else { continue };
-        for (step, rung) in playbook.steps_indexed() {
-            let effects = machine.effects(rung);
-            if machine.preflight_refutes(&effects) || machine.submission_refutes(&effects) {
-                let since = machine.view.refuted_since.get(&(id.clone(), step)).copied().unwrap_or(head);
-                refuted.insert((id.clone(), step), since);
-            }
-        }
-        if playbook.purpose == PlaybookPurpose::Contain {
-            for step in machine.owed_steps(id, playbook) {
-                for effect in &step.effects {
-                    let known = machine.view.first_owed.get(&effect.safe_tx_hash).copied();
-                    first_owed.insert(effect.safe_tx_hash, known.unwrap_or(machine.view.clock));
-                    if let Some(head) = machine.view.head(effect.chain) {
-                        owed.insert((playbook.asset.clone(), effect.safe.clone()), head);
-                    }
-                }
-            }
-        }
-    }
-    machine.view.refuted_since = refuted;
-    machine.view.contain_owed.extend(owed);
-    machine.view.first_owed = first_owed;
-}

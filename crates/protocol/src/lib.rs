@@ -25,6 +25,7 @@ mod probe;
 mod rank;
 mod reads;
 pub mod rejection;
+mod settle;
 mod shared;
 pub mod status;
 mod view;

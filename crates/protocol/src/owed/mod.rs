@@ -4,7 +4,7 @@ mod certifying;
 pub(crate) mod effects;
 mod escalation;
 mod observing;
-mod preflight;
+pub(crate) mod preflight;
 mod signing;
 pub(crate) mod stating;
 mod submitting;
@@ -88,10 +88,10 @@ pub(crate) fn next_timeout(machine: &Machine) -> Option<Timestamp> {
     let now = machine.view.clock;
     let owed = effects::owed(machine);
     let turns = submitting::turns(machine, &owed).into_iter().map(|turn| turn.at);
-    let waits = owed.iter().filter_map(|owed| {
-        let answered = machine.view.outcomes.get(&owed.effect.safe_tx_hash).is_some_and(|o| o.preflight.is_some());
-        let arrived = machine.view.chains.get(&owed.effect.chain)?.arrived;
-        (!answered).then(|| arrived.plus_millis(PREFLIGHT_MS))
+    let unanswered = owed.iter().filter(|owed| {
+        machine.view.outcomes.get(&owed.effect.safe_tx_hash).is_none_or(|outcome| outcome.preflight.is_none())
     });
+    // What became owed since the last look is looked at right away: its wait begins then.
+    let waits = unanswered.map(|owed| signing::waits_until(machine, owed).unwrap_or(now.plus_millis(1)));
     turns.chain(waits).filter(|at| *at > now).min()
 }

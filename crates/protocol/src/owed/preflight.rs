@@ -18,11 +18,22 @@ use crate::machine::Machine;
 /// An idle simulation is repeated after this long, ms.
 const IDLE_MS: u64 = 12_000;
 
+/// A transaction to simulate, and the step it belongs to: none for a rejection.
+pub(crate) struct Want<'a> {
+    pub(crate) effect: Effect,
+    rung: Option<&'a Step>,
+}
+
 pub(super) fn duties(machine: &Machine, now: Timestamp, owed: &[OwedEffect]) -> BTreeSet<Duty> {
+    wants(machine, now, owed).iter().filter_map(|want| duty(machine, want, owed)).collect()
+}
+
+/// Every simulation that is to run now.
+pub(crate) fn wants<'a>(machine: &'a Machine, now: Timestamp, owed: &[OwedEffect]) -> Vec<Want<'a>> {
     if machine.own.entry.guardian.is_none() {
-        return BTreeSet::new();
+        return Vec::new();
     }
-    let mut duties = BTreeSet::new();
+    let mut wants = Vec::new();
     for (id, playbook) in &machine.charter.playbooks {
         let wanted = wanted(machine, id, playbook);
         for (step, rung) in playbook.steps_indexed() {
@@ -30,18 +41,13 @@ pub(super) fn duties(machine: &Machine, now: Timestamp, owed: &[OwedEffect]) -> 
             if machine.satisfied(playbook, step) || (playbook.purpose == PlaybookPurpose::Recover && !live) {
                 continue;
             }
-            for effect in machine.effects(rung) {
-                if due(machine, now, &effect, live) {
-                    let owed = owed.iter().find(|owed| owed.effect.safe_tx_hash == effect.safe_tx_hash);
-                    duties.extend(duty(machine, &effect, Some(rung), owed));
-                }
-            }
+            let effects = machine.effects(rung).into_iter().filter(|effect| due(machine, now, effect, live));
+            wants.extend(effects.map(|effect| Want { effect, rung: Some(rung) }));
         }
     }
-    for owed in owed.iter().filter(|owed| owed.step.is_none() && due(machine, now, &owed.effect, true)) {
-        duties.extend(duty(machine, &owed.effect, None, Some(owed)));
-    }
-    duties
+    let rejections = owed.iter().filter(|owed| owed.step.is_none() && due(machine, now, &owed.effect, true));
+    wants.extend(rejections.map(|owed| Want { effect: owed.effect.clone(), rung: None }));
+    wants
 }
 
 /// The widest step that anybody's live vote or an own standing finding supports.
@@ -73,12 +79,13 @@ fn due(machine: &Machine, now: Timestamp, effect: &Effect, live: bool) -> bool {
     stale || retry || now.millis_since(outcome.answered) >= IDLE_MS
 }
 
-fn duty(machine: &Machine, effect: &Effect, rung: Option<&Step>, owed: Option<&OwedEffect>) -> Option<Duty> {
-    let at = machine.view.head(effect.chain)?;
-    let owners = machine.view.safes.get(&effect.safe)?.owners.at(&at)?;
+fn duty(machine: &Machine, want: &Want<'_>, owed: &[OwedEffect]) -> Option<Duty> {
+    let effect = &want.effect;
+    let head = machine.view.head(effect.chain)?;
+    let owners = machine.view.safes.get(&effect.safe)?.owners.last()?;
     let guardian = machine.own.entry.guardian.filter(|guardian| owners.contains(guardian));
     let owner: Address = guardian.or_else(|| owners.first().copied())?;
-    let actions = rung.into_iter().flat_map(|rung| effect::calls(rung, &effect.safe));
+    let actions = want.rung.into_iter().flat_map(|rung| effect::calls(rung, &effect.safe));
     let postconditions = actions.flat_map(|(_, action)| {
         action.conditions().map(|condition| Postcondition {
             chain: action.chain,
@@ -86,6 +93,7 @@ fn duty(machine: &Machine, effect: &Effect, rung: Option<&Step>, owed: Option<&O
             equals: condition.equals.clone(),
         })
     });
+    let owed = owed.iter().find(|owed| owed.effect.safe_tx_hash == effect.safe_tx_hash);
     Some(Duty::Preflight(Preflight {
         chain: effect.chain,
         safe: effect.address,
@@ -95,6 +103,6 @@ fn duty(machine: &Machine, effect: &Effect, rung: Option<&Step>, owed: Option<&O
         owner,
         submitter: machine.own.entry.submitter.unwrap_or(owner),
         postconditions: postconditions.collect(),
-        at,
+        at: machine.view.asked.get(&effect.safe_tx_hash).map_or(head, |(at, _)| *at),
     }))
 }

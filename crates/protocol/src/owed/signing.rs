@@ -78,11 +78,16 @@ fn cleared(machine: &Machine, now: Timestamp, owed: &OwedEffect) -> bool {
         (Some(PreflightOutcome::Refuted { .. }), _)
         | (Some(PreflightOutcome::Unknown { .. }) | None, Class::Recovery) => false,
         (Some(PreflightOutcome::Unknown { .. }), Class::Containment | Class::Rejection) => true,
-        (None, Class::Containment | Class::Rejection) => {
-            // Where blocks come faster than answers, the wait must not begin again with each of them.
-            let first = machine.view.first_owed.get(&owed.effect.safe_tx_hash).copied();
-            let arrived = machine.view.chains.get(&owed.effect.chain).map(|chain| chain.arrived);
-            first.into_iter().chain(arrived).min().is_some_and(|since| now >= since.plus_millis(PREFLIGHT_MS))
-        }
+        (None, Class::Containment | Class::Rejection) => waits_until(machine, owed).is_some_and(|until| now >= until),
     }
+}
+
+/// Until when an answer is waited for: counted from when it was first owed, for where blocks come faster than answers the wait must not
+/// begin again with each of them. Containment is simulated before it is owed, and waits from the block's arrival if that is earlier.
+/// `None` when the owing is too new to be remembered.
+pub(super) fn waits_until(machine: &Machine, owed: &OwedEffect) -> Option<Timestamp> {
+    let first = machine.view.first_owed.get(&owed.effect.safe_tx_hash).copied();
+    let arrived = machine.view.chains.get(&owed.effect.chain).map(|chain| chain.arrived);
+    let arrived = arrived.filter(|_| owed.class == Class::Containment);
+    Some(first.into_iter().chain(arrived).min()?.plus_millis(PREFLIGHT_MS))
 }

@@ -17,6 +17,7 @@ use watchfire_types::{
 };
 
 use crate::machine::Machine;
+use crate::settle::settle;
 use safe::SafeView;
 use track::Track;
 
@@ -96,8 +97,10 @@ pub(crate) struct View {
     pub(crate) refuted_since: BTreeMap<(PlaybookId, StepIndex), BlockRef>,
     /// Newest block at which containment of an asset was owed, by asset and Safe.
     pub(crate) contain_owed: BTreeMap<(AssetId, SafeId), BlockRef>,
-    /// Own clock when a containment transaction was first seen to be owed, for as long as it is.
+    /// Own clock when a transaction was first seen to be owed, for as long as it is.
     pub(crate) first_owed: BTreeMap<B256, Timestamp>,
+    /// The block at which a simulation was asked for and the own clock then, for as long as it is not answered.
+    pub(crate) asked: BTreeMap<B256, (BlockRef, Timestamp)>,
     /// Epochs admitted lately, by author.
     pub(crate) epochs: BTreeMap<MemberKey, VecDeque<(Timestamp, Epoch)>>,
     /// Members connected now; shown, never counted.
@@ -166,6 +169,7 @@ impl View {
                 outcome.failed = None;
             }
         }
+        self.asked.retain(|_, (block, _)| block.chain != chain || block.number < number);
         self.contain_owed.retain(|_, block| block.chain != chain || block.number < number);
         self.refuted_since.retain(|_, block| block.chain != chain || block.number < number);
     }
@@ -220,6 +224,21 @@ impl View {
         outcome
     }
 
+    /// A simulation's answer: of a block that a reorg took since it was asked it says nothing.
+    fn preflighted(&mut self, hash: B256, block: &BlockRef, answer: &PreflightOutcome, now: Timestamp) {
+        let chain = self.chains.get(&block.chain);
+        if chain.is_some_and(|chain| chain.orphaned.contains_key(&(block.number, block.hash))) {
+            return;
+        }
+        if self.asked.get(&hash).is_some_and(|(asked, _)| asked.number <= block.number) {
+            self.asked.remove(&hash);
+        }
+        let known = self.outcome(hash, now);
+        if known.preflight.as_ref().is_none_or(|(at, _)| at.number <= block.number) {
+            known.preflight = Some((*block, answer.clone()));
+        }
+    }
+
     fn submission(&mut self, now: Timestamp, report: &SubmissionReport) {
         match report {
             SubmissionReport::Sending(submitted) => {
@@ -272,9 +291,9 @@ pub(crate) fn observe(machine: &mut Machine, now: Timestamp, input: &Input) {
         }
         Input::Block(block) => {
             // What was owed at the old head counts as owed until it was seen executed.
-            crate::authority::settle(machine);
+            settle(machine);
             machine.view.block(&charter, now, block);
-            crate::authority::settle(machine);
+            settle(machine);
         }
         Input::Orphaned { chain, blocks } => {
             if let Some(lowest) = blocks.iter().map(|block| block.number).min() {
@@ -299,15 +318,12 @@ pub(crate) fn observe(machine: &mut Machine, now: Timestamp, input: &Input) {
             }
         }
         Input::Preflighted { safe_tx_hash, block, outcome } => {
-            let known = machine.view.outcome(*safe_tx_hash, now);
-            if known.preflight.as_ref().is_none_or(|(at, _)| at.number <= block.number) {
-                known.preflight = Some((*block, outcome.clone()));
-            }
-            crate::authority::settle(machine);
+            machine.view.preflighted(*safe_tx_hash, block, outcome, now);
+            settle(machine);
         }
         Input::Submission(report) => {
             machine.view.submission(now, report);
-            crate::authority::settle(machine);
+            settle(machine);
         }
         Input::Peer { member, connected } => {
             if *connected {
@@ -316,6 +332,7 @@ pub(crate) fn observe(machine: &mut Machine, now: Timestamp, input: &Input) {
                 machine.view.connected.remove(member);
             }
         }
-        Input::Human(_) | Input::Tick => {}
+        Input::Tick => settle(machine),
+        Input::Human(_) => {}
     }
 }
