@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use watchfire_tidy::{Package, packages, read, root, root_manifest};
 
 /// Crates without clock, entropy, file, socket or runtime: the simulator and replay drive exactly the shipped code.
-const PURE: &[&str] = &["charter", "detect", "protocol", "transparency", "types", "wire"];
+const PURE: &[&str] = &["bundle", "charter", "detect", "protocol", "transparency", "types", "wire"];
 
 /// The only arrows between crates (README, architecture). Test-only arrows are not listed here.
 const ARROWS: &[(&str, &[&str])] = &[
@@ -17,11 +17,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("protocol", &["charter", "transparency", "types"]),
     ("wire", &["types"]),
     ("journal", &["types"]),
+    ("bundle", &["charter", "protocol", "transparency", "types", "wire"]),
     ("driver", &["charter", "journal", "protocol", "transparency", "types", "wire"]),
     ("gossip", &["types"]),
     ("evm", &["types"]),
     ("simulations", &["types"]),
-    ("node", &["charter", "detect", "driver", "evm", "gossip", "journal", "protocol", "simulations", "transparency", "types", "wire"]),
+    ("node", &["bundle", "charter", "detect", "driver", "evm", "gossip", "journal", "protocol", "simulations", "transparency", "types", "wire"]),
 ];
 
 /// Libraries that appear in exactly one crate each, so that it alone can be judged for what they do.

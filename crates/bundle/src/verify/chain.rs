@@ -1,0 +1,121 @@
+//! Section 11: what the chains' own headers prove.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use alloy_primitives::{Address, B256, b256};
+use watchfire_types::{BlockRef, Body};
+use watchfire_wire::bundle::{BundledBlock, ProvedAccount};
+
+use super::Opened;
+use crate::belong::blocks;
+use crate::report::Checks;
+use crate::trie::{self, HeaderFacts, ReceiptFacts, TrieError};
+
+/// keccak-256 of `ExecutionSuccess(bytes32,uint256)`; the hash is a topic since Safe 1.4.1, in the data before.
+const EXECUTION_SUCCESS: B256 = b256!("442e715f626346e8c54381002da614f62bee8d27386535b2521ec8540898556e");
+
+pub(super) fn check(opened: &Opened<'_>, checks: &mut Checks) {
+    let told = opened.told().flat_map(|(_, event)| blocks(event.event())).collect::<BTreeSet<BlockRef>>();
+    let mut receipts = BTreeMap::new();
+    for block in &opened.bundle.blocks {
+        let subject = format!("chain {} {}", block.chain, block.hash);
+        let facts = match header(block, &told) {
+            Ok(facts) => facts,
+            Err(error) => {
+                checks.fails("header", subject, error);
+                continue;
+            }
+        };
+        checks.holds("header", &subject, format!("block {} at {}", facts.number, facts.time_s));
+        receipts.insert((block.chain, block.hash), proved_receipts(block, &facts, &subject, checks));
+        for account in &block.accounts {
+            state(account, &facts, &subject, checks);
+        }
+    }
+    executions(opened, &receipts, checks);
+}
+
+fn header(block: &BundledBlock, told: &BTreeSet<BlockRef>) -> Result<HeaderFacts, String> {
+    let facts = trie::header(&block.header, block.hash).map_err(|error| error.to_string())?;
+    for stated in told.iter().filter(|stated| (stated.chain, stated.hash) == (block.chain, block.hash)) {
+        if (stated.number, stated.time.as_secs()) != (facts.number, facts.time_s) {
+            return Err(format!(
+                "an event says block {} at {}, the header block {} at {}",
+                stated.number,
+                stated.time.as_secs(),
+                facts.number,
+                facts.time_s
+            ));
+        }
+    }
+    Ok(facts)
+}
+
+fn proved_receipts(block: &BundledBlock, facts: &HeaderFacts, subject: &str, checks: &mut Checks) -> Vec<ReceiptFacts> {
+    let mut proved = Vec::new();
+    for receipt in &block.receipts {
+        let judged: Result<ReceiptFacts, TrieError> =
+            trie::prove(facts.receipts_root, &trie::receipt_key(receipt.index), &receipt.receipt, &receipt.proof)
+                .and_then(|()| trie::receipt(&receipt.receipt));
+        let subject = format!("{subject} receipt {}", receipt.index);
+        match judged {
+            Ok(_) if receipt.receipt.is_empty() => checks.fails("receipt", subject, "it is empty"),
+            Ok(facts) => {
+                let status = if facts.success { "success" } else { "failure" };
+                checks.holds("receipt", subject, format!("{status}, {} log(s)", facts.logs.len()));
+                proved.push(facts);
+            }
+            Err(error) => checks.fails("receipt", subject, error),
+        }
+    }
+    proved
+}
+
+fn state(account: &ProvedAccount, facts: &HeaderFacts, subject: &str, checks: &mut Checks) {
+    let subject = format!("{subject} {}", account.address);
+    let key = trie::secure_key(account.address.as_slice());
+    let root = trie::prove(facts.state_root, &key, &account.value, &account.proof)
+        .and_then(|()| trie::storage_root(&account.value));
+    let root = match root {
+        Ok(root) => root,
+        Err(error) => return checks.fails("account", subject, error),
+    };
+    checks.holds("account", &subject, if account.value.is_empty() { "absent" } else { "present" });
+    for slot in &account.slots {
+        let judged = trie::prove(root, &trie::secure_key(slot.slot.as_slice()), &slot.value, &slot.proof);
+        let subject = format!("{subject} slot {}", slot.slot);
+        checks.judge("slot", subject, judged.map(|()| if slot.value.is_empty() { "zero" } else { "set" }));
+    }
+}
+
+fn executions(
+    opened: &Opened<'_>,
+    receipts: &BTreeMap<(watchfire_types::ChainId, B256), Vec<ReceiptFacts>>,
+    checks: &mut Checks,
+) {
+    let mut stated: BTreeMap<(BlockRef, Address, B256), usize> = BTreeMap::new();
+    for (_, event) in opened.told() {
+        if let Body::Executed(executed) = &event.event().body {
+            *stated.entry((executed.block, executed.safe, executed.safe_transaction)).or_default() += 1;
+        }
+    }
+    for ((block, safe, safe_tx_hash), members) in stated {
+        let subject = format!("{safe_tx_hash} at block {} of chain {}", block.number, block.chain);
+        let proved = receipts.get(&(block.chain, block.hash)).into_iter().flatten();
+        let mut logs = proved.filter(|receipt| receipt.success).flat_map(|receipt| &receipt.logs);
+        if logs.any(|log| log.address == safe && executes(&log.topics, &log.data, &safe_tx_hash)) {
+            let detail = format!("{members} statement(s), and the safe's own log is in the header's receipts");
+            checks.holds("execution", subject, detail);
+        } else {
+            checks.open("execution", subject, format!("{members} statement(s); no receipt here shows it"));
+        }
+    }
+}
+
+fn executes(topics: &[B256], data: &[u8], safe_tx_hash: &B256) -> bool {
+    match topics {
+        [first, hash] => *first == EXECUTION_SUCCESS && hash == safe_tx_hash,
+        [first] => *first == EXECUTION_SUCCESS && data.get(..32) == Some(safe_tx_hash.as_slice()),
+        _ => false,
+    }
+}

@@ -1,0 +1,102 @@
+//! Section 12: objects, who collected them, who holds copies.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use alloy_primitives::B256;
+use sha2::{Digest as _, Sha256};
+use watchfire_types::body::{AccessAction, EvidenceItem};
+use watchfire_types::{Body, Bytes, MemberKey, OrganisationId};
+
+use super::{Opened, member};
+use crate::report::Checks;
+
+/// Other organisations that should hold a copy of each object.
+const COPIES: usize = 2;
+
+/// What the log says about one object.
+#[derive(Default)]
+struct Custody<'a> {
+    items: Vec<&'a EvidenceItem>,
+    collectors: BTreeSet<MemberKey>,
+    copies: BTreeSet<MemberKey>,
+}
+
+pub(super) fn check(opened: &Opened<'_>, checks: &mut Checks) {
+    let mut custody: BTreeMap<B256, Custody<'_>> = BTreeMap::new();
+    for (_, event) in opened.told() {
+        let author = event.event().author;
+        match &event.event().body {
+            Body::EvidenceCollected(collected) => {
+                for item in &collected.items {
+                    let entry = custody.entry(item.object).or_default();
+                    entry.items.push(item);
+                    entry.collectors.insert(author);
+                }
+            }
+            Body::EvidenceAccessed(accessed) if accessed.action == AccessAction::Copied => {
+                for object in &accessed.objects {
+                    custody.entry(*object).or_default().copies.insert(author);
+                }
+            }
+            _ => {}
+        }
+    }
+    let objects: BTreeMap<B256, &Bytes> =
+        opened.bundle.objects.iter().map(|object| (object.digest, &object.content)).collect();
+    for (digest, content) in &objects {
+        let judged = object(digest, content, custody.get(digest));
+        checks.judge("object", digest, judged);
+    }
+    for (digest, entry) in &custody {
+        held(opened, digest, entry, objects.contains_key(digest), checks);
+    }
+    missed(opened, checks);
+}
+
+fn object(digest: &B256, content: &Bytes, custody: Option<&Custody<'_>>) -> Result<String, String> {
+    let found = B256::from_slice(&Sha256::digest(content));
+    if found != *digest {
+        return Err(format!("its content has SHA-256 {found}"));
+    }
+    let items = custody.map_or(&[][..], |custody| &custody.items);
+    let Some(first) = items.first() else {
+        return Err("no manifest names it: nobody says where it came from".to_owned());
+    };
+    let size = content.len() as u64;
+    if let Some(item) = items.iter().find(|item| item.size != size) {
+        return Err(format!("it has {size} bytes, a manifest says {}", item.size));
+    }
+    Ok(format!("{} from {} at block {}, {size} bytes", first.method, first.operator, first.block.number))
+}
+
+fn organisation<'a>(opened: &'a Opened<'_>, key: &MemberKey) -> Option<&'a OrganisationId> {
+    opened.charters.values().rev().find_map(|charter| charter.organisation_of(key))
+}
+
+fn held(opened: &Opened<'_>, digest: &B256, entry: &Custody<'_>, present: bool, checks: &mut Checks) {
+    if entry.items.is_empty() {
+        return checks.open("custody", digest, "it was accessed, and no manifest of this incident names it");
+    }
+    let collectors: BTreeSet<_> = entry.collectors.iter().filter_map(|key| organisation(opened, key)).collect();
+    let copies: BTreeSet<_> = entry.copies.iter().filter_map(|key| organisation(opened, key)).collect();
+    // Of several collectors each has the others' bytes by its own collection.
+    let others = collectors.union(&copies).count().saturating_sub(1);
+    let names: Vec<_> = entry.collectors.iter().map(|key| member(opened.charters, key)).collect();
+    let detail = format!("collected by {}; {others} other organisation(s) hold it", names.join(", "));
+    if !present {
+        checks.open("custody", digest, format!("{detail}; it is not in the bundle"));
+    } else if others < COPIES {
+        checks.open("custody", digest, format!("{detail}, {COPIES} should"));
+    } else {
+        checks.holds("custody", digest, detail);
+    }
+}
+
+fn missed(opened: &Opened<'_>, checks: &mut Checks) {
+    for (hash, event) in opened.told() {
+        if let Body::EvidenceMissed(missed) = &event.event().body {
+            let detail = format!("{:?} of block {}: {}", missed.kind, missed.block.number, missed.detail);
+            checks.open("evidence-missed", opened.name(event.event(), *hash), detail);
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Sections 7 to 10: what events name, certificates, co-signatures, fault proofs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use alloy_primitives::{Address, B256};
+use watchfire_protocol::{check_certificate, check_co_signature, content_digest, is_fault};
+use watchfire_types::body::{Authority, Basis, Certificate, CoSignature};
+use watchfire_types::{Body, CharterVersion, EventHash};
+
+use super::{Opened, member};
+use crate::report::Checks;
+
+/// Most missing things that are listed one by one.
+const LISTED: usize = 32;
+
+/// Section 7: what is named and not there.
+pub(super) fn references(opened: &Opened<'_>, checks: &mut Checks) {
+    let certificates: BTreeSet<B256> = certificates_by_digest(opened).into_keys().collect();
+    let mut missing = BTreeSet::new();
+    let mut named = 0_usize;
+    for (hash, event) in opened.told() {
+        let mut want = |there: bool, what: String| {
+            named += 1;
+            if !there {
+                missing.insert(format!("{} names {what}", opened.name(event.event(), *hash)));
+            }
+        };
+        match &event.event().body {
+            Body::Vote(vote) => {
+                if let Basis::Finding(finding) = vote.basis {
+                    want(opened.events.contains_key(&finding), format!("finding {}", finding.short()));
+                }
+            }
+            Body::CoSignature(signature) => {
+                if let Some(digest) = authority(signature) {
+                    want(certificates.contains(&digest), format!("certificate {digest}"));
+                }
+            }
+            Body::Certificate(certificate) => {
+                for vote in &certificate.votes {
+                    want(opened.events.contains_key(&vote.hash()), format!("vote {}", vote.hash().short()));
+                }
+            }
+            Body::Retracted(retracted) => {
+                want(opened.events.contains_key(&retracted.event), format!("event {}", retracted.event.short()));
+            }
+            _ => {}
+        }
+    }
+    if missing.is_empty() {
+        checks.holds("reference", "bundle", format!("{named} of {named} named events and certificates are here"));
+        return;
+    }
+    for what in missing.iter().take(LISTED) {
+        checks.open("reference", what, "not in the bundle");
+    }
+    if missing.len() > LISTED {
+        checks.open("reference", "bundle", format!("and {} more", missing.len() - LISTED));
+    }
+}
+
+fn authority(signature: &CoSignature) -> Option<B256> {
+    match &signature.authority {
+        Authority::Step { certificate, .. }
+        | Authority::RejectionCancelled { certificate, .. }
+        | Authority::RejectionBeforeRecovery { certificate, .. } => Some(*certificate),
+        Authority::RejectionAfterForeignRecovery { .. } => None,
+    }
+}
+
+fn certificates_by_digest<'a>(opened: &'a Opened<'_>) -> BTreeMap<B256, Vec<(EventHash, &'a Certificate)>> {
+    let mut found: BTreeMap<B256, Vec<(EventHash, &Certificate)>> = BTreeMap::new();
+    for (hash, event) in &opened.events {
+        if let Body::Certificate(certificate) = &event.event().body {
+            found.entry(content_digest(certificate, opened.bundle.network)).or_default().push((*hash, certificate));
+        }
+    }
+    found
+}
+
+/// Section 8.
+pub(super) fn certificates(opened: &Opened<'_>, checks: &mut Checks) {
+    let named: BTreeSet<B256> = opened
+        .told()
+        .filter_map(|(_, event)| match &event.event().body {
+            Body::CoSignature(signature) => authority(signature),
+            _ => None,
+        })
+        .collect();
+    for (digest, carriers) in certificates_by_digest(opened) {
+        let belongs = carriers.iter().any(|(hash, _)| opened.belonging.told.contains(hash));
+        let Some((_, certificate)) = carriers.first().filter(|_| belongs || named.contains(&digest)) else { continue };
+        let subject = format!("{} {:?} {}", certificate.decision.playbook, certificate.purpose, short(&digest));
+        let Some(charter) = opened.charters.get(&certificate.decision.version) else {
+            let detail = format!("charter version {} is not in the bundle", certificate.decision.version);
+            checks.fails("certificate", subject, detail);
+            continue;
+        };
+        let judged = check_certificate(charter, opened.bundle.network, certificate);
+        let voters = || {
+            let voters = certificate.votes.iter().map(|vote| member(opened.charters, &vote.event().author));
+            format!("valid by {}", voters.collect::<Vec<_>>().join(", "))
+        };
+        checks.judge("certificate", subject, judged.map(|()| voters()));
+    }
+}
+
+fn short(hash: &B256) -> String {
+    hash.to_string().chars().take(10).collect()
+}
+
+/// Section 9.
+pub(super) fn co_signatures(opened: &Opened<'_>, checks: &mut Checks) {
+    let mut owners: BTreeMap<B256, (BTreeSet<Address>, usize)> = BTreeMap::new();
+    for (hash, event) in opened.told() {
+        let Body::CoSignature(signature) = &event.event().body else { continue };
+        let subject = opened.name(event.event(), *hash);
+        match judge(opened, signature) {
+            Ok((safe_tx_hash, owner, threshold)) => {
+                let entry = owners.entry(safe_tx_hash).or_insert((BTreeSet::new(), threshold));
+                entry.0.insert(owner);
+                checks.holds("co-signature", subject, format!("{owner} signed {safe_tx_hash}"));
+            }
+            Err(error) => checks.fails("co-signature", subject, error),
+        }
+    }
+    for (safe_tx_hash, (owners, threshold)) in owners {
+        let detail = format!("{} owner(s) signed, the safe takes {threshold}", owners.len());
+        if owners.len() >= threshold {
+            checks.holds("threshold", safe_tx_hash, detail);
+        } else {
+            checks.open("threshold", safe_tx_hash, detail);
+        }
+    }
+}
+
+fn judge(opened: &Opened<'_>, signature: &CoSignature) -> Result<(B256, Address, usize), String> {
+    let missing = |version: CharterVersion| format!("charter version {version} is not in the bundle");
+    let charter = opened.charters.get(&signature.version).ok_or_else(|| missing(signature.version))?;
+    let (safe_tx_hash, owner) = check_co_signature(charter, signature).map_err(|error| error.to_string())?;
+    let threshold = charter.safe_at(signature.chain, &signature.safe).map_or(0, |(_, safe)| safe.threshold);
+    Ok((safe_tx_hash, owner, usize::from(threshold)))
+}
+
+/// Section 10.
+pub(super) fn faults(opened: &Opened<'_>, checks: &mut Checks) {
+    for (hash, event) in &opened.events {
+        let Body::FaultProof(proof) = &event.event().body else { continue };
+        let subject = opened.name(event.event(), *hash);
+        if is_fault(proof, opened.bundle.network) {
+            let author = member(opened.charters, &proof.first.event().author);
+            let detail = format!("{author} signed two histories of epoch {}", proof.first.event().epoch.short());
+            checks.holds("fault-proof", subject, detail);
+        } else {
+            checks.fails("fault-proof", subject, "the two events convict nobody");
+        }
+    }
+}
