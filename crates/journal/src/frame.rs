@@ -8,6 +8,10 @@
 //! so that a frame written to another place does not check. No frame ends in zero bytes, so that zeros at its end say "never
 //! written" and no flipped bit can fake that. The commit's offset tells damage from a torn tail: a frame of a later
 //! commit proves that everything before that commit had been synced.
+//!
+//! A *hole* stands where a repair took damaged bytes out: its first word is 0x80000000 + the bytes after its header, its second
+//! the number of records that stood there, and all its bytes after the header are 0xA5. Both checksums hold as for a record. So
+//! whatever follows keeps its place, and that something is missing stays written for good.
 
 /// Bytes before the record.
 pub const HEADER: usize = 16;
@@ -17,16 +21,29 @@ pub const ALIGNMENT: usize = 16;
 pub const RECORD_MAX: usize = 1 << 20;
 
 const TRAILER: u8 = 0xA5;
+/// Set in the first word of a hole.
+const HOLE: u32 = 1 << 31;
 
 /// A frame header whose CRC holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Header {
-    /// Bytes of the record, 1 to [`RECORD_MAX`].
+    /// Bytes of the record, 1 to [`RECORD_MAX`]; of a hole all bytes after its header.
     pub(crate) length: usize,
-    /// Offset of the first frame of the same commit.
+    /// Offset of the first frame of the same commit; of a hole its own.
     pub(crate) commit: u32,
+    /// Records that stood where now a hole is; `None` for a record.
+    pub(crate) lost: Option<u32>,
     checksum: u32,
     body_checksum: u32,
+}
+
+/// What a frame holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Content<'a> {
+    /// A record.
+    Record(&'a [u8]),
+    /// Nothing any more: so many records were lost here.
+    Hole(u32),
 }
 
 /// Bytes that a record of `length` takes.
@@ -57,41 +74,62 @@ pub(crate) fn encode(into: &mut Vec<u8>, segment: u32, offset: u32, commit: u32,
     into[start + 12..start + HEADER].copy_from_slice(&body.to_be_bytes());
 }
 
+/// The hole of `size` bytes at `offset`, where `lost` records stood. `size` is a multiple of 16, from 32 on.
+pub(crate) fn hole(segment: u32, offset: u32, size: usize, lost: u32) -> Vec<u8> {
+    let length = HOLE | u32::try_from(size.saturating_sub(HEADER)).unwrap_or(0);
+    let checksum = header_checksum(segment, offset, length, lost);
+    let mut bytes = vec![TRAILER; size];
+    let body = crc32c::crc32c_append(checksum, &bytes[HEADER..]);
+    for (into, word) in bytes.chunks_exact_mut(4).zip([length, lost, checksum, body]) {
+        into.copy_from_slice(&word.to_be_bytes());
+    }
+    bytes
+}
+
 fn word(bytes: &[u8], at: usize) -> Option<u32> {
     bytes.get(at..at + 4)?.try_into().ok().map(u32::from_be_bytes)
 }
 
 /// The header at the start of `bytes`, if it is one written for this place.
 pub(crate) fn header(bytes: &[u8], segment: u32, offset: u32) -> Option<Header> {
-    let length = word(bytes, 0)?;
-    let commit = word(bytes, 4)?;
+    let first = word(bytes, 0)?;
+    let second = word(bytes, 4)?;
     let checksum = word(bytes, 8)?;
     let body_checksum = word(bytes, 12)?;
-    let usable = (1..=RECORD_MAX).contains(&(length as usize)) && commit <= offset;
-    (usable && checksum == header_checksum(segment, offset, length, commit)).then_some(Header {
-        length: length as usize,
-        commit,
-        checksum,
-        body_checksum,
-    })
+    if checksum != header_checksum(segment, offset, first, second) {
+        return None;
+    }
+    let length = (first & !HOLE) as usize;
+    let (usable, commit, lost) = if first & HOLE == 0 {
+        ((1..=RECORD_MAX).contains(&length) && second <= offset, second, None)
+    } else {
+        (length >= ALIGNMENT && length.is_multiple_of(ALIGNMENT), offset, Some(second))
+    };
+    usable.then_some(Header { length, commit, lost, checksum, body_checksum })
 }
 
-/// The frame at the start of `bytes` and its record, if both check for this place.
-pub(crate) fn decode(bytes: &[u8], segment: u32, offset: u32) -> Option<(Header, &[u8])> {
+/// The frame at the start of `bytes` and what it holds, if both check for this place.
+pub(crate) fn decode(bytes: &[u8], segment: u32, offset: u32) -> Option<(Header, Content<'_>)> {
     let header = header(bytes, segment, offset)?;
-    header.record(bytes).map(|record| (header, record))
+    header.content(bytes).map(|content| (header, content))
 }
 
 impl Header {
     /// Bytes of the whole frame.
     pub(crate) const fn size(self) -> usize {
-        size(self.length)
+        match self.lost {
+            None => size(self.length),
+            Some(_) => HEADER + self.length,
+        }
     }
 
-    /// The record in `frame` (the whole frame's bytes), if its checksum holds.
-    pub(crate) fn record(self, frame: &[u8]) -> Option<&[u8]> {
+    /// What `frame` (the whole frame's bytes) holds, if its checksum holds.
+    pub(crate) fn content(self, frame: &[u8]) -> Option<Content<'_>> {
         let body = frame.get(HEADER..self.size())?;
-        (crc32c::crc32c_append(self.checksum, body) == self.body_checksum).then(|| &body[..self.length])
+        (crc32c::crc32c_append(self.checksum, body) == self.body_checksum).then(|| match self.lost {
+            None => Content::Record(&body[..self.length]),
+            Some(lost) => Content::Hole(lost),
+        })
     }
 }
 

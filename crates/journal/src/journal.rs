@@ -5,12 +5,13 @@ use std::sync::{Mutex, PoisonError};
 use tracing::{info, warn};
 use watchfire_types::Bytes;
 
+use crate::background::fill;
 use crate::durable::{Durable, Watermark};
 use crate::error::{DamageKind, JournalError, is_full};
 use crate::position::Position;
 use crate::recovery::{self, Found, Recovery};
 use crate::replay::{HEADER, Replay, Tail, advance};
-use crate::space::{self, Ahead, Space};
+use crate::space::{Ahead, Space};
 use crate::storage::{Storage, StorageFile, read_range};
 use crate::{frame, segment};
 
@@ -23,11 +24,11 @@ const WRITE_AT: usize = 1 << 20;
 /// Sizes of the log's files, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct JournalOptions {
-    /// A segment that reached this size is followed by a new one at the next commit. At most 1 GiB.
+    /// A segment that reached this size is followed by a new one as soon as that is prepared. At most 1 GiB.
     pub segment_bytes: u32,
-    /// Zeros written ahead at once: 512 bytes to 64 MiB.
+    /// Least number of zeros written ahead at once: 512 bytes to 64 MiB.
     pub chunk_bytes: u32,
-    /// Zeros that always stand ahead: what is left to write in once the disk is full. At most 64 MiB.
+    /// Zeros that stand ahead before every commit: what is left to write in once the disk is full. At most 64 MiB.
     pub reserve_bytes: u32,
 }
 
@@ -38,13 +39,14 @@ impl Default for JournalOptions {
     }
 }
 
-/// The log's only writer. Commits happen on the caller's thread: a hand-over would cost more than the sync.
+/// The log's only writer. Commits happen on the caller's thread: a hand-over would cost more than the sync. What a commit need
+/// not wait for (zeros ahead, the next segment) is done beside it.
 #[derive(Debug)]
 pub struct Journal<S: Storage> {
     storage: S,
     options: JournalOptions,
     file: S::File,
-    ahead: Ahead,
+    ahead: Ahead<S>,
     /// End of what is written to the file.
     written: Position,
     /// Frames appended and not yet written; they begin at `written`.
@@ -76,24 +78,27 @@ impl<S: Storage> Journal<S> {
         let (file, found) = match found {
             Some(found) => (resume(&storage, &found)?, found),
             None => {
-                let (file, length) = begin(&storage, &options, Position::START, 0)?;
+                let (file, length) = begin(&storage, &options)?;
                 let end = segment::HEADER;
-                let scan = recovery::Scan { end, records: 0, last_commit: end };
-                (file, Found { number: 0, scan, records: 0, length, dropped: 0 })
+                let scan = recovery::Scan { end, records: 0, lost: 0, last_commit: end };
+                (file, Found { number: 0, scan, records: 0, lost: 0, length, dropped: 0, prepared: None })
             }
         };
         let end = advance(Position::new(found.number, 0), found.scan.end);
-        let segments = u32::try_from(numbers.len().max(1)).unwrap_or(u32::MAX);
-        let recovery = Recovery { dropped_bytes: found.dropped as u64, segments, records: found.records };
+        let segments = u32::try_from(numbers.len().max(1)).unwrap_or(u32::MAX) - u32::from(found.prepared.is_some());
+        let recovery =
+            Recovery { dropped_bytes: found.dropped as u64, segments, records: found.records, lost: found.lost };
         if found.dropped > 0 {
             warn!(dropped_bytes = found.dropped, "dropped an incomplete tail that was never acknowledged");
         }
         let durable = Durable::new(end, found.records);
         Ok(Self {
             ahead: Ahead::new(
+                storage.clone(),
+                options,
+                found.number,
                 found.length.max(found.scan.end) as u64,
-                u64::from(options.chunk_bytes),
-                u64::from(options.reserve_bytes),
+                found.prepared,
             ),
             storage,
             options,
@@ -119,9 +124,8 @@ impl<S: Storage> Journal<S> {
         if record.is_empty() || record.len() > frame::RECORD_MAX {
             return Err(JournalError::RecordSize { length: record.len(), max: frame::RECORD_MAX });
         }
-        let opens = self.end() == self.durable.through();
-        if opens && self.end().offset() >= self.options.segment_bytes {
-            self.roll()?;
+        if self.end() == self.durable.through() {
+            self.open_commit()?;
         }
         let start = self.end();
         let commit = self.durable.through().offset();
@@ -129,12 +133,12 @@ impl<S: Storage> Journal<S> {
         if (start.offset() - commit) as usize + size > COMMIT_MAX {
             return Err(JournalError::CommitSize { max: COMMIT_MAX });
         }
-        let name = segment::name(start.segment());
         let stop = u64::from(start.offset()) + size as u64;
         if stop > u64::from(u32::MAX) {
-            return Err(JournalError::DiskFull { segment: name, needed: size as u64, poisoned: false });
+            let segment = segment::name(start.segment());
+            return Err(JournalError::DiskFull { segment, needed: size as u64, poisoned: false });
         }
-        match self.ahead.ensure(&self.file, &name, stop, opens) {
+        match self.ahead.ensure(stop) {
             Err(error @ JournalError::Io { .. }) => return Err(self.poisoned(error)),
             other => other?,
         }
@@ -164,6 +168,24 @@ impl<S: Storage> Journal<S> {
         self.durable = Durable::new(end, self.records);
         self.watermark.set(self.durable);
         Ok(self.durable)
+    }
+
+    /// Takes up what was prepared beside the writer and asks for more where it is needed. Appending does so by itself; an idle
+    /// owner calls it now and then, so that a disk that has room again is noticed.
+    ///
+    /// # Errors
+    /// [`JournalError::Io`] ends the log: the disk is not sound.
+    pub fn tend(&mut self) -> Result<(), JournalError> {
+        self.sound()?;
+        self.ahead.tend(u64::from(self.durable.through().offset())).map_err(|error| self.poisoned(error))
+    }
+
+    /// Does one piece of the work beside the writer, where the storage leaves that to its owner ([`BackgroundMode::Driven`]);
+    /// whether there was one.
+    ///
+    /// [`BackgroundMode::Driven`]: crate::storage::BackgroundMode::Driven
+    pub fn drive(&mut self) -> bool {
+        self.ahead.step()
     }
 
     /// What the last sync made durable.
@@ -241,9 +263,10 @@ impl<S: Storage> Journal<S> {
                 return read_record(&self.file, position);
             }
             let frames = &self.buffer[(offset - self.written.offset()) as usize..];
-            return frame::decode(frames, position.segment(), offset)
-                .map(|(_, record)| Bytes::copy_from_slice(record))
-                .ok_or(JournalError::NoSuchRecord { position });
+            return match frame::decode(frames, position.segment(), offset) {
+                Some((_, frame::Content::Record(record))) => Ok(Bytes::copy_from_slice(record)),
+                _ => Err(JournalError::NoSuchRecord { position }),
+            };
         }
         let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         let file = match reading.take() {
@@ -292,51 +315,46 @@ impl<S: Storage> Journal<S> {
         Ok(())
     }
 
-    /// Goes on in a new segment, or in this one where the disk has no room for another. Everything is durable here.
-    fn roll(&mut self) -> Result<(), JournalError> {
-        match begin(&self.storage, &self.options, self.end(), self.records) {
-            Ok((file, length)) => {
-                self.file = file;
-                self.written = Position::new(self.written.segment() + 1, HEADER);
-                self.ahead = Ahead::new(
-                    length as u64,
-                    u64::from(self.options.chunk_bytes),
-                    u64::from(self.options.reserve_bytes),
-                );
-                self.durable = Durable::new(self.written, self.records);
-                self.watermark.set(self.durable);
-                info!(segment = self.written.segment(), "began a new journal segment");
-                Ok(())
-            }
-            Err(JournalError::DiskFull { .. }) => {
-                self.ahead.set_full();
-                Ok(())
-            }
-            Err(error) => Err(self.poisoned(error)),
+    /// Before the first record of a commit, where everything is durable: takes up what was prepared and goes on in the next
+    /// segment if that is there. The size of a segment is soft: a writer waits only where it is far beyond.
+    fn open_commit(&mut self) -> Result<(), JournalError> {
+        self.tend()?;
+        let (end, bound) = (u64::from(self.end().offset()), u64::from(self.options.segment_bytes));
+        if end < bound {
+            return Ok(());
         }
+        let rolled = self.ahead.next_ready(end >= 2 * bound).and_then(|ready| if ready { self.roll() } else { Ok(()) });
+        rolled.map_err(|error| self.poisoned(error))
+    }
+
+    /// Goes on in the next segment, which stands prepared. Its header becomes durable with the first commit in it; until then
+    /// the segment counts as prepared only.
+    fn roll(&mut self) -> Result<(), JournalError> {
+        let previous = self.end();
+        let number = previous.segment() + 1;
+        let name = segment::name(number);
+        let header = segment::Header { number, previous_end: previous.offset(), first_record: self.records };
+        let file = self.storage.open(&name).map_err(JournalError::io("open", name.clone()))?;
+        file.write_at(0, &header.encode()).map_err(JournalError::io("begin", name))?;
+        self.file = file;
+        self.written = Position::new(number, HEADER);
+        self.ahead.rolled();
+        self.durable = Durable::new(self.written, self.records);
+        self.watermark.set(self.durable);
+        info!(segment = number, "began a new journal segment");
+        Ok(())
     }
 }
 
-/// Makes the segment that follows `previous` (the end of the log; `START` for none): prepared aside, synced, renamed, and its
-/// name synced, so that it is there whole or not at all.
-fn begin<S: Storage>(
-    storage: &S,
-    options: &JournalOptions,
-    previous: Position,
-    first_record: u64,
-) -> Result<(S::File, usize), JournalError> {
-    let number = if previous == Position::START {
-        0
-    } else {
-        previous.segment().checked_add(1).ok_or(JournalError::NoMoreSegments)?
-    };
-    let name = segment::name(number);
+/// Makes the first segment: written aside, synced, renamed, and its name synced, so that it is there whole or not at all.
+fn begin<S: Storage>(storage: &S, options: &JournalOptions) -> Result<(S::File, usize), JournalError> {
+    let name = segment::name(0);
     let length = segment::HEADER + options.chunk_bytes as usize + options.reserve_bytes as usize;
-    let header = segment::Header { number, previous_end: previous.offset(), first_record };
+    let header = segment::Header { number: 0, previous_end: 0, first_record: 0 };
     let prepare = || -> std::io::Result<()> {
         let file = storage.create(segment::PREPARED)?;
         file.write_at(0, &header.encode())?;
-        space::fill(&file, segment::HEADER as u64, length as u64)?;
+        fill(&file, segment::HEADER as u64, length as u64)?;
         file.sync()
     };
     if let Err(source) = prepare() {
@@ -353,16 +371,18 @@ fn begin<S: Storage>(
     Ok((file, length))
 }
 
-/// Opens the last segment for appending. The last commit is written again before the sync: after a sync that failed, the
-/// kernel may show bytes that are not on the disk and would not write them by itself. What is dropped becomes zeros.
+/// Opens the last segment for appending. The last commit, and the header with the first, is written again before the sync:
+/// after a sync that failed, the kernel may show bytes that are not on the disk and would not write them by itself. What is
+/// dropped becomes zeros.
 fn resume<S: Storage>(storage: &S, found: &Found) -> Result<S::File, JournalError> {
     let name = segment::name(found.number);
     let file = storage.open(&name).map_err(JournalError::io("open", name.clone()))?;
     let renew = || -> std::io::Result<()> {
-        let (from, end) = (found.scan.last_commit, found.scan.end);
+        let (last, end) = (found.scan.last_commit, found.scan.end);
+        let from = if last == segment::HEADER { 0 } else { last };
         let commit = read_range(&file, from as u64, end - from)?;
         file.write_at(from as u64, &commit)?;
-        space::fill(&file, end as u64, (end + found.dropped) as u64)?;
+        fill(&file, end as u64, (end + found.dropped) as u64)?;
         file.sync()
     };
     renew().map_err(JournalError::io("renew the end of", name))?;
@@ -380,8 +400,11 @@ pub(crate) fn read_record(file: &impl StorageFile, position: Position) -> Result
     if header.size() > FIRST {
         bytes = read(header.size())?;
     }
-    let record = header.record(&bytes).ok_or_else(|| damaged(DamageKind::FrameContent))?;
-    Ok(Bytes::copy_from_slice(record))
+    match header.content(&bytes) {
+        Some(frame::Content::Record(record)) => Ok(Bytes::copy_from_slice(record)),
+        Some(frame::Content::Hole(_)) => Err(JournalError::NoSuchRecord { position }),
+        None => Err(damaged(DamageKind::FrameContent)),
+    }
 }
 
 #[cfg(test)]

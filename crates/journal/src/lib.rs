@@ -8,6 +8,7 @@
 //! Terms: a *record* is one opaque byte string (a signed event's outer bytes), a *commit* the records between two syncs, a
 //! *segment* one file of the journal. This crate looks into no record: what needs its content takes an [`Indexer`] or a check.
 
+mod background;
 pub mod durable;
 pub mod error;
 pub mod frame;
@@ -33,5 +34,5 @@ pub use position::Position;
 pub use recovery::Recovery;
 pub use replay::{Record, Replay};
 pub use space::Space;
-pub use storage::{FaultyStorage, FileStorage, MemoryStorage, Storage, StorageFile};
+pub use storage::{BackgroundMode, FaultyStorage, FileStorage, MemoryStorage, Storage, StorageFile};
 pub use verify::{ChainFault, ChainLink, HashChains, IndexDifference, LogFault, LogReport, verify_log};

@@ -5,14 +5,18 @@
 //! although every sector of it was written, one that a later commit follows (which proves that it had been synced), a frame
 //! missing before the end that the next segment names.
 //!
+//! A last segment without its header is prepared room, not a segment yet: its header reaches the disk with its first commit.
+//!
 //! Limit: a last commit that holds 512 zero bytes of its own in one whole sector *and* rots later looks torn.
 
 use crate::error::{DamageKind, JournalError};
-use crate::frame;
+use crate::frame::{self, Content};
 use crate::segment::{self, Header};
 use crate::storage::Storage;
 
 const SECTOR: usize = 512;
+/// No prepared segment is shorter, whatever the options.
+const PREPARED_MIN: usize = 1024;
 
 /// What opening the log found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -21,8 +25,10 @@ pub struct Recovery {
     pub dropped_bytes: u64,
     /// Segment files.
     pub segments: u32,
-    /// Records.
+    /// Records, those lost to damage included.
     pub records: u64,
+    /// Records that repairs have taken out for good. What stood there can come again, elsewhere in the log.
+    pub lost: u64,
 }
 
 /// The frames at the start of a segment that check.
@@ -30,31 +36,37 @@ pub struct Recovery {
 pub(crate) struct Scan {
     /// Offset after the last of them.
     pub(crate) end: usize,
+    /// Records, those that stood where now holes are included.
     pub(crate) records: u64,
+    /// Records that stood where now holes are.
+    pub(crate) lost: u64,
     /// Where the last commit among them begins; `end` if there is none.
     pub(crate) last_commit: usize,
 }
 
 /// Walks the frames from the first on until one does not check.
 pub(crate) fn scan(bytes: &[u8], number: u32) -> Scan {
-    let mut found = Scan { end: segment::HEADER, records: 0, last_commit: segment::HEADER };
-    while let Some((header, _)) = frame_at(bytes, number, found.end) {
+    let mut found = Scan { end: segment::HEADER, records: 0, lost: 0, last_commit: segment::HEADER };
+    while let Some((header, content)) = frame_at(bytes, number, found.end) {
         found.last_commit = header.commit as usize;
         found.end += header.size();
-        found.records += 1;
-    }
-    if found.records == 0 {
-        found.last_commit = found.end;
+        match content {
+            Content::Record(_) => found.records += 1,
+            Content::Hole(lost) => {
+                found.records += u64::from(lost);
+                found.lost += u64::from(lost);
+            }
+        }
     }
     found
 }
 
-/// The frame at `offset` and its record, if both check.
-pub(crate) fn frame_at(bytes: &[u8], number: u32, offset: usize) -> Option<(frame::Header, &[u8])> {
+/// The frame at `offset` and what it holds, if both check.
+pub(crate) fn frame_at(bytes: &[u8], number: u32, offset: usize) -> Option<(frame::Header, Content<'_>)> {
     frame::decode(bytes.get(offset..)?, number, u32::try_from(offset).ok()?)
 }
 
-/// What stands where the frames of the last segment stop checking.
+/// What follows the frames of the last segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tail {
     /// Nothing but zeros, or nothing.
@@ -156,12 +168,62 @@ pub(crate) fn check_header(bytes: &[u8], number: u32, previous: Option<(usize, u
 pub(crate) struct Found {
     pub(crate) number: u32,
     pub(crate) scan: Scan,
-    /// Records in all segments.
+    /// Records in all segments, and how many of them repairs have taken out.
     pub(crate) records: u64,
+    pub(crate) lost: u64,
     /// Bytes of the last segment's file.
     pub(crate) length: usize,
     /// Bytes of an incomplete tail after `scan.end`.
     pub(crate) dropped: usize,
+    /// Length of the segment that stands prepared after this one.
+    pub(crate) prepared: Option<u64>,
+}
+
+/// What the bytes of a segment's file are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    /// A segment, or what damage left of one.
+    Begun,
+    /// Room for one: its header was never acknowledged. `clean`: nothing but zeros.
+    Prepared { clean: bool },
+}
+
+/// Judges the last file of several. A prepared segment is there in its whole length or not at all; its header is written with
+/// its first commit, in one sector with that commit's first bytes.
+pub(crate) fn state(bytes: &[u8], number: u32) -> State {
+    if Header::decode(bytes).is_some() || bytes.len() < PREPARED_MIN {
+        return State::Begun;
+    }
+    let (header, frames) = bytes.split_at(bytes.len().min(segment::HEADER));
+    if frames.iter().all(|byte| *byte == 0) {
+        return State::Prepared { clean: header.iter().all(|byte| *byte == 0) };
+    }
+    let first = segment::HEADER;
+    let lost_whole = bytes.iter().take(SECTOR).all(|byte| *byte == 0);
+    if lost_whole && !later_commit(bytes, number, first) { State::Prepared { clean: false } } else { State::Begun }
+}
+
+/// The segments and what stands prepared after them: its bytes, if it is clean.
+pub(crate) fn without_prepared<'a, S: Storage>(
+    storage: &S,
+    numbers: &'a [u32],
+) -> Result<(&'a [u32], Option<Prepared>), JournalError> {
+    let Some((&last, before)) = numbers.split_last().filter(|(_, before)| !before.is_empty()) else {
+        return Ok((numbers, None));
+    };
+    let bytes = segment::load(storage, last)?;
+    Ok(match state(&bytes, last) {
+        State::Begun => (numbers, None),
+        State::Prepared { clean } => (before, Some(Prepared { number: last, length: bytes.len() as u64, clean })),
+    })
+}
+
+/// A segment that stands prepared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Prepared {
+    pub(crate) number: u32,
+    pub(crate) length: u64,
+    pub(crate) clean: bool,
 }
 
 /// Walks all segments; `None` when there is none.
@@ -169,7 +231,8 @@ pub(crate) struct Found {
 /// # Errors
 /// [`JournalError::Damaged`] at the first thing that no crash explains.
 pub(crate) fn walk<S: Storage>(storage: &S, numbers: &[u32]) -> Result<Option<Found>, JournalError> {
-    let mut previous = None;
+    let (numbers, prepared) = without_prepared(storage, numbers)?;
+    let (mut previous, mut lost) = (None, 0);
     let mut found = None;
     for (index, &number) in numbers.iter().enumerate() {
         if index > 0 && numbers[index - 1] + 1 != number {
@@ -194,7 +257,10 @@ pub(crate) fn walk<S: Storage>(storage: &S, numbers: &[u32]) -> Result<Option<Fo
         }
         let records = header.first_record + scan.records;
         previous = Some((scan.end, records));
-        found = Some(Found { number, scan, records, length: bytes.len(), dropped });
+        lost += scan.lost;
+        let prepared = prepared.filter(|prepared| prepared.clean && prepared.number == number + 1);
+        let prepared = prepared.map(|prepared| prepared.length);
+        found = Some(Found { number, scan, records, lost, length: bytes.len(), dropped, prepared });
     }
     Ok(found)
 }

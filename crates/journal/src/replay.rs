@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use watchfire_types::Bytes;
 
 use crate::error::{DamageKind, JournalError};
+use crate::frame::Content;
 use crate::position::Position;
 use crate::storage::{Storage, StorageFile, read_range};
 use crate::{frame, recovery, segment};
@@ -59,6 +60,10 @@ impl<S: Storage> Tail<S> {
             if !records.is_empty() {
                 return Ok(records);
             }
+            // A hole was passed over, which may reach further than was read.
+            if self.position.offset() > offset {
+                continue;
+            }
             let ends_here = number < until.segment()
                 && segment::load_header(&self.storage, number + 1)?.is_some_and(|next| next.previous_end == offset);
             if !ends_here {
@@ -93,9 +98,13 @@ impl<S: Storage> Tail<S> {
         let number = self.position.segment();
         let mut records = VecDeque::new();
         let mut rest = bytes;
-        while let Some((header, record)) = frame::decode(rest, number, self.position.offset()) {
-            records.push_back(Record { position: self.position, bytes: Bytes::copy_from_slice(record) });
-            rest = &rest[header.size()..];
+        while let Some(header) = frame::header(rest, number, self.position.offset()) {
+            // What is in a hole is not looked at, nor need all of it be here.
+            if header.lost.is_none() {
+                let Some(Content::Record(record)) = header.content(rest) else { break };
+                records.push_back(Record { position: self.position, bytes: Bytes::copy_from_slice(record) });
+            }
+            rest = rest.get(header.size()..).unwrap_or_default();
             self.position = advance(self.position, header.size());
         }
         records

@@ -6,7 +6,7 @@ mod memory;
 
 use std::io;
 
-pub use faulty::{CrashState, FaultyStorage};
+pub use faulty::{CrashState, Fault, FaultRates, FaultyStorage};
 pub use files::FileStorage;
 pub use memory::MemoryStorage;
 
@@ -51,6 +51,23 @@ pub trait Storage: Clone + std::fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// As the operating system says.
     fn sync_directory(&self) -> io::Result<()>;
+
+    /// Who does the work that the log's writer need not wait for.
+    fn background(&self) -> BackgroundMode {
+        BackgroundMode::Inline
+    }
+}
+
+/// Who does the work that the log's writer need not wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum BackgroundMode {
+    /// A thread of its own.
+    Thread,
+    /// The writer, at once.
+    #[default]
+    Inline,
+    /// Whoever owns the log, by [`Journal::drive`](crate::Journal::drive); the writer where it cannot go on without.
+    Driven,
 }
 
 /// One open file, read and written by offset.

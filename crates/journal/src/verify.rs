@@ -10,6 +10,7 @@ use watchfire_types::Bytes;
 pub use chains::{ChainFault, ChainFaultKind, ChainLink, HashChains};
 
 use crate::error::{DamageKind, JournalError};
+use crate::frame::Content;
 use crate::index::{IndexStore, IndexedRecord};
 use crate::position::Position;
 use crate::recovery::{self, Tail};
@@ -63,6 +64,10 @@ pub struct LogReport {
     pub records: u64,
     /// Bytes of those records.
     pub bytes: u64,
+    /// Holes that repairs have left, and the records that stood there.
+    pub holes: u64,
+    /// Records that stood where the holes are; they can come again, elsewhere in the log.
+    pub lost: u64,
     /// Bytes of an incomplete tail: a commit that was never acknowledged, or one being written right now.
     pub incomplete_bytes: u64,
     /// Faults, the first [`LISTED_MAX`] of them.
@@ -117,10 +122,11 @@ pub fn verify_log<S: Storage>(
     let mut report = LogReport { index_compared: index.is_some(), ..LogReport::default() };
     let mut comparison = index.map(Comparison::new).transpose()?;
     let numbers = segment::list(storage)?;
+    let (numbers, _) = recovery::without_prepared(storage, &numbers)?;
     report.segments = numbers.len() as u64;
     let present: BTreeSet<u32> = numbers.iter().copied().collect();
     let mut previous = None;
-    for &number in &numbers {
+    for &number in numbers {
         let expected = numbers.first() == Some(&number) || present.contains(&(number.wrapping_sub(1)));
         if !expected {
             report.damage(number - 1, 0, DamageKind::MissingSegment);
@@ -181,7 +187,17 @@ impl Walk<'_> {
     ) -> Result<(usize, u64), JournalError> {
         let (mut at, mut records) = (segment::HEADER, 0);
         loop {
-            while let Some((header, record)) = recovery::frame_at(self.bytes, self.number, at) {
+            while let Some((header, content)) = recovery::frame_at(self.bytes, self.number, at) {
+                let record = match content {
+                    Content::Record(record) => record,
+                    Content::Hole(lost) => {
+                        report.holes += 1;
+                        report.lost += u64::from(lost);
+                        records += u64::from(lost);
+                        at += header.size();
+                        continue;
+                    }
+                };
                 let position = Position::new(self.number, u32::try_from(at).unwrap_or(u32::MAX));
                 report.records += 1;
                 report.bytes += record.len() as u64;

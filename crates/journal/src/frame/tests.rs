@@ -1,7 +1,7 @@
 //! The frame's bytes and what its checksums notice.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use super::{ALIGNMENT, decode, encode, size};
+use super::{ALIGNMENT, Content, decode, encode, hole, size};
 
 fn frame() -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -17,6 +17,24 @@ fn golden_bytes() {
     assert_eq!(text.concat(), "00000009000000409a232f943ee813d9776174636866697265a5a5a5a5a5a5a5");
 }
 
+/// Golden bytes of a hole: what a repair leaves must stay readable too.
+#[test]
+fn golden_hole() {
+    let bytes = hole(3, 640, 48, 2);
+    let text: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(
+        text.concat(),
+        concat!("8000002000000002e8bc05d1a3670245", "a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5")
+    );
+    let (header, content) = decode(&bytes, 3, 640).unwrap();
+    assert_eq!((header.size(), header.commit, content), (48, 640, Content::Hole(2)));
+    for bit in 0..bytes.len() * 8 {
+        let mut flipped = bytes.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        assert!(decode(&flipped, 3, 640).is_none(), "bit {bit}");
+    }
+}
+
 /// A record comes back as it went in, and its frame ends where the next may begin.
 #[test]
 fn round_trip() {
@@ -28,7 +46,7 @@ fn round_trip() {
         assert_eq!(bytes.len() % ALIGNMENT, 0);
         assert_ne!(bytes.last(), Some(&0), "a frame never ends in zero");
         let (header, read) = decode(&bytes, 0, 64).unwrap();
-        assert_eq!((header.size(), header.commit, read), (bytes.len(), 64, &record[..]));
+        assert_eq!((header.size(), header.commit, read), (bytes.len(), 64, Content::Record(&record)));
     }
 }
 

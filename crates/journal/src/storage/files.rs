@@ -6,7 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Storage, StorageFile};
+use super::{BackgroundMode, Storage, StorageFile};
 use crate::error::JournalError;
 use crate::lock::DirectoryLock;
 
@@ -94,6 +94,10 @@ impl Storage for FileStorage {
     fn sync_directory(&self) -> io::Result<()> {
         self.writable()?;
         File::open(self.directory.as_path())?.sync_all()
+    }
+
+    fn background(&self) -> BackgroundMode {
+        BackgroundMode::Thread
     }
 }
 

@@ -1,8 +1,10 @@
 //! Power cuts: every subset of the unsynced sectors, and cuts between commits.
 
 use super::{SMALL, all, append_all, open, record};
+use crate::error::JournalError;
 use crate::journal::{Journal, JournalOptions};
-use crate::storage::{CrashState, FaultyStorage};
+use crate::segment;
+use crate::storage::{BackgroundMode, CrashState, FaultRates, FaultyStorage, MemoryStorage};
 
 const ROOMY: JournalOptions = JournalOptions { segment_bytes: 1 << 20, chunk_bytes: 8192, reserve_bytes: 0 };
 
@@ -96,4 +98,138 @@ fn a_failure_at_any_call() {
             }
         }
     }
+}
+
+/// Opens what a crash left and checks it: everything acknowledged, and of what was under way nothing but a prefix.
+fn check_left(left: &MemoryStorage, acknowledged: &[Vec<u8>], written: &[Vec<u8>], state: &str) {
+    let journal = Journal::open(left.clone(), SMALL).unwrap_or_else(|error| panic!("{state}: {error}"));
+    let held = all(&journal);
+    assert!(held.starts_with(acknowledged), "{state}: an acknowledged record is gone");
+    assert!(written.starts_with(&held), "{state}: more than was written");
+}
+
+/// Every state that a power cut can leave while segments are filled ahead, prepared, named, begun and written to, by the writer
+/// and beside it: each subset of up to six unsynced sectors with each number of unsynced changes of names.
+#[test]
+fn every_crash_state() {
+    let mut states = 0;
+    for driven in 0..4 {
+        let storage = FaultyStorage::new();
+        storage.set_background(BackgroundMode::Driven);
+        storage.record();
+        let mut journal = open(&storage);
+        let (mut acknowledged, mut written) = (Vec::new(), Vec::new());
+        for number in 0..14 {
+            for _ in 0..=number % 3 {
+                written.push(record(written.len(), 40 + 37 * number));
+                journal.append(&written[written.len() - 1]).unwrap();
+            }
+            journal.sync().unwrap();
+            let mut looks = vec![storage.clone()];
+            looks.extend(storage.recorded());
+            // What was recorded stood before the acknowledgement, the rest after it.
+            for (index, disk) in looks.iter().enumerate() {
+                let known = if index == 0 { &written } else { &acknowledged };
+                let sectors = disk.pending_sectors();
+                assert!(sectors <= 6, "{sectors}");
+                for names in 0..=disk.pending_names() {
+                    for mask in 0u32..1 << sectors {
+                        let flags = (0..sectors).map(|sector| mask >> sector & 1 == 1).collect();
+                        let left = disk.crash(&CrashState::Chosen { sectors: flags, names });
+                        if number == 0 && !left.files().contains_key(&segment::name(0)) {
+                            continue;
+                        }
+                        check_left(&left, known, &written, &format!("commit {number} look {index} {names} {mask:b}"));
+                        states += 1;
+                    }
+                }
+            }
+            acknowledged.clone_from(&written);
+            journal.tend().unwrap();
+            // The work beside is done at once, one piece a commit, rarely, or only where the writer cannot go on without.
+            for _ in 0..[9, 1, usize::from(number % 4 == 0), 0][driven] {
+                journal.drive();
+            }
+        }
+        assert!(journal.end().segment() > 1, "{}", journal.end());
+    }
+    assert!(states > 1_000, "{states} states");
+}
+
+fn drawn_run(seed: u64, rates: FaultRates) -> (FaultyStorage, Vec<Vec<u8>>, Vec<Vec<u8>>) {
+    let storage = FaultyStorage::new();
+    drop(open(&storage));
+    let storage = FaultyStorage::with_files(storage.crash(&CrashState::LoseAll).files(), seed, rates);
+    let (mut acknowledged, mut written) = (Vec::new(), Vec::new());
+    if let Ok(mut journal) = Journal::open(storage.clone(), SMALL) {
+        for number in 0..30usize {
+            written.push(record(number, 60 + (seed as usize * 31 + number * 97) % 500));
+            if journal.append(&written[number]).is_err() {
+                break;
+            }
+            if number % 3 != 1 {
+                if journal.sync().is_err() {
+                    break;
+                }
+                acknowledged.clone_from(&written);
+            }
+        }
+    }
+    (storage, acknowledged, written)
+}
+
+/// Disks that tear, fail and lose at random, told by a seed: what was acknowledged is there after any crash.
+#[test]
+fn drawn_failures() {
+    let rates = FaultRates { write_fails: 1500, sync_fails: 1500, read_fails: 100, ..FaultRates::default() };
+    let mut ended = 0;
+    for seed in 0..400 {
+        let (storage, acknowledged, written) = drawn_run(seed, rates);
+        ended += usize::from(written.len() < 30);
+        check_left(&storage.crash_drawn(), &acknowledged, &written, &format!("seed {seed}"));
+        check_left(&storage.crash(&CrashState::KeepAll), &acknowledged, &written, &format!("seed {seed}, killed"));
+    }
+    assert!(ended > 100, "only {ended} runs met a failure");
+}
+
+/// Disks that lie: they lose and misdirect writes that they acknowledged, and rot. Damage is named, or nothing but the records
+/// as they were written is served; never a wrong byte. The same seed does the same.
+#[test]
+fn drawn_lies() {
+    let rates = FaultRates { write_lost: 1500, write_misdirected: 1500, rot: 400, ..FaultRates::default() };
+    let mut named = 0;
+    for seed in 0..400 {
+        let (storage, _, written) = drawn_run(seed, rates);
+        let left = storage.crash_drawn();
+        let again = drawn_run(seed, rates).0.crash_drawn();
+        assert_eq!(left.files(), again.files(), "seed {seed}");
+        match Journal::open(left, SMALL) {
+            Ok(journal) => assert!(written.starts_with(&all(&journal)), "seed {seed}: wrong bytes are served"),
+            Err(JournalError::Damaged { .. }) => named += 1,
+            Err(error) => panic!("seed {seed}: {error}"),
+        }
+    }
+    assert!(named > 50, "only {named} runs were damaged");
+}
+
+/// What the background meets ends the log as what the writer meets does: a failed sync beside it is not lost.
+#[test]
+fn a_failure_beside_the_writer_ends_the_journal() {
+    let storage = FaultyStorage::new();
+    storage.set_background(BackgroundMode::Driven);
+    let options = JournalOptions { segment_bytes: 1 << 20, ..SMALL };
+    let mut journal = Journal::open(storage.clone(), options).unwrap();
+    let mut acknowledged = Vec::new();
+    for number in 0..2 {
+        acknowledged.push(record(number, 200));
+        journal.append(&acknowledged[number]).unwrap();
+        journal.sync().unwrap();
+        journal.tend().unwrap();
+    }
+    journal.append(b"in doubt").unwrap();
+    storage.fail_sync_after(0);
+    assert!(journal.drive());
+    assert!(journal.sync().is_err(), "the writer's own sync is told too");
+    assert!(matches!(journal.tend(), Err(JournalError::Poisoned { .. })));
+    check_left(&storage.crash(&CrashState::LoseAll), &acknowledged, &acknowledged, "after it");
 }
