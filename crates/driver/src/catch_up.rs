@@ -1,6 +1,8 @@
 //! Catch-up: what this node holds, and what another one lacks.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::btree_map::Range;
+use std::collections::{BTreeMap, VecDeque};
 
 use watchfire_journal::{JournalError, Storage};
 use watchfire_types::{EventHash, Seq};
@@ -10,15 +12,28 @@ use watchfire_wire::{CatchUpRequest, CatchUpResponse, ChainBound, EpochPosition}
 use crate::driver::Driver;
 use crate::index::ChainKey;
 use crate::keys::Keys;
+use crate::verifier::CheckedAnswer;
 
 /// Room for the rest of an encoded response beside its events.
 const RESPONSE_OVERHEAD: usize = 16;
+
+/// Newest position held without gaps, by chain.
+type Heads = BTreeMap<ChainKey, (Seq, EventHash)>;
 
 impl<S: Storage, K: Keys> Driver<S, K> {
     /// Asks for everything after what this node holds without gaps. With more chains than a request has room for
     /// ([`MAX_POSITIONS`]) each call asks about the next stretch of them, so that a few calls cover all.
     pub fn catch_up_request(&mut self) -> CatchUpRequest {
-        let heads = self.machine().heads();
+        self.catch_up_request_past(&[])
+    }
+
+    /// As [`Driver::catch_up_request`], past what these answers will add: the next one can be on its way while they are taken, in this
+    /// order. What is refused of them is asked for again by a later request.
+    pub fn catch_up_request_past(&mut self, underway: &[&CheckedAnswer]) -> CatchUpRequest {
+        let mut heads = self.machine().heads();
+        for answer in underway {
+            extend(&mut heads, answer);
+        }
         if heads.len() <= MAX_POSITIONS {
             self.asked_before(None);
             return CatchUpRequest { vector: heads.into_iter().map(position).collect(), from: None, until: None };
@@ -31,54 +46,137 @@ impl<S: Storage, K: Keys> Driver<S, K> {
         CatchUpRequest { vector, from: from.map(bound), until: until.map(bound) }
     }
 
-    /// What the sender of `request` lacks, within the bounds of one response: a fair share of every chain, each in ascending
-    /// order. Call it between turns: own events are all durable then, and of others' it does not matter.
+    /// What the sender of `request` lacks, within the bounds of one response: a fair share of every author, of an author's
+    /// chains the newest first, each chain in ascending order. Call it between turns: own events are all durable then, and of
+    /// others' it does not matter.
     ///
     /// # Errors
     /// [`JournalError`] when the log cannot be read; the node stops.
     pub fn answer_catch_up(&self, request: &CatchUpRequest) -> Result<CatchUpResponse, JournalError> {
-        let known: BTreeMap<ChainKey, (Seq, EventHash)> =
-            request.vector.iter().map(|at| ((at.author, at.epoch), (at.seq, at.hash))).collect();
+        let known: Heads = request.vector.iter().map(|at| ((at.author, at.epoch), (at.seq, at.hash))).collect();
         let within = |key: &ChainKey| {
             request.from.is_none_or(|from| *key >= (from.author, from.epoch))
                 && request.until.is_none_or(|until| *key < (until.author, until.epoch))
         };
-        let chains = self.log().index().chains().filter(|(key, _)| within(key));
-        let mut wanted: Vec<Vec<EventHash>> =
-            chains.map(|(key, chain)| lacking(chain, known.get(key))).filter(|hashes| !hashes.is_empty()).collect();
+        let mut authors: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (key, chain) in self.log().index().chains().filter(|(key, _)| within(key)) {
+            let mut lacking = Lacking::new(chain, known.get(key), self.machine().cut(key.0, key.1));
+            if let Some(first) = lacking.next() {
+                let age = Reverse(self.machine().started(key.0, key.1));
+                authors.entry(key.0).or_default().push((age, key.1, first, lacking));
+            }
+        }
+        let mut turns: VecDeque<Author<'_>> = authors.into_values().map(Author::new).collect();
         let mut room = MAX_CATCH_UP_RESPONSE - RESPONSE_OVERHEAD;
         let mut response = CatchUpResponse { events: Vec::new(), complete: false };
-        // One event of each chain in turn: no chain, however long, keeps the others waiting.
-        for round in 0.. {
-            wanted.retain(|hashes| hashes.len() > round);
-            if wanted.is_empty() {
-                break;
+        // One event of each author in turn: none, however much it said, keeps the others waiting.
+        while let Some(mut author) = turns.pop_front() {
+            let Some(hash) = author.next() else { continue };
+            turns.push_back(author);
+            let Some(event) = self.log().read(&hash)? else { continue };
+            let cost = CatchUpResponse::cost(&event);
+            if cost > room || response.events.len() == MAX_RESPONSE_EVENTS {
+                return Ok(response);
             }
-            for hash in wanted.iter().filter_map(|hashes| hashes.get(round)) {
-                let Some(event) = self.log().read(hash)? else { continue };
-                let cost = CatchUpResponse::cost(&event);
-                if cost > room || response.events.len() == MAX_RESPONSE_EVENTS {
-                    return Ok(response);
-                }
-                room -= cost;
-                response.events.push(event);
-            }
+            room -= cost;
+            response.events.push(event);
         }
         response.complete = true;
         Ok(response)
     }
 }
 
-/// Hashes after the position that the other side holds; from that position on when it holds another event there.
-fn lacking(chain: &BTreeMap<Seq, Vec<EventHash>>, known: Option<&(Seq, EventHash)>) -> Vec<EventHash> {
-    let first = match known {
-        None => Seq::new(0),
-        Some((seq, hash)) => match chain.get(seq) {
-            Some(at) if !at.contains(hash) => *seq,
-            Some(_) | None => seq.next(),
-        },
-    };
-    chain.range(first..).flat_map(|(_, hashes)| hashes.iter().copied()).collect()
+/// What one author said that is lacking, one event of each of its chains in turn.
+struct Author<'a> {
+    chains: VecDeque<(EventHash, Lacking<'a>)>,
+}
+
+impl<'a> Author<'a> {
+    /// Each chain with its first lacking event; the newest chain leads, since its `Started` names the others.
+    fn new<A: Ord, E: Ord>(mut chains: Vec<(A, E, EventHash, Lacking<'a>)>) -> Self {
+        chains.sort_by(|one, other| (&one.0, &one.1).cmp(&(&other.0, &other.1)));
+        Self { chains: chains.into_iter().map(|(_, _, first, rest)| (first, rest)).collect() }
+    }
+}
+
+impl Iterator for Author<'_> {
+    type Item = EventHash;
+
+    fn next(&mut self) -> Option<EventHash> {
+        let (hash, mut rest) = self.chains.pop_front()?;
+        if let Some(next) = rest.next() {
+            self.chains.push_back((next, rest));
+        }
+        Some(hash)
+    }
+}
+
+/// Hashes of one chain that the other side lacks, ascending.
+///
+/// Usually what follows the position that it holds. Where it holds another event at that position, its branch parted from this one
+/// somewhere below: the events at distances 1, 2, 4, ... below show it where to within a factor of two, so that a few answers find the
+/// place however long the branches are. And an author's cut stays where it is: who holds everything below it gets the events that prove it
+/// and no more, else all above would be served again and again.
+struct Lacking<'a> {
+    samples: std::vec::IntoIter<Seq>,
+    chain: &'a BTreeMap<Seq, Vec<EventHash>>,
+    rest: Range<'a, Seq, Vec<EventHash>>,
+    at: std::slice::Iter<'a, EventHash>,
+}
+
+impl<'a> Lacking<'a> {
+    fn new(chain: &'a BTreeMap<Seq, Vec<EventHash>>, known: Option<&(Seq, EventHash)>, cut: Option<Seq>) -> Self {
+        let all = |samples: Vec<Seq>, rest| Self { samples: samples.into_iter(), chain, rest, at: [].iter() };
+        let Some((seq, hash)) = known else { return all(Vec::new(), chain.range(Seq::new(0)..)) };
+        let next = seq.next();
+        match chain.get(seq) {
+            Some(at) if !at.contains(hash) => all(samples(*seq), chain.range(*seq..next)),
+            Some(_) | None if cut == Some(next) => all(Vec::new(), chain.range(next..=next)),
+            Some(_) | None => all(Vec::new(), chain.range(next..)),
+        }
+    }
+}
+
+impl Iterator for Lacking<'_> {
+    type Item = EventHash;
+
+    fn next(&mut self) -> Option<EventHash> {
+        loop {
+            if let Some(hash) = self.at.next() {
+                return Some(*hash);
+            }
+            self.at = match self.samples.next() {
+                Some(seq) => self.chain.get(&seq).map(|at| at.iter()).unwrap_or_default(),
+                None => self.rest.next()?.1.iter(),
+            };
+        }
+    }
+}
+
+/// Positions at distances 1, 2, 4, ... below this one and the first of all, ascending.
+fn samples(below: Seq) -> Vec<Seq> {
+    let distances = (0..u64::BITS).map(|power| 1_u64 << power);
+    let mut samples: Vec<Seq> =
+        distances.map_while(|distance| below.get().checked_sub(distance)).map(Seq::new).collect();
+    if samples.last().is_some_and(|last| last.get() > 0) {
+        samples.push(Seq::new(0));
+    }
+    samples.reverse();
+    samples
+}
+
+/// Moves heads over what an answer chains on to them.
+fn extend(heads: &mut Heads, answer: &CheckedAnswer) {
+    for event in answer.events.iter().flatten() {
+        let key = (event.author, event.epoch);
+        let follows = match heads.get(&key) {
+            Some((seq, hash)) => event.seq == seq.next() && event.prev == *hash,
+            None => event.seq == Seq::new(0),
+        };
+        if follows {
+            heads.insert(key, (event.seq, event.hash()));
+        }
+    }
 }
 
 fn position((key, (seq, hash)): (ChainKey, (Seq, EventHash))) -> EpochPosition {

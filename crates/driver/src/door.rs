@@ -6,6 +6,8 @@ use watchfire_types::input::Input;
 use watchfire_types::{Bytes, MemberKey, Verdict, VerifyError};
 use watchfire_wire::{HeartbeatError, WireError};
 
+use crate::verifier::CheckedAnswer;
+
 /// One thing at the door.
 #[derive(Debug, Clone)]
 pub enum Door {
@@ -16,13 +18,16 @@ pub enum Door {
         /// The whole message.
         bytes: Bytes,
     },
-    /// Events that a member answered to a catch-up request; each is verified on its own. Answered by [`crate::CaughtUp`].
+    /// Events that a member answered to a catch-up request; each is verified on its own, here, on all cores. Answered by
+    /// [`crate::CaughtUp`].
     CaughtUp {
         /// Who answered.
         from: MemberKey,
         /// Outer bytes.
         events: Vec<Bytes>,
     },
+    /// The same, verified beside the driver by a [`crate::Verifier`]. Answered by [`crate::CaughtUp`].
+    Checked(CheckedAnswer),
     /// The node's own view, humans and clock; answered by [`crate::Answer`]. `Input::Received` is not for callers: it is
     /// refused, since received events come as bytes.
     Input(Input),

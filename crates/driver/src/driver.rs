@@ -3,30 +3,27 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use ed25519_dalek::VerifyingKey;
 use watchfire_charter::Charter;
 use watchfire_journal::{Journal, JournalError, Storage};
 use watchfire_protocol::{Draft, Machine};
 use watchfire_types::body::{EpochHead, Started};
 use watchfire_types::duty::Page;
 use watchfire_types::input::Input;
-use watchfire_types::signed::verifying_key;
-use watchfire_types::{
-    Body, Bytes, Epoch, Event, EventHash, MemberId, MemberKey, NetworkId, Timestamp, Verdict, Verified,
-};
+use watchfire_types::{Body, Bytes, Epoch, EventHash, MemberId, MemberKey, NetworkId, Timestamp};
 use watchfire_wire::bounds::MAX_EARLIER_EPOCHS;
-use watchfire_wire::{Envelope, VerifiedHeartbeat, decode_signed};
+use watchfire_wire::{VerifiedHeartbeat, decode_signed};
 
-use crate::door::{Door, Refusal};
+use crate::door::Door;
 use crate::error::{DriverError, Halted};
 use crate::guard::{Guard, Violation};
 use crate::heartbeats::Heartbeats;
 use crate::index::{ChainKey, Index};
 use crate::keys::Keys;
 use crate::log::Log;
-use crate::outbox::{Origin, Outbox};
-use crate::output::{Answer, CaughtUp, Output};
+use crate::outbox::Outbox;
+use crate::output::{Answer, Output};
 use crate::own::OwnChain;
+use crate::verifier::Verifier;
 
 /// What `Started` names as the author's software.
 pub const SOFTWARE: &str = concat!("watchfire/", env!("CARGO_PKG_VERSION"));
@@ -42,9 +39,8 @@ pub struct Driver<S: Storage, K: Keys> {
     pub(crate) outbox: Outbox,
     pub(crate) pages: BTreeSet<Page>,
     pub(crate) violation: Option<Violation>,
-    /// Curve points of the charter's members, decompressed once.
-    members: BTreeMap<MemberKey, VerifyingKey>,
-    heartbeats: Heartbeats,
+    pub(crate) verifier: Verifier,
+    pub(crate) heartbeats: Heartbeats,
     asked_before: Option<ChainKey>,
     halted: Option<String>,
 }
@@ -66,8 +62,7 @@ impl<S: Storage, K: Keys> Driver<S, K> {
         now: Timestamp,
     ) -> Result<(Self, Output), DriverError> {
         check_keys(&keys, &charter, &member)?;
-        let point = |key: MemberKey| Some((key, verifying_key(key)?));
-        let members = charter.members.values().filter_map(|member| point(member.node_key)).collect();
+        let verifier = Verifier::new(network, &charter);
         let mut machine = Machine::new(charter, network, member, epoch)?;
         let mut guard = Guard::default();
         let index = replay(&journal, &mut machine, &mut guard, network)?;
@@ -83,7 +78,7 @@ impl<S: Storage, K: Keys> Driver<S, K> {
             outbox: Outbox::default(),
             pages: BTreeSet::new(),
             violation: None,
-            members,
+            verifier,
             heartbeats: Heartbeats::default(),
             asked_before: None,
             halted: None,
@@ -111,7 +106,12 @@ impl<S: Storage, K: Keys> Driver<S, K> {
                         output.verdicts.push((id, verdict, refusal));
                     }
                     Door::CaughtUp { from, events } => {
-                        let caught_up = driver.caught_up(now, from, events)?;
+                        let answer = driver.verifier.check(from, events);
+                        let caught_up = driver.caught_up(now, answer)?;
+                        output.caught_up.push(caught_up);
+                    }
+                    Door::Checked(answer) => {
+                        let caught_up = driver.caught_up(now, answer)?;
                         output.caught_up.push(caught_up);
                     }
                     Door::Input(input) => {
@@ -142,89 +142,6 @@ impl<S: Storage, K: Keys> Driver<S, K> {
         }
     }
 
-    fn gossip(
-        &mut self,
-        now: Timestamp,
-        bytes: &Bytes,
-        output: &mut Output,
-    ) -> Result<(Verdict, Option<Refusal>), JournalError> {
-        let taken = match Envelope::decode(bytes) {
-            Ok(Envelope::Event(outer)) => self.event(now, outer)?,
-            Ok(Envelope::Heartbeat(bytes)) => {
-                let network = self.own.network();
-                let taken = self.heartbeats.take(now, self.machine.charter(), network, bytes);
-                taken.map(|heartbeat| {
-                    output.heartbeats.push(heartbeat);
-                    Verdict::Accept
-                })
-            }
-            Err(error) => Err(error.into()),
-        };
-        Ok(match taken {
-            Ok(verdict) => (verdict, None),
-            Err(refusal) => (refusal.verdict(), Some(refusal)),
-        })
-    }
-
-    fn caught_up(&mut self, now: Timestamp, from: MemberKey, events: Vec<Bytes>) -> Result<CaughtUp, JournalError> {
-        let mut result = CaughtUp { from, taken: 0, held: 0, refused: 0, reason: None };
-        for outer in events {
-            match self.event(now, outer)? {
-                Ok(_) => result.taken += 1,
-                Err(Refusal::Protocol(watchfire_protocol::Rejection::Duplicate)) => result.held += 1,
-                Err(refusal) => {
-                    result.refused += 1;
-                    result.reason = Some(refusal);
-                }
-            }
-        }
-        Ok(result)
-    }
-
-    /// One event of another member, from wherever: known bytes are dropped before anything is checked, strangers before
-    /// the signature is.
-    fn event(&mut self, now: Timestamp, outer: Bytes) -> Result<Result<Verdict, Refusal>, JournalError> {
-        let checked = self.check(outer);
-        let event = match checked {
-            Ok(event) => event,
-            Err(refusal) => return Ok(Err(refusal)),
-        };
-        let input = Input::Received(Box::new(event));
-        self.machine.observe(now, &input);
-        let step = match self.machine.decide(now, &input) {
-            Ok(step) => step,
-            Err(rejection) => return Ok(Err(rejection.into())),
-        };
-        if let Input::Received(event) = input {
-            self.take(now, *event, Origin::Received)?;
-        }
-        Ok(Ok(step.verdict))
-    }
-
-    fn check(&self, outer: Bytes) -> Result<Verified<Event>, Refusal> {
-        use watchfire_protocol::Rejection;
-        let unverified = decode_signed(outer)?;
-        if self.log.index().contains(&unverified.hash()) {
-            return Err(Rejection::Duplicate.into());
-        }
-        let Event { network, author, .. } = *unverified.event();
-        match self.members.get(&author) {
-            Some(key) => Ok(unverified.verify_by(self.own.network(), key)?),
-            // Another network's event is refused as that; nobody's signature is worth checking.
-            None if network != self.own.network() => Ok(unverified.verify(self.own.network())?),
-            None => Err(Rejection::UnknownAuthor { author }.into()),
-        }
-    }
-
-    /// Appends and applies: the one place where either happens.
-    pub(crate) fn take(&mut self, now: Timestamp, event: Verified<Event>, origin: Origin) -> Result<(), JournalError> {
-        let position = self.log.append(now, &event)?;
-        self.machine.apply(&event);
-        self.guard.saw(&event);
-        self.outbox.push(position, origin, event);
-        Ok(())
-    }
-
     fn started(&self) -> Started {
         let author = self.own.author();
         let heads = self.machine.heads();
@@ -241,6 +158,12 @@ impl<S: Storage, K: Keys> Driver<S, K> {
             charter_digest: charter.digest(),
             software: SOFTWARE.to_owned(),
         }
+    }
+
+    /// Checks catch-up answers beside the driver, for [`Door::Checked`].
+    #[must_use]
+    pub fn verifier(&self) -> Verifier {
+        self.verifier.clone()
     }
 
     /// Protocol state, for status and the node's own questions.

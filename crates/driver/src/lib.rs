@@ -9,7 +9,8 @@
 //! sync makes durable. Finding and vote share a commit, certificate and co-signature the next; those are the only two syncs
 //! between a finding and the threshold-signed transaction, since others' events alone do not wait for one to be counted.
 //!
-//! There is no runtime, clock or thread here: the node's event loop and the simulator drive the same code.
+//! There is no runtime and no clock here, and no thread outlives a call: the node's event loop and the simulator drive the same
+//! code, and it does the same on any number of cores.
 
 mod catch_up;
 mod door;
@@ -23,7 +24,9 @@ mod log;
 mod outbox;
 mod output;
 mod own;
+mod receive;
 mod settle;
+mod verifier;
 
 pub use door::{Door, Refusal};
 pub use driver::{Driver, SOFTWARE};
@@ -32,3 +35,4 @@ pub use guard::Violation;
 pub use heartbeats::HeartbeatFacts;
 pub use keys::{KeyError, Keys};
 pub use output::{Answer, CaughtUp, Notice, Output};
+pub use verifier::{CheckedAnswer, Verifier};

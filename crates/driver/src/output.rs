@@ -58,10 +58,24 @@ pub struct CaughtUp {
     pub taken: usize,
     /// Events held already.
     pub held: usize,
-    /// Events refused, with the last reason.
+    /// Events refused.
     pub refused: usize,
-    /// Why the last refused one was.
+    /// Why: the first reason that speaks against the answering member, if one does, else the last one.
     pub reason: Option<Refusal>,
+}
+
+impl CaughtUp {
+    /// Whether the answer held what every honest node refuses from the bytes alone: an honest member never serves that.
+    #[must_use]
+    pub fn is_garbage(&self) -> bool {
+        self.reason.as_ref().is_some_and(|reason| reason.verdict() == Verdict::Reject)
+    }
+
+    pub(crate) fn note(&mut self, refusal: Refusal) {
+        if !self.is_garbage() {
+            self.reason = Some(refusal);
+        }
+    }
 }
 
 /// Something that did not go as it should, without stopping the node.

@@ -137,9 +137,8 @@ fn admitted(machine: &Machine, now: Timestamp, event: &Verified<Event>) -> Resul
         return Err(Rejection::OverQuota { seq: event.seq, allowed });
     }
     let key = (event.author, event.epoch);
-    // The past that a held epoch names is no new one: a late node completes; its author's pace bounds it.
-    let new = !machine.shared.chains.contains_key(&key) && !machine.shared.epochs.names(&key);
-    if new && !machine.view.admits(event.author, event.epoch) {
+    let new = !machine.shared.chains.contains_key(&key);
+    if new && !machine.view.admissions.fits(now.max(machine.view.clock), &event.author, machine.names(&key)) {
         return Err(Rejection::TooManyEpochs { author: event.author });
     }
     // One that only events inside others speak of is new, and has its cut all the same.

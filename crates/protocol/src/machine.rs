@@ -14,7 +14,7 @@ use watchfire_types::{
 use crate::draft::{Owed, Step};
 use crate::judged::Judgements;
 use crate::rejection::Rejection;
-use crate::shared::Shared;
+use crate::shared::{ChainKey, Shared};
 use crate::view::View;
 
 /// The charter has no member of this name.
@@ -98,8 +98,36 @@ impl Machine {
     /// Folds one appended event into the shared state: total, live and on replay, own and others' alike.
     pub fn apply(&mut self, event: &Verified<Event>) {
         let seen = self.view.clock;
+        let key = (event.author, event.epoch);
+        if !self.shared.chains.contains_key(&key) && key != (self.own.key(), self.own.epoch) {
+            let named = self.names(&key);
+            self.view.admissions.took(seen, event.author, named);
+        }
         self.shared.apply(event, seen);
         self.forget();
+    }
+
+    /// Notes the epoch that a member's newest heartbeat names, whose signature the caller checked: a claim that only lets this epoch in
+    /// sooner.
+    pub fn beats(&mut self, author: MemberKey, epoch: Epoch) {
+        self.view.admissions.beats(author, epoch);
+    }
+
+    /// Whether its author says that this epoch is its own: by its newest heartbeat, or by the `Started` of a held epoch.
+    pub(crate) fn names(&self, key: &ChainKey) -> bool {
+        self.view.admissions.runs(&key.0, &key.1) || self.shared.epochs.names(key)
+    }
+
+    /// The author's clock at the `Started` of an epoch, if that is held.
+    #[must_use]
+    pub fn started(&self, author: MemberKey, epoch: Epoch) -> Option<Timestamp> {
+        self.shared.chains.get(&(author, epoch))?.started()
+    }
+
+    /// Where an author contradicted itself in this epoch, if it did.
+    #[must_use]
+    pub fn cut(&self, author: MemberKey, epoch: Epoch) -> Option<Seq> {
+        self.shared.known(&(author, epoch))?.cut()
     }
 
     /// Everything this node still has to do. Pure: call it after every change, and again after applying its drafts.

@@ -47,8 +47,8 @@ pub enum Rejection {
         /// Positions allowed at the event's time.
         allowed: u64,
     },
-    /// More than 5 new epochs of one author within 10 minutes.
-    #[error("author {author} starts epochs faster than 5 in 10 minutes")]
+    /// More new epochs of one author than are taken at once, named by it or not.
+    #[error("author {author} starts epochs faster than they are taken")]
     TooManyEpochs {
         /// Author.
         author: MemberKey,

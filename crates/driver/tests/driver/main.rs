@@ -4,6 +4,8 @@
 mod chain;
 mod door;
 mod durability;
+mod epochs;
+mod forge;
 mod stopped;
 mod walk_through;
 mod world;

@@ -2,22 +2,24 @@
 //!
 //! Never persisted and never fed by another member's words. Every collection is bounded; what goes first is said at each bound.
 
+pub(crate) mod admission;
 pub(crate) mod safe;
 pub(crate) mod track;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::{B256, U256};
 use watchfire_charter::{Charter, Condition};
 use watchfire_types::body::Finding;
 use watchfire_types::input::{Input, PreflightOutcome, SubmissionFailure, SubmissionReport};
 use watchfire_types::{
-    AssetId, BlockRef, BlockView, Bytes, ChainId, DetectorId, Epoch, MemberKey, PlaybookId, Read, ReadOutcome, SafeId,
+    AssetId, BlockRef, BlockView, Bytes, ChainId, DetectorId, MemberKey, PlaybookId, Read, ReadOutcome, SafeId,
     StepIndex, Timestamp,
 };
 
 use crate::machine::Machine;
 use crate::settle::settle;
+use admission::Admissions;
 use safe::SafeView;
 use track::Track;
 
@@ -27,10 +29,6 @@ const BLOCKS_MAX: usize = 8_192;
 const ORPHANED_MAX: usize = 1_024;
 /// Safe transactions whose simulation or submission is remembered; the ones with the oldest answer go first.
 const OUTCOMES_MAX: usize = 1_024;
-/// New epochs of one author that are taken within [`EPOCH_WINDOW_MS`].
-pub(crate) const EPOCHS_MAX: usize = 5;
-/// The window of [`EPOCHS_MAX`], ms of this node's clock.
-pub(crate) const EPOCH_WINDOW_MS: u64 = 600_000;
 
 /// One chain.
 #[derive(Debug, Clone, Default)]
@@ -101,8 +99,8 @@ pub(crate) struct View {
     pub(crate) first_owed: BTreeMap<B256, Timestamp>,
     /// The block at which a simulation was asked for and the own clock then, for as long as it is not answered.
     pub(crate) asked: BTreeMap<B256, (BlockRef, Timestamp)>,
-    /// Epochs admitted lately, by author.
-    pub(crate) epochs: BTreeMap<MemberKey, VecDeque<(Timestamp, Epoch)>>,
+    /// New epochs taken lately, by author.
+    pub(crate) admissions: Admissions,
     /// Members connected now; shown, never counted.
     pub(crate) connected: BTreeSet<MemberKey>,
     /// An event claimed this process's own epoch.
@@ -257,21 +255,6 @@ impl View {
             }
         }
     }
-
-    fn epoch(&mut self, now: Timestamp, author: MemberKey, epoch: Epoch) {
-        let recent = self.epochs.entry(author).or_default();
-        while recent.front().is_some_and(|(at, _)| now.millis_since(*at) > EPOCH_WINDOW_MS) {
-            recent.pop_front();
-        }
-        if recent.len() < EPOCHS_MAX && recent.iter().all(|(_, known)| *known != epoch) {
-            recent.push_back((now, epoch));
-        }
-    }
-
-    /// Whether a new epoch of this author is taken now.
-    pub(crate) fn admits(&self, author: MemberKey, epoch: Epoch) -> bool {
-        self.epochs.get(&author).is_some_and(|recent| recent.iter().any(|(_, known)| *known == epoch))
-    }
 }
 
 /// Feeds one input into the view.
@@ -280,10 +263,6 @@ pub(crate) fn observe(machine: &mut Machine, now: Timestamp, input: &Input) {
     machine.view.clock = machine.view.clock.max(now);
     match input {
         Input::Received(event) => {
-            let new = !machine.shared.chains.contains_key(&(event.author, event.epoch));
-            if new && charter.member_by_key(&event.author).is_some() {
-                machine.view.epoch(now, event.author, event.epoch);
-            }
             let own = event.author == machine.own.key() && event.epoch == machine.own.epoch;
             if own && !machine.shared.holds(event.author, event.epoch, event.seq, event.hash()) {
                 machine.view.own_epoch_claimed = true;

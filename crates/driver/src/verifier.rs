@@ -1,0 +1,107 @@
+//! Signature checks of others' events: one at a time for gossip, a whole catch-up answer on all cores.
+//!
+//! A [`CheckedAnswer`] is made here only, so whoever holds one holds nothing that was not checked strictly, one by one. Checking needs no
+//! state but the members' keys: it may run beside the single writer. Its threads end before it returns and their results are
+//! joined in the order of the answer, so what a driver does with it is the same on any number of cores.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::thread;
+
+use ed25519_dalek::VerifyingKey;
+use watchfire_charter::Charter;
+use watchfire_protocol::Rejection;
+use watchfire_types::signed::verifying_key;
+use watchfire_types::{Bytes, Event, MemberKey, NetworkId, Unverified, Verified};
+use watchfire_wire::decode_signed;
+
+use crate::door::Refusal;
+
+/// A thread is not begun for fewer events than this: about a millisecond of work.
+const SHARE_MIN: usize = 32;
+
+/// Checks signatures for one network. Cloning is cheap.
+#[derive(Debug, Clone)]
+pub struct Verifier {
+    network: NetworkId,
+    /// Curve points of the charter's members, decompressed once.
+    members: Arc<BTreeMap<MemberKey, VerifyingKey>>,
+    threads: usize,
+}
+
+/// A member's answer to a catch-up request with each event decoded and its signature checked, or the reason against it.
+#[derive(Debug, Clone)]
+pub struct CheckedAnswer {
+    pub(crate) from: MemberKey,
+    pub(crate) events: Vec<Result<Verified<Event>, Refusal>>,
+}
+
+impl CheckedAnswer {
+    /// Who answered.
+    #[must_use]
+    pub fn from(&self) -> MemberKey {
+        self.from
+    }
+
+    /// Events in the order of the answer, refused ones included.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.events.len()
+    }
+
+    /// Whether the answer was empty.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+}
+
+impl Verifier {
+    pub(crate) fn new(network: NetworkId, charter: &Charter) -> Self {
+        let point = |key: MemberKey| Some((key, verifying_key(key)?));
+        let members = charter.members.values().filter_map(|member| point(member.node_key)).collect();
+        // Where the system does not tell, one core is right, only slower.
+        let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        Self { network, members: Arc::new(members), threads }
+    }
+
+    /// Decodes and checks a whole answer, on all cores when it is long. Bounded by the wire's bounds on an answer.
+    #[must_use]
+    pub fn check(&self, from: MemberKey, events: Vec<Bytes>) -> CheckedAnswer {
+        let share = events.len().div_ceil(self.threads).max(SHARE_MIN);
+        let one = |outer: &Bytes| self.verify(decode_signed(outer.clone())?);
+        let some = |share: &[Bytes]| -> Vec<Result<Verified<Event>, Refusal>> { share.iter().map(one).collect() };
+        let events = thread::scope(|scope| {
+            let mut shares = events.chunks(share);
+            let first = shares.next().unwrap_or_default();
+            let begun: Vec<_> = shares
+                .map(|share| {
+                    (share, thread::Builder::new().name("verify".into()).spawn_scoped(scope, move || some(share)))
+                })
+                .collect();
+            let mut checked = Vec::with_capacity(events.len());
+            checked.extend(some(first));
+            for (share, worker) in begun {
+                match worker.map(thread::ScopedJoinHandle::join) {
+                    Ok(Ok(results)) => checked.extend(results),
+                    Ok(Err(panic)) => std::panic::resume_unwind(panic),
+                    // The system has no thread to give: the work is done here.
+                    Err(_) => checked.extend(some(share)),
+                }
+            }
+            checked
+        });
+        CheckedAnswer { from, events }
+    }
+
+    pub(crate) fn verify(&self, unverified: Unverified) -> Result<Verified<Event>, Refusal> {
+        let Event { network, author, .. } = *unverified.event();
+        match self.members.get(&author) {
+            Some(key) => Ok(unverified.verify_by(self.network, key)?),
+            // Another network's event is refused as that; nobody's signature is worth checking.
+            None if network != self.network => Ok(unverified.verify(self.network)?),
+            None => Err(Rejection::UnknownAuthor { author }.into()),
+        }
+    }
+}

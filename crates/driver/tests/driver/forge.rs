@@ -1,0 +1,96 @@
+//! Signed events without a driver behind them: a member's own chain, honest or not.
+
+use std::sync::{Arc, OnceLock};
+
+use watchfire_charter::Charter;
+use watchfire_driver::Keys;
+use watchfire_types::body::{Body, EpochHead, Human, HumanStatement, Started};
+use watchfire_types::{
+    Bytes, CharterDigest, Epoch, Event, EventHash, IncidentId, MemberKey, NetworkId, Seq, Timestamp, Verified,
+};
+use watchfire_wire::seal;
+
+use crate::world::TestKeys;
+
+/// The drill charter, parsed once: thousands of events are made of it.
+pub(crate) fn charter() -> &'static Charter {
+    static CHARTER: OnceLock<Arc<Charter>> = OnceLock::new();
+    CHARTER.get_or_init(crate::world::charter)
+}
+
+pub(crate) fn network() -> NetworkId {
+    static NETWORK: OnceLock<NetworkId> = OnceLock::new();
+    *NETWORK.get_or_init(|| charter().network_id())
+}
+
+fn digest() -> CharterDigest {
+    static DIGEST: OnceLock<CharterDigest> = OnceLock::new();
+    *DIGEST.get_or_init(|| charter().digest())
+}
+
+/// One epoch of one author, growing.
+#[derive(Debug, Clone)]
+pub(crate) struct Author {
+    pub(crate) keys: TestKeys,
+    pub(crate) epoch: Epoch,
+    pub(crate) next: Seq,
+    pub(crate) prev: EventHash,
+    pub(crate) time: Timestamp,
+}
+
+impl Author {
+    /// The member at this index, before its first event.
+    pub(crate) fn new(index: usize, epoch: [u8; 16], time: Timestamp) -> Self {
+        let (next, prev) = (Seq::new(0), EventHash::from_bytes([0; 32]));
+        Self { keys: TestKeys::of(index), epoch: Epoch::from_bytes(epoch), next, prev, time }
+    }
+
+    pub(crate) fn key(&self) -> MemberKey {
+        self.keys.author()
+    }
+
+    /// The next event, one millisecond after the one before.
+    pub(crate) fn say(&mut self, body: Body) -> Verified<Event> {
+        let event = self.at(self.next, self.prev, self.time, body);
+        self.next = self.next.next();
+        self.prev = event.hash();
+        self.time = self.time.plus_millis(1);
+        event
+    }
+
+    /// An event anywhere; the chain does not move on.
+    pub(crate) fn at(&self, seq: Seq, prev: EventHash, time: Timestamp, body: Body) -> Verified<Event> {
+        let network = network();
+        let event = Event { network, author: self.key(), epoch: self.epoch, seq, prev, time, body };
+        let sealed = seal(&event, |input| self.keys.sign(input)).unwrap();
+        sealed.verify(network).unwrap()
+    }
+
+    /// Its newest event, as a later epoch names it.
+    pub(crate) fn head(&self) -> EpochHead {
+        EpochHead { epoch: self.epoch, seq: Seq::new(self.next.get() - 1), hash: self.prev }
+    }
+
+    /// `Started` and then notes: this many events.
+    pub(crate) fn history(&mut self, events: usize) -> Vec<Bytes> {
+        let bodies = (0..events).map(|n| if n == 0 { started(Vec::new()) } else { note(&n.to_string()) });
+        bodies.map(|body| self.say(body).outer().clone()).collect()
+    }
+}
+
+/// `Started` that names these epochs.
+pub(crate) fn started(mut earlier: Vec<EpochHead>) -> Body {
+    earlier.sort();
+    Body::Started(Started {
+        earlier,
+        charter_version: charter().version,
+        charter_digest: digest(),
+        software: "test".into(),
+    })
+}
+
+/// A person's word.
+pub(crate) fn note(reason: &str) -> Body {
+    let human = Human { person: "p1".into(), role: "lead".into(), reason: reason.into() };
+    Body::Note(HumanStatement { incident: IncidentId::from_bytes([1; 32]), human })
+}
