@@ -47,17 +47,11 @@ impl Machine {
         Some(chain.canonical.first_key_value()?.1.time..=chain.head?.time)
     }
 
-    /// Evidence that may count: not later than the agreed head, and not shown orphaned.
+    /// Evidence that may count: a block that the own view holds as canonical, and no other. What is later than the head, orphaned, older
+    /// than the view or forgotten by it may have been a block once; nobody here could say that it is one.
     pub(crate) fn evidence_stands(&self, evidence: &BlockRef) -> bool {
-        let Some(chain) = self.view.chains.get(&evidence.chain) else { return false };
-        let Some(head) = chain.head else { return false };
-        if evidence.number > head.number || evidence.time > head.time {
-            return false;
-        }
-        match chain.canonical.get(&evidence.number) {
-            Some(block) => block == evidence,
-            None => !chain.orphaned.contains_key(&(evidence.number, evidence.hash)),
-        }
+        let chain = self.view.chains.get(&evidence.chain);
+        chain.and_then(|chain| chain.canonical.get(&evidence.number)).is_some_and(|block| block == evidence)
     }
 
     /// Newest block where a reading of an action's postcondition turned to `value`.

@@ -23,8 +23,9 @@ use admission::Admissions;
 use safe::SafeView;
 use track::Track;
 
-/// Canonical blocks remembered per chain; the oldest go first. Evidence older than them is judged by what it is not: orphaned.
-const BLOCKS_MAX: usize = 8_192;
+/// Canonical blocks remembered per chain, the oldest go first: two hours of a chain with four blocks a second. Evidence older than them does
+/// not stand, so a certificate dies after as many blocks if its playbook lets it live longer.
+const BLOCKS_MAX: usize = 32_768;
 /// Orphaned blocks remembered per chain; the lowest go first.
 const ORPHANED_MAX: usize = 1_024;
 /// Safe transactions whose simulation or submission is remembered; the ones with the oldest answer go first.
@@ -48,6 +49,18 @@ pub(crate) struct ChainView {
 }
 
 impl ChainView {
+    fn extend(&mut self, block: BlockRef) {
+        self.orphaned.remove(&(block.number, block.hash));
+        self.canonical.insert(block.number, block);
+        while self.canonical.len() > BLOCKS_MAX {
+            self.canonical.pop_first();
+        }
+        if self.head.is_none() {
+            self.began = Some(block).filter(|first| first.number > 0);
+        }
+        self.head = Some(block);
+    }
+
     fn detected(&mut self, block: BlockRef, standing: &[Finding]) {
         let mut progress = BTreeMap::new();
         for finding in standing.iter().filter(|finding| finding.block == block) {
@@ -184,15 +197,7 @@ impl View {
             self.rollback(charter, chain, taken, now);
         }
         if let Some(known) = self.chains.get_mut(&chain) {
-            known.orphaned.remove(&(number, view.block.hash));
-            known.canonical.insert(number, view.block);
-            while known.canonical.len() > BLOCKS_MAX {
-                known.canonical.pop_first();
-            }
-            if known.head.is_none() {
-                known.began = Some(view.block).filter(|first| first.number > 0);
-            }
-            known.head = Some(view.block);
+            known.extend(view.block);
             known.arrived = now;
             known.silent = None;
         }
@@ -315,3 +320,6 @@ pub(crate) fn observe(machine: &mut Machine, now: Timestamp, input: &Input) {
         Input::Human(_) => {}
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -69,3 +69,21 @@ fn a_view_of_the_whole_chain_begins_at_block_zero() {
     assert_eq!(c.execute(), 1);
     assert!(c.chain.head().paused);
 }
+
+/// Whoever names a block that the own view does not hold names no evidence, whatever its height: not above the head, not orphaned, not
+/// between blocks, not below them.
+#[test]
+fn evidence_is_a_block_that_the_own_view_holds() {
+    for number in [0, 50, 99, 105] {
+        let mut c = Cluster::new(charter(str::to_owned), 100);
+        c.mine_to(110);
+        c.find(&[0, 1], "vault-outflow");
+        c.mine(&[]);
+        let vote = c.forged_vote(2, block(number, 9));
+        let vote = c.nodes[4].author(vote);
+        c.silent.insert(4);
+        c.send(4, vote);
+        c.settle();
+        assert!(c.owed_steps(0).is_empty(), "height {number}");
+    }
+}
