@@ -50,7 +50,7 @@ pub enum JournalError {
     },
     /// Bytes that were acknowledged are not what was written. They are not served.
     #[error(
-        "journal segment {segment} is damaged at offset {offset}: {kind}; restore the file from a backup or let a node with an empty directory catch up"
+        "journal segment {segment} is damaged at offset {offset}: {kind}; stop the node and run `watchfire log repair`: it keeps every sound record, sets the damaged file aside, and peers give again what is lost"
     )]
     Damaged {
         /// File name.

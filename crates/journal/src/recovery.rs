@@ -218,6 +218,12 @@ pub(crate) fn without_prepared<'a, S: Storage>(
     })
 }
 
+/// The first segment that is missing between the last one and what was prepared after it.
+pub(crate) fn missing_before(numbers: &[u32], prepared: Option<Prepared>) -> Option<u32> {
+    let after = numbers.last()?.checked_add(1)?;
+    prepared.is_some_and(|prepared| prepared.number != after).then_some(after)
+}
+
 /// A segment that stands prepared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Prepared {
@@ -232,11 +238,15 @@ pub(crate) struct Prepared {
 /// [`JournalError::Damaged`] at the first thing that no crash explains.
 pub(crate) fn walk<S: Storage>(storage: &S, numbers: &[u32]) -> Result<Option<Found>, JournalError> {
     let (numbers, prepared) = without_prepared(storage, numbers)?;
+    if let Some(missing) = missing_before(numbers, prepared) {
+        return Err(segment::damaged(missing, 0, DamageKind::MissingSegment));
+    }
     let (mut previous, mut lost) = (None, 0);
     let mut found = None;
     for (index, &number) in numbers.iter().enumerate() {
-        if index > 0 && numbers[index - 1] + 1 != number {
-            return Err(segment::damaged(numbers[index - 1] + 1, 0, DamageKind::MissingSegment));
+        let expected = if index == 0 { 0 } else { numbers[index - 1] + 1 };
+        if number != expected {
+            return Err(segment::damaged(expected, 0, DamageKind::MissingSegment));
         }
         let bytes = segment::load(storage, number)?;
         let header = check_header(&bytes, number, previous)?;

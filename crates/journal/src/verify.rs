@@ -122,12 +122,15 @@ pub fn verify_log<S: Storage>(
     let mut report = LogReport { index_compared: index.is_some(), ..LogReport::default() };
     let mut comparison = index.map(Comparison::new).transpose()?;
     let numbers = segment::list(storage)?;
-    let (numbers, _) = recovery::without_prepared(storage, &numbers)?;
+    let (numbers, prepared) = recovery::without_prepared(storage, &numbers)?;
+    if let Some(missing) = recovery::missing_before(numbers, prepared) {
+        report.damage(missing, 0, DamageKind::MissingSegment);
+    }
     report.segments = numbers.len() as u64;
     let present: BTreeSet<u32> = numbers.iter().copied().collect();
     let mut previous = None;
     for &number in numbers {
-        let expected = numbers.first() == Some(&number) || present.contains(&(number.wrapping_sub(1)));
+        let expected = number == 0 || present.contains(&(number - 1));
         if !expected {
             report.damage(number - 1, 0, DamageKind::MissingSegment);
             previous = None;

@@ -163,7 +163,7 @@ fn drawn_run(seed: u64, rates: FaultRates) -> (FaultyStorage, Vec<Vec<u8>>, Vec<
     let (mut acknowledged, mut written) = (Vec::new(), Vec::new());
     if let Ok(mut journal) = Journal::open(storage.clone(), SMALL) {
         for number in 0..30usize {
-            written.push(record(number, 60 + (seed as usize * 31 + number * 97) % 500));
+            written.push(record(number, 60 + (usize::try_from(seed).unwrap() * 31 + number * 97) % 500));
             if journal.append(&written[number]).is_err() {
                 break;
             }
