@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::Instant;
-use watchfire_types::{BlockRef, BlockView, ChainId, Read, ReadOutcome};
+use watchfire_types::{BlockRef, BlockView, ChainId, OperatorId, Read, ReadOutcome};
 
 use crate::budget::Priority;
 use crate::config::ChainConfig;
@@ -14,7 +14,7 @@ use crate::endpoint::{EndpointHealth, Remote};
 use crate::error::{ConnectError, NotAgreed, RpcError};
 use crate::feed::{Backfill, Feed, FeedEvent};
 use crate::head::Head;
-use crate::quorum::gather;
+use crate::quorum::{gather, gather_by};
 use crate::read;
 use crate::receipts;
 
@@ -156,7 +156,7 @@ impl ChainClient {
     /// Answers to these reads at this block, each equal from k operators, within two seconds. A read without agreement is
     /// [`ReadOutcome::Unavailable`] with the cause.
     pub async fn read_at(&self, block: BlockRef, reads: &BTreeSet<Read>) -> BTreeMap<Read, ReadOutcome> {
-        self.reads_at(block, reads, Priority::Decision, REQUEST_TIMEOUT, true).await
+        self.reads_at(block, reads, Priority::Decision, REQUEST_TIMEOUT, true).await.0
     }
 
     /// The newest block that k operators have: the lowest of the k highest heads, agreed at its height.
@@ -216,6 +216,7 @@ impl ChainClient {
         named.map(|(head, number)| head.map_err(|cause| self.not_agreed(format!("block {number}"), cause))).collect()
     }
 
+    /// Answers to reads, and the operators that gave all those that were agreed; nobody, where no read was.
     pub(crate) async fn reads_at(
         &self,
         block: BlockRef,
@@ -223,28 +224,42 @@ impl ChainClient {
         priority: Priority,
         timeout: Duration,
         patient: bool,
-    ) -> BTreeMap<Read, ReadOutcome> {
+    ) -> (BTreeMap<Read, ReadOutcome>, BTreeSet<OperatorId>) {
         if reads.is_empty() {
-            return BTreeMap::new();
+            return Default::default();
         }
         let list = Arc::new(reads.iter().cloned().collect::<Vec<_>>());
         let ask = |remote| read::reads(remote, block, Arc::clone(&list), priority, timeout);
         let deadline = Instant::now() + timeout;
-        let agreed = gather(&self.remotes, self.config.agree, list.len(), deadline, patient, ask).await;
-        let outcomes = agreed.into_iter().map(|outcome| outcome.unwrap_or_else(ReadOutcome::Unavailable));
-        list.iter().cloned().zip(outcomes).collect()
+        let agreed = gather_by(&self.remotes, self.config.agree, list.len(), deadline, patient, ask).await;
+        let by = agreed.iter().flatten().map(|(_, by)| by.clone()).reduce(|all, by| &all & &by).unwrap_or_default();
+        let outcomes =
+            agreed.into_iter().map(|agreed| agreed.map_or_else(ReadOutcome::Unavailable, |(outcome, _)| outcome));
+        (list.iter().cloned().zip(outcomes).collect(), by)
     }
 
     /// Everything about one block: logs proved by the header, reads agreed. Logs are never left out; a read that is not
     /// answered in time is.
     pub(crate) async fn view(&self, head: &Head, reads: &BTreeSet<Read>, live: bool) -> Result<BlockView, NotAgreed> {
         let timeout = if live { self.live_timeout() } else { REQUEST_TIMEOUT };
-        let (logs, reads) = tokio::join!(
+        let (logs, (answers, by)) = tokio::join!(
             receipts::logs(&self.remotes, self.config.agree, head, timeout, live),
             self.reads_at(head.block, reads, Priority::Feed, timeout, live),
         );
-        let logs = logs.map_err(|cause| self.not_agreed(format!("logs of block {}", head.block.number), cause))?;
-        Ok(BlockView { block: head.block, parent: head.parent, base_fee: head.base_fee, logs, reads })
+        let (logs, stated) =
+            logs.map_err(|cause| self.not_agreed(format!("logs of block {}", head.block.number), cause))?;
+        // Who answers for a block's state has the block: only where nothing was read, the header itself is asked about.
+        let by = if reads.is_empty() { self.holders(head, timeout).await } else { by };
+        let agreed = stated.map_or_else(|| by.clone(), |stated| &by & &stated);
+        Ok(BlockView { block: head.block, parent: head.parent, base_fee: head.base_fee, logs, reads: answers, agreed })
+    }
+
+    /// Operators that have this block at its height.
+    async fn holders(&self, head: &Head, timeout: Duration) -> BTreeSet<OperatorId> {
+        let (chain, deadline) = (self.config.chain, Instant::now() + timeout);
+        let ask = |remote| read::headers(remote, chain, vec![head.block.number], Priority::Feed, timeout);
+        let agreed = gather_by(&self.remotes, self.config.agree, 1, deadline, false, ask).await;
+        agreed.into_iter().flatten().filter(|(held, _)| held == head).flat_map(|(_, by)| by).collect()
     }
 
     /// How long a new block's data may take: one block, within half a second and two.

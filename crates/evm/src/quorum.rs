@@ -46,7 +46,7 @@ impl<T: Eq> Tally<T> {
         self.answers.iter().any(|(_, operators)| operators.len() >= agree)
     }
 
-    fn agreement(self, agree: usize) -> Agreement<T> {
+    fn agreement(self, agree: usize) -> Agreement<(T, BTreeSet<OperatorId>)> {
         let mut said: Vec<String> = Vec::new();
         if self.answers.len() > 1 {
             let sides = self.answers.iter().map(|(_, operators)| join(operators)).collect::<Vec<_>>();
@@ -56,9 +56,7 @@ impl<T: Eq> Tally<T> {
         }
         said.extend(self.failures.iter().map(|(operator, error)| format!("{operator}: {error}")));
         let agreed = self.answers.into_iter().find(|(_, operators)| operators.len() >= agree);
-        agreed
-            .map(|(value, _)| value)
-            .ok_or_else(|| if said.is_empty() { "nobody answered".to_owned() } else { said.join("; ") })
+        agreed.ok_or_else(|| if said.is_empty() { "nobody answered".to_owned() } else { said.join("; ") })
     }
 }
 
@@ -66,8 +64,7 @@ fn join(operators: &BTreeSet<OperatorId>) -> String {
     operators.iter().map(OperatorId::as_str).collect::<Vec<_>>().join(", ")
 }
 
-/// Asks until every item has `agree` equal answers, every endpoint has answered, or the deadline passes. With `patient`, an
-/// endpoint that does not know the block yet is asked again until the deadline.
+/// As [`gather_by`], without the names.
 pub(crate) async fn gather<T, F, Fut>(
     remotes: &[Arc<Remote>],
     agree: usize,
@@ -76,6 +73,25 @@ pub(crate) async fn gather<T, F, Fut>(
     patient: bool,
     ask: F,
 ) -> Vec<Agreement<T>>
+where
+    T: Eq,
+    F: Fn(Arc<Remote>) -> Fut,
+    Fut: Future<Output = Vec<Result<T, RpcError>>>,
+{
+    let agreed = gather_by(remotes, agree, items, deadline, patient, ask).await;
+    agreed.into_iter().map(|agreement| agreement.map(|(value, _)| value)).collect()
+}
+
+/// Each item's answer with the operators that gave it. Asks until every item has `agree` equal answers, every endpoint has answered, or the deadline passes. With `patient`, an
+/// endpoint that does not know the block yet is asked again until the deadline.
+pub(crate) async fn gather_by<T, F, Fut>(
+    remotes: &[Arc<Remote>],
+    agree: usize,
+    items: usize,
+    deadline: Instant,
+    patient: bool,
+    ask: F,
+) -> Vec<Agreement<(T, BTreeSet<OperatorId>)>>
 where
     T: Eq,
     F: Fn(Arc<Remote>) -> Fut,

@@ -5,6 +5,7 @@
 //! chain has receipt types whose encoding is unknown here, `eth_getLogs` by block hash must be equal from k operators.
 //! The transaction hash beside a log is not part of what the root proves.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -15,42 +16,42 @@ use alloy_primitives::{B256, Bloom};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::time::Instant;
-use watchfire_types::Log;
+use watchfire_types::{Log, OperatorId};
 
 use crate::budget::Priority;
 use crate::endpoint::{Remote, decode};
 use crate::error::RpcError;
 use crate::head::Head;
-use crate::quorum::{Agreement, gather};
+use crate::quorum::{Agreement, gather, gather_by};
 use crate::read::{is_canonical, quantity};
 use crate::rpc::Request;
 
 /// Most transactions of a block whose receipts are asked for one by one.
 const TRANSACTIONS_MAX: usize = 5_000;
 
-/// The logs of a block, in block order.
+/// The logs of a block, in block order; with the operators whose word they are, where the header does not prove them.
 pub(crate) async fn logs(
     remotes: &[Arc<Remote>],
     agree: usize,
     head: &Head,
     timeout: Duration,
     patient: bool,
-) -> Agreement<Vec<Log>> {
+) -> Agreement<(Vec<Log>, Option<BTreeSet<OperatorId>>)> {
     if head.bloom == Bloom::ZERO {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), None));
     }
     let deadline = Instant::now() + timeout;
     let proved = |remote| async move { vec![proved(remote, head, timeout).await] };
     let mut first = gather(remotes, 1, 1, deadline, patient, proved).await;
     let cause = match first.pop() {
-        Some(Ok(logs)) => return Ok(logs),
+        Some(Ok(logs)) => return Ok((logs, None)),
         Some(Err(cause)) => cause,
         None => "nobody was asked".to_owned(),
     };
     let stated = |remote| async move { vec![stated(remote, head, timeout).await] };
-    let mut equal = gather(remotes, agree, 1, deadline.max(Instant::now() + timeout / 2), patient, stated).await;
+    let mut equal = gather_by(remotes, agree, 1, deadline.max(Instant::now() + timeout / 2), patient, stated).await;
     match equal.pop() {
-        Some(Ok(logs)) => Ok(logs),
+        Some(Ok((logs, by))) => Ok((logs, Some(by))),
         Some(Err(second)) => Err(format!("receipts: {cause}; logs: {second}")),
         None => Err(cause),
     }

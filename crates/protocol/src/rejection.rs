@@ -105,6 +105,14 @@ pub enum Rejection {
     /// The charter gives this member no operator label, so its votes could not be counted.
     #[error("the charter names no operator for this member; a vote carries one")]
     NoOperator,
+    /// None of this member's operators in the charter gave what this node knows of its head: a vote would name nobody's word.
+    #[error(
+        "none of the operators that the charter gives this member agreed on block {number}; try again after the next block, or see the endpoints in `watchfire status`"
+    )]
+    NotVouched {
+        /// Own head's height.
+        number: u64,
+    },
     /// No agreed block of the asset's chain has been seen yet.
     #[error("no agreed head of chain {chain} yet; try again once the node is ready")]
     NoHead {
@@ -162,6 +170,7 @@ impl Rejection {
             | Self::UnknownIncident { .. }
             | Self::NotVoting
             | Self::NoOperator
+            | Self::NotVouched { .. }
             | Self::NoHead { .. }
             | Self::VetoTooOld { .. }
             | Self::TextTooLong { .. } => Verdict::Ignore,

@@ -1,12 +1,12 @@
 //! What a node read from its chain: one block, pinned by hash and agreed by k operators.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::{Address, B256, U256};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::id::ChainId;
+use crate::id::{ChainId, OperatorId};
 use crate::time::BlockTime;
 
 /// One block of one chain. The evidence that votes, findings and observations are bound to.
@@ -101,4 +101,6 @@ pub struct BlockView {
     pub logs: Vec<Log>,
     /// Answers to the reads that were asked for, each at this block's hash.
     pub reads: BTreeMap<Read, ReadOutcome>,
+    /// Operators that gave every one of these answers themselves: whose word a vote on this block rests on.
+    pub agreed: BTreeSet<OperatorId>,
 }

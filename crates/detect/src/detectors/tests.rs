@@ -55,6 +55,7 @@ fn native(number: u64, vault: u64, reserve: u64) -> BlockView {
         base_fee: None,
         logs: vec![],
         reads,
+        agreed: BTreeSet::new(),
     }
 }
 

@@ -97,7 +97,8 @@ impl Chain {
         };
         let reads = reads(charter, CHAIN).into_iter();
         let reads = reads.map(|read| (read.clone(), ReadOutcome::Value(answer(&read)))).collect();
-        BlockView { block: block.at, parent: block.parent, base_fee: Some(1), logs: block.logs.clone(), reads }
+        let agreed = charter.members.values().flat_map(|member| member.operators.iter().cloned()).collect();
+        BlockView { block: block.at, parent: block.parent, base_fee: Some(1), logs: block.logs.clone(), reads, agreed }
     }
 }
 

@@ -117,6 +117,38 @@ async fn one_bad_operator_of_three_changes_nothing() {
     assert!(cause.contains("answers differ"), "{cause}");
 }
 
+/// Goal: a view names the operators whose answers it holds: not the one that lied about one of several reads, nor one that was
+/// not needed; and where nothing was read or proved, those that have the block.
+#[tokio::test]
+async fn a_view_names_whose_word_it_is() {
+    let anvil = Anvil::start();
+    anvil.mine(1).await;
+    let account = anvil.account().await;
+    let liar = Operator::start(&anvil.http, |method, _| match method {
+        "eth_getBalance" => Act::Say(json!("0x2a")),
+        _ => Act::Pass,
+    })
+    .await;
+    let endpoints = vec![
+        endpoint("liar", &liar.url),
+        endpoint("b", &anvil.http),
+        endpoint("c", &anvil.http),
+        endpoint("d", &anvil.http),
+    ];
+    let names = |view: watchfire_types::BlockView| view.agreed.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let client = ChainClient::connect(config(2, endpoints.clone())).await.unwrap();
+    let head = client.head_at(anvil.number().await).await.unwrap();
+    let reads = &balance(account) | &BTreeSet::from([Read::CodeHash { account }]);
+    let view = client.view(&head, &reads, true).await.unwrap();
+    assert!(view.reads.values().all(|answer| matches!(answer, ReadOutcome::Value(_))), "{view:?}");
+    let agreed = names(view);
+    assert!(agreed.len() >= 2 && !agreed.contains(&"liar".to_owned()), "{agreed:?}");
+    assert!(names(client.view(&head, &BTreeSet::new(), true).await.unwrap()).len() >= 2);
+
+    let alone = ChainClient::connect(config(1, endpoints)).await.unwrap();
+    assert_eq!(names(alone.view(&head, &reads, true).await.unwrap()), ["liar"]);
+}
+
 /// Goal: a header that does not recompute to its hash is garbage even from the only operator.
 #[tokio::test]
 async fn a_forged_header_is_refused() {
@@ -158,7 +190,7 @@ async fn reads_of_every_kind() {
         let mut foreign = head.block;
         foreign.hash = B256::repeat_byte(7);
         let answers =
-            client.reads_at(foreign, &reads, crate::Priority::Decision, Duration::from_millis(200), false).await;
+            client.reads_at(foreign, &reads, crate::Priority::Decision, Duration::from_millis(200), false).await.0;
         assert!(answers.values().all(|answer| matches!(answer, ReadOutcome::Unavailable(_))), "{answers:?}");
     }
 }

@@ -44,7 +44,11 @@ fn approve(
     if playbook.step(step).is_none() {
         return Err(Rejection::UnknownStep { playbook: id.clone(), step, widest: playbook.widest() });
     }
-    let operator = machine.own.entry.operators.first().cloned().ok_or(Rejection::NoOperator)?;
+    if machine.own.entry.operators.is_empty() {
+        return Err(Rejection::NoOperator);
+    }
+    let label = machine.view.label(&machine.own.entry.operators, &evidence);
+    let operator = label.ok_or(Rejection::NotVouched { number: evidence.number })?;
     Ok(Body::Vote(Vote { decision, step, basis: Basis::Human(human.clone()), operator, evidence }))
 }
 

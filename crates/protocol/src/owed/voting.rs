@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use watchfire_charter::{Mode, Playbook, PlaybookPurpose};
 use watchfire_types::body::{Basis, Body, Decision, Finding, Vote};
 use watchfire_types::duty::Page;
-use watchfire_types::{BlockRef, BlockTime, EventHash, PlaybookId, StepIndex};
+use watchfire_types::{BlockRef, BlockTime, EventHash, OperatorId, PlaybookId, StepIndex};
 
 use super::{escalation, vetoing};
 use crate::authority::{later, severity};
@@ -119,8 +119,26 @@ fn vote(machine: &Machine, id: &PlaybookId, playbook: &Playbook, pages: &mut BTr
         });
         return None;
     }
-    let operator = machine.own.entry.operators.first().cloned()?;
+    let Some(operator) = machine.view.label(&machine.own.entry.operators, &evidence) else {
+        pages.insert(unvouched(machine, id, playbook, step, &evidence));
+        return None;
+    };
     Some(Vote { decision, step, basis: Basis::Finding(basis), operator, evidence })
+}
+
+/// A vote says whose endpoint gave the evidence: what none of the member's own operators agreed on is nobody's word that counts.
+fn unvouched(machine: &Machine, id: &PlaybookId, playbook: &Playbook, step: StepIndex, evidence: &BlockRef) -> Page {
+    let labels: Vec<&str> = machine.own.entry.operators.iter().map(OperatorId::as_str).collect();
+    Page {
+        asset: Some(playbook.asset.clone()),
+        severity: severity(playbook, step),
+        kind: "operators-disagree",
+        text: format!(
+            "{id} step {step}: no vote of this node; none of its operators in the charter ({}) gave what it knows of block {}",
+            labels.join(", "),
+            evidence.number
+        ),
+    }
 }
 
 /// Whether the newest own vote no longer says what the finding says: at once when it supports too little or counts for less than it

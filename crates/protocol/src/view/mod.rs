@@ -13,8 +13,8 @@ use watchfire_charter::{Charter, Condition};
 use watchfire_types::body::Finding;
 use watchfire_types::input::{Input, PreflightOutcome, SubmissionFailure, SubmissionReport};
 use watchfire_types::{
-    AssetId, BlockRef, BlockView, Bytes, ChainId, DetectorId, MemberKey, PlaybookId, Read, ReadOutcome, SafeId,
-    StepIndex, Timestamp,
+    AssetId, BlockRef, BlockView, Bytes, ChainId, DetectorId, MemberKey, OperatorId, PlaybookId, Read, ReadOutcome,
+    SafeId, StepIndex, Timestamp,
 };
 
 use crate::machine::Machine;
@@ -28,6 +28,8 @@ use track::Track;
 const BLOCKS_MAX: usize = 32_768;
 /// Orphaned blocks remembered per chain; the lowest go first.
 const ORPHANED_MAX: usize = 1_024;
+/// Newest blocks per chain whose vouching operators are remembered: votes rest on the head, or on what a reorg left of it.
+const VOUCHED_MAX: usize = 256;
 /// Safe transactions whose simulation or submission is remembered; the ones with the oldest answer go first.
 const OUTCOMES_MAX: usize = 1_024;
 
@@ -40,6 +42,8 @@ pub(crate) struct ChainView {
     pub(crate) arrived: Timestamp,
     pub(crate) canonical: BTreeMap<u64, BlockRef>,
     pub(crate) orphaned: BTreeMap<(u64, B256), BlockRef>,
+    /// By canonical height: the operators whose word this node's knowledge of the block is.
+    pub(crate) vouched: BTreeMap<u64, BTreeSet<OperatorId>>,
     pub(crate) silent: Option<String>,
     pub(crate) standing: Vec<Finding>,
     /// By detector: the newest block that added to a standing finding (it began, or the balance it watches fell further).
@@ -147,6 +151,12 @@ impl View {
         self.chains.get(&chain).is_some_and(|chain| chain.silent.is_some())
     }
 
+    /// The first of these operators whose word this node's knowledge of a canonical block is.
+    pub(crate) fn label(&self, labels: &BTreeSet<OperatorId>, block: &BlockRef) -> Option<OperatorId> {
+        let vouched = self.chains.get(&block.chain)?.vouched.get(&block.number)?;
+        labels.intersection(vouched).next().cloned()
+    }
+
     fn rollback(&mut self, charter: &Charter, chain: ChainId, number: u64, now: Timestamp) {
         let Some(view) = self.chains.get_mut(&chain) else { return };
         for (height, block) in view.canonical.split_off(&number) {
@@ -155,6 +165,7 @@ impl View {
         while view.orphaned.len() > ORPHANED_MAX {
             view.orphaned.pop_first();
         }
+        view.vouched.split_off(&number);
         view.head = view.canonical.last_key_value().map(|(_, block)| *block);
         view.began = view.began.filter(|began| began.number < number);
         view.standing.retain(|finding| finding.block.number < number);
@@ -198,6 +209,10 @@ impl View {
         }
         if let Some(known) = self.chains.get_mut(&chain) {
             known.extend(view.block);
+            known.vouched.insert(number, view.agreed.clone());
+            while known.vouched.len() > VOUCHED_MAX {
+                known.vouched.pop_first();
+            }
             known.arrived = now;
             known.silent = None;
         }
@@ -317,7 +332,7 @@ pub(crate) fn observe(machine: &mut Machine, now: Timestamp, input: &Input) {
             }
         }
         Input::Tick => settle(machine),
-        Input::Human(_) => {}
+        Input::Human(_) | Input::Evidence(_) => {}
     }
 }
 

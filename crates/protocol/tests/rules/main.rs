@@ -10,6 +10,7 @@ mod order;
 mod properties;
 mod traces_cancel;
 mod traces_claims;
+mod traces_labels;
 mod traces_liveness;
 mod traces_pace;
 mod traces_recovery;

@@ -123,5 +123,17 @@ pub(crate) fn view(charter: &Charter, block: &Block) -> BlockView {
     };
     let reads =
         reads(charter, CHAIN).into_iter().map(|read| (read.clone(), ReadOutcome::Value(answer(&read)))).collect();
-    BlockView { block: block.at, parent: block.parent, base_fee: Some(1), logs: block.logs.clone(), reads }
+    BlockView {
+        block: block.at,
+        parent: block.parent,
+        base_fee: Some(1),
+        logs: block.logs.clone(),
+        reads,
+        agreed: operators(charter),
+    }
+}
+
+/// Every operator of a charter.
+fn operators(charter: &Charter) -> std::collections::BTreeSet<OperatorId> {
+    charter.members.values().flat_map(|member| member.operators.iter().cloned()).collect()
 }

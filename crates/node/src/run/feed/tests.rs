@@ -29,7 +29,8 @@ fn holding(number: u64, branch: u8, parent: u8, ether: u128) -> FeedEvent {
     let balance = Bytes::copy_from_slice(&U256::from(ether * ETHER).to_be_bytes::<32>());
     let reads = BTreeMap::from([(Read::Balance { account: vault() }, ReadOutcome::Value(balance))]);
     let parent = block(number - 1, parent).hash;
-    let view = BlockView { block: block(number, branch), parent, base_fee: Some(1), logs: Vec::new(), reads };
+    let agreed = ["op-alder", "op-elm"].map(|name| name.parse().unwrap()).into();
+    let view = BlockView { block: block(number, branch), parent, base_fee: Some(1), logs: Vec::new(), reads, agreed };
     FeedEvent::Block { view: Box::new(view), finalized: None, arrived: now() }
 }
 
