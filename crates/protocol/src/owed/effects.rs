@@ -7,6 +7,7 @@ use watchfire_charter::{Playbook, PlaybookPurpose};
 use watchfire_types::body::{Authority, Decision};
 use watchfire_types::{AssetId, BlockRef, SafeId, Severity, StepIndex};
 
+use super::cancelled;
 use crate::authority::{OwedStep, later};
 use crate::effect::{self, Effect};
 use crate::machine::Machine;
@@ -67,7 +68,7 @@ pub(crate) fn owed(machine: &Machine) -> Vec<OwedEffect> {
             owed.push(OwedEffect { class: Class::Rejection, effect, authority, severity, step: None });
         }
     };
-    for (safe, asset, authority) in cancelled(machine).into_iter().chain(foreign_recovery(machine)) {
+    for (safe, asset, authority) in cancelled::rejections(machine).into_iter().chain(foreign_recovery(machine)) {
         reject(&mut owed, &safe, &asset, authority);
     }
     let mut recoveries = Vec::new();
@@ -116,44 +117,14 @@ fn rejection(machine: &Machine, safe: &SafeId) -> Option<Effect> {
     effect::rejection(&machine.charter, safe, nonce)
 }
 
-fn current_nonce(machine: &Machine, safe: &SafeId) -> Option<U256> {
+pub(super) fn current_nonce(machine: &Machine, safe: &SafeId) -> Option<U256> {
     let head = machine.view.head(machine.charter.safes.get(safe)?.chain)?;
     machine.view.safes.get(safe)?.nonce.at(&head).copied()
 }
 
 /// Since which block a Safe's nonce is the current one, in the own view.
-fn nonce_since(machine: &Machine, safe: &SafeId) -> Option<BlockRef> {
+pub(super) fn nonce_since(machine: &Machine, safe: &SafeId) -> Option<BlockRef> {
     machine.view.safes.get(safe)?.nonce.since()
-}
-
-/// Case 1: under a cancel certificate, every Safe where a signature of the cancelled containment is known at a nonce that it concerns.
-fn cancelled(machine: &Machine) -> Vec<(SafeId, AssetId, Authority)> {
-    let mut found = Vec::new();
-    for safe in machine.charter.safes.keys() {
-        let (Some(nonce), Some(since)) = (current_nonce(machine, safe), nonce_since(machine, safe)) else { continue };
-        for (_, signed) in machine.shared.content.signed_at(safe, nonce) {
-            let Kind::Step { decision, purpose: PlaybookPurpose::Contain, .. } = &signed.kind else { continue };
-            let cancel = machine.shared.content.cancel(decision);
-            if let Some((_, certificate)) = cancel.filter(|(cut, _)| concerns(machine, decision, cut, &since)) {
-                let authority = Authority::RejectionCancelled { decision: decision.clone(), certificate };
-                found.push((safe.clone(), decision.asset.clone(), authority));
-            }
-        }
-    }
-    found
-}
-
-/// Whether a cancel concerns signatures at a nonce that is current since a block. Either it was current at the cut: once it is consumed the
-/// cancel has no more to say. Or every certificate under which anybody could still sign is cancelled: a guardian that did not know the
-/// cancel yet signed at a later nonce under one of them, which ends with their lives.
-fn concerns(machine: &Machine, decision: &Decision, cut: &BlockRef, since: &BlockRef) -> bool {
-    let Some(playbook) = machine.charter.playbooks.get(&decision.playbook) else { return false };
-    let steps = playbook.steps_indexed().filter_map(|(step, rung)| Some((step, machine.oldest_alive(playbook, rung)?)));
-    let held = steps.flat_map(|(step, oldest)| machine.shared.content.of_step(decision, step, oldest));
-    let mut alive = held.peekable();
-    let any = alive.peek().is_some();
-    let cancelled = alive.all(|(_, held)| held.facts.evidence.iter().any(|evidence| !later(evidence, cut)));
-    cancelled && (any || !later(since, cut))
 }
 
 /// Case 3: the own view shows a recovery that did not consume the nonce at which containment signatures are known: it was current before.

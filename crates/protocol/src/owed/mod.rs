@@ -1,5 +1,6 @@
 //! What this node still has to do: own events, signatures, simulations, transactions and pages, all recomputed from state and view.
 
+mod cancelled;
 mod certifying;
 pub(crate) mod effects;
 mod escalation;

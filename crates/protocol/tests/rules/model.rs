@@ -111,9 +111,10 @@ pub(crate) fn view(charter: &Charter, block: &Block) -> BlockView {
     let mut owners = vec![U256::from(32), U256::from(charter.members.len())];
     owners.extend(charter.members.values().filter_map(|m| m.guardian).map(|g| U256::from_be_slice(g.as_slice())));
     let owners: Vec<u8> = owners.iter().flat_map(|word| word.to_be_bytes::<32>()).collect();
+    let threshold = charter.safes.values().next().map_or(0, |safe| u64::from(safe.threshold));
     let answer = |read: &Read| match read {
         Read::Call { data, .. } if data.starts_with(&selector("nonce()")) => word(block.nonce),
-        Read::Call { data, .. } if data.starts_with(&selector("getThreshold()")) => word(3),
+        Read::Call { data, .. } if data.starts_with(&selector("getThreshold()")) => word(threshold),
         Read::Call { data, .. } if data.starts_with(&selector("getOwners()")) => Bytes::from(owners.clone()),
         Read::Call { data, .. } if data.starts_with(&selector("paused()")) => word(u64::from(block.paused)),
         Read::Call { data, .. } if data.starts_with(&selector("withdrawalsLimited()")) => {

@@ -14,6 +14,10 @@ fn cluster() -> Cluster {
 
 /// The liar (member 4) signs an earlier pause again at the current nonce, and claims this block for it.
 fn claim(c: &mut Cluster, agreed: BlockRef) -> Verified<Event> {
+    claim_by(c, 4, agreed)
+}
+
+fn claim_by(c: &mut Cluster, by: usize, agreed: BlockRef) -> Verified<Event> {
     let pause = c.nodes[0].log.iter().find_map(|event| match &event.body {
         Body::CoSignature(signature) if matches!(signature.authority, Authority::Step { .. }) => {
             Some(signature.clone())
@@ -25,8 +29,8 @@ fn claim(c: &mut Cluster, agreed: BlockRef) -> Verified<Event> {
     claimed.agreed = agreed;
     let (_, safe) = c.charter.safe_at(claimed.chain, &claimed.safe).expect("the safe");
     let hashes = claimed.transaction.hashes(safe.version, claimed.chain.get(), claimed.safe);
-    claimed.signature = c.nodes[4].sign(hashes.safe_tx_hash);
-    c.nodes[4].author(Body::CoSignature(claimed))
+    claimed.signature = c.nodes[by].sign(hashes.safe_tx_hash);
+    c.nodes[by].author(Body::CoSignature(claimed))
 }
 
 /// Rejections that one lie at each of three nonces makes the others execute.
@@ -97,4 +101,94 @@ fn a_block_of_another_chain_is_no_claim_at_all() {
     let lie = claim(&mut c, agreed);
     let refused = c.nodes[0].receive(c.now, &lie).expect_err("refused");
     assert_eq!(refused.verdict(), Verdict::Reject);
+}
+
+/// Everybody signs the pause, three veto it, and the rejection of that nonce executes; the cancelled certificates are still alive.
+fn cancelled(edit: impl Fn(&str) -> String) -> Cluster {
+    let mut c = Cluster::new(charter(edit), 98);
+    c.mine(&[]);
+    c.all_find("vault-outflow");
+    c.mine(&[]);
+    for index in 0..3 {
+        c.veto(index);
+    }
+    c.clear();
+    assert_eq!(c.execute(), 1, "the rejection");
+    c
+}
+
+/// Rejections that execute while these members sign the pause at each of six new nonces.
+fn provoked(c: &mut Cluster, by: &[usize]) -> usize {
+    let agreed = c.chain.head().at;
+    let mut provoked = 0;
+    for _ in 0..6 {
+        for member in by {
+            let lie = claim_by(c, *member, agreed);
+            c.send(*member, lie);
+        }
+        c.settle();
+        let consumed = c.execute();
+        provoked += consumed;
+        if consumed == 0 {
+            c.mine(&[Tx::TakesNonce]);
+        }
+    }
+    provoked
+}
+
+/// Case 1, one key: it is taken for a guardian that has not heard of the cancel for two nonces more, and then for what it is.
+#[test]
+fn one_key_provokes_few_rejections_of_a_cancelled_pause() {
+    let mut c = cancelled(str::to_owned);
+    assert_eq!(provoked(&mut c, &[4]), 2);
+    assert!(!c.chain.head().paused);
+}
+
+/// Case 1, two keys of five: together they are bound as each by itself.
+#[test]
+fn a_coalition_provokes_few_rejections_of_a_cancelled_pause() {
+    let mut c = cancelled(str::to_owned);
+    assert_eq!(provoked(&mut c, &[3, 4]), 2);
+}
+
+fn threshold_of_four(text: &str) -> String {
+    text.replace("threshold = 3", "threshold = 4")
+}
+
+/// Case 1 where the Safe wants more signatures than liars can be short of by one: a single signature completes nothing.
+#[test]
+fn a_signature_that_nobody_can_complete_owes_no_rejection() {
+    let mut c = cancelled(threshold_of_four);
+    assert_eq!(provoked(&mut c, &[4]), 0);
+    let mut c = cancelled(threshold_of_four);
+    assert_eq!(provoked(&mut c, &[3, 4]), 2, "two signatures and two liars that withhold theirs are four");
+}
+
+/// Case 1's safety: an honest guardian that had not heard of the cancel signed at the next nonce as well, and that nonce is consumed too.
+#[test]
+fn a_late_signature_of_a_cancelled_pause_is_consumed() {
+    let mut c = Cluster::new(charter(str::to_owned), 98);
+    c.mine(&[]);
+    c.all_find("vault-outflow");
+    c.mine(&[]);
+    c.silent = [3].into();
+    for index in 0..3 {
+        c.veto(index);
+    }
+    c.clear();
+    assert_eq!(c.execute(), 1, "the rejection");
+    c.silent = [0, 1, 2, 4].into();
+    c.show();
+    let key = c.nodes[3].key();
+    let newest =
+        c.nodes[3].log.iter().rev().find(|event| event.author == key && matches!(event.body, Body::CoSignature(_)));
+    let Body::CoSignature(signature) = &newest.expect("signed").body else { unreachable!() };
+    assert_eq!(signature.transaction.nonce, U256::from(c.chain.head().nonce), "it signed at the new nonce");
+    let late = newest.expect("signed").clone();
+    c.silent = [3].into();
+    c.send(3, late);
+    c.settle();
+    let sent = c.submissions();
+    assert_eq!(sent.len(), 1);
+    assert!(sent[0].transaction.data.is_empty(), "a rejection");
 }
