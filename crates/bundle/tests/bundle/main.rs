@@ -1,0 +1,9 @@
+//! The bundle's tests: a story of five organisations with keys that everybody knows, told whole, in parts, and wrongly.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod belong;
+mod damage;
+mod fixture;
+mod golden;
+mod trie;
+mod verdicts;

@@ -1,0 +1,192 @@
+//! What holds, what stays open, and what fails under which name.
+
+use sha2::{Digest as _, Sha256};
+use watchfire_bundle::{Outcome, Report, verify};
+use watchfire_types::Bytes;
+use watchfire_wire::bundle::{BUNDLE_MAGIC, Bundle};
+
+use crate::fixture::{Story, charter, whole};
+
+pub(crate) fn names(report: &Report, outcome: Outcome) -> Vec<&'static str> {
+    let mut names: Vec<_> =
+        report.checks.iter().filter(|check| check.outcome == outcome).map(|check| check.name).collect();
+    names.dedup();
+    names
+}
+
+/// The whole story holds, and nothing stays open once a charter is given.
+#[test]
+fn whole_story_holds() {
+    let report = verify(&whole(), Some(&charter()));
+    assert!(report.holds, "{:#?}", report.first_failure);
+    assert_eq!(names(&report, Outcome::Open), Vec::<&str>::new(), "{:#?}", report.checks);
+    let expected = [
+        "format",
+        "charter-digest",
+        "charter-text",
+        "charter-trusted",
+        "incident-id",
+        "signature",
+        "chain",
+        "checkpoint",
+        "witness",
+        "inclusion",
+        "reference",
+        "certificate",
+        "co-signature",
+        "threshold",
+        "header",
+        "receipt",
+        "account",
+        "slot",
+        "execution",
+        "object",
+        "custody",
+    ];
+    let found = names(&report, Outcome::Holds);
+    for name in expected {
+        assert!(found.contains(&name), "no check {name}: {found:?}");
+    }
+}
+
+/// Equal parts in any order make equal bytes.
+#[test]
+fn order_of_parts_does_not_matter() {
+    let story = Story::whole();
+    let mut parts = story.parts();
+    let bytes = watchfire_bundle::build(&parts).unwrap();
+    parts.events.reverse();
+    for lines in parts.witnessed.values_mut() {
+        lines.reverse();
+    }
+    assert_eq!(watchfire_bundle::build(&parts).unwrap(), bytes);
+}
+
+/// Without a charter of one's own the keys are the bundle's word; with another one the bundle fails.
+#[test]
+fn trust_comes_from_outside() {
+    let file = whole();
+    let report = verify(&file, None);
+    assert!(report.holds);
+    assert_eq!(names(&report, Outcome::Open), ["charter-trusted"]);
+    let other = crate::fixture::CHARTER.replace("vault-core guardians", "other guardians");
+    let report = verify(&file, Some(&watchfire_charter::parse(&other).unwrap().0));
+    assert_eq!(names(&report, Outcome::Fails), ["charter-trusted"]);
+}
+
+/// A bundle with this change, its frame and digest made good again.
+pub(crate) fn changed(change: impl FnOnce(&mut Bundle)) -> Bytes {
+    let mut bundle = Bundle::decode(&whole()).unwrap();
+    change(&mut bundle);
+    bundle.encode().unwrap()
+}
+
+fn fails(what: &str, name: &str, change: impl FnOnce(&mut Bundle)) {
+    let report = verify(&changed(change), None);
+    let failure = report.first_failure.unwrap_or_else(|| panic!("{what} holds"));
+    assert_eq!(failure.name, name, "{what}: {failure:?}");
+}
+
+/// Each kind of falsehood fails under the name of the check that sees it, though the file's own digest is right.
+#[test]
+fn falsehoods_fail_by_name() {
+    fails("another network", "charter-digest", |b| b.network = watchfire_types::NetworkId::from_bytes([9; 32]));
+    fails("a charter with another word", "charter-text", |b| {
+        let text = String::from_utf8(b.charters[0].toml.to_vec()).unwrap();
+        b.charters[0].toml = text.replace("alder-1", "alder-9").into();
+    });
+    fails("another generation", "incident-id", |b| b.incident.generation = 1);
+    fails("another incident", "incident-id", |b| b.incident.id = watchfire_types::IncidentId::from_bytes([1; 32]));
+    fails("an event left out", "chain", |b| drop(b.segments[0].events.remove(2)));
+    fails("two events swapped", "chain", |b| b.segments[0].events.swap(1, 2));
+    fails("an end that does not belong", "chain", |b| {
+        let started = b.further.iter().position(|outer| author(outer) == b.segments[0].author).unwrap();
+        let started = b.further.remove(started);
+        b.segments[0].events.insert(0, started);
+    });
+    fails("an event's byte changed", "signature", |b| flip(&mut b.segments[0].events[0], 200));
+    fails("a root that is not signed", "checkpoint", |b| {
+        let note = String::from_utf8(b.trees[0].note.to_vec()).unwrap();
+        let root = note.lines().nth(2).unwrap().to_owned();
+        let other = String::from_utf8(b.trees[1].note.to_vec()).unwrap().lines().nth(2).unwrap().to_owned();
+        b.trees[0].note = note.replace(&root, &other).into();
+    });
+    fails("another author's tree", "checkpoint", |b| b.trees[0].note = b.trees[1].note.clone());
+    fails("a witness line of another checkpoint", "witness", |b| {
+        let lines =
+            |note: &Bytes| String::from_utf8(note.to_vec()).unwrap().lines().map(str::to_owned).collect::<Vec<_>>();
+        let (mut own, other) = (lines(&b.trees[0].note), lines(&b.trees[1].note));
+        let line = other.iter().rposition(|line| line.starts_with('\u{2014}')).unwrap();
+        let name = other[line].split(' ').nth(1).unwrap().to_owned();
+        let at = own.iter().position(|line| line.split(' ').nth(1) == Some(&name)).unwrap();
+        own[at] = other[line].clone();
+        b.trees[0].note = format!("{}\n", own.join("\n")).into();
+    });
+    fails("a proof of another leaf", "inclusion", |b| b.trees[0].inclusions[1].path[0][5] ^= 1);
+    fails("a proof left out", "inclusion", |b| drop(b.trees[0].inclusions.pop()));
+    fails("another header", "header", |b| flip(&mut b.blocks[0].header, 40));
+    fails("another receipt", "receipt", |b| flip(&mut b.blocks[0].receipts[0].receipt, 20));
+    fails("another account", "account", |b| flip(&mut b.blocks[0].accounts[0].value, 4));
+    fails("a slot said to be zero", "slot", |b| {
+        let set = b.blocks[0].accounts[0].slots.iter_mut().find(|slot| !slot.value.is_empty()).unwrap();
+        set.value = Bytes::new();
+    });
+    fails("an object's byte changed", "object", |b| flip(&mut b.objects[0].content, 10));
+    fails("an object from nowhere", "object", |b| {
+        let content = Bytes::from_static(b"made up");
+        let digest = alloy_primitives::B256::from_slice(&Sha256::digest(&content));
+        b.objects.push(watchfire_wire::bundle::BundledObject { digest, content });
+        b.objects.sort_by_key(|object| object.digest);
+    });
+    fails("no event", "chain", |b| {
+        b.segments.clear();
+        b.trees.clear();
+        b.objects.clear();
+    });
+}
+
+/// What is left out and refutes nothing stays open, under its name.
+#[test]
+fn what_is_missing_stays_open() {
+    let open = |change: fn(&mut Bundle)| {
+        let report = verify(&changed(change), Some(&charter()));
+        assert!(report.holds, "{:?}", report.first_failure);
+        names(&report, Outcome::Open)
+    };
+    assert_eq!(open(|b| b.blocks.clear()), ["execution"]);
+    assert_eq!(open(|b| b.blocks[0].receipts.clear()), ["execution"]);
+    assert_eq!(open(|b| drop(b.objects.remove(0))), ["custody"]);
+    assert_eq!(open(|b| drop(b.trees.remove(0))), ["inclusion"]);
+    // Without the second author's chain: its vote and finding, its copy, nothing that would refute.
+    let report = open(|b| {
+        let copier = b.segments.iter().position(|segment| segment.events.len() == 5 && !holds_note(segment)).unwrap();
+        let author = b.segments.remove(copier).author;
+        b.trees.retain(|tree| tree.author != author);
+        b.further.retain(|outer| self::author(outer) != author);
+    });
+    assert_eq!(report, ["reference", "threshold", "custody"]);
+}
+
+fn holds_note(segment: &watchfire_wire::bundle::Segment) -> bool {
+    let last = watchfire_wire::decode_signed(segment.events.last().unwrap().clone()).unwrap();
+    matches!(last.event().body, watchfire_types::Body::Note(_))
+}
+
+fn author(outer: &Bytes) -> watchfire_types::MemberKey {
+    watchfire_wire::decode_signed(outer.clone()).unwrap().event().author
+}
+
+fn flip(bytes: &mut Bytes, at: usize) {
+    let mut changed = bytes.to_vec();
+    changed[at] ^= 1;
+    *bytes = changed.into();
+}
+
+/// Bytes of any kind end in a report that says what they are not.
+#[test]
+fn other_files_are_named() {
+    let first = |bytes: &[u8]| verify(&Bytes::copy_from_slice(bytes), None).first_failure.unwrap().detail;
+    assert!(first(b"").contains("no evidence bundle"));
+    assert!(first(b"{\"json\":1}").contains("no evidence bundle"));
+    assert!(first(BUNDLE_MAGIC).contains("cut off"));
+}
