@@ -60,7 +60,7 @@ fn repaired(files: &Files, records: &[Vec<u8>], what: &str) -> (Vec<SegmentRepai
         let after = &now[&segment.segment];
         assert!((0..before.len()).filter(spared).all(|at| before[at] == after[at]), "{what}");
     }
-    for (name, bytes) in &files {
+    for (name, bytes) in files {
         if !done.iter().any(|segment| segment.segment == *name) {
             assert_eq!(now.get(name), Some(bytes), "{what}: {name} was not touched");
         }
