@@ -6,6 +6,8 @@ use watchfire_types::input::Input;
 use watchfire_types::{Bytes, MemberKey, Verdict, VerifyError};
 use watchfire_wire::{HeartbeatError, WireError};
 
+use crate::witness::WitnessRefusal;
+
 use crate::verifier::CheckedAnswer;
 
 /// One thing at the door.
@@ -53,6 +55,9 @@ pub enum Refusal {
         /// Which.
         why: &'static str,
     },
+    /// What a witness message breaks.
+    #[error(transparent)]
+    Witness(#[from] WitnessRefusal),
     /// The protocol's reason.
     #[error(transparent)]
     Protocol(#[from] Rejection),
@@ -65,6 +70,7 @@ impl Refusal {
         match self {
             Self::Wire(_) | Self::Signature(_) | Self::Heartbeat(_) => Verdict::Reject,
             Self::Protocol(rejection) => rejection.verdict(),
+            Self::Witness(refusal) => refusal.verdict(),
             Self::StaleHeartbeat { .. } => Verdict::Ignore,
         }
     }

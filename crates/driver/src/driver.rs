@@ -13,6 +13,7 @@ use watchfire_types::{Body, Bytes, Epoch, EventHash, MemberId, MemberKey, Networ
 use watchfire_wire::bounds::MAX_EARLIER_EPOCHS;
 use watchfire_wire::{VerifiedHeartbeat, decode_signed};
 
+use crate::checkpoints::Checkpoints;
 use crate::door::Door;
 use crate::error::{DriverError, Halted};
 use crate::guard::{Guard, Violation};
@@ -24,6 +25,7 @@ use crate::outbox::Outbox;
 use crate::output::{Answer, Output};
 use crate::own::OwnChain;
 use crate::verifier::Verifier;
+use crate::witness::Witness;
 
 /// What `Started` names as the author's software.
 pub const SOFTWARE: &str = concat!("watchfire/", env!("CARGO_PKG_VERSION"));
@@ -39,6 +41,8 @@ pub struct Driver<S: Storage, K: Keys> {
     pub(crate) outbox: Outbox,
     pub(crate) pages: BTreeSet<Page>,
     pub(crate) violation: Option<Violation>,
+    pub(crate) checkpoints: Checkpoints,
+    pub(crate) witness: Option<Witness<S>>,
     pub(crate) verifier: Verifier,
     pub(crate) heartbeats: Heartbeats,
     asked_before: Option<ChainKey>,
@@ -78,6 +82,8 @@ impl<S: Storage, K: Keys> Driver<S, K> {
             outbox: Outbox::default(),
             pages: BTreeSet::new(),
             violation: None,
+            checkpoints: Checkpoints::default(),
+            witness: None,
             verifier,
             heartbeats: Heartbeats::default(),
             asked_before: None,
@@ -106,7 +112,7 @@ impl<S: Storage, K: Keys> Driver<S, K> {
                         output.verdicts.push((id, verdict, refusal));
                     }
                     Door::CaughtUp { from, events } => {
-                        let answer = driver.verifier.check(from, events);
+                        let answer = driver.verifier.check(from, &events);
                         let caught_up = driver.caught_up(now, answer)?;
                         output.caught_up.push(caught_up);
                     }
@@ -124,7 +130,7 @@ impl<S: Storage, K: Keys> Driver<S, K> {
         })
     }
 
-    fn guarded(
+    pub(crate) fn guarded(
         &mut self,
         turn: impl FnOnce(&mut Self, &mut Output) -> Result<(), JournalError>,
     ) -> Result<Output, Halted> {
@@ -181,7 +187,8 @@ impl<S: Storage, K: Keys> Driver<S, K> {
     /// When to call [`Driver::handle`] with `Input::Tick` though nothing arrives.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Timestamp> {
-        self.machine.next_timeout().into_iter().chain(self.log.sync_at()).min()
+        let own = [self.log.sync_at(), self.checkpoint_at(), self.witness_at()];
+        self.machine.next_timeout().into_iter().chain(own.into_iter().flatten()).min()
     }
 
     /// Events held.

@@ -40,6 +40,15 @@ pub enum Violation {
         /// Position.
         seq: Seq,
     },
+    /// The next own checkpoint is not of the own events: it would not extend the last one (S8).
+    #[error("a checkpoint over {size} own events would not be of what this process authored")]
+    CheckpointDiffers {
+        /// Leaves it would have.
+        size: u64,
+    },
+    /// The node key does not make signatures of checkpoints that verify under the charter's key.
+    #[error("own signature of a checkpoint does not verify")]
+    OwnStatement,
     /// The node key does not make signatures that verify under the charter's key.
     #[error("own signature does not verify: {cause}")]
     OwnSignature {

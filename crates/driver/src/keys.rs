@@ -1,6 +1,7 @@
 //! The seam to the key owner. Implemented in the node only, so that no library can sign by accident.
 
 use thiserror::Error;
+use watchfire_transparency::Statement;
 use watchfire_types::{Address, ChainId, MemberKey, SafeTransaction, SafeVersion};
 
 /// Why a guardian key gave no signature. Asked again at the next change.
@@ -27,6 +28,9 @@ pub trait Keys {
 
     /// Ed25519 signature of the node key over a whole signing input (domain, network, message).
     fn sign(&self, input: &[u8]) -> [u8; 64];
+
+    /// Ed25519 signature of the node key over the text of a statement about a tree, which the key's owner makes itself.
+    fn sign_statement(&self, statement: Statement<'_>) -> [u8; 64];
 
     /// The guardian key's address, if this node holds one.
     fn guardian(&self) -> Option<Address>;

@@ -13,6 +13,7 @@
 //! code, and it does the same on any number of cores.
 
 mod catch_up;
+mod checkpoints;
 mod door;
 mod driver;
 mod error;
@@ -27,6 +28,7 @@ mod own;
 mod receive;
 mod settle;
 mod verifier;
+mod witness;
 
 pub use door::{Door, Refusal};
 pub use driver::{Driver, SOFTWARE};
@@ -36,3 +38,4 @@ pub use heartbeats::HeartbeatFacts;
 pub use keys::{KeyError, Keys};
 pub use output::{Answer, CaughtUp, Notice, Output};
 pub use verifier::{CheckedAnswer, Verifier};
+pub use witness::{Witness, WitnessRefusal, read_witness_messages};

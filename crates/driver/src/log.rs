@@ -53,6 +53,11 @@ impl<S: Storage> Log<S> {
         self.unsynced >= COMMIT_RECORDS || self.sync_at().is_some_and(|at| now >= at)
     }
 
+    /// Whether nothing waits for a sync.
+    pub(crate) fn is_durable(&self) -> bool {
+        self.since.is_none()
+    }
+
     pub(crate) fn read(&self, hash: &EventHash) -> Result<Option<Bytes>, JournalError> {
         self.index.position(hash).map(|position| self.journal.read(position)).transpose()
     }

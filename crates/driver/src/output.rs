@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use watchfire_protocol::Rejection;
 use watchfire_types::body::Submitted;
 use watchfire_types::duty::{Duty, Page};
-use watchfire_types::{Address, AssetId, BlockRef, Bytes, ChainId, Event, EventHash, MemberKey, Verdict, Verified};
+use watchfire_types::{
+    Address, AssetId, BlockRef, Bytes, ChainId, Event, EventHash, MemberId, MemberKey, Verdict, Verified,
+};
 use watchfire_wire::{VerifiedHeartbeat, WireError};
 
 use crate::door::Refusal;
@@ -101,6 +103,18 @@ pub enum Notice {
     SigningStopped {
         /// Which.
         violation: Violation,
+    },
+    /// A checkpoint of another member does not extend what this node cosigned of it, and was not cosigned.
+    NotWitnessed {
+        /// Whose.
+        member: MemberId,
+        /// Its leaves.
+        size: u64,
+    },
+    /// Somebody signs with this node's key what its log does not say: the key is out.
+    OwnKeyElsewhere {
+        /// Leaves of the checkpoint that was signed.
+        size: u64,
     },
     /// The protocol still had something to author after the bound of rounds; it goes on at the next turn.
     Unsettled {

@@ -37,6 +37,7 @@ impl<S: Storage, K: Keys> Driver<S, K> {
                     Verdict::Accept
                 })
             }
+            Ok(Envelope::Witness(text)) => self.witness_message(now, &text, output)?.map_err(Refusal::from),
             Err(error) => Err(error.into()),
         };
         Ok(match taken {

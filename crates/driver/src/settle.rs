@@ -47,6 +47,8 @@ impl<S: Storage, K: Keys> Driver<S, K> {
     /// them before a sync covers both, and a signature that completes a set is not kept behind the disk.
     pub(crate) fn finish(&mut self, now: Timestamp, output: &mut Output) -> Result<(), JournalError> {
         let owed = self.settle(now, output)?;
+        self.judge_checkpoints(now, output)?;
+        self.checkpoint_if_due(now, output)?;
         if self.outbox.has_own() || self.log.sync_is_due(now) {
             self.release(output)?;
         }
@@ -54,7 +56,7 @@ impl<S: Storage, K: Keys> Driver<S, K> {
         output.pages = owed.pages.difference(&self.pages).cloned().collect();
         self.pages = owed.pages;
         output.window_floors = self.machine.window_floors();
-        Ok(())
+        self.witness_turn(now, output)
     }
 
     fn release(&mut self, output: &mut Output) -> Result<(), JournalError> {
@@ -114,6 +116,7 @@ impl<S: Storage, K: Keys> Driver<S, K> {
         };
         let hash = event.hash();
         self.own.took(&event);
+        self.checkpoints.took(now, &event);
         self.take(now, event, Origin::Own)?;
         Ok(Some(hash))
     }
@@ -141,7 +144,7 @@ impl<S: Storage, K: Keys> Driver<S, K> {
         }
     }
 
-    fn stop_signing(&mut self, violation: Violation, output: &mut Output) {
+    pub(crate) fn stop_signing(&mut self, violation: Violation, output: &mut Output) {
         if self.violation.is_none() {
             output.notices.push(Notice::SigningStopped { violation: violation.clone() });
             self.violation = Some(violation);

@@ -68,7 +68,7 @@ impl Verifier {
 
     /// Decodes and checks a whole answer, on all cores when it is long. Bounded by the wire's bounds on an answer.
     #[must_use]
-    pub fn check(&self, from: MemberKey, events: Vec<Bytes>) -> CheckedAnswer {
+    pub fn check(&self, from: MemberKey, events: &[Bytes]) -> CheckedAnswer {
         let share = events.len().div_ceil(self.threads).max(SHARE_MIN);
         let one = |outer: &Bytes| self.verify(decode_signed(outer.clone())?);
         let some = |share: &[Bytes]| -> Vec<Result<Verified<Event>, Refusal>> { share.iter().map(one).collect() };

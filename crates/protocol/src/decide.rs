@@ -1,6 +1,6 @@
 //! What one input itself leads to: the door for received events, human acts and the submitter's announcements.
 
-use watchfire_types::body::{Body, FaultProof};
+use watchfire_types::body::{Body, CheckpointFault, FaultProof};
 use watchfire_types::input::{Input, SubmissionReport};
 use watchfire_types::{Event, Seq, Timestamp, Verdict, Verified};
 
@@ -35,6 +35,7 @@ pub(crate) fn decide(machine: &Machine, now: Timestamp, input: &Input) -> Result
         Input::Submission(SubmissionReport::Sending(submitted)) => {
             Ok(Step::authored(vec![Draft::Body(Body::Submitted(submitted.clone()))]))
         }
+        Input::Evidence(statement) => Ok(Step::authored(vec![Draft::Body(statement.body())])),
         Input::Submission(_)
         | Input::Block(_)
         | Input::Orphaned { .. }
@@ -81,6 +82,9 @@ fn well_formed(event: &Event) -> Result<(), Rejection> {
         }
         Body::Finding(finding) if finding.first.number > finding.block.number => wrong("finding began after it stood"),
         Body::NotContained(stated) if stated.detail.len() > LINE_MAX => wrong("detail is longer than its bound"),
+        Body::Checkpoint(checkpoint) if checkpoint.size == 0 || checkpoint.size > event.seq.get() => {
+            wrong("a checkpoint covers events that do not stand before it")
+        }
         Body::Started(started) if started.earlier.len() > 64 => wrong("started names more than 64 epochs"),
         _ => Ok(()),
     }
@@ -118,6 +122,18 @@ fn body(machine: &Machine, event: &Verified<Event>) -> Result<Verdict, Rejection
         }
         Body::FaultProof(proof) if !crate::fault::is_fault(proof, machine.network) => {
             return Err(malformed("the pair convicts nobody"));
+        }
+        Body::Checkpoint(checkpoint) => {
+            let named = charter.member_by_key(author).is_some_and(|(name, _)| *name == checkpoint.member);
+            if !named || !crate::fault::signed(machine.network, *author, event.epoch, checkpoint) {
+                return Err(malformed("the checkpoint is no note of its author"));
+            }
+        }
+        Body::CheckpointFault(fault) if charter.member_by_key(&fault.author).is_none() => {
+            return Err(Rejection::UnknownAuthor { author: fault.author });
+        }
+        Body::CheckpointFault(fault) if crate::fault::checkpoint_claim(fault, machine.network).is_none() => {
+            return Err(malformed("the checkpoints convict nobody"));
         }
         Body::Vote(_) | Body::Veto(_) | Body::CloseVote(_) | Body::Certificate(_) | Body::CoSignature(_) => {
             return Ok(Verdict::Ignore);
@@ -186,6 +202,13 @@ fn brings_content(machine: &Machine, event: &Event) -> bool {
             let accused = first.event();
             let known = machine.shared.known(&(accused.author, accused.epoch)).and_then(|chain| chain.cut());
             known.is_none_or(|cut| accused.seq < cut)
+        }
+        Body::CheckpointFault(CheckpointFault { author, epoch, checkpoint, against }) => {
+            let known = machine.shared.known(&(*author, *epoch));
+            known.is_none_or(|chain| match against {
+                Some(_) => chain.cut() != Some(Seq::new(0)),
+                None => !chain.claims(checkpoint.size, &checkpoint.root.0),
+            })
         }
         _ => false,
     }

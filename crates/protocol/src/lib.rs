@@ -28,12 +28,13 @@ pub mod rejection;
 mod settle;
 mod shared;
 pub mod status;
+mod trees;
 mod view;
 
 pub use certificate::{CertificateFault, check_certificate, content_digest};
 pub use draft::{CoSignDraft, Draft, Owed, Stage, Step};
 pub use effect::{Effect, EffectFault};
-pub use fault::is_fault;
+pub use fault::{CheckpointClaim, checkpoint_claim, is_fault};
 pub use incident::{incident_id, subject as incident_subject};
 pub use machine::{Machine, UnknownMember};
 pub use rank::rank;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use watchfire_types::{Epoch, MemberId, NetworkId};
+use watchfire_types::{Epoch, MemberId, NetworkId, body};
 
 use crate::error::NoteError;
 use crate::note::{base64_in, base64_out, check_length, decimal};
@@ -69,6 +69,12 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
+    /// The note that an event's body carries; its epoch and network are the event's.
+    #[must_use]
+    pub fn stated(network: NetworkId, epoch: Epoch, body: &body::Checkpoint) -> Self {
+        Self { origin: Origin { network, member: body.member.clone(), epoch }, size: body.size, root: body.root.0 }
+    }
+
     /// The text that the author signs: origin, size and root, a line each.
     #[must_use]
     pub fn text(&self) -> String {
@@ -98,6 +104,26 @@ impl Checkpoint {
             size: decimal(size).ok_or(malformed(2, "a size in decimal digits without leading zeros"))?,
             root: root.ok_or(malformed(3, "a root of 32 bytes in base64"))?,
         })
+    }
+}
+
+/// What a node key signs about a tree. The owner of the key makes the text itself: it is never handed other bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Statement<'a> {
+    /// The author's own checkpoint.
+    Checkpoint(&'a Checkpoint),
+    /// A witness's: it saw this one of another member at this POSIX time, seconds, and it extends all it signed of that origin.
+    Witnessed(&'a Checkpoint, u64),
+}
+
+impl Statement<'_> {
+    /// The exact text to sign.
+    #[must_use]
+    pub fn text(&self) -> String {
+        match self {
+            Self::Checkpoint(checkpoint) => checkpoint.text(),
+            Self::Witnessed(checkpoint, time_s) => checkpoint.cosigned_text(*time_s),
+        }
     }
 }
 

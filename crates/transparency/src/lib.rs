@@ -17,7 +17,7 @@ pub mod text;
 pub mod tree;
 pub mod verify;
 
-pub use checkpoint::{Checkpoint, Origin, witness_name};
+pub use checkpoint::{Checkpoint, Origin, Statement, witness_name};
 pub use error::{NoteError, ProofError};
 pub use note::{KeyId, Note, NoteSignature, cosigner_key_id, log_key_id};
 pub use proof::{ConsistencyProof, InclusionProof};

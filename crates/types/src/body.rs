@@ -15,8 +15,16 @@ use crate::safe_transaction::SafeTransaction;
 use crate::signed::Unverified;
 use crate::time::BlockTime;
 
+mod checkpoint;
+mod evidence;
+
+pub use checkpoint::{Checkpoint, CheckpointFault, Inconsistency};
+pub use evidence::{
+    AccessAction, Custodian, Custody, EvidenceAccessed, EvidenceCheck, EvidenceCollected, EvidenceItem, EvidenceKind,
+    EvidenceMissed, EvidenceStatement, MissCause,
+};
+
 /// The body of an event.
-#[expect(clippy::large_enum_variant, reason = "a body lives once, inside its event; boxing would cost every reader")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Body {
     /// First event of an epoch.
@@ -55,6 +63,16 @@ pub enum Body {
     Attested(Attested),
     /// Two events that no honest author makes.
     FaultProof(FaultProof),
+    /// Size and root of the author's tree over its own events of this epoch.
+    Checkpoint(Checkpoint),
+    /// A signed checkpoint that its author's log, or another of its checkpoints, contradicts.
+    CheckpointFault(CheckpointFault),
+    /// Raw chain evidence was taken into the author's store.
+    EvidenceCollected(EvidenceCollected),
+    /// Evidence objects were copied, read, exported or disposed of at the author.
+    EvidenceAccessed(EvidenceAccessed),
+    /// Evidence that should be there could not be had.
+    EvidenceMissed(EvidenceMissed),
     /// A body this version does not know: its field number and bytes, kept and inert.
     Unknown(u32, Bytes),
 }
@@ -82,6 +100,11 @@ impl Body {
             Self::NotContained(_) => "not-contained",
             Self::Attested(_) => "attested",
             Self::FaultProof(_) => "fault-proof",
+            Self::Checkpoint(_) => "checkpoint",
+            Self::CheckpointFault(_) => "checkpoint-fault",
+            Self::EvidenceCollected(_) => "evidence-collected",
+            Self::EvidenceAccessed(_) => "evidence-accessed",
+            Self::EvidenceMissed(_) => "evidence-missed",
             Self::Unknown(..) => "unknown",
         }
     }

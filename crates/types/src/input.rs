@@ -4,7 +4,7 @@ use alloy_primitives::B256;
 use serde::{Deserialize, Serialize};
 
 use crate::block::{BlockRef, BlockView};
-use crate::body::{Finding, Human, Submitted};
+use crate::body::{EvidenceStatement, Finding, Human, Submitted};
 use crate::event::Event;
 use crate::id::{AssetId, ChainId, IncidentId, MemberKey, PlaybookId, Severity, StepIndex};
 use crate::signed::Verified;
@@ -57,6 +57,8 @@ pub enum Input {
         /// Connected now.
         connected: bool,
     },
+    /// What this node's evidence keeper did or could not do: becomes an event as it stands.
+    Evidence(Box<EvidenceStatement>),
     /// Time passed.
     Tick,
 }

@@ -8,6 +8,8 @@ pub const MAX_PLAIN_EVENT: usize = 30_000;
 pub const MAX_ENVELOPE: usize = 65_000;
 /// Largest signed heartbeat.
 pub const MAX_HEARTBEAT: usize = 60 * 1024;
+/// Largest witness message.
+pub const MAX_WITNESS: usize = 4 * 1024;
 /// Largest catch-up request.
 pub const MAX_CATCH_UP_REQUEST: usize = 256 * 1024;
 /// Largest catch-up response.
@@ -23,6 +25,22 @@ pub const MAX_EARLIER_EPOCHS: usize = 64;
 pub const MAX_VOTES: usize = 64;
 /// Figures of a finding.
 pub const MAX_FIGURES: usize = 32;
+/// Largest file of a fault object.
+pub const MAX_FAULT_FILE: usize = 16 * 1024 * 1024;
+/// Events of a fault object.
+pub const MAX_FAULT_EVENTS: usize = 65_536;
+/// Complete subtrees of a tree.
+pub const MAX_SUBTREES: usize = 64;
+/// Hashes of a consistency proof.
+pub const MAX_PROOF_HASHES: usize = 128;
+/// Objects in one manifest of evidence.
+pub const MAX_EVIDENCE_ITEMS: usize = 32;
+/// Objects named by one access to evidence.
+pub const MAX_EVIDENCE_OBJECTS: usize = 256;
+/// Parameters of one evidence request.
+pub const MAX_PARAMS: usize = 256;
+/// Source of a clock.
+pub const MAX_CLOCK: usize = 128;
 /// Calls left out of a step.
 pub const MAX_OMITTED: usize = 256;
 /// Chains in a heartbeat.

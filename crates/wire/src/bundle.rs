@@ -241,8 +241,7 @@ impl Bundle {
     pub fn decode(file: &Bytes) -> Result<Self, BundleError> {
         let body = unframe(file)?;
         let message = "bundle";
-        let decoded =
-            proto::Bundle::decode(body.clone()).map_err(|source| WireError::Malformed { message, source })?;
+        let decoded = proto::Bundle::decode(body.clone()).map_err(|source| WireError::Malformed { message, source })?;
         if decoded.encoded_len() != body.len() || decoded.encode_to_vec() != body {
             return Err(WireError::NotCanonical { message }.into());
         }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use prost::Message;
 
-use crate::bounds::MAX_ENVELOPE;
+use crate::bounds::{MAX_ENVELOPE, MAX_WITNESS};
 use crate::error::WireError;
 use crate::field::{check_size, present};
 use crate::proto::{self, envelope};
@@ -15,6 +15,8 @@ pub enum Envelope {
     Event(Bytes),
     /// Bytes of a signed heartbeat.
     Heartbeat(Bytes),
+    /// Text of a signed checkpoint with one witness's line; at most [`MAX_WITNESS`] bytes.
+    Witness(Bytes),
 }
 
 impl Envelope {
@@ -24,6 +26,7 @@ impl Envelope {
         let message = match self {
             Self::Event(bytes) => envelope::Message::Event(bytes),
             Self::Heartbeat(bytes) => envelope::Message::Heartbeat(bytes),
+            Self::Witness(bytes) => envelope::Message::Witness(bytes),
         };
         proto::Envelope { message: Some(message) }.encode_to_vec().into()
     }
@@ -43,6 +46,10 @@ impl Envelope {
         Ok(match present("envelope.message", envelope.message)? {
             envelope::Message::Event(bytes) => Self::Event(bytes),
             envelope::Message::Heartbeat(bytes) => Self::Heartbeat(bytes),
+            envelope::Message::Witness(bytes) => {
+                check_size("witness message", bytes.len(), MAX_WITNESS)?;
+                Self::Witness(bytes)
+            }
         })
     }
 }

@@ -12,8 +12,11 @@ use crate::field::{check_size, fixed, present, raw};
 use crate::proto;
 use crate::scan::{self, FIRST_BODY};
 
-/// Numbers of the bodies in proto/watchfire/v1/event.proto.
-const KNOWN_BODIES: std::ops::RangeInclusive<u32> = FIRST_BODY..=33;
+/// Whether a body of this number is in proto/watchfire/v1/event.proto.
+const fn is_known(number: u32) -> bool {
+    matches!(number, FIRST_BODY..=37 | 39)
+}
+
 const CERTIFICATE: u32 = 20;
 const FAULT_PROOF: u32 = 33;
 
@@ -70,7 +73,7 @@ fn decode_event(bytes: &Bytes, nesting: Nesting) -> Result<(Event, u32), WireErr
     let opaque = nesting == Nesting::Inside && (number == CERTIFICATE || number == FAULT_PROOF);
     let source = |source| WireError::Malformed { message: "event", source };
     let event = proto::Event::decode(bytes.clone()).map_err(source)?;
-    let body = if opaque || !KNOWN_BODIES.contains(&number) {
+    let body = if opaque || !is_known(number) {
         Body::Unknown(number, content)
     } else {
         let body = present("event.body", event.body)?;
@@ -100,7 +103,7 @@ fn encode_event(event: &Event) -> Result<Bytes, WireError> {
     };
     let mut bytes = BytesMut::from(message.encode_to_vec().as_slice());
     if let Body::Unknown(number, content) = &event.body {
-        if *number < FIRST_BODY || KNOWN_BODIES.contains(number) || *number >= 1 << 29 {
+        if *number < FIRST_BODY || is_known(*number) || *number >= 1 << 29 {
             return Err(WireError::NotUnknown { number: *number });
         }
         let length = content.len() as u64;

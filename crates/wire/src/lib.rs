@@ -15,6 +15,7 @@ mod common;
 mod envelope;
 mod error;
 mod event;
+mod fault;
 mod field;
 mod heartbeat;
 mod proto;
@@ -25,6 +26,7 @@ pub use catch_up::{CatchUpRequest, CatchUpResponse, ChainBound, EpochPosition};
 pub use envelope::Envelope;
 pub use error::WireError;
 pub use event::{decode_signed, seal};
+pub use fault::{FAULT_HEADER, FalseHistory, FaultKind, FaultObject};
 pub use heartbeat::{HeartbeatError, SignedHeartbeat, VerifiedHeartbeat};
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! Tests of the wire format: golden bytes, round trips, refusals, and bytes that nobody meant well.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod fault;
+mod evidence;
 mod golden;
 mod hostile;
 mod refusals;

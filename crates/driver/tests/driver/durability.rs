@@ -22,7 +22,7 @@ fn held(storage: MemoryStorage) -> BTreeSet<Bytes> {
 pub(crate) fn published(output: &Output) -> Vec<Bytes> {
     let outer = |bytes| match Envelope::decode(bytes).unwrap() {
         Envelope::Event(outer) => outer,
-        Envelope::Heartbeat(_) => panic!("no heartbeat is published by a turn"),
+        Envelope::Heartbeat(_) | Envelope::Witness(_) => panic!("published by no such turn"),
     };
     output.publish.iter().map(outer).collect()
 }

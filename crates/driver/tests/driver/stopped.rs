@@ -30,6 +30,10 @@ impl Keys for Faltering {
         signature
     }
 
+    fn sign_statement(&self, statement: watchfire_transparency::Statement<'_>) -> [u8; 64] {
+        self.keys.sign_statement(statement)
+    }
+
     fn guardian(&self) -> Option<Address> {
         self.keys.guardian()
     }

@@ -53,6 +53,10 @@ impl Keys for TestKeys {
         self.node.sign(input).to_bytes()
     }
 
+    fn sign_statement(&self, statement: watchfire_transparency::Statement<'_>) -> [u8; 64] {
+        self.node.sign(statement.text().as_bytes()).to_bytes()
+    }
+
     fn guardian(&self) -> Option<Address> {
         Some(Address::from_private_key(&self.guardian))
     }

@@ -103,6 +103,10 @@ impl Keys for KeyRing {
         self.node.sign(input).to_bytes()
     }
 
+    fn sign_statement(&self, statement: watchfire_transparency::Statement<'_>) -> [u8; 64] {
+        self.node.sign(statement.text().as_bytes()).to_bytes()
+    }
+
     fn guardian(&self) -> Option<Address> {
         self.guardian.as_ref().map(keystore::address_of)
     }

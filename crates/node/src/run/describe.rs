@@ -2,7 +2,7 @@
 
 use alloy::primitives::{Address, B256};
 use watchfire_charter::Charter;
-use watchfire_types::body::{Authority, Basis, Body, Certificate, CoSignature, Human, Purpose, Vote};
+use watchfire_types::body::{Authority, Basis, Body, Certificate, CoSignature, Custodian, Human, Purpose, Vote};
 use watchfire_types::control::Record;
 use watchfire_types::{AssetId, BlockRef, Event, StepIndex, Verified};
 
@@ -158,8 +158,41 @@ impl Facts {
                 let event = proof.first.event();
                 said(format!("proves that {} forked its log at {}", event.author.short(), event.seq))
             }
+            Body::EvidenceCollected(_) | Body::EvidenceAccessed(_) | Body::EvidenceMissed(_) => Self::evidence(body),
             Body::Unknown(field, _) => said(format!("an event of kind {field} that this version does not know")),
             // Named in `of`; said plainly should one ever come here.
+            _ => said("an event".to_owned()),
+        }
+    }
+
+    fn evidence(body: &Body) -> Self {
+        match body {
+            Body::EvidenceCollected(collected) => {
+                let bytes: u64 = collected.items.iter().fold(0, |sum, item| sum.saturating_add(item.size));
+                Self {
+                    asset: Some(collected.asset.clone()),
+                    block: collected.items.first().map(|item| item.block),
+                    ..said(format!("collected {} objects of evidence, {bytes} bytes", collected.items.len()))
+                }
+            }
+            Body::EvidenceAccessed(accessed) => {
+                let by = match &accessed.by {
+                    Custodian::Node(reason) => reason.clone(),
+                    Custodian::Human(who) => human(who),
+                };
+                said(format!("{} {} objects of evidence: {by}", json_name(accessed.action), accessed.objects.len()))
+            }
+            Body::EvidenceMissed(missed) => Self {
+                asset: Some(missed.asset.clone()),
+                block: Some(missed.block),
+                ..said(format!(
+                    "no {} of block {}: {}: {}",
+                    json_name(missed.kind),
+                    missed.block.number,
+                    json_name(missed.cause),
+                    missed.detail
+                ))
+            },
             _ => said("an event".to_owned()),
         }
     }
@@ -227,8 +260,13 @@ impl Facts {
 /// The kebab-case name of a cause, as in JSON.
 #[must_use]
 pub fn cause_name(cause: watchfire_types::body::Cause) -> String {
-    match serde_json::to_value(cause) {
+    json_name(cause)
+}
+
+/// The name under which a value of a plain enum stands in JSON.
+pub(crate) fn json_name(value: impl serde::Serialize + std::fmt::Debug) -> String {
+    match serde_json::to_value(&value) {
         Ok(serde_json::Value::String(name)) => name,
-        _ => format!("{cause:?}"),
+        _ => format!("{value:?}"),
     }
 }

@@ -3,12 +3,16 @@
 //! The cut is the lowest position over all contradicting pairs seen, loose or embedded. Below it every position has one event; at it up to
 //! two are remembered, with different predecessors, so that whichever event the position before turns out to hold, one of them convicts;
 //! above it nothing is. That makes the cut a function of the set of events, whatever their order.
+//!
+//! A checkpoint that is not of the events below it, and one from outside the log that the events up to its size contradict, lower the cut
+//! as well: each is judged by the events below the position where it would cut, so that a lower cut found earlier or later changes nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
-use watchfire_types::{Event, EventHash, Seq, Timestamp, Unverified, Verified};
+use watchfire_transparency::{Frontier, Hash};
+use watchfire_types::{Body, Event, EventHash, Seq, Timestamp, Unverified, Verified};
 
 use super::{in_digest, is_decision};
 
@@ -17,6 +21,9 @@ pub(crate) const FIRST: Seq = Seq::new(0);
 
 /// Most positions remembered at the cut.
 const AT_CUT_MAX: usize = 2;
+
+/// Leaves between two kept trees.
+const KEPT_EVERY: u64 = 1_024;
 
 /// One event at one position.
 #[derive(Debug, Clone)]
@@ -81,11 +88,31 @@ pub(crate) struct AuthorChain {
     head: Option<EventHash>,
     /// SHA-256 chain over the digested events below `next`, and how many.
     accumulated: ([u8; 32], u64),
+    /// The author's tree over the events below `next`.
+    tree: Frontier,
+    /// The tree at every [`KEPT_EVERY`]th leaf and the position after it, so that no question about an earlier size costs much.
+    kept: Vec<(Seq, Frontier)>,
+    /// The last checkpoint below `next`.
+    checkpoint: Option<Arc<Verified<Event>>>,
+    /// Roots that the author signed outside its log, by size, as far as the events below `next` did not confirm them. Each came in an event
+    /// of a member and was signed by this author, so there are at most as many as events.
+    claims: BTreeMap<u64, BTreeSet<Hash>>,
 }
 
 impl Default for AuthorChain {
     fn default() -> Self {
-        Self { positions: BTreeMap::new(), cut: None, proof: None, next: FIRST, head: None, accumulated: ([0; 32], 0) }
+        Self {
+            positions: BTreeMap::new(),
+            cut: None,
+            proof: None,
+            next: FIRST,
+            head: None,
+            accumulated: ([0; 32], 0),
+            tree: Frontier::new(),
+            kept: Vec::new(),
+            checkpoint: None,
+            claims: BTreeMap::new(),
+        }
     }
 }
 
@@ -102,7 +129,7 @@ impl AuthorChain {
                 return Noted::Known;
             }
             *known = position;
-            return if self.cut.is_some_and(|cut| seq >= cut) { Noted::Known } else { Noted::Taken(self.advance()) };
+            return if self.cut.is_some_and(|cut| seq >= cut) { Noted::Known } else { self.taken() };
         }
         let conflict = self.conflict(&position);
         let at = self.positions.entry(seq).or_default();
@@ -115,7 +142,7 @@ impl AuthorChain {
                 Noted::Fell
             }
             _ if self.cut.is_some_and(|cut| seq >= cut) => Noted::Known,
-            _ => Noted::Taken(self.advance()),
+            _ => self.taken(),
         }
     }
 
@@ -134,16 +161,81 @@ impl AuthorChain {
         after.map(|after| (seq, (new.evidence(), after.evidence())))
     }
 
+    fn taken(&mut self) -> Noted {
+        let cut = self.cut;
+        let chained = self.advance();
+        if self.cut == cut { Noted::Taken(chained) } else { Noted::Fell }
+    }
+
     fn fall(&mut self, cut: Seq, proof: (Unverified, Unverified)) {
-        self.cut = Some(cut);
+        self.lower(cut);
         self.proof = Some(Box::new(proof));
+    }
+
+    /// Lowers the cut; answers whether it was higher. What convicted the author above it is told no more.
+    pub(crate) fn lower(&mut self, cut: Seq) -> bool {
+        if self.cut.is_some_and(|known| known <= cut) {
+            return false;
+        }
+        self.cut = Some(cut);
+        self.proof = None;
         drop(self.positions.split_off(&cut.next()));
         if self.next > cut {
             self.next = FIRST;
             self.head = None;
             self.accumulated = ([0; 32], 0);
+            self.tree = Frontier::new();
+            self.kept.clear();
+            self.checkpoint = None;
         }
         self.advance();
+        true
+    }
+
+    /// Takes that the author signed this root of its first `size` events outside its log. Answers whether the cut fell: to the position after
+    /// the last of them, once they are all there and have another root.
+    pub(crate) fn claim(&mut self, size: u64, root: Hash) -> bool {
+        let Some((at, known)) = self.root_at(size) else {
+            self.claims.entry(size).or_default().insert(root);
+            return false;
+        };
+        known != root && self.lower(at)
+    }
+
+    /// Root of the first `size` events without checkpoints, and the position after the last of them; `None` when they are not all there.
+    pub(crate) fn root_at(&self, size: u64) -> Option<(Seq, Hash)> {
+        if size == 0 || size > self.tree.size() {
+            return None;
+        }
+        let (mut at, mut tree) = self.kept_before(size);
+        let mut events = self.positions.range(at..).filter_map(|(_, at)| at.first().and_then(Position::as_loose));
+        while tree.size() < size {
+            let event = events.next()?;
+            if !matches!(event.body, Body::Checkpoint(_)) {
+                tree.push(event.outer());
+            }
+            at = event.seq.next();
+        }
+        Some((at, tree.root()))
+    }
+
+    /// The last kept tree of at most this size, and the position after it.
+    fn kept_before(&self, size: u64) -> (Seq, Frontier) {
+        let after = self.kept.partition_point(|(_, tree)| tree.size() <= size);
+        after.checked_sub(1).and_then(|last| self.kept.get(last)).cloned().unwrap_or((FIRST, Frontier::new()))
+    }
+
+    /// The leaves of the tree from this index on, in order.
+    pub(crate) fn leaves_from(&self, index: u64) -> impl Iterator<Item = &Arc<Verified<Event>>> {
+        let (at, tree) = self.kept_before(index);
+        let skipped = usize::try_from(index - tree.size()).unwrap_or(usize::MAX);
+        let events = self.positions.range(at..self.next.max(at)).filter_map(|(_, at)| at.first()?.as_loose());
+        events.filter(|event| !matches!(event.body, Body::Checkpoint(_))).skip(skipped)
+    }
+
+    /// The last checkpoint that the tree confirms.
+    pub(crate) fn checkpoint(&self) -> Option<&Arc<Verified<Event>>> {
+        self.checkpoint.as_ref()
     }
 
     /// Moves `next` over what is now chained, and answers those events.
@@ -152,13 +244,33 @@ impl AuthorChain {
         while self.cut.is_none_or(|cut| self.next < cut) {
             let at = self.positions.get(&self.next).and_then(|at| at.first());
             let Some(event) = at.and_then(Position::as_loose) else { break };
+            let event = Arc::clone(event);
+            match &event.body {
+                // It covers exactly what stands below it: no honest author says otherwise.
+                Body::Checkpoint(stated) if (stated.size, stated.root.0) != (self.tree.size(), self.tree.root()) => {
+                    self.lower(self.next);
+                    break;
+                }
+                Body::Checkpoint(_) => self.checkpoint = Some(Arc::clone(&event)),
+                _ => {
+                    self.tree.push(event.outer());
+                    if self.tree.size().is_multiple_of(KEPT_EVERY) {
+                        self.kept.push((self.next.next(), self.tree.clone()));
+                    }
+                }
+            }
             if in_digest(&event.body) {
                 let chained = Sha256::new().chain_update(self.accumulated.0).chain_update(event.hash().as_bytes());
                 self.accumulated = (chained.finalize().into(), self.accumulated.1 + 1);
             }
             self.head = Some(event.hash());
-            chained.push(Arc::clone(event));
+            chained.push(event);
             self.next = self.next.next();
+            let claimed = self.claims.remove(&self.tree.size());
+            if claimed.is_some_and(|roots| roots.iter().any(|root| *root != self.tree.root())) {
+                self.lower(self.next);
+                break;
+            }
         }
         chained
     }
@@ -167,6 +279,21 @@ impl AuthorChain {
     pub(crate) fn held(&self) -> impl DoubleEndedIterator<Item = &Arc<Verified<Event>>> {
         let below = self.positions.iter().filter(|(seq, _)| self.cut.is_none_or(|cut| **seq < cut));
         below.flat_map(|(_, at)| at).filter_map(Position::as_loose)
+    }
+
+    /// Those of [`Self::held`] that are chained to the beginning.
+    pub(crate) fn chained(&self) -> impl Iterator<Item = &Arc<Verified<Event>>> {
+        self.held().take_while(|event| event.seq < self.next)
+    }
+
+    /// The author's tree over what is chained.
+    pub(crate) fn tree(&self) -> &Frontier {
+        &self.tree
+    }
+
+    /// Whether this root was claimed and nothing confirms it yet.
+    pub(crate) fn claims(&self, size: u64, root: &Hash) -> bool {
+        self.claims.get(&size).is_some_and(|roots| roots.contains(root))
     }
 
     /// Those of [`Self::held`] that count: chained, or decision bodies.

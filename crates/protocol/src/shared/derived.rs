@@ -48,7 +48,7 @@ pub(crate) struct Derived {
     pub(crate) closes: BTreeMap<Decision, Closes>,
     /// Findings of members, by asset.
     pub(crate) findings: BTreeMap<AssetId, ByTime>,
-    /// Human words and statements, by incident.
+    /// Human words, and what was done with its evidence, by incident.
     pub(crate) words: BTreeMap<IncidentId, BTreeSet<EventHash>>,
     /// Bodies behind [`Self::words`].
     pub(crate) spoken: BTreeMap<EventHash, Arc<Verified<Event>>>,
@@ -101,6 +101,9 @@ impl Derived {
             }
             Body::Acknowledged(said) | Body::Rejected(said) | Body::Note(said) => self.speak(said.incident, event),
             Body::Classified(classified) => self.speak(classified.incident, event),
+            Body::EvidenceCollected(collected) => self.speak(collected.incident, event),
+            Body::EvidenceAccessed(accessed) => self.speak(accessed.incident, event),
+            Body::EvidenceMissed(missed) => self.speak(missed.incident, event),
             Body::Finding(_)
             | Body::Executed(_)
             | Body::PostconditionChecked(_)
@@ -111,6 +114,8 @@ impl Derived {
             | Body::Veto(_)
             | Body::CloseVote(_)
             | Body::FaultProof(_)
+            | Body::Checkpoint(_)
+            | Body::CheckpointFault(_)
             | Body::Started(_)
             | Body::CoSignature(_)
             | Body::Submitted(_)

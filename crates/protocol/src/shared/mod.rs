@@ -17,9 +17,10 @@ use std::sync::Arc;
 use alloy_primitives::B256;
 use sha2::{Digest, Sha256};
 use watchfire_charter::Charter;
-use watchfire_types::body::Body;
+use watchfire_types::body::{Body, Checkpoint};
 use watchfire_types::{Epoch, Event, EventHash, MemberKey, NetworkId, Seq, Timestamp, Unverified, Verified, domain};
 
+use crate::fault::CheckpointClaim;
 use chain::{AuthorChain, Noted, Position};
 use content::Content;
 use derived::Derived;
@@ -49,13 +50,21 @@ pub(crate) struct Shared {
 
 /// Whether a body counts and is forwarded though its predecessors are missing.
 pub(crate) fn is_decision(body: &Body) -> bool {
-    matches!(body, Body::Vote(_) | Body::Veto(_) | Body::Certificate(_) | Body::CoSignature(_) | Body::FaultProof(_))
+    matches!(
+        body,
+        Body::Vote(_)
+            | Body::Veto(_)
+            | Body::Certificate(_)
+            | Body::CoSignature(_)
+            | Body::FaultProof(_)
+            | Body::CheckpointFault(_)
+    )
 }
 
-/// Whether a body is in the digest. `Started`, `Submitted` and `Attested` are bookkeeping about one node and its deliveries; unknown
-/// bodies are left out so that two software versions agree.
+/// Whether a body is in the digest. `Started`, `Checkpoint`, `Submitted` and `Attested` are bookkeeping about one node and its
+/// deliveries; unknown bodies are left out so that two software versions agree.
 pub(crate) fn in_digest(body: &Body) -> bool {
-    !matches!(body, Body::Started(_) | Body::Submitted(_) | Body::Attested(_) | Body::Unknown(..))
+    !matches!(body, Body::Started(_) | Body::Checkpoint(_) | Body::Submitted(_) | Body::Attested(_) | Body::Unknown(..))
 }
 
 impl Shared {
@@ -117,6 +126,14 @@ impl Shared {
                 *seq = accused.seq.min(*seq);
                 self.note_embedded([&*proof.first, &*proof.second])
             }
+            Body::CheckpointFault(fault) => match crate::fault::checkpoint_claim(fault, self.network) {
+                Some(CheckpointClaim::Inconsistent) => self.known_mut((fault.author, fault.epoch)).lower(chain::FIRST),
+                Some(CheckpointClaim::Single) => {
+                    let Checkpoint { size, root, .. } = fault.checkpoint;
+                    self.known_mut((fault.author, fault.epoch)).claim(size, root.0)
+                }
+                None => false,
+            },
             Body::CoSignature(signature) => {
                 self.content.take_signature(&self.charter, signature, seen);
                 false
@@ -128,14 +145,17 @@ impl Shared {
     fn note_embedded<'a>(&mut self, events: impl IntoIterator<Item = &'a Unverified>) -> bool {
         let mut fell = false;
         for event in events {
-            let key = (event.event().author, event.event().epoch);
-            let chain = match self.chains.get_mut(&key) {
-                Some(chain) => chain,
-                None => self.embedded.entry(key).or_default(),
-            };
+            let chain = self.known_mut((event.event().author, event.event().epoch));
             fell |= matches!(chain.note(Position::embedded(event)), Noted::Fell);
         }
         fell
+    }
+
+    fn known_mut(&mut self, key: ChainKey) -> &mut AuthorChain {
+        match self.chains.get_mut(&key) {
+            Some(chain) => chain,
+            None => self.embedded.entry(key).or_default(),
+        }
     }
 
     /// Whether this very event's signature was checked before.

@@ -50,7 +50,7 @@ fn inclusion_agrees_with_ct_merkle() {
         assert_eq!(their_root.as_bytes().as_slice(), root);
         for index in 0..size {
             let proof = ours.inclusion(index, size).unwrap();
-            let their_proof = theirs.prove_inclusion(index as usize);
+            let their_proof = theirs.prove_inclusion(usize::try_from(index).unwrap());
             assert_eq!(their_proof.as_bytes(), proof.path.concat(), "{index} of {size}");
             proof.verify(&leaf_hash(&leaf(index)), &root).unwrap();
             let bytes = proof.to_bytes();
@@ -71,7 +71,7 @@ fn consistency_agrees_with_ct_merkle() {
         let root = ours.root_at(to).unwrap();
         for from in 1..to {
             let proof = ours.consistency(from, to).unwrap();
-            let their_proof = theirs.prove_consistency((to - from) as usize);
+            let their_proof = theirs.prove_consistency(usize::try_from(to - from).unwrap());
             assert_eq!(their_proof.as_bytes(), proof.path.concat(), "{from} to {to}");
             proof.verify(&ours.root_at(from).unwrap(), &root).unwrap();
             assert_eq!(ConsistencyProof::from_bytes(&proof.to_bytes()), Ok(proof));

@@ -9,6 +9,8 @@ use watchfire_types::body::{
 };
 use watchfire_types::{BlockTime, ChainId, CharterDigest, CharterVersion, Epoch, EventHash, IncidentId, Seq};
 
+use super::checkpoint::{checkpoint_fault_in, checkpoint_in};
+use super::evidence::{self, accessed_in, collected_in, missed_in};
 use super::signature::{attested_in, co_signature_in};
 use crate::bounds::{MAX_EARLIER_EPOCHS, MAX_FIGURE_VALUE, MAX_FIGURES, MAX_LABEL, MAX_LINE, MAX_VOTES};
 use crate::common::{block_in, decision_in, human_in, out_of_enum, severity_in};
@@ -35,7 +37,7 @@ pub(crate) fn from_later_version(body: &In) -> bool {
         In::Finding(finding) => severity(finding.severity),
         In::Classified(classified) => severity(classified.severity),
         In::NotContained(not_contained) => proto::Cause::try_from(not_contained.cause).is_err(),
-        _ => false,
+        other => evidence::from_later_version(other),
     }
 }
 
@@ -59,6 +61,11 @@ pub(crate) fn decode(body: In) -> Result<Body, WireError> {
         In::NotContained(not_contained) => Body::NotContained(not_contained_in(not_contained)?),
         In::Attested(attested) => Body::Attested(attested_in(attested)?),
         In::FaultProof(proof) => Body::FaultProof(fault_proof_in(proof)?),
+        In::Checkpoint(checkpoint) => Body::Checkpoint(checkpoint_in(&checkpoint)?),
+        In::CheckpointFault(fault) => Body::CheckpointFault(checkpoint_fault_in(fault)?),
+        In::EvidenceCollected(collected) => Body::EvidenceCollected(collected_in(collected)?),
+        In::EvidenceAccessed(accessed) => Body::EvidenceAccessed(accessed_in(accessed)?),
+        In::EvidenceMissed(missed) => Body::EvidenceMissed(missed_in(missed)?),
     })
 }
 
@@ -247,6 +254,6 @@ fn cause_in(number: i32) -> Result<Cause, WireError> {
     })
 }
 
-fn fault_proof_in(proof: proto::FaultProof) -> Result<FaultProof, WireError> {
+pub(crate) fn fault_proof_in(proof: proto::FaultProof) -> Result<FaultProof, WireError> {
     Ok(FaultProof { first: Box::new(decode_nested(proof.first)?), second: Box::new(decode_nested(proof.second)?) })
 }

@@ -6,6 +6,8 @@ use watchfire_types::body::{
     NotContained, PostconditionChecked, Purpose, Retracted, Started, Submitted, Veto, Vote,
 };
 
+use super::checkpoint::{checkpoint_fault_out, checkpoint_out};
+use super::evidence::{accessed_out, collected_out, missed_out};
 use super::signature::{attested_out, co_signature_out};
 use crate::common::{block_out, decision_out, human_out, severity_out};
 use crate::field::raw;
@@ -33,6 +35,11 @@ pub(crate) fn encode(body: &Body) -> Option<Out> {
         Body::NotContained(not_contained) => Out::NotContained(not_contained_out(not_contained)),
         Body::Attested(attested) => Out::Attested(attested_out(attested)),
         Body::FaultProof(proof) => Out::FaultProof(fault_proof_out(proof)),
+        Body::Checkpoint(checkpoint) => Out::Checkpoint(checkpoint_out(checkpoint)),
+        Body::CheckpointFault(fault) => Out::CheckpointFault(checkpoint_fault_out(fault)),
+        Body::EvidenceCollected(collected) => Out::EvidenceCollected(collected_out(collected)),
+        Body::EvidenceAccessed(accessed) => Out::EvidenceAccessed(accessed_out(accessed)),
+        Body::EvidenceMissed(missed) => Out::EvidenceMissed(missed_out(missed)),
         Body::Unknown(..) => return None,
     })
 }
@@ -181,6 +188,6 @@ fn not_contained_out(not_contained: &NotContained) -> proto::NotContained {
     }
 }
 
-fn fault_proof_out(proof: &FaultProof) -> proto::FaultProof {
+pub(crate) fn fault_proof_out(proof: &FaultProof) -> proto::FaultProof {
     proto::FaultProof { first: proof.first.outer().clone(), second: proof.second.outer().clone() }
 }

@@ -44,10 +44,8 @@ fn segment(segment: &Segment) -> proto::Segment {
 }
 
 fn tree(tree: &BundledTree) -> proto::BundledTree {
-    let inclusion = |inclusion: &Inclusion| proto::Inclusion {
-        index: inclusion.index,
-        path: Bytes::from(inclusion.path.concat()),
-    };
+    let inclusion =
+        |inclusion: &Inclusion| proto::Inclusion { index: inclusion.index, path: Bytes::from(inclusion.path.concat()) };
     proto::BundledTree {
         author: raw(tree.author.as_bytes()),
         epoch: raw(tree.epoch.as_bytes()),

@@ -6,9 +6,11 @@ use alloy_primitives::{Address, B256, U256};
 use bytes::Bytes;
 use ed25519_dalek::{Signer, SigningKey};
 use watchfire_types::body::{
-    Attested, Authority, Basis, Body, Cause, Certificate, Classified, CloseVote, CoSignature, Decision, EpochHead,
-    Executed, FaultProof, Finding, Heartbeat, Human, HumanStatement, NotContained, PostconditionChecked, Purpose,
-    Retracted, Started, Submitted, Veto, Vote,
+    AccessAction, Attested, Authority, Basis, Body, Cause, Certificate, Checkpoint, CheckpointFault, Classified,
+    CloseVote, CoSignature, Custodian, Custody, Decision, EpochHead, EvidenceAccessed, EvidenceCheck,
+    EvidenceCollected, EvidenceItem, EvidenceKind, EvidenceMissed, Executed, FaultProof, Finding, Heartbeat, Human,
+    HumanStatement, Inconsistency, MissCause, NotContained, PostconditionChecked, Purpose, Retracted, Started,
+    Submitted, Veto, Vote,
 };
 use watchfire_types::{
     BlockRef, BlockTime, ChainId, CharterDigest, CharterVersion, Epoch, Event, EventHash, IncidentId, MemberKey,
@@ -190,6 +192,13 @@ pub(super) fn bodies() -> Vec<(&'static str, Body)> {
         ("not-contained", Body::NotContained(not_contained())),
         ("attested", Body::Attested(attested())),
         ("fault-proof", Body::FaultProof(fault(sealed(9, 5, vote()), sealed(9, 5, Body::Attested(attested()))))),
+        ("checkpoint", Body::Checkpoint(checkpoint(7))),
+        ("checkpoint-fault", Body::CheckpointFault(checkpoint_fault(None))),
+        ("checkpoint-fault-against", Body::CheckpointFault(checkpoint_fault(Some(inconsistency())))),
+        ("evidence-collected", Body::EvidenceCollected(evidence_collected())),
+        ("evidence-accessed", Body::EvidenceAccessed(evidence_accessed())),
+        ("evidence-accessed-copy", Body::EvidenceAccessed(evidence_copied())),
+        ("evidence-missed", Body::EvidenceMissed(evidence_missed())),
         ("unknown", Body::Unknown(4_000, Bytes::from_static(b"from a later version"))),
     ]
 }
@@ -267,5 +276,84 @@ fn not_contained() -> NotContained {
         cause: Cause::GuardBlocks,
         detail: "guard 0x..01 reverts".into(),
         head: block(110),
+    }
+}
+
+pub(super) fn checkpoint(size: u64) -> Checkpoint {
+    Checkpoint { member: "alder-1".parse().unwrap(), size, root: B256::repeat_byte(0x66), signature: [0x51; 64] }
+}
+
+fn checkpoint_fault(against: Option<Inconsistency>) -> CheckpointFault {
+    CheckpointFault { author: author(9), epoch: Epoch::from_bytes([0xe0; 16]), checkpoint: checkpoint(7), against }
+}
+
+fn inconsistency() -> Inconsistency {
+    let node = B256::repeat_byte;
+    Inconsistency { checkpoint: checkpoint(9), prefix_root: node(0x67), path: vec![node(1), node(2)] }
+}
+
+fn custody() -> Custody {
+    Custody { tool: "watchfire/0.1.0".into(), clock: "system clock, UTC".into() }
+}
+
+fn evidence_collected() -> EvidenceCollected {
+    let item = |kind, object, check| EvidenceItem {
+        kind,
+        block: block(101),
+        operator: "op-alder".parse().unwrap(),
+        method: "eth_getBlockByHash".into(),
+        params: "[\"0xb0\",true]".into(),
+        request: B256::repeat_byte(0x41),
+        object: B256::repeat_byte(object),
+        size: 1_234,
+        at: Timestamp::from_millis(1_700_000_000_999),
+        check,
+    };
+    EvidenceCollected {
+        incident: IncidentId::from_bytes([0x1d; 32]),
+        asset: "vault-core".parse().unwrap(),
+        basis: EventHash::from_bytes([0xf1; 32]),
+        custody: custody(),
+        items: vec![
+            item(EvidenceKind::Block, 0x01, EvidenceCheck::BlockHash),
+            item(EvidenceKind::StateDiff, 0x02, EvidenceCheck::TwoOperators),
+        ],
+    }
+}
+
+fn evidence_accessed() -> EvidenceAccessed {
+    EvidenceAccessed {
+        incident: IncidentId::from_bytes([0x1d; 32]),
+        action: AccessAction::Exported,
+        objects: vec![B256::repeat_byte(0x01), B256::repeat_byte(0x02)],
+        by: Custodian::Human(human()),
+        from: None,
+        detail: "bundle for counsel".into(),
+        custody: custody(),
+    }
+}
+
+fn evidence_copied() -> EvidenceAccessed {
+    EvidenceAccessed {
+        action: AccessAction::Copied,
+        by: Custodian::Node("second copy, as the charter's members share them out".into()),
+        from: Some(author(2)),
+        detail: String::new(),
+        ..evidence_accessed()
+    }
+}
+
+fn evidence_missed() -> EvidenceMissed {
+    EvidenceMissed {
+        incident: IncidentId::from_bytes([0x1d; 32]),
+        asset: "vault-core".parse().unwrap(),
+        kind: EvidenceKind::StateProof,
+        block: block(100),
+        operator: Some("op-birch".parse().unwrap()),
+        object: None,
+        cause: MissCause::Pruned,
+        attempts: 4,
+        detail: "missing trie node".into(),
+        custody: custody(),
     }
 }

@@ -16,14 +16,14 @@ use watchfire_types::{
 
 use super::samples::{certificate, sealed};
 
-fn name<T: std::str::FromStr + std::fmt::Debug>() -> impl Strategy<Value = T>
+pub(super) fn name<T: std::str::FromStr + std::fmt::Debug>() -> impl Strategy<Value = T>
 where
     T::Err: std::fmt::Debug,
 {
     "[a-z0-9][a-z0-9._-]{0,63}".prop_map(|text| text.parse().unwrap())
 }
 
-fn block() -> impl Strategy<Value = BlockRef> {
+pub(super) fn block() -> impl Strategy<Value = BlockRef> {
     (any::<u64>(), any::<u64>(), any::<[u8; 32]>(), any::<u64>()).prop_map(|(chain, number, hash, time)| BlockRef {
         chain: ChainId::new(chain),
         number,
@@ -40,7 +40,7 @@ fn decision() -> impl Strategy<Value = Decision> {
     })
 }
 
-fn human() -> impl Strategy<Value = Human> {
+pub(super) fn human() -> impl Strategy<Value = Human> {
     ("\\PC{0,16}", "\\PC{0,16}", "\\PC{0,256}").prop_map(|(person, role, reason)| Human { person, role, reason })
 }
 
@@ -65,7 +65,7 @@ fn address() -> impl Strategy<Value = Address> {
     any::<[u8; 20]>().prop_map(Address::new)
 }
 
-fn hash() -> impl Strategy<Value = B256> {
+pub(super) fn hash() -> impl Strategy<Value = B256> {
     any::<[u8; 32]>().prop_map(B256::new)
 }
 
@@ -253,6 +253,8 @@ pub(super) fn body() -> impl Strategy<Value = Body> {
         co_signature().prop_map(Body::CoSignature),
         submitted().prop_map(Body::Submitted),
         observations(),
+        super::evidence::body(),
+        super::fault::body(),
         statement().prop_map(Body::Acknowledged),
         statement().prop_map(Body::Rejected),
         statement().prop_map(Body::Note),
@@ -262,7 +264,7 @@ pub(super) fn body() -> impl Strategy<Value = Body> {
                 second: Box::new(sealed(9, 5, second)),
             })
         }),
-        (34_u32..1 << 29, vec(any::<u8>(), 0..64)).prop_map(|(number, bytes)| Body::Unknown(number, bytes.into())),
+        (200_u32..1 << 29, vec(any::<u8>(), 0..64)).prop_map(|(number, bytes)| Body::Unknown(number, bytes.into())),
     ]
 }
 

@@ -1,0 +1,240 @@
+//! Where the witness's state survives: the journal's own format in one of two directories. It is rewritten, shorter, into the other one,
+//! which counts once it is complete; so at every moment one of them holds the whole state.
+
+use std::io;
+
+use watchfire_journal::lock::LOCK_FILE;
+use watchfire_journal::{Journal, JournalError, JournalOptions, Position, Record, Storage, verify_log};
+use watchfire_transparency::Hash;
+use watchfire_types::Bytes;
+
+/// Kinds of record: their first byte.
+const BEGINS: u8 = 1;
+const COMPLETE: u8 = 2;
+const OWN: u8 = 3;
+const LINE: u8 = 4;
+
+/// Small files: a line is half a kilobyte.
+const OPTIONS: JournalOptions =
+    JournalOptions { segment_bytes: 4 << 20, chunk_bytes: 64 << 10, reserve_bytes: 64 << 10 };
+
+/// One remembered thing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Entry {
+    /// A cosignature of this node, with the tree it was given for (complete subtrees, largest first).
+    Own {
+        /// The tree's complete subtrees.
+        subtrees: Vec<Hash>,
+        /// The witness message.
+        text: String,
+    },
+    /// Another member's witness message.
+    Line(String),
+}
+
+impl Entry {
+    fn encode(&self) -> Vec<u8> {
+        match self {
+            Self::Own { subtrees, text } => {
+                // A frontier has at most 64 subtrees.
+                let count = u8::try_from(subtrees.len()).unwrap_or(u8::MAX);
+                [&[OWN, count], subtrees.concat().as_slice(), text.as_bytes()].concat()
+            }
+            Self::Line(text) => [&[LINE], text.as_bytes()].concat(),
+        }
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let text = |bytes: &[u8]| std::str::from_utf8(bytes).ok().map(str::to_owned);
+        match bytes {
+            [OWN, count, rest @ ..] => {
+                let (subtrees, rest) = rest.split_at_checked(32 * usize::from(*count))?;
+                Some(Self::Own { subtrees: subtrees.as_chunks::<32>().0.to_vec(), text: text(rest)? })
+            }
+            [LINE, rest @ ..] => Some(Self::Line(text(rest)?)),
+            _ => None,
+        }
+    }
+}
+
+/// What one directory holds: complete state of a generation, or not.
+#[derive(Debug, Default)]
+struct Held {
+    generation: Option<u64>,
+    complete: bool,
+    entries: Vec<Entry>,
+}
+
+impl Held {
+    fn take(&mut self, bytes: &Bytes) -> Result<(), String> {
+        match bytes.as_ref() {
+            [BEGINS, generation @ ..] if self.generation.is_none() => {
+                let generation = generation.try_into().map_err(|_| "a broken first record".to_owned())?;
+                self.generation = Some(u64::from_be_bytes(generation));
+            }
+            [COMPLETE] => self.complete = true,
+            _ if self.generation.is_some() => {
+                self.entries.push(Entry::decode(bytes).ok_or("a record of no known kind")?);
+            }
+            _ => return Err("a record before the first one".to_owned()),
+        }
+        Ok(())
+    }
+
+    fn whole(&self) -> Option<u64> {
+        self.generation.filter(|_| self.complete)
+    }
+}
+
+/// The log in use.
+#[derive(Debug)]
+pub(crate) struct WitnessLog<S: Storage> {
+    storages: [S; 2],
+    active: usize,
+    generation: u64,
+    journal: Journal<S>,
+    records: usize,
+    unsynced: bool,
+}
+
+impl<S: Storage> WitnessLog<S> {
+    /// Opens whichever directory holds the newest whole state, or begins one.
+    pub(crate) fn open(storages: [S; 2]) -> Result<(Self, Vec<Entry>), JournalError> {
+        let mut sides: [Option<(u64, Held, Journal<S>)>; 2] = [None, None];
+        let mut failed = None;
+        for (side, storage) in sides.iter_mut().zip(&storages) {
+            match read_whole(storage) {
+                Ok(whole) => *side = whole,
+                Err(error) => failed = Some(error),
+            }
+        }
+        let generation = |side: &Option<(u64, Held, Journal<S>)>| side.as_ref().map(|(generation, ..)| *generation);
+        let active = usize::from(generation(&sides[1]) > generation(&sides[0]));
+        match (sides[active].take(), failed) {
+            (Some((generation, held, journal)), _) => {
+                let log = Self { storages, active, generation, journal, records: held.entries.len(), unsynced: false };
+                Ok((log, held.entries))
+            }
+            // Nothing is begun over what cannot be read: the state may be there.
+            (None, Some(error)) => Err(error),
+            (None, None) => {
+                let journal = begin(&storages[0], 1, &[])?;
+                Ok((Self { storages, active: 0, generation: 1, journal, records: 0, unsynced: false }, Vec::new()))
+            }
+        }
+    }
+
+    /// Adds an entry; durable after [`WitnessLog::sync`].
+    pub(crate) fn append(&mut self, entry: &Entry) -> Result<(), JournalError> {
+        self.journal.append(&entry.encode())?;
+        self.records += 1;
+        self.unsynced = true;
+        Ok(())
+    }
+
+    pub(crate) fn sync(&mut self) -> Result<(), JournalError> {
+        self.journal.sync()?;
+        self.unsynced = false;
+        Ok(())
+    }
+
+    pub(crate) fn is_unsynced(&self) -> bool {
+        self.unsynced
+    }
+
+    pub(crate) fn records(&self) -> usize {
+        self.records
+    }
+
+    /// Replaces everything by these entries, durably: written whole beside the old state, which is removed afterwards.
+    pub(crate) fn rewrite(&mut self, entries: &[Entry]) -> Result<(), JournalError> {
+        let other = 1 - self.active;
+        let journal = begin(&self.storages[other], self.generation + 1, entries)?;
+        self.journal = journal;
+        wipe(&self.storages[self.active])?;
+        self.active = other;
+        self.generation += 1;
+        self.records = entries.len();
+        self.unsynced = false;
+        Ok(())
+    }
+}
+
+/// The entries of whichever directory holds the newest whole state, read beside a running node too. Empty where there is none.
+pub(crate) fn read<S: Storage>(storages: &[S; 2]) -> Result<Vec<Entry>, JournalError> {
+    let mut newest = Held::default();
+    for storage in storages {
+        let mut held = Held::default();
+        let report = match verify_log(storage, None, |Record { bytes, .. }| held.take(bytes)) {
+            Err(JournalError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => continue,
+            report => report?,
+        };
+        if report.fault_count == 0 && held.whole() > newest.whole() {
+            newest = held;
+        }
+    }
+    Ok(newest.entries)
+}
+
+/// What a directory holds, if that is a whole state.
+fn read_whole<S: Storage>(storage: &S) -> Result<Option<(u64, Held, Journal<S>)>, JournalError> {
+    if names(storage)?.is_empty() {
+        return Ok(None);
+    }
+    let journal = Journal::open(storage.clone(), OPTIONS)?;
+    let mut held = Held::default();
+    for record in journal.replay()? {
+        let Record { bytes, position } = record?;
+        held.take(&bytes).map_err(|cause| unreadable(position, &cause))?;
+    }
+    Ok(held.whole().map(|generation| (generation, held, journal)))
+}
+
+fn unreadable(position: Position, cause: &str) -> JournalError {
+    let source = io::Error::new(io::ErrorKind::InvalidData, format!("record at {position}: {cause}"));
+    JournalError::Io { doing: "read", file: "the witness state".to_owned(), source }
+}
+
+/// Begins a generation with these entries in an emptied directory, durably.
+fn begin<S: Storage>(storage: &S, generation: u64, entries: &[Entry]) -> Result<Journal<S>, JournalError> {
+    wipe(storage)?;
+    let mut journal = Journal::open(storage.clone(), OPTIONS)?;
+    journal.append(&[&[BEGINS][..], &generation.to_be_bytes()].concat())?;
+    for entry in entries {
+        match journal.append(&entry.encode()) {
+            Err(JournalError::CommitSize { .. }) => {
+                journal.sync()?;
+                journal.append(&entry.encode())?;
+            }
+            appended => {
+                appended?;
+            }
+        }
+    }
+    // Nothing before it counts without it: a sync of its own, so that no order of writes can put it first.
+    journal.sync()?;
+    journal.append(&[COMPLETE])?;
+    journal.sync()?;
+    Ok(journal)
+}
+
+fn names<S: Storage>(storage: &S) -> Result<Vec<String>, JournalError> {
+    let names = storage.list().map_err(|source| failed("list", source))?;
+    Ok(names.into_iter().filter(|name| name != LOCK_FILE).collect())
+}
+
+/// Removes every file, the first segment first: what a crash leaves is then no log.
+fn wipe<S: Storage>(storage: &S) -> Result<(), JournalError> {
+    let names = names(storage)?;
+    if names.is_empty() {
+        return Ok(());
+    }
+    for name in names {
+        storage.remove(&name).map_err(|source| failed("remove old files of", source))?;
+    }
+    storage.sync_directory().map_err(|source| failed("sync", source))
+}
+
+fn failed(doing: &'static str, source: io::Error) -> JournalError {
+    JournalError::Io { doing, file: "the witness directory".to_owned(), source }
+}

@@ -1,0 +1,179 @@
+//! What is kept of checkpoints and their witnesses: the newest few lines of each witness for each origin, and this node's own trees.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use watchfire_transparency::{Checkpoint, Frontier, Hash, Origin, SignedCheckpoint, Witnessed};
+use watchfire_types::{MemberId, MemberKey};
+
+use super::log::Entry;
+
+/// Lines kept of one witness for one origin.
+const LINES_MAX: usize = 4;
+/// Lines kept altogether; beyond that the origins not heard of for longest go.
+const TOTAL_MAX: usize = 65_536;
+
+/// One witness's line under an author's checkpoint, both signatures checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Line {
+    pub(crate) checkpoint: Checkpoint,
+    pub(crate) author: MemberKey,
+    pub(crate) signature: [u8; 64],
+    pub(crate) witness: MemberKey,
+    pub(crate) witnessed: Witnessed,
+}
+
+impl Line {
+    /// The signed checkpoint with this line.
+    pub(crate) fn note(&self) -> SignedCheckpoint {
+        let mut note = SignedCheckpoint::new(self.checkpoint.clone(), &self.author, &self.signature);
+        note.witnessed(&self.witnessed, &self.witness);
+        note
+    }
+}
+
+/// What became of a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// Kept.
+    New,
+    /// Held already, or older than what is.
+    Held,
+    /// Its checkpoint has the size of a kept one and another root: this is the kept one, with its author's signature.
+    Contradicts(Hash, [u8; 64]),
+}
+
+/// One checkpoint with its witnesses.
+#[derive(Debug, Clone)]
+struct Kept {
+    root: Hash,
+    author: MemberKey,
+    signature: [u8; 64],
+    lines: BTreeMap<MemberId, (MemberKey, Witnessed)>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Notes {
+    by_size: BTreeMap<u64, Kept>,
+    touched: u64,
+}
+
+/// The whole memory.
+#[derive(Debug, Default)]
+pub(crate) struct Store {
+    notes: BTreeMap<Origin, Notes>,
+    order: BTreeSet<(u64, Origin)>,
+    touches: u64,
+    total: usize,
+    /// The tree of each origin that this node last cosigned.
+    own: BTreeMap<Origin, Frontier>,
+}
+
+impl Store {
+    /// Whether [`Store::take`] would keep a line of this size and time: asked before its signatures are checked.
+    pub(crate) fn wants(&self, origin: &Origin, size: u64, witness: &MemberId, time_s: u64) -> bool {
+        let Some(notes) = self.notes.get(origin) else { return true };
+        let mut of_witness = notes.by_size.iter().filter_map(|(size, kept)| Some((*size, kept.lines.get(witness)?)));
+        let full = of_witness.clone().count() >= LINES_MAX;
+        let same = of_witness.clone().find(|(kept, _)| *kept == size);
+        match same {
+            Some((_, (_, held))) => held.time_s < time_s,
+            None => !full || of_witness.next().is_some_and(|(smallest, _)| smallest < size),
+        }
+    }
+
+    /// Keeps a line.
+    pub(crate) fn take(&mut self, line: Line) -> Taken {
+        let Line { checkpoint, author, signature, witness, witnessed } = line;
+        let Checkpoint { origin, size, root } = checkpoint;
+        if !self.wants(&origin, size, &witnessed.witness, witnessed.time_s) {
+            return Taken::Held;
+        }
+        let notes = self.notes.entry(origin.clone()).or_default();
+        let kept =
+            notes.by_size.entry(size).or_insert_with(|| Kept { root, author, signature, lines: BTreeMap::new() });
+        if kept.root != root {
+            return Taken::Contradicts(kept.root, kept.signature);
+        }
+        let name = witnessed.witness.clone();
+        if kept.lines.insert(name.clone(), (witness, witnessed)).is_none() {
+            self.total += 1;
+        }
+        let of_witness: Vec<u64> =
+            notes.by_size.iter().filter(|(_, kept)| kept.lines.contains_key(&name)).map(|(size, _)| *size).collect();
+        if let [oldest, ..] = of_witness.as_slice()
+            && of_witness.len() > LINES_MAX
+            && let Some(kept) = notes.by_size.get_mut(oldest)
+        {
+            kept.lines.remove(&name);
+            self.total -= 1;
+            if kept.lines.is_empty() {
+                notes.by_size.remove(oldest);
+            }
+        }
+        self.order.remove(&(notes.touched, origin.clone()));
+        self.touches += 1;
+        notes.touched = self.touches;
+        self.order.insert((self.touches, origin));
+        self.shrink();
+        Taken::New
+    }
+
+    fn shrink(&mut self) {
+        while self.total > TOTAL_MAX {
+            let Some((_, origin)) = self.order.pop_first() else { return };
+            if let Some(notes) = self.notes.remove(&origin) {
+                self.total -= notes.by_size.values().map(|kept| kept.lines.len()).sum::<usize>();
+            }
+        }
+    }
+
+    /// The tree that this node last cosigned of an origin.
+    pub(crate) fn own(&self, origin: &Origin) -> Option<&Frontier> {
+        self.own.get(origin)
+    }
+
+    /// Remembers the tree that this node cosigns now.
+    pub(crate) fn signed(&mut self, origin: Origin, tree: Frontier) {
+        self.own.insert(origin, tree);
+    }
+
+    /// The kept checkpoints of an origin, largest first.
+    pub(crate) fn of(&self, origin: &Origin) -> impl Iterator<Item = SignedCheckpoint> {
+        let notes = self.notes.get(origin).into_iter().flat_map(|notes| notes.by_size.iter().rev());
+        notes.map(move |(size, kept)| {
+            let checkpoint = Checkpoint { origin: origin.clone(), size: *size, root: kept.root };
+            let mut note = SignedCheckpoint::new(checkpoint, &kept.author, &kept.signature);
+            kept.lines.values().for_each(|(key, witnessed)| note.witnessed(witnessed, key));
+            note
+        })
+    }
+
+    /// Every kept line, origins not heard of for longest first.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = Line> {
+        let notes = self.order.iter().filter_map(|(_, origin)| Some((origin, self.notes.get(origin)?)));
+        notes.flat_map(|(origin, notes)| {
+            notes.by_size.iter().flat_map(move |(size, kept)| {
+                kept.lines.values().map(move |(witness, witnessed)| Line {
+                    checkpoint: Checkpoint { origin: origin.clone(), size: *size, root: kept.root },
+                    author: kept.author,
+                    signature: kept.signature,
+                    witness: *witness,
+                    witnessed: witnessed.clone(),
+                })
+            })
+        })
+    }
+
+    /// Everything, as entries that give the same store again.
+    pub(crate) fn entries(&self, own: &MemberId) -> Vec<Entry> {
+        let lines = self.lines().map(|line| {
+            let tree = self.own.get(&line.checkpoint.origin).filter(|tree| tree.size() == line.checkpoint.size);
+            let text = line.note().to_string();
+            match tree {
+                Some(tree) if line.witnessed.witness == *own => Entry::Own { subtrees: tree.subtrees().to_vec(), text },
+                _ => Entry::Line(text),
+            }
+        });
+        lines.collect()
+    }
+}
