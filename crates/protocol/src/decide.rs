@@ -9,7 +9,7 @@ use crate::draft::{Draft, Step};
 use crate::machine::Machine;
 use crate::rejection::Rejection;
 use crate::shared::content::SignatureFault;
-use crate::shared::{content, is_decision};
+use crate::shared::is_decision;
 
 mod human;
 
@@ -110,7 +110,7 @@ fn body(machine: &Machine, event: &Verified<Event>) -> Result<Verdict, Rejection
             certificate::check(charter, machine.network, held, |vote| machine.shared.genuine(vote))?;
         }
         Body::CoSignature(signature) if adopted(signature.version) => {
-            content::judge(charter, signature).map_err(|fault| match fault {
+            machine.shared.content.judge(charter, event.hash(), signature).map_err(|fault| match fault {
                 SignatureFault::Version => malformed("another charter version"),
                 SignatureFault::Foreign(why) => malformed(why),
                 SignatureFault::Unrecoverable => malformed("signature recovers to nobody"),
@@ -189,14 +189,15 @@ pub(crate) fn quota(started: Timestamp, at: Timestamp) -> u64 {
 }
 
 /// Whether an event that leaves the set carries something that stays.
-fn brings_content(machine: &Machine, event: &Event) -> bool {
+fn brings_content(machine: &Machine, event: &Verified<Event>) -> bool {
     let content = &machine.shared.content;
     match &event.body {
         Body::Certificate(held) => {
             let digest = certificate::content_digest(held, machine.network);
             !content.certificates.contains_key(&digest)
         }
-        Body::CoSignature(signature) => content::judge(&machine.charter, signature)
+        Body::CoSignature(signature) => content
+            .judge(&machine.charter, event.hash(), signature)
             .is_ok_and(|judged| !content.has_signature(&judged.safe_tx_hash, &judged.owner)),
         Body::FaultProof(FaultProof { first, .. }) => {
             let accused = first.event();

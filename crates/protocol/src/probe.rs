@@ -9,6 +9,8 @@ pub(crate) enum Look {
     Support,
     /// What evidence for one step must be later than.
     Floors,
+    /// The owner behind a co-signature, from the curve.
+    Recovery,
 }
 
 /// Counts one look.

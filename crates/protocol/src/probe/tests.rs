@@ -2,13 +2,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use alloy_primitives::keccak256;
+use alloy_primitives::{B256, U256, keccak256};
 use ed25519_dalek::{Signer, SigningKey};
+use k256::ecdsa::SigningKey as GuardianKey;
 use watchfire_charter::Charter;
-use watchfire_types::body::{Basis, Body, Certificate, CloseVote, Decision, Human, Purpose, Veto, Vote};
+use watchfire_types::body::{
+    Authority, Basis, Body, Certificate, CloseVote, CoSignature, Decision, Human, Purpose, Veto, Vote,
+};
 use watchfire_types::input::Input;
 use watchfire_types::{
     BlockRef, BlockTime, BlockView, ChainId, Epoch, Event, EventHash, MemberKey, Seq, StepIndex, Timestamp, Verified,
@@ -53,6 +56,12 @@ impl Log {
     }
 
     fn author(&mut self, member: usize, body: Body) -> Verified<Event> {
+        let event = self.seal(member, body);
+        self.machine.apply(&event);
+        event
+    }
+
+    fn seal(&mut self, member: usize, body: Body) -> Verified<Event> {
         let key = SigningKey::from_bytes(&[u8::try_from(member).expect("small") + 1; 32]);
         let network = self.machine.network();
         let event = Event {
@@ -67,9 +76,45 @@ impl Log {
         // Positions apart from one another: none contradicts its neighbour.
         self.seqs[member] += 2;
         let sealed = watchfire_wire::seal(&event, |input| key.sign(input).to_bytes()).expect("seals");
-        let event = sealed.verify(network).expect("verifies");
-        self.machine.apply(&event);
-        event
+        sealed.verify(network).expect("verifies")
+    }
+
+    /// The pause at nonce 7, signed by this member's guardian.
+    fn co_signature(&self, member: usize) -> CoSignature {
+        let decision = self.decision();
+        let rung = self.charter.playbooks[&decision.playbook].step(StepIndex::new(2)).expect("pause");
+        let (safe, entry) = self.charter.safes.iter().next().expect("a safe");
+        let effect =
+            crate::effect::build(&self.charter, rung, safe, U256::from(7), &BTreeSet::new()).expect("one call");
+        let key = GuardianKey::from_slice(&[0x11 * (u8::try_from(member).expect("small") + 1); 32]).expect("a scalar");
+        let (signed, recovery) = key.sign_prehash_recoverable(effect.safe_tx_hash.as_slice()).expect("signs");
+        let mut signature = [27 + recovery.to_byte(); 65];
+        signature[..64].copy_from_slice(&signed.to_bytes());
+        CoSignature {
+            version: self.charter.version,
+            authority: Authority::Step { decision, step: StepIndex::new(2), certificate: B256::ZERO },
+            chain: entry.chain,
+            safe: entry.address,
+            transaction: effect.transaction,
+            omitted: effect.omitted,
+            agreed: block(100),
+            signature,
+        }
+    }
+
+    fn receive(&mut self, event: &Verified<Event>) -> bool {
+        let input = Input::Received(Box::new(event.clone()));
+        let now = Timestamp::from_millis(1_700_000_000_000);
+        self.machine.observe(now, &input);
+        let taken = self.machine.decide(now, &input).is_ok();
+        if taken {
+            self.machine.apply(event);
+        }
+        taken
+    }
+
+    fn owners(&self) -> usize {
+        self.machine.signatures().iter().map(|count| count.owners.len()).sum()
     }
 
     /// One certificate of each purpose on evidence at this height, with what it is made of.
@@ -94,7 +139,8 @@ impl Log {
 
     fn show(&mut self, number: u64) {
         let parent = block(number - 1).hash;
-        let view = BlockView { block: block(number), parent, base_fee: Some(1), logs: vec![], reads: BTreeMap::new() };
+        let (base_fee, agreed) = (Some(1), BTreeSet::new());
+        let view = BlockView { block: block(number), parent, base_fee, logs: vec![], reads: BTreeMap::new(), agreed };
         let now = Timestamp::from_millis(block(number).time.as_secs() * 1_000);
         self.machine.observe(now, &Input::Block(Box::new(view)));
     }
@@ -131,4 +177,44 @@ fn a_turn_looks_at_nothing_that_is_over() {
     let (few, many) = (looks(3), looks(40));
     assert_eq!(few, many);
     assert!(many.values().sum::<u64>() > 0, "something is counted");
+}
+
+fn recoveries() -> u64 {
+    COUNTS.take().get(&Look::Recovery).copied().unwrap_or_default()
+}
+
+/// A co-signature is taken apart once, though the door and the fold both ask; and not again for whoever else carries it.
+#[test]
+fn a_co_signature_is_recovered_once() {
+    let mut log = Log::new();
+    let signature = log.co_signature(1);
+    let event = log.seal(1, Body::CoSignature(signature.clone()));
+    COUNTS.take();
+    assert!(log.receive(&event));
+    assert_eq!((recoveries(), log.owners()), (1, 1));
+    let again = log.seal(2, Body::CoSignature(signature));
+    assert!(log.receive(&again));
+    assert_eq!((recoveries(), log.owners()), (0, 1));
+}
+
+/// The fold takes nobody's word for it: what replay applies was never decided about, and what was decided was another event.
+#[test]
+fn the_fold_judges_for_itself() {
+    let mut log = Log::new();
+    let good = log.co_signature(1);
+    let mut bad = log.co_signature(2);
+    bad.signature[10] ^= 1;
+    bad.signature[40] ^= 1;
+    let (good, bad) = (log.seal(1, Body::CoSignature(good)), log.seal(2, Body::CoSignature(bad)));
+    let now = Timestamp::from_millis(1_700_000_000_000);
+    log.machine.observe(now, &Input::Received(Box::new(good.clone())));
+    log.machine.apply(&bad);
+    assert_eq!(log.owners(), 0);
+    log.machine.apply(&good);
+    assert_eq!(log.owners(), 1);
+    let mut replayed = Log::new();
+    replayed.machine.apply(&bad);
+    replayed.machine.apply(&good);
+    assert_eq!(replayed.owners(), 1);
+    assert!(!replayed.receive(&bad), "refused at the door");
 }

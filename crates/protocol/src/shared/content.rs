@@ -7,7 +7,7 @@ use alloy_primitives::{Address, B256, Signature, U256};
 use thiserror::Error;
 use watchfire_charter::{Charter, PlaybookPurpose};
 use watchfire_types::body::{Authority, Certificate, CoSignature, Decision, Purpose};
-use watchfire_types::{BlockRef, BlockTime, ChainId, SafeId, SafeTransaction, StepIndex, Timestamp};
+use watchfire_types::{BlockRef, BlockTime, ChainId, EventHash, SafeId, SafeTransaction, StepIndex, Timestamp};
 
 use crate::certificate::{Facts, playbook_of};
 use crate::effect;
@@ -66,6 +66,8 @@ pub(crate) struct Content {
     by_decision: BTreeMap<Decision, OfDecision>,
     pub(crate) signed: BTreeMap<B256, Signed>,
     pub(crate) by_nonce: BTreeMap<(SafeId, U256), BTreeSet<B256>>,
+    /// What the newest received co-signature came to, by the event that carries it: the door asks first, then the fold.
+    received: Option<(EventHash, Result<Judged, SignatureFault>)>,
 }
 
 /// Why a co-signature does not count.
@@ -91,10 +93,11 @@ pub enum SignatureFault {
 /// # Errors
 /// [`SignatureFault`] names the first term that fails.
 pub fn check_co_signature(charter: &Charter, signature: &CoSignature) -> Result<(B256, Address), SignatureFault> {
-    judge(charter, signature).map(|judged| (judged.safe_tx_hash, judged.owner))
+    judge(charter, signature, recover).map(|judged| (judged.safe_tx_hash, judged.owner))
 }
 
 /// A co-signature taken apart.
+#[derive(Debug, Clone)]
 pub(crate) struct Judged {
     pub(crate) safe_tx_hash: B256,
     pub(crate) owner: Address,
@@ -102,8 +105,12 @@ pub(crate) struct Judged {
     kind: Kind,
 }
 
-/// Judges a co-signature from its bytes and the charter alone.
-pub(crate) fn judge(charter: &Charter, signature: &CoSignature) -> Result<Judged, SignatureFault> {
+/// Judges a co-signature from its bytes and the charter alone. `recover` may answer for what it recovered before.
+fn judge(
+    charter: &Charter,
+    signature: &CoSignature,
+    recover: impl Fn(B256, &[u8; 65]) -> Option<Address>,
+) -> Result<Judged, SignatureFault> {
     if signature.version != charter.version {
         return Err(SignatureFault::Version);
     }
@@ -144,10 +151,11 @@ fn kind(charter: &Charter, safe: &SafeId, signature: &CoSignature) -> Result<Kin
 }
 
 /// The owner behind r || s || v over a hash: v 27 or 28, low s (the Safe takes either, so a second form would count nobody twice).
-pub(crate) fn recover(hash: B256, bytes: &[u8; 65]) -> Option<Address> {
+fn recover(hash: B256, bytes: &[u8; 65]) -> Option<Address> {
     if !matches!(bytes[64], 27 | 28) {
         return None;
     }
+    probe::count(Look::Recovery);
     let signature = Signature::from_raw_array(bytes).ok()?;
     if signature.normalize_s().is_some() {
         return None;
@@ -211,8 +219,38 @@ impl Content {
         self.certificates.get_key_value(digest)
     }
 
-    pub(crate) fn take_signature(&mut self, charter: &Charter, signature: &CoSignature, seen: Timestamp) {
-        let Ok(judged) = judge(charter, signature) else { return };
+    /// Judges a received co-signature ahead of the door and the fold, which would each do so again.
+    pub(crate) fn receive_signature(&mut self, charter: &Charter, carrier: EventHash, signature: &CoSignature) {
+        self.received = Some((carrier, self.judge(charter, carrier, signature)));
+    }
+
+    /// Judges a co-signature: from memory, for these very bytes, or anew. Nobody but this node ever filled that memory.
+    pub(crate) fn judge(
+        &self,
+        charter: &Charter,
+        carrier: EventHash,
+        signature: &CoSignature,
+    ) -> Result<Judged, SignatureFault> {
+        match &self.received {
+            Some((known, judged)) if *known == carrier => judged.clone(),
+            _ => judge(charter, signature, |hash, bytes| self.recovered(hash, bytes).or_else(|| recover(hash, bytes))),
+        }
+    }
+
+    /// The owner of a signature that is held byte for byte.
+    fn recovered(&self, safe_tx_hash: B256, bytes: &[u8; 65]) -> Option<Address> {
+        let mut owners = self.signed.get(&safe_tx_hash)?.owners.iter();
+        owners.find(|(_, held)| held.bytes == *bytes).map(|(owner, _)| *owner)
+    }
+
+    pub(crate) fn take_signature(
+        &mut self,
+        charter: &Charter,
+        carrier: EventHash,
+        signature: &CoSignature,
+        seen: Timestamp,
+    ) {
+        let Ok(judged) = self.judge(charter, carrier, signature) else { return };
         let nonce = signature.transaction.nonce;
         self.by_nonce.entry((judged.safe.clone(), nonce)).or_default().insert(judged.safe_tx_hash);
         let signed = self.signed.entry(judged.safe_tx_hash).or_insert_with(|| Signed {

@@ -135,7 +135,7 @@ impl Shared {
                 None => false,
             },
             Body::CoSignature(signature) => {
-                self.content.take_signature(&self.charter, signature, seen);
+                self.content.take_signature(&self.charter, event.hash(), signature, seen);
                 false
             }
             _ => false,

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::{B256, U256};
 use watchfire_charter::{Charter, Condition};
-use watchfire_types::body::Finding;
+use watchfire_types::body::{Body, Finding};
 use watchfire_types::input::{Input, PreflightOutcome, SubmissionFailure, SubmissionReport};
 use watchfire_types::{
     AssetId, BlockRef, BlockView, Bytes, ChainId, DetectorId, MemberKey, OperatorId, PlaybookId, Read, ReadOutcome,
@@ -286,6 +286,12 @@ pub(crate) fn observe(machine: &mut Machine, now: Timestamp, input: &Input) {
             let own = event.author == machine.own.key() && event.epoch == machine.own.epoch;
             if own && !machine.shared.holds(event.author, event.epoch, event.seq, event.hash()) {
                 machine.view.own_epoch_claimed = true;
+            }
+            let member = charter.member_by_key(&event.author).is_some();
+            if let Body::CoSignature(signature) = &event.body
+                && member
+            {
+                machine.shared.content.receive_signature(&charter, event.hash(), signature);
             }
         }
         Input::Block(block) => {
