@@ -16,6 +16,7 @@ use watchfire_types::NetworkId;
 use crate::codec::CatchUpCodec;
 use crate::config::limits;
 use crate::error::GossipError;
+use crate::gate::Gated;
 
 /// Gossip with one topic and no other.
 pub(crate) type Gossip = gossipsub::Behaviour<gossipsub::IdentityTransform, WhitelistSubscriptionFilter>;
@@ -26,7 +27,7 @@ pub(crate) struct Net {
     limits: connection_limits::Behaviour,
     memory: memory_connection_limits::Behaviour,
     pub(crate) allowed: allow_block_list::Behaviour<AllowedPeers>,
-    pub(crate) gossip: Gossip,
+    pub(crate) gossip: Gated<Gossip>,
     pub(crate) catch_up: request_response::Behaviour<CatchUpCodec>,
     identify: identify::Behaviour,
     ping: ping::Behaviour,
@@ -97,7 +98,7 @@ impl Net {
             limits: connection_limits::Behaviour::new(connections),
             memory: memory_connection_limits::Behaviour::with_max_bytes(limits::MEMORY_BYTES_MAX),
             allowed,
-            gossip: gossip(&topic)?,
+            gossip: Gated::new(gossip(&topic)?),
             catch_up: request_response::Behaviour::new(
                 [(catch_up, ProtocolSupport::Full)],
                 request_response::Config::default()

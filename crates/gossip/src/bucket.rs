@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-const MILLIS: u64 = 1_000;
+const MILLIS: i64 = 1_000;
 
 /// Holds at most `burst` tokens and gains `per_second` of them each second.
 #[derive(Debug, Clone)]
 pub(crate) struct Bucket {
-    /// Thousandths of a token, so that integer milliseconds lose nothing.
-    level: u64,
+    /// Thousandths of a token, so that integer milliseconds lose nothing. Below zero after more was spent than there was.
+    level: i64,
     burst: u32,
     per_second: u32,
     at: Instant,
@@ -18,7 +18,7 @@ pub(crate) struct Bucket {
 
 impl Bucket {
     pub(crate) fn full(burst: u32, per_second: u32, now: Instant) -> Self {
-        Self { level: u64::from(burst) * MILLIS, burst, per_second, at: now }
+        Self { level: i64::from(burst) * MILLIS, burst, per_second, at: now }
     }
 
     /// Takes one token; `false` when there is none.
@@ -31,19 +31,26 @@ impl Bucket {
         enough
     }
 
+    /// Takes tokens for something that happened already, whether there are any or not: what is missing is paid for first.
+    pub(crate) fn spend(&mut self, now: Instant, tokens: u32) {
+        self.refill(now);
+        self.level = self.level.saturating_sub(i64::from(tokens) * MILLIS);
+    }
+
     /// When there will be a token, if there is none now.
     pub(crate) fn empty_until(&mut self, now: Instant) -> Option<Instant> {
         self.refill(now);
-        let missing = MILLIS.saturating_sub(self.level);
+        let missing = u64::try_from(MILLIS.saturating_sub(self.level)).unwrap_or(0);
         (missing > 0).then(|| now + Duration::from_millis(missing.div_ceil(u64::from(self.per_second.max(1)))))
     }
 
     fn refill(&mut self, now: Instant) {
-        let elapsed = u64::try_from(now.saturating_duration_since(self.at).as_millis()).unwrap_or(u64::MAX);
+        let elapsed = now.saturating_duration_since(self.at).as_millis();
         if elapsed > 0 {
-            let gained = elapsed.saturating_mul(u64::from(self.per_second));
-            self.level = self.level.saturating_add(gained).min(u64::from(self.burst) * MILLIS);
-            self.at += Duration::from_millis(elapsed);
+            let gained = elapsed.saturating_mul(u128::from(self.per_second));
+            let gained = i64::try_from(gained).unwrap_or(i64::MAX);
+            self.level = self.level.saturating_add(gained).min(i64::from(self.burst) * MILLIS);
+            self.at += Duration::from_millis(u64::try_from(elapsed).unwrap_or(u64::MAX));
         }
     }
 }

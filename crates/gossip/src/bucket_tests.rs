@@ -37,3 +37,17 @@ proptest! {
         }
     }
 }
+
+/// What was spent beyond the level is paid for before there is a token again.
+#[test]
+fn debt_is_paid_first() {
+    let start = Instant::now();
+    let mut bucket = Bucket::full(2, 4, start);
+    bucket.spend(start, 6);
+    let ready = bucket.empty_until(start).unwrap();
+    assert_eq!(ready - start, Duration::from_millis(1_250), "four missing, and one to have");
+    assert!(bucket.take(ready));
+    bucket.spend(ready, u32::MAX);
+    bucket.spend(ready, u32::MAX);
+    assert!(bucket.empty_until(ready).is_some_and(|later| later > ready));
+}

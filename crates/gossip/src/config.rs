@@ -32,8 +32,14 @@ pub mod limits {
     pub const EVENTS_MAX: usize = 256;
     /// Commands that wait for the network task, which never makes them wait for the network.
     pub const COMMANDS_MAX: usize = 256;
-    /// New messages taken at once; [`MESSAGES_PER_SECOND`] more each second, then the network is read no faster. It
-    /// bounds the duplicate cache to 5 minutes of this rate. Members' own quotas sum to far less.
+    /// Frames and new messages read at once from one member, each counted; [`MEMBER_PER_SECOND`] more each second, then that
+    /// member's gossip is read no faster, and nobody else's is touched. An honest member sends one message a frame, so this is half as
+    /// many messages: far more than its own quota and all that it could be the first to forward.
+    pub const MEMBER_BURST: u32 = 4_096;
+    /// See [`MEMBER_BURST`].
+    pub const MEMBER_PER_SECOND: u32 = 512;
+    /// New messages taken at once from all members; [`MESSAGES_PER_SECOND`] more each second, then the network is read no faster. It
+    /// bounds the duplicate cache to 5 minutes of this rate, which eight members that flood at once could reach and fewer cannot.
     pub const MESSAGES_BURST: u32 = 8_192;
     /// See [`MESSAGES_BURST`].
     pub const MESSAGES_PER_SECOND: u32 = 2_048;

@@ -20,6 +20,7 @@ mod blame;
 mod bucket;
 mod codec;
 mod dialer;
+mod gate;
 mod identity;
 mod start;
 mod task;

@@ -63,6 +63,7 @@ pub(crate) struct Task {
     verdicts: Verdicts<Awaiting>,
     unpublished: Unpublished,
     blame: Blame,
+    /// All members' new messages together; each member has a gate of its own before that.
     messages: Bucket,
     commands: mpsc::Receiver<Command>,
     events: mpsc::Sender<GossipEvent>,
@@ -214,7 +215,7 @@ impl Task {
 
     /// `false` if nobody listens and the message should wait.
     fn try_publish(&mut self, bytes: &Bytes) -> bool {
-        match self.swarm.behaviour_mut().gossip.publish(self.topic.hash(), bytes.to_vec()) {
+        match self.swarm.behaviour_mut().gossip.inner.publish(self.topic.hash(), bytes.to_vec()) {
             Ok(_) => count(&self.counters.published),
             Err(PublishError::NoPeersSubscribedToTopic) => return false,
             Err(PublishError::Duplicate) => {}
@@ -233,8 +234,8 @@ impl Task {
             Verdict::Ignore => MessageAcceptance::Ignore,
             Verdict::Reject => MessageAcceptance::Reject,
         };
-        let known =
-            self.swarm.behaviour_mut().gossip.report_message_validation_result(&message.id, &message.from, acceptance);
+        let gossip = &mut self.swarm.behaviour_mut().gossip.inner;
+        let known = gossip.report_message_validation_result(&message.id, &message.from, acceptance);
         if !known {
             tracing::debug!("a verdict came too late to forward its message");
         }
@@ -292,7 +293,9 @@ impl Task {
     }
 
     fn on_message(&mut self, from: PeerId, id: MessageId, data: Vec<u8>) {
-        self.messages.take(Instant::now());
+        let now = Instant::now();
+        self.messages.spend(now, 1);
+        self.swarm.behaviour_mut().gossip.gate(from).charge(now);
         let awaiting = Awaiting { id, from };
         let Some(member) = self.members.get(&from).copied() else {
             return self.report(&awaiting, Verdict::Ignore);

@@ -7,3 +7,4 @@ mod gossip;
 mod raw;
 mod refusals;
 mod support;
+mod throttle;
