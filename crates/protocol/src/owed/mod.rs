@@ -29,15 +29,16 @@ pub(crate) const PREFLIGHT_MS: u64 = 500;
 const PROOF_BYTES_MAX: usize = 59 * 1024;
 /// Most own fault proofs in one round.
 const PROOFS_PER_ROUND: usize = 4;
-/// Events of the own quota that own fault proofs leave to votes, certificates and signatures.
+/// Events of the own quota that findings, statements and fault proofs leave to votes, certificates and signatures.
 const KEPT_FOR_DECISIONS: u64 = 500;
 
 pub(crate) fn owed(machine: &Machine, now: Timestamp) -> Owed {
     let mut pages = BTreeSet::new();
-    let mut drafts = observing::drafts(machine);
+    let mut room = room(machine, now);
+    let mut drafts = observing::drafts(machine, &mut room);
     drafts.extend(voting::drafts(machine, &mut pages));
     drafts.extend(vetoing::drafts(machine, &mut pages));
-    drafts.extend(stating::drafts(machine, now));
+    drafts.extend(stating::drafts(machine, now).into_iter().take(room));
     if drafts.is_empty() {
         drafts = certifying::drafts(machine);
     }
@@ -47,7 +48,7 @@ pub(crate) fn owed(machine: &Machine, now: Timestamp) -> Owed {
     }
     // Convictions count here already and wait for what stops an attack.
     if drafts.is_empty() {
-        drafts = faults(machine, now);
+        drafts = faults(machine, room);
     }
     let mut duties = preflight::duties(machine, now, &owed);
     duties.extend(submitting::duties(machine, now, &owed));
@@ -56,14 +57,17 @@ pub(crate) fn owed(machine: &Machine, now: Timestamp) -> Owed {
     Owed { drafts, duties, pages }
 }
 
-/// A conviction that no event taken so far carries: whoever sees a pair first tells everyone. A liar makes pairs as fast as it likes:
-/// at most [`PROOFS_PER_ROUND`] at once, and none while fewer than [`KEPT_FOR_DECISIONS`] events of the own quota are left.
-fn faults(machine: &Machine, now: Timestamp) -> Vec<Draft> {
+/// How many own events that decide nothing fit into the own quota beside [`KEPT_FOR_DECISIONS`]. What finds no room waits: it is recomputed
+/// with every turn, and the quota grows with time.
+fn room(machine: &Machine, now: Timestamp) -> usize {
     let own = machine.shared.chains.get(&(machine.own.key(), machine.own.epoch));
     let left = own.and_then(|own| Some(quota(own.started()?, now).saturating_sub(own.next().get())));
-    if left.is_some_and(|left| left < KEPT_FOR_DECISIONS) {
-        return Vec::new();
-    }
+    left.map_or(usize::MAX, |left| usize::try_from(left.saturating_sub(KEPT_FOR_DECISIONS)).unwrap_or(usize::MAX))
+}
+
+/// A conviction that no event taken so far carries: whoever sees a pair first tells everyone. A liar makes pairs as fast as it likes:
+/// at most [`PROOFS_PER_ROUND`] at once.
+fn faults(machine: &Machine, room: usize) -> Vec<Draft> {
     let proofs = machine.shared.all().filter_map(|(key, chain)| {
         let cut = chain.cut()?;
         let said = machine.shared.proven.get(key).is_some_and(|proven| *proven <= cut);
@@ -74,7 +78,7 @@ fn faults(machine: &Machine, now: Timestamp) -> Vec<Draft> {
         }
         Some(Draft::Body(Body::FaultProof(FaultProof { first: Box::new(first), second: Box::new(second) })))
     });
-    proofs.take(PROOFS_PER_ROUND).collect()
+    proofs.take(room.min(PROOFS_PER_ROUND)).collect()
 }
 
 /// Authors with events that wait for a predecessor are asked for what is missing.

@@ -2,10 +2,10 @@
 
 use alloy_primitives::B256;
 use watchfire_charter::Playbook;
-use watchfire_types::body::{Body, Executed, PostconditionChecked, Retracted};
+use watchfire_types::body::{Body, Executed, Finding, PostconditionChecked, Retracted};
 use watchfire_types::{BlockRef, Event, PlaybookId, StepIndex, Verified};
 
-use super::voting::stated;
+use super::voting::{self, stated};
 use crate::authority::later;
 use crate::decide::FIGURES_MAX;
 use crate::draft::{Draft, line};
@@ -13,14 +13,35 @@ use crate::machine::Machine;
 use crate::shared::derived::Observations;
 use crate::view::key;
 
-pub(super) fn drafts(machine: &Machine) -> Vec<Draft> {
+/// What is to be said, as far as there is room in the own quota; what a vote waits for is said in any case.
+pub(super) fn drafts(machine: &Machine, room: &mut usize) -> Vec<Draft> {
     let mut bodies = retractions(machine);
     bodies.extend(findings(machine));
     bodies.extend(executions(machine));
     for (id, playbook) in &machine.charter.playbooks {
         bodies.extend(playbook.steps_indexed().filter_map(|(step, _)| checked(machine, id, playbook, step)));
     }
+    if bodies.len() > *room {
+        let awaited = voting::awaited(machine);
+        let waits =
+            |body: &Body| matches!(body, Body::Finding(said) if awaited.iter().any(|finding| same(finding, said)));
+        bodies.retain(|body| waits(body) || take(room));
+    } else {
+        *room -= bodies.len();
+    }
     bodies.into_iter().map(Draft::Body).collect()
+}
+
+/// Takes one of what room is left.
+fn take(room: &mut usize) -> bool {
+    let left = room.checked_sub(1);
+    *room = left.unwrap_or_default();
+    left.is_some()
+}
+
+/// Whether two say the same standing of the same detector, however its line was cut.
+fn same(a: &Finding, b: &Finding) -> bool {
+    (&a.asset, &a.detector, a.first, &a.kind) == (&b.asset, &b.detector, b.first, &b.kind)
 }
 
 fn own(machine: &Machine) -> Option<&Observations> {

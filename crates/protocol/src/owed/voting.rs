@@ -88,7 +88,15 @@ pub(super) fn drafts(machine: &Machine, pages: &mut BTreeSet<Page>) -> Vec<Draft
         .collect()
 }
 
-fn vote(machine: &Machine, id: &PlaybookId, playbook: &Playbook, pages: &mut BTreeSet<Page>) -> Option<Vote> {
+/// A vote that is due, whether or not anything holds it back.
+struct Due<'a> {
+    finding: &'a Finding,
+    step: StepIndex,
+    decision: Decision,
+}
+
+/// The vote that own standing findings ask for, when the newest own vote does not say so already.
+fn asked<'a>(machine: &'a Machine, id: &PlaybookId, playbook: &'a Playbook) -> Option<Due<'a>> {
     let chain = machine.charter.assets.get(&playbook.asset)?.chain;
     if playbook.mode == Mode::Observe || machine.view.silent(chain) {
         return None;
@@ -96,21 +104,38 @@ fn vote(machine: &Machine, id: &PlaybookId, playbook: &Playbook, pages: &mut BTr
     let (finding, found) = standing(machine, playbook).max_by(|(a, s), (b, t)| {
         (s, std::cmp::Reverse((a.first, &a.detector))).cmp(&(t, std::cmp::Reverse((b.first, &b.detector))))
     })?;
-    let basis = stated(machine, finding)?;
     let step = escalation::step(machine, id, playbook, found, finding);
     let decision = machine.decision(id, playbook);
-    let evidence = finding.block;
-    if !machine.counts(id, step, &evidence) {
-        return None;
-    }
-    if said(machine, &decision, step, &evidence) {
+    if !machine.counts(id, step, &finding.block) || said(machine, &decision, step, &finding.block) {
         return None;
     }
     let newest = newest_own(machine, playbook, &decision);
-    if newest.is_some_and(|newest| !due(machine, id, playbook, newest, step, &evidence)) {
+    if newest.is_some_and(|newest| !due(machine, id, playbook, newest, step, &finding.block)) {
         return None;
     }
-    if let Some(why) = held_back(machine, id, playbook, step, basis) {
+    Some(Due { finding, step, decision })
+}
+
+/// Standing findings that no own event says yet and that nothing but that keeps from an automatic vote: at most one for each playbook, and
+/// none while the vote before it serves.
+pub(super) fn awaited(machine: &Machine) -> Vec<&Finding> {
+    if !machine.own.entry.votes() {
+        return Vec::new();
+    }
+    let contain = machine.charter.playbooks.iter().filter(|(_, p)| p.purpose == PlaybookPurpose::Contain);
+    let awaited = contain.filter_map(|(id, playbook)| {
+        let Due { finding, step, .. } = asked(machine, id, playbook)?;
+        let votes = held_back(machine, id, playbook, step, None).is_none()
+            && machine.view.label(&machine.own.entry.operators, &finding.block).is_some();
+        (votes && stated(machine, finding).is_none()).then_some(finding)
+    });
+    awaited.collect()
+}
+
+fn vote(machine: &Machine, id: &PlaybookId, playbook: &Playbook, pages: &mut BTreeSet<Page>) -> Option<Vote> {
+    let Due { finding, step, decision } = asked(machine, id, playbook)?;
+    let (basis, evidence) = (stated(machine, finding)?, finding.block);
+    if let Some(why) = held_back(machine, id, playbook, step, Some(basis)) {
         pages.insert(Page {
             asset: Some(playbook.asset.clone()),
             severity: severity(playbook, step),
@@ -162,13 +187,14 @@ fn due(
     evidence.time >= half || (1..=newest.step.get()).map(StepIndex::new).any(lapsed)
 }
 
-/// Why an automatic vote is turned into a question: mode, veto, cooldown or budget. None of them binds a human, nor (but for mode and veto) a wider step.
+/// Why an automatic vote is turned into a question: mode, veto, cooldown or budget. None of them binds a human, nor
+/// (but for mode and veto) a wider step. A finding that no event says yet has no basis.
 fn held_back(
     machine: &Machine,
     id: &PlaybookId,
     playbook: &Playbook,
     step: StepIndex,
-    basis: EventHash,
+    basis: Option<EventHash>,
 ) -> Option<String> {
     match playbook.mode {
         Mode::Observe | Mode::Propose => {
@@ -201,7 +227,13 @@ fn cools_down(machine: &Machine, playbook: &Playbook, step: StepIndex) -> bool {
 }
 
 /// Distinct findings that this node voted on by itself within the window count; a re-vote on the same finding is the same decision.
-fn over_budget(machine: &Machine, id: &PlaybookId, playbook: &Playbook, step: StepIndex, basis: EventHash) -> bool {
+fn over_budget(
+    machine: &Machine,
+    id: &PlaybookId,
+    playbook: &Playbook,
+    step: StepIndex,
+    basis: Option<EventHash>,
+) -> bool {
     let Some(head) = machine.asset_head(&playbook.asset).filter(|_| playbook.budget_window_s > 0) else { return false };
     let decision = machine.decision(id, playbook);
     let mut bases = BTreeSet::new();
@@ -216,5 +248,5 @@ fn over_budget(machine: &Machine, id: &PlaybookId, playbook: &Playbook, step: St
         }
     }
     let spent = u32::try_from(bases.len()).unwrap_or(u32::MAX) >= playbook.budget_count;
-    spent && !bases.contains(&basis) && widest.is_none_or(|widest| step <= widest)
+    spent && !basis.is_some_and(|basis| bases.contains(&basis)) && widest.is_none_or(|widest| step <= widest)
 }

@@ -2,7 +2,7 @@
 
 use ed25519_dalek::Signer;
 use watchfire_protocol::{Draft, Rejection};
-use watchfire_types::body::{Body, EpochHead, FaultProof, Started};
+use watchfire_types::body::{Body, EpochHead, FaultProof, Finding, Started};
 use watchfire_types::*;
 
 use crate::cluster::*;
@@ -203,4 +203,34 @@ fn a_flood_of_votes_neither_helps_nor_hinders() {
         c.veto(index);
     }
     assert!(c.owed_steps(0).is_empty(), "cancelled");
+}
+
+/// Findings that come and go by the dozen with every block take no more of the own quota than is left beside what decisions need: when the
+/// attack comes, this node's finding, vote, certificate and signature are taken by everyone.
+#[test]
+fn own_observations_leave_room_for_decisions() {
+    let mut c = Cluster::new(charter(str::to_owned), 98);
+    c.silent = [1, 2, 3, 4].into();
+    while c.nodes[0].position().0 < 600 {
+        c.nodes[0].author(note("said"));
+    }
+    for _ in 0..60 {
+        let first = block(c.chain.head().at.number + 1, 0);
+        let flaps = (0..12)
+            .map(|index| Finding { detector: name(&format!("flap-{index}")), ..finding("vault-outflow-early", first) });
+        c.nodes[0].standing = flaps.collect();
+        c.mine(&[]);
+    }
+    assert!(c.votes(0, 1) >= 1, "what a vote rests on is said all the same");
+    let allowed = 1_000 + 2 * c.chain.head().at.number;
+    let used = c.nodes[0].position().0;
+    assert!(used + 450 <= allowed, "{used} of {allowed}");
+    assert!(used + 600 > allowed, "and the rest is used: {used} of {allowed}");
+    c.clear();
+    c.silent = [3, 4].into();
+    c.find(&[0, 1, 2], "vault-outflow");
+    c.mine(&[]);
+    assert_eq!(c.owed_steps(1), [2]);
+    assert_eq!(c.execute(), 1);
+    assert!(c.chain.head().paused);
 }
