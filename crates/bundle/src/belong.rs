@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use alloy_primitives::B256;
 use watchfire_charter::Charter;
 use watchfire_protocol::{check_certificate, incident_subject};
-use watchfire_types::body::{Body, CoSignature, Purpose};
+use watchfire_types::body::{Body, CoSignature, Purpose, Sealed, SealedAbout};
 use watchfire_types::{
     AssetId, BlockRef, BlockTime, CharterVersion, Event, EventHash, IncidentId, MemberKey, NetworkId,
 };
@@ -102,6 +102,7 @@ fn tells(subject: &Subject<'_>, closes: &BTreeSet<BlockTime>, event: &Event) -> 
         Body::EvidenceCollected(collected) => collected.incident == subject.incident,
         Body::EvidenceAccessed(accessed) => accessed.incident == subject.incident,
         Body::EvidenceMissed(missed) => missed.incident == subject.incident,
+        Body::Sealed(Sealed { about: SealedAbout::Incident(incident), .. }) => *incident == subject.incident,
         _ => incident_subject(event).is_some_and(|(asset, at)| {
             asset == subject.asset && closes.range(..at).count() == subject.generation as usize
         }),

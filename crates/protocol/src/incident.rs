@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
-use watchfire_types::body::Body;
+use watchfire_types::body::{Body, Sealed, SealedAbout};
 use watchfire_types::{AssetId, BlockTime, Event, EventHash, IncidentId, NetworkId, domain};
 
 use crate::machine::Machine;
@@ -146,6 +146,10 @@ pub(crate) fn of(machine: &Machine, event: &Event) -> Option<IncidentId> {
     match &event.body {
         Body::Acknowledged(said) | Body::Rejected(said) | Body::Note(said) => return Some(said.incident),
         Body::Classified(classified) => return Some(classified.incident),
+        Body::EvidenceCollected(collected) => return Some(collected.incident),
+        Body::EvidenceAccessed(accessed) => return Some(accessed.incident),
+        Body::EvidenceMissed(missed) => return Some(missed.incident),
+        Body::Sealed(Sealed { about: SealedAbout::Incident(incident), .. }) => return Some(*incident),
         _ => {}
     }
     let (asset, at) = subject(event)?;

@@ -99,6 +99,12 @@ pub enum Rejection {
         /// Incident.
         incident: IncidentId,
     },
+    /// No such asset.
+    #[error("the charter has no asset {asset}; see `watchfire status` for their names")]
+    UnknownAsset {
+        /// Asset.
+        asset: AssetId,
+    },
     /// This node's charter entry neither votes nor vetoes.
     #[error("this member is a watcher: it reports, it neither votes nor vetoes")]
     NotVoting,
@@ -168,6 +174,7 @@ impl Rejection {
             | Self::UnknownPlaybook { .. }
             | Self::UnknownStep { .. }
             | Self::UnknownIncident { .. }
+            | Self::UnknownAsset { .. }
             | Self::NotVoting
             | Self::NoOperator
             | Self::NotVouched { .. }

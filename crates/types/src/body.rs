@@ -17,12 +17,14 @@ use crate::time::BlockTime;
 
 mod checkpoint;
 mod evidence;
+mod sealed;
 
 pub use checkpoint::{Checkpoint, CheckpointFault, Inconsistency};
 pub use evidence::{
     AccessAction, Custodian, Custody, EvidenceAccessed, EvidenceCheck, EvidenceCollected, EvidenceItem, EvidenceKind,
     EvidenceMissed, EvidenceStatement, MissCause,
 };
+pub use sealed::{SEALED_TEXT_MAX, Sealed, SealedAbout, SealedKey};
 
 /// The body of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +75,8 @@ pub enum Body {
     EvidenceAccessed(EvidenceAccessed),
     /// Evidence that should be there could not be had.
     EvidenceMissed(EvidenceMissed),
+    /// Words that only named members can read; their digest is public.
+    Sealed(Sealed),
     /// A body this version does not know: its field number and bytes, kept and inert.
     Unknown(u32, Bytes),
 }
@@ -105,6 +109,7 @@ impl Body {
             Self::EvidenceCollected(_) => "evidence-collected",
             Self::EvidenceAccessed(_) => "evidence-accessed",
             Self::EvidenceMissed(_) => "evidence-missed",
+            Self::Sealed(_) => "sealed",
             Self::Unknown(..) => "unknown",
         }
     }

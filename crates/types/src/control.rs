@@ -5,6 +5,7 @@ use alloy_primitives::{Address, B256};
 use serde::{Deserialize, Serialize};
 
 use crate::block::BlockRef;
+use crate::body::{Human, SealedAbout};
 use crate::id::{AssetId, ChainId, Epoch, EventHash, IncidentId, MemberId, MemberKey, OrganisationId, Seq, Severity};
 use crate::input::HumanAct;
 
@@ -16,11 +17,20 @@ pub enum Request {
     Status,
     /// All incidents.
     Incidents,
+    /// Sealed words, opened where this member can.
+    Sealed {
+        /// Of this incident; of all vulnerability reports without one.
+        incident: Option<IncidentId>,
+    },
     /// A human's act.
     Act {
         /// The act.
         act: HumanAct,
     },
+    /// A checkpoint of the own log now, if its newest one does not cover everything; answered by its event, or none.
+    Checkpoint,
+    /// The checkpoints of the own log of this process with what witnesses signed, as far as they are kept.
+    Notes,
     /// Every record from the start of this process on, then live.
     Follow,
 }
@@ -36,6 +46,16 @@ pub enum Reply {
         /// Newest first.
         incidents: Vec<Incident>,
     },
+    /// Answer to `notes`.
+    Notes {
+        /// Signed notes, largest first.
+        notes: Vec<String>,
+    },
+    /// Answer to `sealed`.
+    Sealed {
+        /// Newest first, at most 64.
+        words: Vec<SealedWords>,
+    },
     /// The act became these events.
     Done {
         /// Their hashes.
@@ -46,6 +66,44 @@ pub enum Reply {
         /// One line.
         error: String,
     },
+}
+
+/// Words that were sealed to named members.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SealedWords {
+    /// The event.
+    pub event: EventHash,
+    /// Who keeps the node that said it.
+    pub author: MemberId,
+    /// Author's clock, ms.
+    pub at_ms: u64,
+    /// What they are about.
+    pub about: SealedAbout,
+    /// Who wrote them: a pseudonym and what is public.
+    pub human: Human,
+    /// Who can open them.
+    pub to: Vec<MemberId>,
+    /// SHA-256 of salt and words.
+    pub commitment: B256,
+    /// The words, where this member can open them.
+    pub opened: Option<OpenedWords>,
+    /// Why they cannot be opened though this member is named.
+    pub fault: Option<String>,
+}
+
+/// Words that were opened; never put into a log or a debug text.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenedWords {
+    /// The words.
+    pub words: String,
+    /// With it, they hash to the commitment: disclose both to prove what was sealed.
+    pub salt: B256,
+}
+
+impl std::fmt::Debug for OpenedWords {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("OpenedWords(..)")
+    }
 }
 
 /// What a person wants to know first.

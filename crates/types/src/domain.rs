@@ -21,8 +21,11 @@ pub const CERTIFICATE: &[u8] = b"watchfire/v1/certificate\0";
 /// Rank of a submitter.
 pub const RANK: &[u8] = b"watchfire/v1/rank\0";
 
+/// Binds the key of a sealed body to its event.
+pub const SEALED: &[u8] = b"watchfire/v1/sealed\0";
+
 /// All domains, for the test that no two collide and none is a prefix of another.
-pub const ALL: &[&[u8]] = &[EVENT, HEARTBEAT, MEMBER_ENTRY, CHARTER, INCIDENT, STATE, CERTIFICATE, RANK];
+pub const ALL: &[&[u8]] = &[EVENT, HEARTBEAT, MEMBER_ENTRY, CHARTER, INCIDENT, STATE, CERTIFICATE, RANK, SEALED];
 
 /// The exact bytes that a node key signs: domain, network id, message.
 #[must_use]

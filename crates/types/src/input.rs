@@ -4,7 +4,7 @@ use alloy_primitives::B256;
 use serde::{Deserialize, Serialize};
 
 use crate::block::{BlockRef, BlockView};
-use crate::body::{EvidenceStatement, Finding, Human, Submitted};
+use crate::body::{EvidenceStatement, Finding, Human, Sealed, Submitted};
 use crate::event::Event;
 use crate::id::{AssetId, ChainId, IncidentId, MemberKey, PlaybookId, Severity, StepIndex};
 use crate::signed::Verified;
@@ -182,6 +182,11 @@ pub enum HumanAct {
         severity: Severity,
         /// Who and why.
         human: Human,
+    },
+    /// Words for named members only, sealed before they come here.
+    Seal {
+        /// The body whole.
+        sealed: Box<Sealed>,
     },
     /// Free text.
     Note {

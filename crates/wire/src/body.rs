@@ -4,6 +4,7 @@ mod checkpoint;
 mod decode;
 mod encode;
 mod evidence;
+mod sealed;
 mod signature;
 
 pub(crate) use checkpoint::{checkpoint_fault_in, checkpoint_fault_out};

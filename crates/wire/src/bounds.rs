@@ -41,6 +41,10 @@ pub const MAX_EVIDENCE_OBJECTS: usize = 256;
 pub const MAX_PARAMS: usize = 256;
 /// Source of a clock.
 pub const MAX_CLOCK: usize = 128;
+/// Members that one sealed body is for.
+pub const MAX_SEALED_KEYS: usize = 64;
+/// Bytes that sealing adds to words: salt and tag.
+pub const SEALED_OVERHEAD: usize = 48;
 /// Calls left out of a step.
 pub const MAX_OMITTED: usize = 256;
 /// Chains in a heartbeat.

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use prost::Message;
-use watchfire_types::body::{CheckpointFault, FaultProof};
-use watchfire_types::{NetworkId, Unverified};
+use watchfire_types::NetworkId;
+use watchfire_types::fault::{FalseHistory, FaultKind, FaultObject};
 
 use crate::body::{checkpoint_fault_in, checkpoint_fault_out, fault_proof_in, fault_proof_out};
 use crate::bounds::{MAX_FAULT_EVENTS, MAX_FAULT_FILE, MAX_SUBTREES};
@@ -15,76 +15,41 @@ use crate::proto::{self, fault};
 /// First line of a fault object's file.
 pub const FAULT_HEADER: &[u8] = b"watchfire-fault/v1\n";
 
-/// What convicts, with the network it happened in. Decoded means well formed: whether it convicts is for the rules to say.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FaultObject {
-    /// Network.
-    pub network: NetworkId,
-    /// What the author signed.
-    pub kind: FaultKind,
+/// The whole file of a fault object.
+#[must_use]
+pub fn encode_fault(object: &FaultObject) -> Bytes {
+    let kind = match &object.kind {
+        FaultKind::Events(proof) => fault::Kind::Events(fault_proof_out(proof)),
+        FaultKind::Checkpoints(checkpoints) => fault::Kind::Checkpoints(checkpoint_fault_out(checkpoints)),
+        FaultKind::History(history) => fault::Kind::History(history_out(history)),
+    };
+    let message = proto::Fault { network_id: raw(object.network.as_bytes()), kind: Some(kind) };
+    [FAULT_HEADER, &message.encode_to_vec()].concat().into()
 }
 
-/// What no honest author signs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FaultKind {
-    /// Two events that contradict each other.
-    Events(FaultProof),
-    /// Two checkpoints that contradict each other.
-    Checkpoints(CheckpointFault),
-    /// A checkpoint that the author's own events contradict.
-    History(FalseHistory),
-}
-
-/// A run of one author's events and a checkpoint that they contradict.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FalseHistory {
-    /// The Checkpoint event that the run follows; without one it begins at the epoch's first event.
-    pub base: Option<Box<Unverified>>,
-    /// Complete subtrees of the base's tree, largest first.
-    pub subtrees: Vec<[u8; 32]>,
-    /// The run, each event following the one before.
-    pub events: Vec<Unverified>,
-    /// The checkpoint, where it is not the run's last event.
-    pub note: Option<CheckpointFault>,
-}
-
-impl FaultObject {
-    /// The whole file.
-    #[must_use]
-    pub fn encode(&self) -> Bytes {
-        let kind = match &self.kind {
-            FaultKind::Events(proof) => fault::Kind::Events(fault_proof_out(proof)),
-            FaultKind::Checkpoints(checkpoints) => fault::Kind::Checkpoints(checkpoint_fault_out(checkpoints)),
-            FaultKind::History(history) => fault::Kind::History(history_out(history)),
-        };
-        let message = proto::Fault { network_id: raw(self.network.as_bytes()), kind: Some(kind) };
-        [FAULT_HEADER, &message.encode_to_vec()].concat().into()
+/// Reads the whole file of a fault object. Decoded means well formed: whether it convicts is for the rules to say.
+///
+/// # Errors
+/// [`WireError`]: no fault object, not canonical, or over a bound.
+pub fn decode_fault(file: &Bytes) -> Result<FaultObject, WireError> {
+    let message = "fault object";
+    check_size(message, file.len(), MAX_FAULT_FILE)?;
+    if !file.starts_with(FAULT_HEADER) {
+        return Err(WireError::Missing { field: "first line of a fault object" });
     }
-
-    /// Reads a whole file.
-    ///
-    /// # Errors
-    /// [`WireError`]: no fault object, not canonical, or over a bound.
-    pub fn decode(file: &Bytes) -> Result<Self, WireError> {
-        let message = "fault object";
-        check_size(message, file.len(), MAX_FAULT_FILE)?;
-        if !file.starts_with(FAULT_HEADER) {
-            return Err(WireError::Missing { field: "first line of a fault object" });
-        }
-        let bytes = file.slice(FAULT_HEADER.len()..);
-        let fault = proto::Fault::decode(bytes.clone()).map_err(|source| WireError::Malformed { message, source })?;
-        if fault.encoded_len() != bytes.len() || fault.encode_to_vec() != bytes {
-            return Err(WireError::NotCanonical { message });
-        }
-        Ok(Self {
-            network: NetworkId::from_bytes(fixed("fault.network_id", &fault.network_id)?),
-            kind: match present("fault.kind", fault.kind)? {
-                fault::Kind::Events(proof) => FaultKind::Events(fault_proof_in(proof)?),
-                fault::Kind::Checkpoints(checkpoints) => FaultKind::Checkpoints(checkpoint_fault_in(checkpoints)?),
-                fault::Kind::History(history) => FaultKind::History(history_in(history)?),
-            },
-        })
+    let bytes = file.slice(FAULT_HEADER.len()..);
+    let fault = proto::Fault::decode(bytes.clone()).map_err(|source| WireError::Malformed { message, source })?;
+    if fault.encoded_len() != bytes.len() || fault.encode_to_vec() != bytes {
+        return Err(WireError::NotCanonical { message });
     }
+    Ok(FaultObject {
+        network: NetworkId::from_bytes(fixed("fault.network_id", &fault.network_id)?),
+        kind: match present("fault.kind", fault.kind)? {
+            fault::Kind::Events(proof) => FaultKind::Events(fault_proof_in(proof)?),
+            fault::Kind::Checkpoints(checkpoints) => FaultKind::Checkpoints(checkpoint_fault_in(checkpoints)?),
+            fault::Kind::History(history) => FaultKind::History(history_in(history)?),
+        },
+    })
 }
 
 fn history_out(history: &FalseHistory) -> proto::FalseHistory {

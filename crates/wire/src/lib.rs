@@ -26,7 +26,7 @@ pub use catch_up::{CatchUpRequest, CatchUpResponse, ChainBound, EpochPosition};
 pub use envelope::Envelope;
 pub use error::WireError;
 pub use event::{decode_signed, seal};
-pub use fault::{FAULT_HEADER, FalseHistory, FaultKind, FaultObject};
+pub use fault::{FAULT_HEADER, decode_fault, encode_fault};
 pub use heartbeat::{HeartbeatError, SignedHeartbeat, VerifiedHeartbeat};
 
 #[cfg(test)]

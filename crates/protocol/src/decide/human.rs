@@ -1,7 +1,9 @@
 //! A human's act at this node becomes an event of this node, or is refused with what to do instead.
 
 use watchfire_charter::Playbook;
-use watchfire_types::body::{Basis, Body, Classified, CloseVote, Decision, Human, HumanStatement, Veto, Vote};
+use watchfire_types::body::{
+    Basis, Body, Classified, CloseVote, Decision, Human, HumanStatement, Sealed, SealedAbout, Veto, Vote,
+};
 use watchfire_types::input::HumanAct;
 use watchfire_types::{AssetId, BlockRef, IncidentId, PlaybookId, StepIndex};
 
@@ -24,6 +26,7 @@ pub(super) fn decide(machine: &Machine, act: &HumanAct) -> Result<Step, Rejectio
         }
         HumanAct::Acknowledge { incident, human } => Body::Acknowledged(said(machine, *incident, human)?),
         HumanAct::Reject { incident, human } => Body::Rejected(said(machine, *incident, human)?),
+        HumanAct::Seal { sealed } => Body::Sealed(seal(machine, sealed)?),
         HumanAct::Note { incident, human } => Body::Note(said(machine, *incident, human)?),
         HumanAct::Classify { incident, severity, human } => {
             let HumanStatement { incident, human } = said(machine, *incident, human)?;
@@ -90,6 +93,20 @@ fn said(machine: &Machine, incident: IncidentId, human: &Human) -> Result<HumanS
         Ok(HumanStatement { incident, human: human.clone() })
     } else {
         Err(Rejection::UnknownIncident { incident })
+    }
+}
+
+/// Everyone keeps it, so what is public about it must make sense to everyone.
+fn seal(machine: &Machine, sealed: &Sealed) -> Result<Sealed, Rejection> {
+    bounded(&sealed.human)?;
+    match &sealed.about {
+        SealedAbout::Incident(incident) if !crate::incident::exists(machine, *incident) => {
+            Err(Rejection::UnknownIncident { incident: *incident })
+        }
+        SealedAbout::Vulnerability(asset) if !machine.charter.assets.contains_key(asset) => {
+            Err(Rejection::UnknownAsset { asset: asset.clone() })
+        }
+        SealedAbout::Incident(_) | SealedAbout::Vulnerability(_) => Ok(sealed.clone()),
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use alloy_primitives::B256;
 use watchfire_charter::Charter;
-use watchfire_types::body::{Body, Decision};
+use watchfire_types::body::{Body, Decision, Sealed, SealedAbout};
 use watchfire_types::{
     AssetId, BlockTime, DetectorId, Event, EventHash, IncidentId, MemberKey, NetworkId, OperatorId, OrganisationId,
     PlaybookId, StepIndex, Verified,
@@ -104,6 +104,7 @@ impl Derived {
             Body::EvidenceCollected(collected) => self.speak(collected.incident, event),
             Body::EvidenceAccessed(accessed) => self.speak(accessed.incident, event),
             Body::EvidenceMissed(missed) => self.speak(missed.incident, event),
+            Body::Sealed(Sealed { about: SealedAbout::Incident(incident), .. }) => self.speak(*incident, event),
             Body::Finding(_)
             | Body::Executed(_)
             | Body::PostconditionChecked(_)
@@ -116,6 +117,7 @@ impl Derived {
             | Body::FaultProof(_)
             | Body::Checkpoint(_)
             | Body::CheckpointFault(_)
+            | Body::Sealed(_)
             | Body::Started(_)
             | Body::CoSignature(_)
             | Body::Submitted(_)

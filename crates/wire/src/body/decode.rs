@@ -11,6 +11,7 @@ use watchfire_types::{BlockTime, ChainId, CharterDigest, CharterVersion, Epoch, 
 
 use super::checkpoint::{checkpoint_fault_in, checkpoint_in};
 use super::evidence::{self, accessed_in, collected_in, missed_in};
+use super::sealed::sealed_in;
 use super::signature::{attested_in, co_signature_in};
 use crate::bounds::{MAX_EARLIER_EPOCHS, MAX_FIGURE_VALUE, MAX_FIGURES, MAX_LABEL, MAX_LINE, MAX_VOTES};
 use crate::common::{block_in, decision_in, human_in, out_of_enum, severity_in};
@@ -66,6 +67,7 @@ pub(crate) fn decode(body: In) -> Result<Body, WireError> {
         In::EvidenceCollected(collected) => Body::EvidenceCollected(collected_in(collected)?),
         In::EvidenceAccessed(accessed) => Body::EvidenceAccessed(accessed_in(accessed)?),
         In::EvidenceMissed(missed) => Body::EvidenceMissed(missed_in(missed)?),
+        In::Sealed(sealed) => Body::Sealed(sealed_in(sealed)?),
     })
 }
 

@@ -8,6 +8,7 @@ use watchfire_types::body::{
 
 use super::checkpoint::{checkpoint_fault_out, checkpoint_out};
 use super::evidence::{accessed_out, collected_out, missed_out};
+use super::sealed::sealed_out;
 use super::signature::{attested_out, co_signature_out};
 use crate::common::{block_out, decision_out, human_out, severity_out};
 use crate::field::raw;
@@ -40,6 +41,7 @@ pub(crate) fn encode(body: &Body) -> Option<Out> {
         Body::EvidenceCollected(collected) => Out::EvidenceCollected(collected_out(collected)),
         Body::EvidenceAccessed(accessed) => Out::EvidenceAccessed(accessed_out(accessed)),
         Body::EvidenceMissed(missed) => Out::EvidenceMissed(missed_out(missed)),
+        Body::Sealed(sealed) => Out::Sealed(sealed_out(sealed)),
         Body::Unknown(..) => return None,
     })
 }

@@ -1,9 +1,9 @@
 //! Arbitrary evidence bodies, and their bounds.
 
 use bytes::Bytes;
-use prost::Message;
 use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
+use prost::Message;
 use watchfire_types::body::{
     AccessAction, Custodian, Custody, EvidenceAccessed, EvidenceCheck, EvidenceCollected, EvidenceItem, EvidenceKind,
     EvidenceMissed, MissCause,
@@ -161,10 +161,38 @@ fn accessed_objects_are_strictly_ascending() {
 fn values_of_later_versions_are_inert() {
     type In = proto::event::Body;
     let changes: [fn(&mut In, i32) -> bool; 4] = [
-        |body, number| if let In::EvidenceCollected(it) = body { it.items[1].kind = number; true } else { false },
-        |body, number| if let In::EvidenceCollected(it) = body { it.items[1].check = number; true } else { false },
-        |body, number| if let In::EvidenceAccessed(it) = body { it.action = number; true } else { false },
-        |body, number| if let In::EvidenceMissed(it) = body { it.cause = number; true } else { false },
+        |body, number| {
+            if let In::EvidenceCollected(it) = body {
+                it.items[1].kind = number;
+                true
+            } else {
+                false
+            }
+        },
+        |body, number| {
+            if let In::EvidenceCollected(it) = body {
+                it.items[1].check = number;
+                true
+            } else {
+                false
+            }
+        },
+        |body, number| {
+            if let In::EvidenceAccessed(it) = body {
+                it.action = number;
+                true
+            } else {
+                false
+            }
+        },
+        |body, number| {
+            if let In::EvidenceMissed(it) = body {
+                it.cause = number;
+                true
+            } else {
+                false
+            }
+        },
     ];
     for change in changes {
         let with = |number| {

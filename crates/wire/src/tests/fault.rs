@@ -4,12 +4,13 @@ use bytes::Bytes;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use watchfire_types::body::{Body, Checkpoint, CheckpointFault, FaultProof, Inconsistency};
+use watchfire_types::fault::{FalseHistory, FaultKind, FaultObject};
 use watchfire_types::{Epoch, MemberKey};
 
 use super::samples::{NETWORK, author, checkpoint, sealed, vote};
 use super::strategies::{hash, name};
 use crate::bounds::{MAX_PROOF_HASHES, MAX_SUBTREES, MAX_WITNESS};
-use crate::{Envelope, FAULT_HEADER, FalseHistory, FaultKind, FaultObject, WireError};
+use crate::{Envelope, FAULT_HEADER, WireError, decode_fault, encode_fault};
 
 fn any_checkpoint() -> impl Strategy<Value = Checkpoint> {
     (name(), 1..=u64::MAX, hash(), any::<[u8; 32]>(), any::<[u8; 32]>()).prop_map(|(member, size, root, r, s)| {
@@ -68,15 +69,15 @@ pub(super) fn objects() -> Vec<(&'static str, FaultObject)> {
 #[test]
 fn objects_read_back() {
     for (name, object) in objects() {
-        let file = object.encode();
-        assert_eq!(FaultObject::decode(&file).as_ref(), Ok(&object), "{name}");
+        let file = encode_fault(&object);
+        assert_eq!(decode_fault(&file).as_ref(), Ok(&object), "{name}");
         for end in 0..file.len() {
-            assert!(FaultObject::decode(&file.slice(..end)).is_err(), "{name} cut at {end}");
+            assert!(decode_fault(&file.slice(..end)).is_err(), "{name} cut at {end}");
         }
         for at in 0..file.len() {
             let mut changed = file.to_vec();
             changed[at] ^= 1;
-            assert_ne!(FaultObject::decode(&changed.into()).as_ref(), Ok(&object), "{name} at {at}");
+            assert_ne!(decode_fault(&changed.into()).as_ref(), Ok(&object), "{name} at {at}");
         }
     }
 }
@@ -86,17 +87,14 @@ fn objects_read_back() {
 fn bounds_are_kept() {
     let history = |subtrees, events| {
         let history = FalseHistory { base: None, subtrees: vec![[0; 32]; subtrees], events, note: None };
-        FaultObject::decode(&FaultObject { network: NETWORK, kind: FaultKind::History(history) }.encode())
+        decode_fault(&encode_fault(&FaultObject { network: NETWORK, kind: FaultKind::History(history) }))
     };
     let event = || vec![sealed(1, 4, Body::Vote(vote()))];
     assert!(history(MAX_SUBTREES, event()).is_ok());
     assert!(matches!(history(MAX_SUBTREES + 1, event()), Err(WireError::Count { .. })));
     assert!(matches!(history(0, Vec::new()), Err(WireError::Count { .. })));
-    assert!(matches!(
-        FaultObject::decode(&Bytes::from_static(b"watchfire-fault/v2\n")),
-        Err(WireError::Missing { .. })
-    ));
-    assert!(FaultObject::decode(&Bytes::from_static(FAULT_HEADER)).is_err());
+    assert!(matches!(decode_fault(&Bytes::from_static(b"watchfire-fault/v2\n")), Err(WireError::Missing { .. })));
+    assert!(decode_fault(&Bytes::from_static(FAULT_HEADER)).is_err());
 
     let witness = |length| Envelope::decode(&Envelope::Witness(vec![b'x'; length].into()).encode());
     assert!(witness(MAX_WITNESS).is_ok());

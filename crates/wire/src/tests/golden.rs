@@ -29,7 +29,7 @@ fn encodings() -> Vec<(&'static str, Bytes)> {
     encodings.push(("envelope-event", Envelope::Event(Bytes::from_static(b"event")).encode()));
     encodings.push(("envelope-heartbeat", Envelope::Heartbeat(Bytes::from_static(b"heartbeat")).encode()));
     encodings.push(("envelope-witness", Envelope::Witness(Bytes::from_static(b"note")).encode()));
-    encodings.extend(super::fault::objects().into_iter().map(|(name, object)| (name, object.encode())));
+    encodings.extend(super::fault::objects().into_iter().map(|(name, object)| (name, crate::encode_fault(&object))));
     encodings.push(("heartbeat", signed_heartbeat().bytes().clone()));
     encodings.push(("catch-up-request", request.encode()));
     encodings.push(("catch-up-response", response.encode()));

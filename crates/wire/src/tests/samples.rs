@@ -9,8 +9,8 @@ use watchfire_types::body::{
     AccessAction, Attested, Authority, Basis, Body, Cause, Certificate, Checkpoint, CheckpointFault, Classified,
     CloseVote, CoSignature, Custodian, Custody, Decision, EpochHead, EvidenceAccessed, EvidenceCheck,
     EvidenceCollected, EvidenceItem, EvidenceKind, EvidenceMissed, Executed, FaultProof, Finding, Heartbeat, Human,
-    HumanStatement, Inconsistency, MissCause, NotContained, PostconditionChecked, Purpose, Retracted, Started,
-    Submitted, Veto, Vote,
+    HumanStatement, Inconsistency, MissCause, NotContained, PostconditionChecked, Purpose, Retracted, Sealed,
+    SealedAbout, SealedKey, Started, Submitted, Veto, Vote,
 };
 use watchfire_types::{
     BlockRef, BlockTime, ChainId, CharterDigest, CharterVersion, Epoch, Event, EventHash, IncidentId, MemberKey,
@@ -199,6 +199,8 @@ pub(super) fn bodies() -> Vec<(&'static str, Body)> {
         ("evidence-accessed", Body::EvidenceAccessed(evidence_accessed())),
         ("evidence-accessed-copy", Body::EvidenceAccessed(evidence_copied())),
         ("evidence-missed", Body::EvidenceMissed(evidence_missed())),
+        ("sealed-note", Body::Sealed(sealed_body(SealedAbout::Incident(IncidentId::from_bytes([0x1d; 32]))))),
+        ("sealed-vulnerability", Body::Sealed(sealed_body(SealedAbout::Vulnerability("vault-core".parse().unwrap())))),
         ("unknown", Body::Unknown(4_000, Bytes::from_static(b"from a later version"))),
     ]
 }
@@ -355,5 +357,20 @@ fn evidence_missed() -> EvidenceMissed {
         attempts: 4,
         detail: "missing trie node".into(),
         custody: custody(),
+    }
+}
+
+pub(super) fn sealed_body(about: SealedAbout) -> Sealed {
+    let key = |member: &str, byte| SealedKey {
+        member: member.parse().unwrap(),
+        encapsulated: B256::repeat_byte(byte),
+        wrapped: vec![byte; 48].into(),
+    };
+    Sealed {
+        about,
+        human: human(),
+        commitment: B256::repeat_byte(0x5e),
+        keys: vec![key("alder-1", 1), key("birch-1", 2)],
+        ciphertext: vec![0xc1; 64].into(),
     }
 }

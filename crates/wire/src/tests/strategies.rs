@@ -254,6 +254,7 @@ pub(super) fn body() -> impl Strategy<Value = Body> {
         submitted().prop_map(Body::Submitted),
         observations(),
         super::evidence::body(),
+        super::sealed::body(),
         super::fault::body(),
         statement().prop_map(Body::Acknowledged),
         statement().prop_map(Body::Rejected),
