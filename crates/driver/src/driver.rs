@@ -14,6 +14,7 @@ use watchfire_wire::bounds::MAX_EARLIER_EPOCHS;
 use watchfire_wire::{VerifiedHeartbeat, decode_signed};
 
 use crate::checkpoints::Checkpoints;
+use crate::clocks::Clocks;
 use crate::door::Door;
 use crate::error::{DriverError, Halted};
 use crate::guard::{Guard, Violation};
@@ -45,6 +46,7 @@ pub struct Driver<S: Storage, K: Keys> {
     pub(crate) witness: Option<Witness<S>>,
     pub(crate) verifier: Verifier,
     pub(crate) heartbeats: Heartbeats,
+    pub(crate) clocks: Clocks,
     asked_before: Option<ChainKey>,
     halted: Option<String>,
 }
@@ -86,6 +88,7 @@ impl<S: Storage, K: Keys> Driver<S, K> {
             witness: None,
             verifier,
             heartbeats: Heartbeats::default(),
+            clocks: Clocks::default(),
             asked_before: None,
             halted: None,
         };

@@ -1,19 +1,18 @@
 //! Heartbeats: the newest of each member, outside the log and never counted.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use watchfire_charter::Charter;
 use watchfire_journal::Storage;
+use watchfire_protocol::Machine;
 use watchfire_types::body::{Attested, Heartbeat};
 use watchfire_types::{BlockRef, Bytes, ChainId, MemberKey, Timestamp};
 use watchfire_wire::{Envelope, SignedHeartbeat, VerifiedHeartbeat, WireError};
 
+use crate::clocks::{AHEAD_MS_MAX, Clocks};
 use crate::door::Refusal;
 use crate::driver::Driver;
 use crate::keys::Keys;
-
-/// How far a heartbeat's clock may be ahead of the receiver's.
-const AHEAD_MS_MAX: u64 = 60_000;
 
 /// What the node knows and the protocol does not.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -32,35 +31,53 @@ pub struct HeartbeatFacts {
 #[derive(Debug, Default)]
 pub(crate) struct Heartbeats {
     newest: BTreeMap<MemberKey, VerifiedHeartbeat>,
+    /// Time of the newest own one, ms: the next is later, whatever the clock does.
+    own: AtomicU64,
 }
 
 impl Heartbeats {
-    /// Takes a heartbeat if it is newer than the one held. Signatures are checked last.
+    /// Takes a heartbeat if it is newer than the one held: of the same process by time, of another one by which of them
+    /// began knowing the other, so that a restart with a clock set back is heard at once. Signatures are checked last.
     pub(crate) fn take(
         &mut self,
         now: Timestamp,
-        charter: &Charter,
-        network: watchfire_types::NetworkId,
+        machine: &Machine,
+        clocks: &mut Clocks,
         bytes: Bytes,
     ) -> Result<VerifiedHeartbeat, Refusal> {
         let signed = SignedHeartbeat::decode(bytes)?;
         let author = signed.author();
         let stale = |why| Err(Refusal::StaleHeartbeat { author, why });
         let time_ms = signed.heartbeat().time_ms;
-        match charter.member_by_key(&author) {
+        let network = machine.network();
+        match machine.charter().member_by_key(&author) {
             None => return stale("no member of the charter has this key"),
             Some((member, _)) if *member != signed.heartbeat().member => return stale("it names another member"),
             Some(_) => {}
         }
         if time_ms > now.plus_millis(AHEAD_MS_MAX).as_millis() {
+            signed.verify(network)?;
+            clocks.ahead(author, Timestamp::from_millis(time_ms));
             return stale("its clock is more than 60 s ahead");
         }
-        if self.newest.get(&author).is_some_and(|held| held.heartbeat().time_ms >= time_ms) {
-            return stale("a newer one is held");
+        if let Some(held) = self.newest.get(&author) {
+            let (held, epoch) = (held.heartbeat(), signed.heartbeat().epoch);
+            let later = machine.follows(author, epoch, held.epoch);
+            let earlier = machine.follows(author, held.epoch, epoch);
+            if earlier || (!later && held.time_ms >= time_ms) {
+                return stale("a newer one is held");
+            }
         }
         let verified = signed.verify(network)?;
         self.newest.insert(author, verified.clone());
         Ok(verified)
+    }
+
+    /// Time of the next own one, at least a millisecond after the one before.
+    fn next(&self, now: Timestamp) -> u64 {
+        let after = |last: u64| now.as_millis().max(last.saturating_add(1));
+        let last = self.own.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(after(last)));
+        after(last.unwrap_or_else(|last| last))
     }
 
     pub(crate) fn newest(&self) -> &BTreeMap<MemberKey, VerifiedHeartbeat> {
@@ -80,7 +97,7 @@ impl<S: Storage, K: Keys> Driver<S, K> {
             member: self.machine().member().clone(),
             epoch: own.epoch(),
             seq: own.newest(),
-            time_ms: now.as_millis(),
+            time_ms: self.heartbeats.next(now),
             state_digest: self.machine().state_digest(),
             heads: facts.heads,
             pausable: facts.pausable,

@@ -14,6 +14,7 @@
 
 mod catch_up;
 mod checkpoints;
+mod clocks;
 mod door;
 mod driver;
 mod error;

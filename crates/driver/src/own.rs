@@ -30,6 +30,12 @@ impl OwnChain {
         }
     }
 
+    /// By how many milliseconds the clock is behind the newest own event; `None` when it is not. What is authored then follows that event a
+    /// millisecond apart: an author's time never falls.
+    pub(crate) fn behind(&self, now: Timestamp) -> Option<u64> {
+        self.last.map(|last| last.millis_since(now)).filter(|ms| *ms > 0)
+    }
+
     /// Moves on over an appended own event.
     pub(crate) fn took(&mut self, event: &Verified<Event>) {
         self.next = event.seq.next();

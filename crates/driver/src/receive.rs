@@ -29,8 +29,7 @@ impl<S: Storage, K: Keys> Driver<S, K> {
                 Err(refusal) => Err(refusal),
             },
             Ok(Envelope::Heartbeat(bytes)) => {
-                let network = self.own.network();
-                let taken = self.heartbeats.take(now, self.machine.charter(), network, bytes);
+                let taken = self.heartbeats.take(now, &self.machine, &mut self.clocks, bytes);
                 taken.map(|heartbeat| {
                     self.machine.beats(heartbeat.author(), heartbeat.heartbeat().epoch);
                     output.heartbeats.push(heartbeat);
@@ -95,7 +94,12 @@ impl<S: Storage, K: Keys> Driver<S, K> {
         self.machine.observe(now, &input);
         let step = match self.machine.decide(now, &input) {
             Ok(step) => step,
-            Err(rejection) => return Ok(Err(rejection.into())),
+            Err(rejection) => {
+                if let (Rejection::Future { .. }, Input::Received(event)) = (&rejection, &input) {
+                    self.clocks.ahead(event.author, event.time);
+                }
+                return Ok(Err(rejection.into()));
+            }
         };
         if let Input::Received(event) = input {
             self.take(now, *event, Origin::Received)?;

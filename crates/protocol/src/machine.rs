@@ -7,13 +7,14 @@ use thiserror::Error;
 use watchfire_charter::{Charter, Member};
 use watchfire_types::input::Input;
 use watchfire_types::{
-    AssetId, B256, BlockRef, Epoch, Event, EventHash, MemberId, MemberKey, NetworkId, OrganisationId, Seq, Timestamp,
-    Verified,
+    AssetId, B256, BlockRef, Body, Epoch, Event, EventHash, MemberId, MemberKey, NetworkId, OrganisationId, Seq,
+    Timestamp, Verified,
 };
 
 use crate::draft::{Owed, Step};
 use crate::judged::Judgements;
 use crate::rejection::Rejection;
+use crate::shared::chain::AuthorChain;
 use crate::shared::{ChainKey, Shared};
 use crate::view::View;
 
@@ -122,6 +123,14 @@ impl Machine {
     #[must_use]
     pub fn started(&self, author: MemberKey, epoch: Epoch) -> Option<Timestamp> {
         self.shared.chains.get(&(author, epoch))?.started()
+    }
+
+    /// Whether one epoch of an author began knowing another: its `Started` names it.
+    #[must_use]
+    pub fn follows(&self, author: MemberKey, later: Epoch, earlier: Epoch) -> bool {
+        let chain = self.shared.chains.get(&(author, later));
+        let first = chain.and_then(AuthorChain::first).map(|event| &event.body);
+        matches!(first, Some(Body::Started(started)) if started.earlier.iter().any(|head| head.epoch == earlier))
     }
 
     /// Where an author contradicted itself in this epoch, if it did.

@@ -130,6 +130,8 @@ pub struct MemberStatus {
     pub in_use_twice: bool,
     /// Cut by a fault proof.
     pub faulty: bool,
+    /// Its clock stood still or fell from one event to the next.
+    pub clock_slipped: bool,
 }
 
 impl Machine {
@@ -275,6 +277,7 @@ fn member_status(machine: &Machine, id: &MemberId, key: MemberKey) -> MemberStat
         restored: epochs.restored(&key),
         in_use_twice: epochs.in_use_twice(&key),
         faulty: epochs.faulty(&key),
+        clock_slipped: epochs.slipped(&key),
     }
 }
 
@@ -293,6 +296,13 @@ pub(crate) fn alarm_pages(machine: &Machine, pages: &mut BTreeSet<Page>) {
         }
         if member.in_use_twice {
             page("identity-in-use-twice", Severity::Sev2, format!("two epochs of {} grow at once", member.member));
+        }
+        if member.clock_slipped {
+            page(
+                "clock-slipped",
+                Severity::Sev4,
+                format!("{} dated an event no later than the one before; its times are worth nothing", member.member),
+            );
         }
         if member.restored {
             page(

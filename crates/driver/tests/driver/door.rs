@@ -108,8 +108,8 @@ fn heartbeats_stay_outside_the_log() {
     let mut here = driver();
     let (there, _) = open(&charter(), 1, MemoryStorage::new(), 0x78, NOW);
     let facts = || HeartbeatFacts { alarms: vec!["rpc silent".into()], ..HeartbeatFacts::default() };
-    let newer = there.heartbeat(NOW.plus_millis(5), facts()).unwrap();
     let older = there.heartbeat(NOW, facts()).unwrap();
+    let newer = there.heartbeat(NOW.plus_millis(5), facts()).unwrap();
     let before = (here.machine().state_digest(), here.events());
     let (verdict, _, output) = say(&mut here, newer.clone());
     assert_eq!((verdict, output.heartbeats.len()), (Verdict::Accept, 1));

@@ -6,7 +6,7 @@ use watchfire_charter::Charter;
 use watchfire_driver::Keys;
 use watchfire_types::body::{Body, EpochHead, Human, HumanStatement, Started};
 use watchfire_types::{
-    Bytes, CharterDigest, Epoch, Event, EventHash, IncidentId, MemberKey, NetworkId, Seq, Timestamp, Verified,
+    CharterDigest, Epoch, Event, EventHash, IncidentId, MemberKey, NetworkId, Seq, Timestamp, Verified,
 };
 use watchfire_wire::seal;
 
@@ -36,25 +36,27 @@ pub(crate) struct Author {
     pub(crate) next: Seq,
     pub(crate) prev: EventHash,
     pub(crate) time: Timestamp,
+    /// Between two events.
+    pub(crate) step_ms: u64,
 }
 
 impl Author {
     /// The member at this index, before its first event.
     pub(crate) fn new(index: usize, epoch: [u8; 16], time: Timestamp) -> Self {
         let (next, prev) = (Seq::new(0), EventHash::from_bytes([0; 32]));
-        Self { keys: TestKeys::of(index), epoch: Epoch::from_bytes(epoch), next, prev, time }
+        Self { keys: TestKeys::of(index), epoch: Epoch::from_bytes(epoch), next, prev, time, step_ms: 1 }
     }
 
     pub(crate) fn key(&self) -> MemberKey {
         self.keys.author()
     }
 
-    /// The next event, one millisecond after the one before.
+    /// The next event.
     pub(crate) fn say(&mut self, body: Body) -> Verified<Event> {
         let event = self.at(self.next, self.prev, self.time, body);
         self.next = self.next.next();
         self.prev = event.hash();
-        self.time = self.time.plus_millis(1);
+        self.time = self.time.plus_millis(self.step_ms);
         event
     }
 
@@ -64,17 +66,6 @@ impl Author {
         let event = Event { network, author: self.key(), epoch: self.epoch, seq, prev, time, body };
         let sealed = seal(&event, |input| self.keys.sign(input)).unwrap();
         sealed.verify(network).unwrap()
-    }
-
-    /// Its newest event, as a later epoch names it.
-    pub(crate) fn head(&self) -> EpochHead {
-        EpochHead { epoch: self.epoch, seq: Seq::new(self.next.get() - 1), hash: self.prev }
-    }
-
-    /// `Started` and then notes: this many events.
-    pub(crate) fn history(&mut self, events: usize) -> Vec<Bytes> {
-        let bodies = (0..events).map(|n| if n == 0 { started(Vec::new()) } else { note(&n.to_string()) });
-        bodies.map(|body| self.say(body).outer().clone()).collect()
     }
 }
 

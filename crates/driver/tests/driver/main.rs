@@ -1,7 +1,9 @@
 //! The driver against real parts: production protocol, wire and journal, a model chain, disks that fail.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod catch_up;
 mod chain;
+mod clocks;
 mod door;
 mod durability;
 mod epochs;

@@ -86,6 +86,16 @@ pub(crate) struct AuthorChain {
     /// First position not chained to the beginning without a gap.
     next: Seq,
     head: Option<EventHash>,
+    /// Author's clock at the event before `next`.
+    clock: Option<Timestamp>,
+    /// Whether it stood still or fell from one event below `next` to the following one.
+    ///
+    /// An author's time rises by at least a millisecond an event. One whose time does not breaks that rule for all to see, and it is told; but its
+    /// events are taken like any other. To refuse one at the door would make the set depend on the order of arrival (a decision body
+    /// comes before its predecessor, and cannot be compared yet), so that two honest nodes would never agree again; and to let the
+    /// chain end there, as at a fork, would take votes away from an author whose clock is merely broken. Nothing is gained by it: a lower time
+    /// only lowers the author's own quota, and nothing else counts by time.
+    slipped: bool,
     /// SHA-256 chain over the digested events below `next`, and how many.
     accumulated: ([u8; 32], u64),
     /// The author's tree over the events below `next`.
@@ -107,6 +117,8 @@ impl Default for AuthorChain {
             proof: None,
             next: FIRST,
             head: None,
+            clock: None,
+            slipped: false,
             accumulated: ([0; 32], 0),
             tree: Frontier::new(),
             kept: Vec::new(),
@@ -183,6 +195,8 @@ impl AuthorChain {
         if self.next > cut {
             self.next = FIRST;
             self.head = None;
+            self.clock = None;
+            self.slipped = false;
             self.accumulated = ([0; 32], 0);
             self.tree = Frontier::new();
             self.kept.clear();
@@ -263,6 +277,8 @@ impl AuthorChain {
                 let chained = Sha256::new().chain_update(self.accumulated.0).chain_update(event.hash().as_bytes());
                 self.accumulated = (chained.finalize().into(), self.accumulated.1 + 1);
             }
+            self.slipped |= self.clock.is_some_and(|before| event.time <= before);
+            self.clock = Some(event.time);
             self.head = Some(event.hash());
             chained.push(event);
             self.next = self.next.next();
@@ -343,9 +359,19 @@ impl AuthorChain {
         self.positions.range(self.next..).filter(|(_, at)| at.iter().any(|known| known.as_loose().is_some())).count()
     }
 
+    /// The first event of the epoch.
+    pub(crate) fn first(&self) -> Option<&Arc<Verified<Event>>> {
+        self.at(FIRST).first().and_then(Position::as_loose)
+    }
+
     /// Author's clock at the first event of the epoch.
     pub(crate) fn started(&self) -> Option<Timestamp> {
-        self.at(FIRST).first().and_then(Position::as_loose).map(|event| event.time)
+        self.first().map(|event| event.time)
+    }
+
+    /// Whether the author's clock did not rise from one chained event to the next.
+    pub(crate) fn slipped(&self) -> bool {
+        self.slipped
     }
 
     /// What the state digest holds of this chain: the cut and the digested events below it. `None` when that is nothing.

@@ -27,6 +27,7 @@ pub(crate) struct Epochs {
     restored: BTreeSet<MemberKey>,
     in_use_twice: BTreeSet<MemberKey>,
     faulty: BTreeSet<MemberKey>,
+    slipped: BTreeSet<MemberKey>,
 }
 
 impl Epochs {
@@ -53,6 +54,11 @@ impl Epochs {
     /// Takes that an author contradicted itself.
     pub(crate) fn cut(&mut self, author: MemberKey) {
         self.faulty.insert(author);
+    }
+
+    /// Takes that an author's clock did not rise from one event to the next.
+    pub(crate) fn slip(&mut self, author: MemberKey) {
+        self.slipped.insert(author);
     }
 
     fn compare(&mut self, key: &ChainKey, next: impl Fn(&ChainKey) -> Seq) {
@@ -92,6 +98,11 @@ impl Epochs {
     /// Two epochs grew at the same time.
     pub(crate) fn in_use_twice(&self, author: &MemberKey) -> bool {
         self.in_use_twice.contains(author)
+    }
+
+    /// In some epoch the clock stood still or fell.
+    pub(crate) fn slipped(&self, author: &MemberKey) -> bool {
+        self.slipped.contains(author)
     }
 
     /// Some epoch is cut.

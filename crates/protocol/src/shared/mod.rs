@@ -93,6 +93,9 @@ impl Shared {
             Noted::Fell => fell = true,
             Noted::Known => {}
             Noted::Taken(chained) => {
+                if chain.slipped() {
+                    self.epochs.slip(event.author);
+                }
                 if !fell {
                     self.epochs.take(event, |key| self.chains.get(key).map_or(chain::FIRST, AuthorChain::next));
                     if is_decision(&event.body) {
@@ -189,6 +192,9 @@ impl Shared {
         }
         for ((author, _), _) in self.all().filter(|(_, chain)| chain.cut().is_some()) {
             epochs.cut(*author);
+        }
+        for ((author, _), _) in self.chains.iter().filter(|(_, chain)| chain.slipped()) {
+            epochs.slip(*author);
         }
         self.derived = derived;
         self.epochs = epochs;

@@ -1,0 +1,321 @@
+//! Catch-up between two logs, whatever happened to them: late, parted, forked, lied to, cut off and crashed.
+
+use std::collections::BTreeMap;
+
+use watchfire_driver::{CaughtUp, Door, Driver, Keys, Output, Refusal};
+use watchfire_journal::storage::CrashState;
+use watchfire_journal::{FaultyStorage, MemoryStorage, Storage};
+use watchfire_types::input::Input;
+use watchfire_types::{Body, Bytes, Event, EventHash, MemberKey, Seq, Timestamp, Verified, VerifyError};
+use watchfire_wire::bounds::{MAX_CATCH_UP_REQUEST, MAX_CATCH_UP_RESPONSE, MAX_RESPONSE_EVENTS};
+use watchfire_wire::{CatchUpRequest, CatchUpResponse};
+
+use crate::forge::{Author, note, started};
+use crate::world::{TestKeys, charter, open};
+
+const NOW: Timestamp = Timestamp::from_millis(1_700_000_098_000);
+const AN_HOUR_AGO: Timestamp = Timestamp::from_millis(1_699_996_498_000);
+
+/// A member that speaks every 600 ms since an hour ago: within its quota.
+fn author(index: usize, epoch: u8) -> Author {
+    Author { step_ms: 600, ..Author::new(index, [epoch; 16], AN_HOUR_AGO) }
+}
+
+fn node<S: Storage>(index: usize, storage: S) -> Driver<S, TestKeys> {
+    open(&charter(), index, storage, 0x70 + u8::try_from(index).unwrap(), NOW).0
+}
+
+/// `Started` and notes that fill a kilobyte each: this many events of one author.
+fn history(author: &mut Author, events: usize) -> Vec<Bytes> {
+    let first = author.next == Seq::new(0);
+    let body = |n: usize| {
+        if first && n == 0 { started(Vec::new()) } else { note(&format!("{n:1000}")) }
+    };
+    (0..events).map(|n| author.say(body(n)).outer().clone()).collect()
+}
+
+/// Gives a node events as if they had come by gossip long ago.
+fn give<S: Storage>(driver: &mut Driver<S, TestKeys>, events: &[Bytes]) {
+    let from = TestKeys::of(4).author();
+    let output = driver.handle(NOW, vec![Door::CaughtUp { from, events: events.to_vec() }]).unwrap();
+    assert_eq!(output.caught_up[0].refused, 0, "{:?}", output.caught_up[0].reason);
+}
+
+/// One question and its answer, over the wire's own encoding and within its bounds.
+fn ask<S: Storage, P: Storage>(asking: &mut Driver<S, TestKeys>, peer: &Driver<P, TestKeys>) -> CatchUpResponse {
+    let request = asking.catch_up_request().encode();
+    assert!(request.len() <= MAX_CATCH_UP_REQUEST);
+    let response = peer.answer_catch_up(&CatchUpRequest::decode(request).unwrap()).unwrap();
+    let encoded = response.encode();
+    assert!(encoded.len() <= MAX_CATCH_UP_RESPONSE && response.events.len() <= MAX_RESPONSE_EVENTS);
+    assert_eq!(CatchUpResponse::decode(encoded).unwrap(), response);
+    response
+}
+
+fn take<S: Storage>(driver: &mut Driver<S, TestKeys>, from: MemberKey, events: Vec<Bytes>) -> (CaughtUp, Output) {
+    let mut output = driver.handle(NOW, vec![Door::CaughtUp { from, events }]).unwrap();
+    (output.caught_up.remove(0), output)
+}
+
+/// Asks until nothing further comes; every answer with what it led to.
+fn pull<S: Storage, P: Storage>(asking: &mut Driver<S, TestKeys>, peer: &Driver<P, TestKeys>) -> Vec<CaughtUp> {
+    let mut answers = Vec::new();
+    loop {
+        let response = ask(asking, peer);
+        let (caught_up, _) = take(asking, TestKeys::of(1).author(), response.events);
+        let over = caught_up.taken == 0;
+        answers.push(caught_up);
+        if over {
+            return answers;
+        }
+        assert!(answers.len() < 200, "no end");
+    }
+}
+
+fn same<S: Storage, P: Storage>(one: &Driver<S, TestKeys>, other: &Driver<P, TestKeys>) {
+    assert_eq!(one.machine().heads(), other.machine().heads());
+    assert_eq!(one.machine().state_digest(), other.machine().state_digest());
+}
+
+/// Whoever comes late holds everything after as many bounded pages as it takes, each author served in turn; nothing is served twice.
+#[test]
+fn a_late_joiner_is_complete_in_bounded_pages() {
+    let mut peer = node(1, MemoryStorage::new());
+    let mut authors: Vec<Author> = (2..5).map(|index| author(index, 5)).collect();
+    // One author said far more than the others.
+    for (author, events) in authors.iter_mut().zip([2_000, 300, 300]) {
+        give(&mut peer, &history(author, events));
+    }
+    let mut late = node(0, MemoryStorage::new());
+    let first = ask(&mut late, &peer);
+    assert!(!first.complete);
+    let of = |author: &Author| {
+        let mine =
+            |outer: &&Bytes| watchfire_wire::decode_signed((*outer).clone()).unwrap().event().author == author.key();
+        first.events.iter().filter(mine).count()
+    };
+    assert!(authors.iter().all(|author| of(author) >= 250), "a fair share of each author");
+    let answers = pull(&mut late, &peer);
+    assert_eq!(answers.iter().map(|answer| answer.taken).sum::<usize>(), 2_601);
+    assert_eq!(answers.iter().map(|answer| answer.held + answer.refused).sum::<usize>(), 0);
+    assert_eq!(answers.len(), 5, "four pages of up to a megabyte, and one that is empty");
+    pull(&mut peer, &late);
+    same(&late, &peer);
+}
+
+/// The vector names each chain by author, epoch, position and hash, as far as it is held without a gap.
+#[test]
+fn the_vector_names_what_is_held_without_gaps() {
+    let mut here = node(0, MemoryStorage::new());
+    let mut other = author(2, 5);
+    let events = history(&mut other, 10);
+    give(&mut here, &events[..4]);
+    give(&mut here, &events[6..]);
+    let request = here.catch_up_request();
+    let at = request.vector.iter().find(|at| at.author == other.key()).unwrap();
+    let hash = watchfire_wire::decode_signed(events[3].clone()).unwrap().hash();
+    assert_eq!((at.epoch, at.seq, at.hash), (other.epoch, Seq::new(3), hash));
+    let mut peer = node(1, MemoryStorage::new());
+    give(&mut peer, &events);
+    let response = ask(&mut here, &peer);
+    assert!(response.complete && events[4..].iter().all(|event| response.events.contains(event)));
+    let (caught_up, _) = take(&mut here, peer.machine().heads().into_keys().next().unwrap().0, response.events);
+    assert_eq!(
+        (caught_up.taken, caught_up.held, caught_up.refused),
+        (3, 4, 0),
+        "the gap, and the peer's own beginning"
+    );
+}
+
+/// After a long partition each side holds what only the other side heard, of the same authors and of others.
+#[test]
+fn a_long_partition_heals_both_ways() {
+    let (mut left, mut right) = (node(0, MemoryStorage::new()), node(1, MemoryStorage::new()));
+    let mut both = author(2, 5);
+    let before = history(&mut both, 50);
+    give(&mut left, &before);
+    give(&mut right, &before);
+    // The one side heard the author go on; the other heard it after a restart, and somebody else.
+    give(&mut left, &history(&mut both, 900));
+    let mut again = author(2, 6);
+    give(&mut right, &history(&mut again, 800));
+    give(&mut right, &history(&mut author(3, 5), 700));
+    give(&mut left, &history(&mut author(4, 5), 600));
+    pull(&mut left, &right);
+    pull(&mut right, &left);
+    same(&left, &right);
+    assert_eq!(left.events(), 2 + 50 + 900 + 800 + 700 + 600);
+    assert_eq!(pull(&mut left, &right).len(), 1, "nothing is served again");
+}
+
+/// An author that tells one side one story and the other side another, of one length or of two: within a few answers both sides hold
+/// both stories at the place where they part, the proof, and the same state.
+#[test]
+fn both_sides_of_a_fork_end_with_both_and_the_proof() {
+    for (parted, lengths) in [(7, [40, 40]), (1, [40, 33]), (150, [400, 151]), (398, [400, 400])] {
+        let (mut left, mut right) = (node(0, MemoryStorage::new()), node(1, MemoryStorage::new()));
+        let mut liar = author(2, 5);
+        let before = history(&mut liar, parted);
+        let mut twin = liar.clone();
+        twin.time = twin.time.plus_millis(7);
+        let stories = [history(&mut liar, lengths[0] - parted), history(&mut twin, lengths[1] - parted)];
+        give(&mut left, &[before.clone(), stories[0].clone()].concat());
+        give(&mut right, &[before, stories[1].clone()].concat());
+        let mut answers = 0;
+        for _ in 0..3 {
+            answers += pull(&mut left, &right).len();
+            answers += pull(&mut right, &left).len();
+        }
+        assert!(answers <= 2 * 12 + 6, "{answers} answers to find where {lengths:?} part at {parted}");
+        same(&left, &right);
+        let place = Seq::new(parted as u64);
+        for side in [&left, &right] {
+            assert_eq!(side.machine().cut(liar.key(), liar.epoch), Some(place));
+            let faulty = side.machine().members().into_iter().find(|member| member.faulty).unwrap();
+            assert_eq!(faulty.key, liar.key());
+            let both = |event: &Verified<Event>| match &event.body {
+                Body::FaultProof(proof) => {
+                    let told =
+                        |at: usize| [&proof.first, &proof.second].iter().any(|part| stories[at].contains(part.outer()));
+                    told(0) && told(1)
+                }
+                _ => false,
+            };
+            assert!(side.machine().events().any(both), "the log holds both stories as proof for anyone");
+        }
+        // Nothing above the cut is served again for ever.
+        assert!(ask(&mut left, &right).events.len() <= 2);
+    }
+}
+
+/// A peer that serves a forged event and bytes that are nothing in the middle of a good page is named; what holds of its page is taken, and
+/// another peer serves the rest.
+#[test]
+fn garbage_in_the_middle_is_named_and_another_peer_goes_on() {
+    let (mut liar, mut honest) = (node(1, MemoryStorage::new()), node(2, MemoryStorage::new()));
+    let mut other = author(3, 5);
+    let events = history(&mut other, 500);
+    give(&mut liar, &events);
+    give(&mut honest, &events);
+    let mut here = node(0, MemoryStorage::new());
+    let mut page = ask(&mut here, &liar).events;
+    let mut forged = page[200].to_vec();
+    *forged.last_mut().unwrap() ^= 1;
+    page[200] = forged.into();
+    page[300] = Bytes::from_static(b"garbage");
+    let from = TestKeys::of(1).author();
+    let (caught_up, output) = take(&mut here, from, page);
+    assert_eq!((caught_up.from, caught_up.refused), (from, 2));
+    assert!(caught_up.is_garbage());
+    let signature = Refusal::Signature(VerifyError::BadSignature { author: other.key() });
+    assert_eq!(caught_up.reason, Some(signature), "the first reason against the peer");
+    assert!(output.notices.is_empty() && here.signing_stopped().is_none());
+    let reached = here.machine().heads()[&(other.key(), other.epoch)].0;
+    assert_eq!(reached, Seq::new(198), "up to what was forged: the peer's own beginning stood before it");
+    let answers = pull(&mut here, &honest);
+    assert!(answers.iter().all(|answer| !answer.is_garbage()));
+    pull(&mut honest, &here);
+    same(&here, &honest);
+}
+
+/// An answer that is cut off anywhere leaves what came of it, and the next question goes on from there.
+#[test]
+fn a_cut_in_mid_page_resumes_where_it_was() {
+    let mut peer = node(1, MemoryStorage::new());
+    give(&mut peer, &history(&mut author(2, 5), 120));
+    give(&mut peer, &history(&mut author(3, 5), 77));
+    let mut here = node(0, MemoryStorage::new());
+    let mut served = 0;
+    for cut in [1, 0, 50, 3, 17] {
+        let mut events = ask(&mut here, &peer).events;
+        events.truncate(cut);
+        served += events.len();
+        let (caught_up, _) = take(&mut here, TestKeys::of(1).author(), events);
+        assert_eq!((caught_up.taken, caught_up.held, caught_up.refused), (cut, 0, 0));
+    }
+    served += pull(&mut here, &peer).iter().map(|answer| answer.taken + answer.held).sum::<usize>();
+    assert_eq!(served, 120 + 77 + 1, "no event twice");
+    pull(&mut peer, &here);
+    same(&here, &peer);
+}
+
+/// A newcomer whose machine loses power in the middle goes on after its restart from what its disk kept, and ends complete.
+#[test]
+fn a_crash_in_the_middle_resumes() {
+    let mut peer = node(1, MemoryStorage::new());
+    give(&mut peer, &history(&mut author(2, 5), 1_500));
+    for state in [CrashState::LoseAll, CrashState::KeepAll, CrashState::Sectors(vec![true, false, true])] {
+        let disk = FaultyStorage::new();
+        let mut here = node(0, disk.clone());
+        let response = ask(&mut here, &peer);
+        let taken = response.events.len();
+        assert!(taken > 500 && !response.complete);
+        take(&mut here, TestKeys::of(1).author(), response.events);
+        let left = disk.crash(&state);
+        drop(here);
+        let (mut here, _) = open(&charter(), 0, left, 0x80, NOW.plus_millis(1_000));
+        let kept = here.events();
+        assert!(kept > 256 && kept <= taken + 2, "whole commits are kept: {kept} of {taken}");
+        let more: usize = pull(&mut here, &peer).iter().map(|answer| answer.taken).sum();
+        assert!(more >= 1_501 - taken);
+        let head = here.machine().heads()[&(TestKeys::of(2).author(), author(2, 5).epoch)].0;
+        assert_eq!(head, Seq::new(1_499));
+    }
+}
+
+/// Checked beside the driver on many threads, in it, or one event at a time: the same events in the same order, the same log.
+#[test]
+fn checking_beside_the_driver_changes_nothing() {
+    let mut events = history(&mut author(2, 5), 300);
+    events.extend(history(&mut author(3, 5), 300));
+    events[450] = Bytes::from_static(b"garbage");
+    events[100] = events[99].clone();
+    let from = TestKeys::of(1).author();
+    let log = |output: Vec<Output>| -> Vec<EventHash> {
+        output.iter().flat_map(|output| &output.appended).map(|event| event.hash()).collect()
+    };
+    let flush = |driver: &mut Driver<MemoryStorage, TestKeys>| {
+        driver.handle(NOW.plus_millis(1_000), vec![Door::Input(Input::Tick)]).unwrap()
+    };
+    let mut beside = node(0, MemoryStorage::new());
+    let checked = beside.verifier().check(from, &events);
+    assert_eq!((checked.len(), checked.from()), (600, from));
+    let one = vec![beside.handle(NOW, vec![Door::Checked(checked)]).unwrap(), flush(&mut beside)];
+    let mut inside = node(0, MemoryStorage::new());
+    let door = vec![Door::CaughtUp { from, events: events.clone() }];
+    let two = vec![inside.handle(NOW, door).unwrap(), flush(&mut inside)];
+    assert_eq!(one[0].caught_up, two[0].caught_up);
+    let mut single = node(0, MemoryStorage::new());
+    let doors = events.into_iter().map(|event| Door::CaughtUp { from, events: vec![event] });
+    let three = vec![single.handle(NOW, doors.collect()).unwrap(), flush(&mut single)];
+    let logs = [log(one), log(two), log(three)];
+    assert!(logs[0] == logs[1] && logs[1] == logs[2] && logs[0].len() > 590);
+    same(&beside, &inside);
+    same(&beside, &single);
+}
+
+/// A question past answers that are still being taken is answered with what comes after them, never with them again.
+#[test]
+fn questions_run_ahead_of_answers() {
+    let mut peer = node(1, MemoryStorage::new());
+    give(&mut peer, &history(&mut author(2, 5), 2_500));
+    let mut here = node(0, MemoryStorage::new());
+    let verifier = here.verifier();
+    let mut underway = Vec::new();
+    let mut served: BTreeMap<Bytes, usize> = BTreeMap::new();
+    loop {
+        let request = here.catch_up_request_past(&underway.iter().collect::<Vec<_>>());
+        let events = peer.answer_catch_up(&request).unwrap().events;
+        if events.is_empty() {
+            break;
+        }
+        for event in &events {
+            *served.entry(event.clone()).or_default() += 1;
+        }
+        underway.push(verifier.check(TestKeys::of(1).author(), &events));
+    }
+    assert!(underway.len() >= 3 && served.values().all(|times| *times == 1));
+    here.handle(NOW, underway.into_iter().map(Door::Checked).collect()).unwrap();
+    assert!(ask(&mut here, &peer).events.is_empty());
+    assert_eq!(here.events(), 2 + 2_500);
+}
