@@ -41,6 +41,31 @@ fn c4_c5_the_narrow_certificate_is_satisfied_and_then_void() {
     }
 }
 
+/// C10: a window that still holds the old outflow when the recovery executes begins there anew: no pause of what was just un-paused.
+#[test]
+fn c10_the_old_outflow_starts_no_unpause_and_pause_loop() {
+    let mut c = Cluster::new(charter(str::to_owned), 98);
+    c.mine(&[]);
+    let asset: AssetId = name("vault-core");
+    c.all_find("vault-outflow");
+    let outflow = c.nodes[0].standing[0].first.number;
+    c.mine(&[]);
+    assert_eq!(c.execute(), 1);
+    c.mine(&[]);
+    recover(&mut c);
+    assert_eq!(c.execute(), 1, "though the finding stands all the while");
+    for _ in 0..5 {
+        for node in &mut c.nodes {
+            // A detector's windows, with the floor that its own machine tells it.
+            let floor = node.machine.window_floors().get(&asset).map_or(0, |floor| floor.number);
+            node.standing.retain(|_| outflow > floor);
+        }
+        c.mine(&[]);
+        assert!(c.owed_steps(0).is_empty() && c.submissions().is_empty());
+        assert!(!c.chain.head().paused);
+    }
+}
+
 /// C6: a recovery approved before a newer pause does not undo it.
 #[test]
 fn c6_an_old_recovery_certificate_does_not_undo_a_newer_pause() {
