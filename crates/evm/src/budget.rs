@@ -1,7 +1,7 @@
-//! A request budget with two priorities.
+//! A request budget with three priorities.
 //!
 //! A token bucket of one second's requests. What decides an incident (preflight, submission, the reads before a signature)
-//! may draw it empty; the feed leaves a quarter, so that a busy chain never delays a pause by more than one refill.
+//! may draw it empty; the feed leaves a quarter and evidence a half, so that a busy chain never delays a pause by more than one refill.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -18,6 +18,8 @@ pub enum Priority {
     Decision,
     /// Feed, backfill, watchdog.
     Feed,
+    /// Evidence: what is kept for later never delays what is decided now.
+    Evidence,
 }
 
 #[derive(Debug)]
@@ -45,6 +47,7 @@ impl Budget {
         let reserve = match priority {
             Priority::Decision => 0.0,
             Priority::Feed => self.per_second / 4.0,
+            Priority::Evidence => self.per_second / 2.0,
         };
         let wanted = calls.min(self.per_second - reserve);
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);

@@ -55,7 +55,7 @@ impl ChainClient {
         let checks = client
             .remotes
             .iter()
-            .filter(|remote| !remote.config.submit_only)
+            .filter(|remote| remote.config.is_asked())
             .map(|remote| async move { (remote, remote.check_chain(CONNECT_TIMEOUT).await) });
         let mut reached = BTreeSet::new();
         let mut foreign = None;
@@ -99,7 +99,7 @@ impl ChainClient {
         if let Some((key, _)) = numbers.into_iter().find(|(_, value)| *value == 0) {
             return Err(ConnectError::Zero { chain, key });
         }
-        let asked = config.endpoints.iter().filter(|endpoint| !endpoint.submit_only);
+        let asked = config.endpoints.iter().filter(|endpoint| endpoint.is_asked());
         let operators = asked.map(|endpoint| &endpoint.operator).collect::<BTreeSet<_>>().len();
         if operators < config.agree {
             return Err(ConnectError::TooFewOperators { chain, agree: config.agree, operators });
@@ -166,7 +166,7 @@ impl ChainClient {
     pub async fn latest(&self) -> Result<HeadInfo, NotAgreed> {
         let tag = serde_json::json!("latest");
         let chain = self.config.chain;
-        let asked = self.remotes.iter().filter(|remote| !remote.config.submit_only).map(|remote| {
+        let asked = self.remotes.iter().filter(|remote| remote.config.is_asked()).map(|remote| {
             let tag = &tag;
             async move {
                 let head = read::header(remote, chain, tag, Priority::Decision, REQUEST_TIMEOUT).await;

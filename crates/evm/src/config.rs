@@ -40,6 +40,15 @@ pub struct Endpoint {
     pub requests_per_second: u32,
     /// Takes transactions and is never asked: a private builder or a sequencer.
     pub submit_only: bool,
+    /// Asked for evidence only ([`ChainClient::raw`](crate::ChainClient::raw)): neither a decision nor a transaction goes through it.
+    pub evidence_only: bool,
+}
+
+impl Endpoint {
+    /// Whether what it answers counts for views and decisions.
+    pub(crate) fn is_asked(&self) -> bool {
+        !self.submit_only && !self.evidence_only
+    }
 }
 
 /// One chain.
@@ -76,6 +85,7 @@ impl ChainConfig {
             ws: None,
             requests_per_second: 100,
             submit_only: false,
+            evidence_only: false,
         };
         Self {
             chain,

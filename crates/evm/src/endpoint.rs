@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -116,6 +117,19 @@ impl Remote {
         decode(&answers.pop().unwrap_or(Err(RpcError::BackingOff))?)
     }
 
+    /// One call whose answer is wanted as it came, byte for byte, with the lowest priority. Waits for the budget within `timeout`.
+    pub(crate) async fn raw(&self, body: Bytes, max: usize, timeout: Duration) -> Result<Bytes, RpcError> {
+        let deadline = Instant::now() + timeout;
+        self.ready(Priority::Evidence, timeout).await?;
+        let budget = self.budget.acquire(1, Priority::Evidence);
+        if tokio::time::timeout_at(deadline, budget).await.is_err() {
+            return Err(RpcError::RateLimited { retry_after_ms: Some(0) });
+        }
+        let result = self.http.raw(body, max, deadline.saturating_duration_since(Instant::now())).await;
+        self.note(result.as_ref().err());
+        result
+    }
+
     /// Usable now, as far as known.
     pub(crate) fn healthy(&self) -> bool {
         self.lock().cause.is_none()
@@ -133,7 +147,7 @@ impl Remote {
     async fn ready(&self, priority: Priority, timeout: Duration) -> Result<(), RpcError> {
         // A decision tries an endpoint that backs off all the same: it has nothing to lose by asking.
         let waiting = self.lock().until.is_some_and(|until| Instant::now() < until);
-        if waiting && priority == Priority::Feed {
+        if waiting && priority != Priority::Decision {
             return Err(RpcError::BackingOff);
         }
         // A private builder answers no questions; a transaction signed for this chain is worth nothing on another.

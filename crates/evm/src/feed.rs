@@ -117,7 +117,7 @@ impl Feed {
         let (out, events) = mpsc::channel(EVENTS_MAX);
         let (signal, signals) = mpsc::channel(SIGNALS_MAX);
         let config = &client.config;
-        for (index, remote) in client.remotes.iter().enumerate().filter(|(_, remote)| !remote.config.submit_only) {
+        for (index, remote) in client.remotes.iter().enumerate().filter(|(_, remote)| remote.config.is_asked()) {
             let source = heads::watch(index, Arc::clone(remote), config.chain, config.block_time_ms, signal.clone());
             tokio::spawn(source);
         }

@@ -138,7 +138,7 @@ where
 
 /// Healthy before unhealthy, and endpoints of distinct operators before an operator's second one.
 fn in_order(remotes: &[Arc<Remote>]) -> std::collections::VecDeque<Arc<Remote>> {
-    let mut order: Vec<_> = remotes.iter().filter(|remote| !remote.config.submit_only).cloned().collect();
+    let mut order: Vec<_> = remotes.iter().filter(|remote| remote.config.is_asked()).cloned().collect();
     order.sort_by_key(|remote| !remote.healthy());
     let mut seen = BTreeSet::new();
     let (mut first, second): (Vec<_>, Vec<_>) =

@@ -87,7 +87,19 @@ impl Http {
         Ok((0..requests.len() as u64).map(|id| by_id.remove(&id).unwrap_or_else(missing)).collect())
     }
 
+    /// One call, answered with the body exactly as it came; a JSON-RPC error inside it is an error here too.
+    pub(crate) async fn raw(&self, body: Bytes, max: usize, timeout: Duration) -> Result<Bytes, RpcError> {
+        let request = self.client.post(self.url.clone()).header("content-type", "application/json").body(body);
+        let bytes = Bytes::from(self.send(request, timeout, max).await?);
+        let response = serde_json::from_slice::<Response>(&bytes).map_err(|error| garbage(&error))?;
+        answer(response).map(|_| bytes)
+    }
+
     async fn post(&self, body: &Value, timeout: Duration) -> Result<Vec<u8>, RpcError> {
+        self.send(self.client.post(self.url.clone()).json(body), timeout, ANSWER_BYTES_MAX).await
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder, timeout: Duration, max: usize) -> Result<Vec<u8>, RpcError> {
         let failed = |error: reqwest::Error| {
             if error.is_timeout() {
                 RpcError::Timeout(u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX))
@@ -96,7 +108,7 @@ impl Http {
                 RpcError::Unreachable(cut(&root_cause(&error.without_url())))
             }
         };
-        let sent = self.client.post(self.url.clone()).timeout(timeout).json(body).send().await;
+        let sent = request.timeout(timeout).send().await;
         let mut response = sent.map_err(failed)?;
         let status = response.status().as_u16();
         if status == 429 {
@@ -106,8 +118,8 @@ impl Http {
         }
         let mut bytes = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
-            if bytes.len() + chunk.len() > ANSWER_BYTES_MAX {
-                return Err(RpcError::TooLong(ANSWER_BYTES_MAX));
+            if bytes.len() + chunk.len() > max {
+                return Err(RpcError::TooLong(max));
             }
             bytes.extend_from_slice(&chunk);
         }

@@ -29,6 +29,7 @@ pub(crate) struct Net {
     pub(crate) allowed: allow_block_list::Behaviour<AllowedPeers>,
     pub(crate) gossip: Gated<Gossip>,
     pub(crate) catch_up: request_response::Behaviour<CatchUpCodec>,
+    pub(crate) evidence: request_response::Behaviour<CatchUpCodec>,
     identify: identify::Behaviour,
     ping: ping::Behaviour,
 }
@@ -75,6 +76,12 @@ fn gossip(topic: &IdentTopic) -> Result<Gossip, GossipError> {
     Ok(gossip)
 }
 
+/// Questions and answers in frames, bounded alike for catch-up and evidence.
+fn asking(protocol: StreamProtocol) -> request_response::Behaviour<CatchUpCodec> {
+    let config = request_response::Config::default().with_request_timeout(limits::CATCH_UP_TIMEOUT);
+    request_response::Behaviour::new([(protocol, ProtocolSupport::Full)], config.with_max_concurrent_streams(4))
+}
+
 impl Net {
     fn new(pair: &Keypair, network: NetworkId, members: &[PeerId]) -> Result<Self, GossipError> {
         let topic = topic(network);
@@ -83,6 +90,7 @@ impl Net {
             allowed.allow_peer(*peer);
         }
         let catch_up = StreamProtocol::try_from_owned(format!("/watchfire/{network}/catch-up/1")).map_err(stack)?;
+        let evidence = StreamProtocol::try_from_owned(format!("/watchfire/{network}/evidence/1")).map_err(stack)?;
         let established =
             u32::try_from(members.len()).unwrap_or(u32::MAX).saturating_mul(limits::CONNECTIONS_PER_MEMBER);
         let connections = connection_limits::ConnectionLimits::default()
@@ -99,12 +107,8 @@ impl Net {
             memory: memory_connection_limits::Behaviour::with_max_bytes(limits::MEMORY_BYTES_MAX),
             allowed,
             gossip: Gated::new(gossip(&topic)?),
-            catch_up: request_response::Behaviour::new(
-                [(catch_up, ProtocolSupport::Full)],
-                request_response::Config::default()
-                    .with_request_timeout(limits::CATCH_UP_TIMEOUT)
-                    .with_max_concurrent_streams(4),
-            ),
+            catch_up: asking(catch_up),
+            evidence: asking(evidence),
             identify: identify::Behaviour::new(about),
             ping: ping::Behaviour::new(
                 ping::Config::new().with_interval(limits::PING_EVERY).with_timeout(limits::PING_TIMEOUT),

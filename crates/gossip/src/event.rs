@@ -55,11 +55,35 @@ pub enum GossipEvent {
         /// The answer, unread, at most [`CATCH_UP_RESPONSE_BYTES_MAX`](crate::config::limits::CATCH_UP_RESPONSE_BYTES_MAX); or why there is none.
         result: Result<Bytes, CatchUpError>,
     },
+    /// A member asks for a stretch of an evidence object. At most one per member is under way; bounded as catch-up is.
+    EvidenceRequest {
+        /// Who asks.
+        from: MemberKey,
+        /// The question, unread.
+        bytes: Bytes,
+        /// What [`Handle::reply`](crate::Handle::reply) needs. Dropped without a reply, the asker is told at once that there is none.
+        reply: ReplyToken,
+    },
+    /// The answer to [`Handle::request_evidence`](crate::Handle::request_evidence): exactly one per question that was not merged into one under way.
+    EvidenceResponse {
+        /// Who was asked.
+        from: MemberKey,
+        /// The answer, unread: whether it is what was asked for only its digest tells; or why there is none.
+        result: Result<Bytes, CatchUpError>,
+    },
 }
 
-/// The right to answer one catch-up request, once.
+/// Which of the two question-and-answer protocols.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lane {
+    CatchUp,
+    Evidence,
+}
+
+/// The right to answer one request, once.
 #[derive(Debug)]
 pub struct ReplyToken {
+    pub(crate) lane: Lane,
     pub(crate) request: InboundRequestId,
     pub(crate) channel: ResponseChannel<Response>,
 }

@@ -9,7 +9,7 @@ use watchfire_types::{MemberKey, Verdict};
 
 use crate::config::limits;
 use crate::error::SendError;
-use crate::event::ReplyToken;
+use crate::event::{Lane, ReplyToken};
 
 /// One order to the network task.
 #[derive(Debug)]
@@ -20,6 +20,7 @@ pub(crate) enum Command {
         verdict: Verdict,
     },
     Ask {
+        lane: Lane,
         member: MemberKey,
         bytes: Bytes,
     },
@@ -69,9 +70,9 @@ pub struct Figures {
     pub strangers_refused: u64,
     /// Other incoming connections that failed: limits, broken handshakes.
     pub incoming_refused: u64,
-    /// Catch-up answers sent.
+    /// Catch-up and evidence answers sent.
     pub catch_up_served: u64,
-    /// Catch-up requests answered with busy or too large.
+    /// Catch-up and evidence requests answered with busy or too large.
     pub catch_up_refused: u64,
 }
 
@@ -120,16 +121,26 @@ impl Handle {
     /// [`SendError::TooLarge`] above [`limits::CATCH_UP_REQUEST_BYTES_MAX`]; [`SendError::Stopped`].
     pub async fn request_catch_up(&self, member: MemberKey, bytes: Bytes) -> Result<(), SendError> {
         check("catch-up request", &bytes, limits::CATCH_UP_REQUEST_BYTES_MAX)?;
-        self.send(Command::Ask { member, bytes }).await
+        self.send(Command::Ask { lane: Lane::CatchUp, member, bytes }).await
     }
 
-    /// Answers a member's catch-up request.
+    /// Asks a member for a stretch of an evidence object; the answer is an [`EvidenceResponse`](crate::GossipEvent::EvidenceResponse). While a
+    /// question to that member is under way a further one is merged into it.
+    ///
+    /// # Errors
+    /// [`SendError::TooLarge`] above [`limits::CATCH_UP_REQUEST_BYTES_MAX`]; [`SendError::Stopped`].
+    pub async fn request_evidence(&self, member: MemberKey, bytes: Bytes) -> Result<(), SendError> {
+        check("evidence request", &bytes, limits::CATCH_UP_REQUEST_BYTES_MAX)?;
+        self.send(Command::Ask { lane: Lane::Evidence, member, bytes }).await
+    }
+
+    /// Answers a member's catch-up or evidence request.
     ///
     /// # Errors
     /// [`SendError::TooLarge`] above [`limits::CATCH_UP_RESPONSE_BYTES_MAX`] (the asker is then told that there is no
     /// answer); [`SendError::Stopped`].
     pub async fn reply(&self, token: ReplyToken, bytes: Bytes) -> Result<(), SendError> {
-        check("catch-up response", &bytes, limits::CATCH_UP_RESPONSE_BYTES_MAX)?;
+        check("answer", &bytes, limits::CATCH_UP_RESPONSE_BYTES_MAX)?;
         self.send(Command::Reply { token, bytes }).await
     }
 

@@ -27,7 +27,7 @@ use crate::blame::Blame;
 use crate::bucket::Bucket;
 use crate::config::limits;
 use crate::dialer::Dialer;
-use crate::event::GossipEvent;
+use crate::event::{GossipEvent, Lane};
 use crate::handle::{Command, Counters, count};
 use crate::unpublished::Unpublished;
 use crate::verdicts::Verdicts;
@@ -60,6 +60,7 @@ pub(crate) struct Task {
     dialer: Dialer,
     links: Links,
     asking: Asking,
+    fetching: Asking,
     verdicts: Verdicts<Awaiting>,
     unpublished: Unpublished,
     blame: Blame,
@@ -92,6 +93,7 @@ impl Task {
             dialer,
             links: Links::default(),
             asking: Asking::default(),
+            fetching: Asking::default(),
             verdicts: Verdicts::default(),
             unpublished: Unpublished::default(),
             blame: Blame::default(),
@@ -130,7 +132,7 @@ impl Task {
             },
             room = events.reserve(), if !self.outbox.is_empty() => match room {
                 Ok(room) => if let Some(event) = self.outbox.pop_front() {
-                    self.asking.on_delivered(&event);
+                    self.on_delivered(&event);
                     room.send(event);
                 },
                 Err(_) => return Next::End(None),
@@ -144,11 +146,11 @@ impl Task {
 
     fn flush_outbox(&mut self) {
         while let Some(event) = self.outbox.pop_front() {
-            self.asking.on_delivered(&event);
+            self.on_delivered(&event);
             match self.events.try_send(event) {
                 Ok(()) => {}
                 Err(TrySendError::Full(event) | TrySendError::Closed(event)) => {
-                    self.asking.on_returned(&event);
+                    self.on_returned(&event);
                     self.outbox.push_front(event);
                     return;
                 }
@@ -186,7 +188,7 @@ impl Task {
                     self.report(&message, verdict);
                 }
             }
-            Command::Ask { member, bytes } => self.on_ask(member, bytes),
+            Command::Ask { lane, member, bytes } => self.on_ask(lane, member, bytes),
             Command::Reply { token, bytes } => self.on_reply(token, bytes),
             // Taken by the loop.
             Command::Shutdown(_) => {}
@@ -247,7 +249,8 @@ impl Task {
     fn on_swarm(&mut self, event: SwarmEvent<NetEvent>) {
         match event {
             SwarmEvent::Behaviour(NetEvent::Gossip(event)) => self.on_gossip(event),
-            SwarmEvent::Behaviour(NetEvent::CatchUp(event)) => self.on_catch_up(event),
+            SwarmEvent::Behaviour(NetEvent::CatchUp(event)) => self.on_asking(Lane::CatchUp, event),
+            SwarmEvent::Behaviour(NetEvent::Evidence(event)) => self.on_asking(Lane::Evidence, event),
             SwarmEvent::Behaviour(NetEvent::Identify(identify::Event::Received { peer_id, info, .. })) => {
                 self.on_identified(peer_id, &info.protocol_version);
             }

@@ -34,7 +34,7 @@ pub(super) async fn watch(client: Arc<ChainClient>, out: watch::Sender<Option<u6
 /// The k-th highest of what distinct operators call final: so k of them call it, or something above it, final.
 async fn tagged(client: &ChainClient, tag: &str) -> Option<u64> {
     let tag = json!(tag);
-    let asked = client.remotes.iter().filter(|remote| !remote.config.submit_only).map(|remote| {
+    let asked = client.remotes.iter().filter(|remote| remote.config.is_asked()).map(|remote| {
         let tag = &tag;
         async move {
             let head = read::header(remote, client.config.chain, tag, Priority::Feed, client.live_timeout()).await;

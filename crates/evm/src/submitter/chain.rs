@@ -71,7 +71,7 @@ pub(super) enum Sending {
 
 impl ChainClient {
     fn asked(&self) -> impl Iterator<Item = &Arc<Remote>> {
-        self.remotes.iter().filter(|remote| !remote.config.submit_only)
+        self.remotes.iter().filter(|remote| remote.config.is_asked())
     }
 
     /// Everything before a send, in one batch per endpoint.
@@ -125,7 +125,7 @@ impl ChainClient {
         let mut running: futures::stream::FuturesUnordered<_> = self
             .remotes
             .iter()
-            .filter(|remote| !only_private || remote.config.submit_only)
+            .filter(|remote| !remote.config.evidence_only && (!only_private || remote.config.submit_only))
             .map(|remote| {
                 let (remote, request) = (Arc::clone(remote), request.clone());
                 // Detached, so that the slower endpoints get it too though the first acceptance ends the wait.

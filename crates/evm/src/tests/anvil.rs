@@ -173,6 +173,7 @@ pub(super) fn endpoint(name: &str, http: &Url) -> Endpoint {
         ws: None,
         requests_per_second: 10_000,
         submit_only: false,
+        evidence_only: false,
     }
 }
 

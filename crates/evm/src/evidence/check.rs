@@ -1,0 +1,238 @@
+//! What a block's hash and roots prove of an operator's raw answer.
+
+use std::collections::BTreeSet;
+
+use alloy::consensus::ReceiptEnvelope;
+use alloy::consensus::proofs::{calculate_receipt_root, calculate_transaction_root};
+use alloy::eips::Encodable2718;
+use alloy::primitives::Log as RawLog;
+use alloy::rpc::types::{Block, EIP1186AccountProofResponse, Log as RpcLog, TransactionReceipt};
+use alloy_primitives::{Address, B256, keccak256};
+use alloy_rlp::Encodable as _;
+use alloy_trie::proof::{ProofRetainer, verify_proof};
+use alloy_trie::{HashBuilder, Nibbles, TrieAccount};
+use bytes::Bytes;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use thiserror::Error;
+use watchfire_types::BlockRef;
+
+/// Most receipts with a proof of their own in one derived object.
+const PROOFS_MAX: usize = 64;
+
+/// Why an answer does not hold.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum EvidenceFault {
+    /// It holds something whose encoding is unknown here: nothing can be said.
+    #[error("encoding unknown here: {0}")]
+    Unknown(String),
+    /// It contradicts the block.
+    #[error("{0}")]
+    Contradicts(String),
+}
+
+/// What a checked header commits to, and who its transactions touch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlockFacts {
+    /// State after the block.
+    pub state_root: B256,
+    /// Receipts.
+    pub receipts_root: B256,
+}
+
+/// The accounts that evidence is about.
+pub type Touched = BTreeSet<Address>;
+
+#[derive(Deserialize)]
+struct Answer<T> {
+    result: T,
+}
+
+pub(super) fn is_null(bytes: &[u8]) -> bool {
+    serde_json::from_slice::<Answer<Value>>(bytes).map_or(true, |answer| answer.result.is_null())
+}
+
+fn opened<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, EvidenceFault> {
+    let unknown = |error: serde_json::Error| EvidenceFault::Unknown(crate::rpc::cut(&error.to_string()));
+    serde_json::from_slice::<Answer<T>>(bytes).map(|answer| answer.result).map_err(unknown)
+}
+
+fn contradicts<T>(text: String) -> Result<T, EvidenceFault> {
+    Err(EvidenceFault::Contradicts(text))
+}
+
+/// `eth_getBlockByHash` with whole transactions: the header must hash to the block and the transactions to its root.
+///
+/// # Errors
+/// [`EvidenceFault`]; a header that holds with transactions of unknown kinds is `Ok`: the hash covers their root.
+pub fn block(bytes: &[u8], wanted: &BlockRef) -> Result<BlockFacts, EvidenceFault> {
+    let header: alloy::rpc::types::Header = opened(bytes)?;
+    let found = header.inner.hash_slow();
+    if found != wanted.hash {
+        return contradicts(format!("the header hashes to {found}, not to {}", wanted.hash));
+    }
+    if let Ok(block) = opened::<Block>(bytes)
+        && let Some(transactions) = block.transactions.as_transactions()
+    {
+        let envelopes: Vec<_> = transactions.iter().map(|transaction| transaction.inner.inner().clone()).collect();
+        let root = calculate_transaction_root(&envelopes);
+        if root != header.inner.transactions_root {
+            return contradicts(format!("the transactions have root {root}, not the header's"));
+        }
+    }
+    Ok(BlockFacts { state_root: header.inner.state_root, receipts_root: header.inner.receipts_root })
+}
+
+type Primitive = ReceiptEnvelope<RawLog>;
+
+fn primitives(bytes: &[u8]) -> Result<Vec<Primitive>, EvidenceFault> {
+    let receipts: Vec<TransactionReceipt> = opened(bytes)?;
+    Ok(receipts.into_iter().map(|receipt| receipt.inner.into_primitives_receipt()).collect())
+}
+
+/// `eth_getBlockReceipts`: must lead to the header's receipts root.
+///
+/// # Errors
+/// [`EvidenceFault`].
+pub fn receipts(bytes: &[u8], facts: &BlockFacts) -> Result<(), EvidenceFault> {
+    let root = calculate_receipt_root(&primitives(bytes)?);
+    if root == facts.receipts_root {
+        Ok(())
+    } else {
+        contradicts(format!("the receipts have root {root}, not the header's"))
+    }
+}
+
+/// `eth_getLogs` for these accounts: must be exactly what the receipts, checked before, hold of them.
+///
+/// # Errors
+/// [`EvidenceFault`].
+pub fn logs(bytes: &[u8], receipts: &[u8], of: &Touched) -> Result<(), EvidenceFault> {
+    let stated: Vec<RpcLog> = opened(bytes)?;
+    let stated: Vec<RawLog> = stated.into_iter().map(|log| log.inner).collect();
+    let held = primitives(receipts)?;
+    let held = held.iter().flat_map(|receipt| receipt.logs().iter()).filter(|log| of.contains(&log.address));
+    if held.eq(stated.iter()) { Ok(()) } else { contradicts("the logs are not those of the receipts".to_owned()) }
+}
+
+/// The derived object with a proof for each receipt that concerns these accounts: receiver, sender or a log of theirs. `None` where
+/// none does. At most 64 receipts, the first ones.
+///
+/// # Errors
+/// [`EvidenceFault`] where the receipts do not lead to the root.
+pub fn receipt_proofs(
+    bytes: &[u8],
+    wanted: &BlockRef,
+    facts: &BlockFacts,
+    of: &Touched,
+) -> Result<Option<Bytes>, EvidenceFault> {
+    let answers: Vec<TransactionReceipt> = opened(bytes)?;
+    let concerns = |receipt: &TransactionReceipt| {
+        receipt.to.is_some_and(|to| of.contains(&to))
+            || of.contains(&receipt.from)
+            || receipt.logs().iter().any(|log| of.contains(&log.inner.address))
+    };
+    let indexes: Vec<usize> = answers
+        .iter()
+        .enumerate()
+        .filter(|(_, receipt)| concerns(receipt))
+        .map(|(index, _)| index)
+        .take(PROOFS_MAX)
+        .collect();
+    if indexes.is_empty() {
+        return Ok(None);
+    }
+    let mut leaves: Vec<(Vec<u8>, Vec<u8>)> = primitives(bytes)?
+        .iter()
+        .enumerate()
+        .map(|(index, receipt)| (alloy_rlp::encode(index), receipt.encoded_2718()))
+        .collect();
+    let values: Vec<(usize, Vec<u8>, Vec<u8>)> = indexes
+        .iter()
+        .filter_map(|index| leaves.get(*index).map(|(key, value)| (*index, key.clone(), value.clone())))
+        .collect();
+    let keys = values.iter().map(|(_, key, _)| Nibbles::unpack(key)).collect();
+    leaves.sort();
+    let mut builder = HashBuilder::default().with_proof_retainer(ProofRetainer::new(keys));
+    for (key, value) in &leaves {
+        builder.add_leaf(Nibbles::unpack(key), value);
+    }
+    let root = builder.root();
+    if root != facts.receipts_root {
+        return contradicts(format!("the receipts have root {root}, not the header's"));
+    }
+    let nodes = builder.take_proof_nodes();
+    let proofs: Vec<Value> = values
+        .into_iter()
+        .map(|(index, key, value)| {
+            let path = Nibbles::unpack(&key);
+            let proof: Vec<_> = nodes.matching_nodes_sorted(&path).into_iter().map(|(_, node)| node).collect();
+            json!({
+                "index": index,
+                "key": alloy_primitives::Bytes::from(key),
+                "value": alloy_primitives::Bytes::from(value),
+                "proof": proof,
+            })
+        })
+        .collect();
+    let object = json!({ "block": wanted.hash, "receiptsRoot": root, "receipts": proofs });
+    Ok(Some(object.to_string().into()))
+}
+
+/// `eth_getProof`: the account and every slot must lead to the header's state root.
+///
+/// # Errors
+/// [`EvidenceFault`].
+pub fn state_proof(bytes: &[u8], facts: &BlockFacts, account: Address, slots: &[B256]) -> Result<(), EvidenceFault> {
+    let answer: EIP1186AccountProofResponse = opened(bytes)?;
+    if answer.address != account {
+        return contradicts(format!("the proof is of account {}", answer.address));
+    }
+    let held = TrieAccount {
+        nonce: answer.nonce,
+        balance: answer.balance,
+        storage_root: answer.storage_hash,
+        code_hash: answer.code_hash,
+    };
+    let key = Nibbles::unpack(keccak256(account));
+    let present = verify_proof(facts.state_root, key, Some(alloy_rlp::encode(held)), &answer.account_proof);
+    let absent = || verify_proof(facts.state_root, key, None, &answer.account_proof);
+    if let Err(error) = present
+        && (held.code_hash != alloy_trie::KECCAK_EMPTY || absent().is_err())
+    {
+        return contradicts(format!(
+            "the account's proof does not lead to the state root: {}",
+            crate::rpc::cut(&error.to_string())
+        ));
+    }
+    let answered: BTreeSet<B256> = answer.storage_proof.iter().map(|slot| slot.key.as_b256()).collect();
+    if slots.iter().any(|slot| !answered.contains(slot)) {
+        return contradicts("a slot that was asked for is missing".to_owned());
+    }
+    for slot in &answer.storage_proof {
+        let key = Nibbles::unpack(keccak256(slot.key.as_b256()));
+        let value = (!slot.value.is_zero()).then(|| {
+            let mut encoded = Vec::new();
+            slot.value.encode(&mut encoded);
+            encoded
+        });
+        if answer.storage_hash == alloy_trie::EMPTY_ROOT_HASH && value.is_none() {
+            continue;
+        }
+        if let Err(error) = verify_proof(answer.storage_hash, key, value, &slot.proof) {
+            let text = crate::rpc::cut(&error.to_string());
+            return contradicts(format!("slot {} does not lead to the storage root: {text}", slot.key.as_b256()));
+        }
+    }
+    Ok(())
+}
+
+/// Whether two answers say the same, whatever their spelling (blanks, order of an object's fields).
+#[must_use]
+pub fn same_result(first: &[u8], second: &[u8]) -> bool {
+    match (opened::<Value>(first), opened::<Value>(second)) {
+        (Ok(first), Ok(second)) => first == second,
+        _ => false,
+    }
+}
