@@ -83,7 +83,16 @@ impl Checkpoints {
 
 /// Whether a person will want this event in a bundle soon.
 fn is_of_incident(body: &Body) -> bool {
-    !matches!(body, Body::Started(_) | Body::Submitted(_) | Body::Attested(_) | Body::Checkpoint(_) | Body::Unknown(..))
+    !matches!(
+        body,
+        Body::Started(_)
+            | Body::Submitted(_)
+            | Body::PostconditionChecked(_)
+            | Body::Retracted(_)
+            | Body::Attested(_)
+            | Body::Checkpoint(_)
+            | Body::Unknown(..)
+    )
 }
 
 impl<S: Storage, K: Keys> Driver<S, K> {
@@ -99,6 +108,18 @@ impl<S: Storage, K: Keys> Driver<S, K> {
             driver.finish(now, output)
         })?;
         Ok((made, output))
+    }
+
+    /// Before a graceful stop: a last checkpoint, and everything that witnesses said made durable.
+    ///
+    /// # Errors
+    /// As [`Driver::handle`].
+    pub fn close(&mut self, now: Timestamp) -> Result<Output, crate::error::Halted> {
+        self.guarded(|driver, output| {
+            driver.make_checkpoint(now, output)?;
+            driver.finish(now, output)?;
+            driver.witness.as_mut().map_or(Ok(()), crate::witness::Witness::sync)
+        })
     }
 
     /// Makes a checkpoint if one is due.

@@ -156,6 +156,12 @@ impl<S: Storage> Witness<S> {
         self.store.of(origin)
     }
 
+    /// Makes what others said durable as well.
+    pub(crate) fn sync(&mut self) -> Result<(), JournalError> {
+        self.since = None;
+        self.log.sync()
+    }
+
     fn allows(&mut self, now: Timestamp, witness: &MemberId) -> bool {
         let (at, left) = self.paces.entry(witness.clone()).or_insert((now, LINES_AT_ONCE));
         let earned = now.millis_since(*at) / 1_000 * LINES_PER_S;

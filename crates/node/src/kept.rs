@@ -1,16 +1,17 @@
 //! A node directory looked at without its node: the journal replayed through the same verification and the same rules.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use thiserror::Error;
 use watchfire_charter::Charter;
 use watchfire_journal::index::IndexStore;
 use watchfire_journal::{
-    ChainFault, ChainLink, FileStorage, HashChains, IndexOptions, JournalError, LogReport, LogRoots, verify_log,
+    ChainFault, ChainLink, FileStorage, HashChains, IndexOptions, JournalError, LogReport, verify_log,
 };
 use watchfire_protocol::{Machine, UnknownMember};
+use watchfire_transparency::Frontier;
 use watchfire_types::{B256, Body, Epoch, Event, MemberId, NetworkId, Timestamp, Verified};
 use watchfire_wire::decode_signed;
 
@@ -63,7 +64,7 @@ pub struct Kept {
     pub index: IndexState,
     /// This member's newest epoch in the log.
     pub epoch: Option<Epoch>,
-    /// RFC 6962 root over this member's events of that epoch; of nothing when there is none.
+    /// RFC 6962 root over this member's events of that epoch, checkpoints left out; of nothing when there is none.
     pub log_root: B256,
     /// Time of the newest own event.
     pub last: Timestamp,
@@ -111,8 +112,8 @@ pub fn look(
         replayed => replayed?,
     };
     let chain_count = replay.links.chains();
-    let root = replay.own.zip(replay.newest).and_then(|(own, epoch)| replay.roots.get(own, epoch));
-    let log_root = root.map_or_else(|| watchfire_journal::Frontier::new().root(), watchfire_journal::Frontier::root);
+    let tree = replay.own.zip(replay.newest).and_then(|(own, epoch)| replay.machine.tree(own, epoch));
+    let log_root = tree.map_or_else(|| Frontier::new().root(), Frontier::root);
     Ok(Kept {
         machine: replay.machine,
         report,
@@ -123,6 +124,12 @@ pub fn look(
         log_root: B256::from(log_root),
         last: replay.last,
     })
+}
+
+/// The two directories that take turns in holding the witness state.
+#[must_use]
+pub fn witness_directories(directory: &Path) -> [PathBuf; 2] {
+    ["0", "1"].map(|side| directory.join("witness").join(side))
 }
 
 fn open_index(path: &Path) -> (Option<IndexStore>, IndexState) {
@@ -139,7 +146,6 @@ fn open_index(path: &Path) -> (Option<IndexStore>, IndexState) {
 struct Replay {
     machine: Machine,
     links: HashChains,
-    roots: LogRoots,
     own: Option<watchfire_types::MemberKey>,
     newest: Option<Epoch>,
     last: Timestamp,
@@ -151,7 +157,6 @@ impl Replay {
         Ok(Self {
             machine: Machine::new(Arc::clone(charter), charter.network_id(), member.clone(), nobody)?,
             links: HashChains::new(),
-            roots: LogRoots::new(),
             own: charter.members.get(member).map(|member| member.node_key),
             newest: None,
             last: Timestamp::default(),
@@ -164,7 +169,6 @@ impl Replay {
         let Event { author, epoch, seq, prev, time, .. } = *event;
         self.links.push(ChainLink { author, epoch, seq, prev, hash: event.hash() });
         if Some(author) == self.own {
-            self.roots.push(author, epoch, event.outer());
             self.last = time;
             // Own epochs follow each other in the own journal: the last one begun is the newest.
             if matches!(event.body, Body::Started(_)) {

@@ -13,7 +13,7 @@ pub fn is_fault(proof: &FaultProof, network: NetworkId) -> bool {
 }
 
 /// The same without the signatures: whether the two, if both genuine, contradict.
-fn contradict(first: &Unverified, second: &Unverified) -> bool {
+pub(crate) fn contradict(first: &Unverified, second: &Unverified) -> bool {
     let (a, b) = (first.event(), second.event());
     if a.author != b.author || a.epoch != b.epoch {
         return false;

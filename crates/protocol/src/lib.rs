@@ -13,6 +13,7 @@
 
 mod authority;
 mod certificate;
+mod conviction;
 mod decide;
 pub mod draft;
 mod effect;
@@ -32,6 +33,7 @@ mod trees;
 mod view;
 
 pub use certificate::{CertificateFault, check_certificate, content_digest};
+pub use conviction::{Acquittal, Conviction, judge};
 pub use draft::{CoSignDraft, Draft, Owed, Stage, Step};
 pub use effect::{Effect, EffectFault};
 pub use fault::{CheckpointClaim, checkpoint_claim, is_fault};

@@ -13,6 +13,7 @@ pub mod control;
 pub mod domain;
 pub mod duty;
 pub mod event;
+pub mod fault;
 pub mod id;
 pub mod input;
 pub mod safe_transaction;

@@ -218,6 +218,11 @@ impl AuthorChain {
 
     /// Root of the first `size` events without checkpoints, and the position after the last of them; `None` when they are not all there.
     pub(crate) fn root_at(&self, size: u64) -> Option<(Seq, Hash)> {
+        self.tree_at(size).map(|(at, tree)| (at, tree.root()))
+    }
+
+    /// The tree of the first `size` events without checkpoints, and the position after the last of them.
+    pub(crate) fn tree_at(&self, size: u64) -> Option<(Seq, Frontier)> {
         if size == 0 || size > self.tree.size() {
             return None;
         }
@@ -230,7 +235,7 @@ impl AuthorChain {
             }
             at = event.seq.next();
         }
-        Some((at, tree.root()))
+        Some((at, tree))
     }
 
     /// The last kept tree of at most this size, and the position after it.
@@ -245,6 +250,17 @@ impl AuthorChain {
         let skipped = usize::try_from(index - tree.size()).unwrap_or(usize::MAX);
         let events = self.positions.range(at..self.next.max(at)).filter_map(|(_, at)| at.first()?.as_loose());
         events.filter(|event| !matches!(event.body, Body::Checkpoint(_))).skip(skipped)
+    }
+
+    /// The checkpoint at the cut that the events below it contradict, if that is why it is there.
+    pub(crate) fn false_checkpoint(&self) -> Option<&Arc<Verified<Event>>> {
+        let at = self.cut.filter(|cut| *cut == self.next).and_then(|cut| self.positions.get(&cut))?;
+        at.iter().filter_map(Position::as_loose).find(|event| match &event.body {
+            Body::Checkpoint(stated) => {
+                Some(event.prev) == self.head && (stated.size, stated.root.0) != (self.tree.size(), self.tree.root())
+            }
+            _ => false,
+        })
     }
 
     /// The last checkpoint that the tree confirms.
