@@ -112,6 +112,9 @@ pub struct EndpointSection {
     /// Takes transactions and is never asked: a private builder or a sequencer.
     #[serde(default)]
     pub submit_only: bool,
+    /// Asked for evidence only: a second operator's word for what is kept, never for what is decided.
+    #[serde(default)]
+    pub evidence_only: bool,
 }
 
 fn default_requests_per_second() -> u32 {

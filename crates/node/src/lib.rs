@@ -5,11 +5,15 @@
 //!
 //! Terms are those of the README's architecture part.
 
+pub mod archive;
 pub mod charter_file;
 pub mod cli;
 pub mod config;
 pub mod control;
+pub mod evidence;
 pub mod kept;
 pub mod keys;
+pub mod people;
 pub mod place;
 pub mod run;
+pub mod trees;

@@ -5,6 +5,7 @@ use alloy_primitives::{Address, B256};
 use serde::{Deserialize, Serialize};
 
 use crate::block::BlockRef;
+use crate::body::{AccessAction, Custodian, EvidenceKind};
 use crate::body::{Human, SealedAbout};
 use crate::id::{AssetId, ChainId, Epoch, EventHash, IncidentId, MemberId, MemberKey, OrganisationId, Seq, Severity};
 use crate::input::HumanAct;
@@ -31,6 +32,19 @@ pub enum Request {
     Checkpoint,
     /// The checkpoints of the own log of this process with what witnesses signed, as far as they are kept.
     Notes,
+    /// Every evidence object that the log names.
+    Evidence,
+    /// An access to evidence objects: answered once its event is durable, and only then may they be read from the store.
+    AccessEvidence {
+        /// One to 256 objects.
+        objects: std::collections::BTreeSet<B256>,
+        /// `read`, `exported` or `disposed`.
+        action: AccessAction,
+        /// Who and why.
+        by: Custodian,
+        /// Where to.
+        detail: String,
+    },
     /// Every record from the start of this process on, then live.
     Follow,
 }
@@ -60,6 +74,11 @@ pub enum Reply {
     Done {
         /// Their hashes.
         events: Vec<EventHash>,
+    },
+    /// Answer to `evidence`.
+    Evidence {
+        /// By incident, block and kind.
+        objects: Vec<EvidenceObject>,
     },
     /// Refused; says what was wrong and what to do.
     Error {
@@ -247,4 +266,25 @@ pub struct Record {
     pub safe_tx_hash: Option<B256>,
     /// Outer transaction hash concerned, if any.
     pub transaction: Option<B256>,
+}
+
+/// One evidence object as a node knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EvidenceObject {
+    /// SHA-256 of its bytes.
+    pub object: B256,
+    /// Incident.
+    pub incident: IncidentId,
+    /// Asset.
+    pub asset: AssetId,
+    /// What it shows.
+    pub kind: EvidenceKind,
+    /// Of which block.
+    pub block: BlockRef,
+    /// Bytes.
+    pub size: u64,
+    /// Whether this node holds it.
+    pub here: bool,
+    /// Organisations that say they hold it.
+    pub organisations: Vec<OrganisationId>,
 }

@@ -5,15 +5,23 @@ mod charter_live;
 mod check;
 mod drill;
 mod entries;
+mod evidence;
 mod finding;
 mod help;
 mod incident;
+mod incident_bundle;
 mod init;
 mod log;
+mod log_archive;
+mod log_trees;
 pub mod output;
+mod people;
 mod run;
 mod safe;
+mod sealed;
+mod simulate;
 mod status;
+mod verify;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -46,9 +54,20 @@ enum Command {
     /// List and show incidents; approve, reject, veto, acknowledge as a human of this organisation.
     #[command(subcommand)]
     Incident(Box<incident::IncidentCommand>),
-    /// Check the log of a node.
+    /// List, show and export on-chain evidence; every look at it is an event.
+    #[command(subcommand)]
+    Evidence(Box<evidence::EvidenceCommand>),
+    /// Check the log of a node; take checkpoints and proofs away from it.
     #[command(subcommand)]
     Log(log::LogCommand),
+    /// Check a file offline (an evidence bundle, a fault object, a checkpoint or a proof): every check with its result. Exit code 0 only if none fails.
+    Verify(verify::VerifyArgs),
+    /// Report vulnerabilities, sealed to the guardians, and read what was reported.
+    #[command(subcommand)]
+    Vulnerability(Box<sealed::VulnerabilityCommand>),
+    /// The names behind the pseudonyms in the log: a table of this machine.
+    #[command(subcommand)]
+    People(people::PeopleCommand),
     /// Check a charter or name its digest.
     #[command(subcommand)]
     Charter(charter::CharterCommand),
@@ -60,6 +79,8 @@ enum Command {
     Safe(safe::SafeCommand),
     /// Drill the whole thing for real: a chain, a Safe, five nodes, an attack. Exit code 0 only if every expectation holds.
     Drill(drill::DrillArgs),
+    /// Play scenarios in virtual time with the shipped protocol, a seed at a time. Exit code 0 if every property held, 1 if safety broke, 2 if only liveness.
+    Simulate(simulate::SimulateArgs),
     /// Print a completion script for a shell.
     Completions {
         /// Shell.
@@ -128,11 +149,16 @@ fn dispatch(command: Command, output: Output) -> Result<u8, CliError> {
         Command::Run(arguments) => run::run(&arguments, output),
         Command::Status(arguments) => status::run(&arguments, output),
         Command::Incident(command) => incident::run(*command, output),
+        Command::Evidence(command) => evidence::run(*command, output),
         Command::Log(command) => log::run(&command, output),
+        Command::Verify(arguments) => verify::run(&arguments, output),
+        Command::Vulnerability(command) => sealed::vulnerability(*command, output),
+        Command::People(command) => people::run(&command, output),
         Command::Charter(command) => charter::run(command, output),
         Command::Config(command) => check::run(&command, output),
         Command::Safe(command) => safe::run(command, output),
         Command::Drill(arguments) => drill::run(arguments, output),
+        Command::Simulate(arguments) => simulate::run(arguments, output),
         Command::Completions { shell } => completions(shell, output),
     }
 }

@@ -1,6 +1,8 @@
 //! What people ask through the control socket.
 
 use watchfire_driver::Answer;
+use watchfire_transparency::{Checkpoint, Origin, SignedCheckpoint};
+use watchfire_types::Body;
 use watchfire_types::control::{Reply, Request};
 use watchfire_types::input::{HumanAct, Input};
 
@@ -13,13 +15,47 @@ impl Node {
         let reply = match ask.request {
             Request::Status => Reply::Status(Box::new(self.status())),
             Request::Incidents => Reply::Incidents { incidents: self.incidents() },
+            Request::Sealed { incident } => Reply::Sealed { words: self.sealed(incident) },
             Request::Act { act } => self.act(act).await?,
+            Request::Notes => Reply::Notes { notes: self.notes() },
+            Request::Evidence => Reply::Evidence { objects: self.evidence_objects() },
+            Request::AccessEvidence { objects, action, by, detail } => {
+                self.access_evidence(&objects, action, by, detail).await?
+            }
+            Request::Checkpoint => self.checkpoint().await?,
             // Answered by the socket itself.
             Request::Follow => Reply::Error { error: "follow is answered by the stream".to_owned() },
         };
         // Whoever asked may have hung up.
         let _ = ask.reply.send(reply);
         Ok(())
+    }
+
+    /// The own checkpoints of this process: the newest, and those that anybody witnessed.
+    fn notes(&self) -> Vec<String> {
+        let machine = self.driver.machine();
+        let Some(key) = self.charter.members.get(machine.member()).map(|member| member.node_key) else {
+            return Vec::new();
+        };
+        let origin = Origin { network: machine.network(), member: machine.member().clone(), epoch: machine.epoch() };
+        let witnessed: Vec<_> = self.driver.witness().into_iter().flat_map(|kept| kept.checkpoints(&origin)).collect();
+        let newest = machine.checkpoint(key, origin.epoch).and_then(|event| match &event.body {
+            Body::Checkpoint(stated) => {
+                let checkpoint = Checkpoint::stated(origin.network, origin.epoch, stated);
+                Some(SignedCheckpoint::new(checkpoint, &key, &stated.signature))
+            }
+            _ => None,
+        });
+        let unwitnessed =
+            newest.filter(|newest| witnessed.first().is_none_or(|note| note.checkpoint() != newest.checkpoint()));
+        unwitnessed.into_iter().chain(witnessed).map(|note| note.to_string()).collect()
+    }
+
+    /// A checkpoint over everything that this process said so far.
+    async fn checkpoint(&mut self) -> Result<Reply, RunError> {
+        let (made, output) = self.driver.checkpoint(super::now())?;
+        self.take(output).await?;
+        Ok(Reply::Done { events: made.into_iter().collect() })
     }
 
     async fn act(&mut self, act: HumanAct) -> Result<Reply, RunError> {

@@ -57,6 +57,7 @@ pub(super) fn config_of(charter: &Charter, section: &ChainSection) -> Option<Cha
         ws: endpoint.ws.clone(),
         requests_per_second: endpoint.requests_per_second,
         submit_only: endpoint.submit_only,
+        evidence_only: endpoint.evidence_only,
     };
     Some(ChainConfig {
         chain: section.id,

@@ -2,7 +2,9 @@
 
 use alloy::primitives::{Address, B256};
 use watchfire_charter::Charter;
-use watchfire_types::body::{Authority, Basis, Body, Certificate, CoSignature, Custodian, Human, Purpose, Vote};
+use watchfire_types::body::{
+    Authority, Basis, Body, Certificate, CoSignature, Custodian, Human, Purpose, Sealed, SealedAbout, Vote,
+};
 use watchfire_types::control::Record;
 use watchfire_types::{AssetId, BlockRef, Event, StepIndex, Verified};
 
@@ -154,15 +156,34 @@ impl Facts {
                     attested.detail
                 ))
             },
+            Body::Checkpoint(checkpoint) => {
+                said(format!("its log has {} events, root {}", checkpoint.size, checkpoint.root))
+            }
+            Body::CheckpointFault(fault) => said(format!(
+                "carries a checkpoint over {} events that {} signed outside its log",
+                fault.checkpoint.size,
+                fault.author.short()
+            )),
             Body::FaultProof(proof) => {
                 let event = proof.first.event();
                 said(format!("proves that {} forked its log at {}", event.author.short(), event.seq))
             }
             Body::EvidenceCollected(_) | Body::EvidenceAccessed(_) | Body::EvidenceMissed(_) => Self::evidence(body),
+            Body::Sealed(sealed) => Self::sealed(sealed),
             Body::Unknown(field, _) => said(format!("an event of kind {field} that this version does not know")),
             // Named in `of`; said plainly should one ever come here.
             _ => said("an event".to_owned()),
         }
+    }
+
+    fn sealed(sealed: &Sealed) -> Self {
+        let members: Vec<&str> = sealed.keys.iter().map(|key| key.member.as_str()).collect();
+        let asset = match &sealed.about {
+            SealedAbout::Vulnerability(asset) => Some(asset.clone()),
+            SealedAbout::Incident(_) => None,
+        };
+        let text = format!("sealed to {} (hash {})", members.join(", "), sealed.commitment);
+        Self { asset, ..said(format!("{}; {text}", human(&sealed.human))) }
     }
 
     fn evidence(body: &Body) -> Self {

@@ -31,6 +31,7 @@ impl Node {
     pub(super) async fn on_chain(&mut self, chain: ChainId, message: ChainMessage) -> Result<Turned, RunError> {
         match message {
             ChainMessage::Connected { client, submitter } => {
+                self.evidence.connected(chain, std::sync::Arc::clone(&client));
                 self.executor.connected(chain, client, submitter);
                 self.trouble(chain, None);
             }
@@ -133,7 +134,7 @@ impl Node {
         self.input(Input::Detected { block, standing }).await?;
         self.scanned.note(chain, block.number);
         self.look(chain, &view);
-        Ok(())
+        self.keep_evidence(chain).await
     }
 
     async fn on_orphaned(&mut self, chain: ChainId, blocks: Vec<BlockRef>) -> Result<(), RunError> {

@@ -6,17 +6,20 @@
 
 mod alarms;
 mod asks;
+mod catch_up;
 mod chains;
 pub mod describe;
+mod evidence;
 mod executor;
 mod feed;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 mod indexing;
 mod live;
 mod node;
 mod peers;
 mod release;
+mod sealed;
 mod signals;
 mod start;
 mod status;
@@ -67,6 +70,9 @@ pub enum RunError {
         /// Why.
         source: JournalError,
     },
+    /// The evidence store.
+    #[error(transparent)]
+    Evidence(#[from] crate::evidence::store::StoreError),
     /// The log cannot be replayed.
     #[error(transparent)]
     Driver(DriverError),

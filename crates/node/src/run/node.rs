@@ -9,12 +9,14 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use watchfire_charter::Charter;
 use watchfire_driver::{Answer, Door, Driver, Output};
 use watchfire_gossip::{GossipEvent, Handle};
-use watchfire_journal::{FileStorage, Frontier, LogIndex};
+use watchfire_journal::{FileStorage, LogIndex};
 use watchfire_types::duty::Preflight;
 use watchfire_types::input::{Input, PreflightOutcome};
 use watchfire_types::{AssetId, B256, BlockRef, ChainId, EventHash, MemberKey, OrganisationId, Timestamp};
 
+use super::catch_up::{CatchingUp, Checked};
 use super::chains::{ChainMessage, Scanned};
+use super::evidence::Keeper;
 use super::executor::Executor;
 use super::feed::ChainState;
 use super::live::LiveReport;
@@ -23,7 +25,9 @@ use super::{RunError, now};
 use crate::config::Config;
 use crate::control::records::Records;
 use crate::control::server::Ask;
+use crate::evidence::collector::Told;
 use crate::keys::KeyRing;
+use crate::keys::sealing::Opener;
 
 /// How often a heartbeat leaves.
 const HEARTBEAT: Duration = Duration::from_secs(3);
@@ -37,6 +41,8 @@ pub(super) struct Inbox {
     pub(super) preflights: mpsc::Receiver<(Preflight, PreflightOutcome)>,
     pub(super) live: mpsc::Receiver<LiveReport>,
     pub(super) asks: mpsc::Receiver<Ask>,
+    pub(super) checked: mpsc::Receiver<Checked>,
+    pub(super) evidence: mpsc::Receiver<Told>,
 }
 
 /// The node.
@@ -44,11 +50,13 @@ pub(super) struct Node {
     pub(super) config: Config,
     pub(super) charter: Arc<Charter>,
     pub(super) organisation: OrganisationId,
+    pub(super) opener: Opener,
     pub(super) driver: Driver<FileStorage, KeyRing>,
     pub(super) gossip: Handle,
     pub(super) index: LogIndex,
     pub(super) records: Records,
     pub(super) executor: Executor,
+    pub(super) evidence: Keeper,
     pub(super) chains: BTreeMap<ChainId, ChainState>,
     pub(super) scanned: Scanned,
     pub(super) live_out: mpsc::Sender<LiveReport>,
@@ -57,12 +65,12 @@ pub(super) struct Node {
     pub(super) seen: BTreeMap<MemberKey, Timestamp>,
     /// When each event came here, for people: 40 bytes an event of this process, as bounded as the log itself.
     pub(super) arrivals: BTreeMap<EventHash, u64>,
-    pub(super) own_tree: Frontier,
     pub(super) signed: BTreeSet<B256>,
     pub(super) said: BTreeSet<String>,
     pub(super) standing: BTreeMap<&'static str, String>,
     pub(super) ready: bool,
     pub(super) next_catch_up: usize,
+    pub(super) catching_up: CatchingUp,
 }
 
 /// Why the loop goes on or ends.
@@ -93,8 +101,10 @@ impl Node {
                     Turned::On
                 }
                 Some(event) = inbox.gossip.recv() => self.on_gossip(event, &mut inbox.gossip).await?,
+                Some(checked) = inbox.checked.recv() => { self.on_checked(checked).await?; Turned::On }
                 () = sleep_until(timeout) => { self.input(Input::Tick).await?; Turned::On }
                 Some(ask) = inbox.asks.recv() => { self.on_ask(ask).await?; Turned::On }
+                Some(told) = inbox.evidence.recv() => { self.on_told(told).await?; Turned::On }
                 Some(report) = inbox.live.recv() => { self.on_live(report); Turned::On }
                 _ = heartbeat.tick() => { self.on_heartbeat().await?; Turned::On }
                 _ = catch_up.tick() => { self.on_catch_up().await?; Turned::On }
@@ -110,6 +120,9 @@ impl Node {
     async fn stop(mut self) -> Result<(), RunError> {
         tracing::info!("stopping");
         self.keep_scanned();
+        // A last checkpoint covers all that this process said; whoever is connected may still witness it.
+        let closed = self.driver.close(now())?;
+        self.take(closed).await?;
         self.gossip.shutdown().await;
         // The journal is durable after every turn; the index only has to catch up.
         if let Err(error) = self.index.shutdown() {

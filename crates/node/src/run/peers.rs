@@ -2,11 +2,11 @@
 
 use tokio::sync::mpsc;
 use watchfire_driver::Door;
-use watchfire_gossip::{GossipEvent, SendError};
+use watchfire_gossip::GossipEvent;
 use watchfire_types::control::Record;
 use watchfire_types::input::Input;
-use watchfire_types::{Bytes, MemberKey};
-use watchfire_wire::{CatchUpRequest, CatchUpResponse};
+use watchfire_types::MemberKey;
+use watchfire_wire::CatchUpRequest;
 
 use super::node::{Node, Turned};
 use super::{RunError, describe, now};
@@ -25,7 +25,7 @@ impl Node {
         while let Some(current) = event.take() {
             match current {
                 GossipEvent::Message { id, bytes, .. } => doors.push(Door::Gossip { id, bytes }),
-                GossipEvent::CatchUpResponse { from, result } => self.answered(from, result, &mut doors).await?,
+                GossipEvent::CatchUpResponse { from, result } => self.answered(from, result).await?,
                 other => {
                     // Order matters between messages and connections: what came before is taken first.
                     if !doors.is_empty() {
@@ -42,38 +42,6 @@ impl Node {
             self.turn(doors).await?;
         }
         Ok(Turned::On)
-    }
-
-    async fn answered(
-        &mut self,
-        from: MemberKey,
-        result: Result<Bytes, watchfire_gossip::CatchUpError>,
-        doors: &mut Vec<Door>,
-    ) -> Result<(), RunError> {
-        let bytes = match result {
-            Ok(bytes) => bytes,
-            Err(error) => {
-                tracing::debug!(peer = %from.short(), cause = %error, "no catch-up answer");
-                return Ok(());
-            }
-        };
-        let response = match CatchUpResponse::decode(bytes) {
-            Ok(response) => response,
-            Err(error) => {
-                tracing::warn!(peer = %from.short(), cause = %error, "catch-up answer is malformed");
-                return Ok(());
-            }
-        };
-        let more = !response.complete && !response.events.is_empty();
-        if !response.events.is_empty() {
-            doors.push(Door::CaughtUp { from, events: response.events });
-        }
-        if more {
-            // The rest is asked for from where this answer leads to, so it must be taken first.
-            self.turn(std::mem::take(doors)).await?;
-            self.ask(from).await?;
-        }
-        Ok(())
     }
 
     async fn on_peer(&mut self, event: GossipEvent) -> Result<(), RunError> {
@@ -99,6 +67,10 @@ impl Node {
                 // Dropping the token tells the asker at once.
                 Err(error) => tracing::warn!(peer = %from.short(), cause = %error, "catch-up request is malformed"),
             },
+            GossipEvent::EvidenceRequest { from, bytes, reply } => {
+                self.on_evidence_request(from, &bytes, reply).await?
+            }
+            GossipEvent::EvidenceResponse { from, result } => self.on_evidence_response(from, result).await?,
             GossipEvent::DialFailed { member, cause } => {
                 tracing::info!(peer = %member.short(), cause = %cause, "member cannot be reached");
             }
@@ -117,29 +89,6 @@ impl Node {
         record.author = Some(member);
         record.organisation = self.charter.organisation_of(&member).cloned();
         record
-    }
-
-    pub(super) async fn ask(&mut self, member: MemberKey) -> Result<(), RunError> {
-        if !self.connected.contains(&member) {
-            return Ok(());
-        }
-        let request = self.driver.catch_up_request().encode();
-        match self.gossip.request_catch_up(member, request).await {
-            Ok(()) => Ok(()),
-            Err(error @ SendError::TooLarge { .. }) => {
-                self.alarm(format!("catch-up request not sent: {error}"));
-                Ok(())
-            }
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// Everyone in turn, one at a time: each answer holds everything that is missing here and there.
-    pub(super) async fn on_catch_up(&mut self) -> Result<(), RunError> {
-        let connected: Vec<MemberKey> = self.connected.iter().copied().collect();
-        let Some(member) = connected.get(self.next_catch_up % connected.len().max(1)) else { return Ok(()) };
-        self.next_catch_up = self.next_catch_up.wrapping_add(1);
-        self.ask(*member).await
     }
 
     pub(super) async fn on_heartbeat(&mut self) -> Result<(), RunError> {

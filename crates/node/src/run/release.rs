@@ -78,10 +78,7 @@ impl Node {
 
     fn record_event(&mut self, event: &Verified<Event>, at: Timestamp) {
         self.arrivals.insert(event.hash(), at.as_millis());
-        let machine = self.driver.machine();
-        if event.epoch == machine.epoch() {
-            self.own_tree.push(event.outer());
-        }
+        self.evidence.note(event, &self.charter, at);
         let record = describe::event(event, at.as_millis(), &self.charter);
         tracing::info!(event.kind = %record.kind, event.hash = %event.hash().short(), "{}", record.text);
         self.records.push(record);
@@ -117,6 +114,13 @@ impl Node {
                     format!("this node signs no more: {violation}; restart it and look at its log"),
                 );
             }
+            Notice::NotWitnessed { member, size } => self.alarm(format!(
+                "checkpoint-not-witnessed: the checkpoint of {member} over {size} events does not extend what this node cosigned of it"
+            )),
+            Notice::OwnKeyElsewhere { size } => self.stands(
+                "own-key-elsewhere",
+                format!("own-key-elsewhere: a checkpoint over {size} events is signed with this node's key and is not of its log; the key is out, replace it"),
+            ),
             Notice::Unsettled { rounds } => tracing::info!(rounds, "protocol goes on at the next turn"),
         }
     }

@@ -7,13 +7,15 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use watchfire_charter::{Charter, MemberKind};
 use watchfire_detect::Detectors;
-use watchfire_driver::{Driver, Output};
+use watchfire_driver::{Driver, Output, Witness};
 use watchfire_evm::Backfill;
 use watchfire_gossip::{Entry, GossipConfig, Kind};
-use watchfire_journal::{FileStorage, Frontier, IndexOptions, Journal, JournalError, JournalOptions, LogIndex};
+use watchfire_journal::{FileStorage, IndexOptions, Journal, JournalError, JournalOptions, LogIndex};
 use watchfire_types::{ChainId, Epoch, MemberId};
 
+use super::catch_up::CatchingUp;
 use super::chains::{ChainTask, Scanned, config_of};
+use super::evidence::Keeper;
 use super::executor::Executor;
 use super::feed::ChainState;
 use super::live::LiveFacts;
@@ -23,6 +25,7 @@ use crate::charter_file;
 use crate::config::Config;
 use crate::control::records::Records;
 use crate::control::{server, socket_path};
+use crate::kept::witness_directories;
 use crate::keys::ring::Payer;
 use crate::keys::{KeyRing, UnboundKeys, random};
 use crate::place;
@@ -40,6 +43,7 @@ pub(super) struct Opened {
     payer: Option<Arc<Payer>>,
     journal: Journal<FileStorage>,
     index: LogIndex,
+    witness: Witness<FileStorage>,
 }
 
 /// Runs a node until it is told to stop.
@@ -82,7 +86,10 @@ pub(super) fn open(path: &Path) -> Result<Opened, RunError> {
     let journal = Journal::open(storage, JournalOptions::default()).map_err(log)?;
     let index =
         LogIndex::open(&config.directory.join("sled"), &journal, index_keys, IndexOptions::default()).map_err(log)?;
-    Ok(Opened { charter: Arc::new(charter), keys, payer, journal, index, config })
+    let [first, second] = witness_directories(&config.directory);
+    let storages = [FileStorage::open(&first).map_err(log)?, FileStorage::open(&second).map_err(log)?];
+    let witness = Witness::open(storages, &charter, &config.member).map_err(log)?;
+    Ok(Opened { charter: Arc::new(charter), keys, payer, journal, index, witness, config })
 }
 
 fn check(config: &Config, faults: Vec<String>) -> Result<(), RunError> {
@@ -106,7 +113,7 @@ pub(super) struct Assembled {
 
 /// Starts everything beside the loop; within a runtime.
 pub(super) fn assemble(opened: Opened) -> Result<Assembled, RunError> {
-    let Opened { config, charter, keys, payer, journal, index } = opened;
+    let Opened { config, charter, keys, payer, journal, index, witness } = opened;
     let network = charter.network_id();
     let gossip_config = GossipConfig {
         identity: keys.identity_seed(),
@@ -114,15 +121,22 @@ pub(super) fn assemble(opened: Opened) -> Result<Assembled, RunError> {
         listen: config.listen.clone(),
         members: members(&config, &charter),
     };
+    let opener = keys.opener(config.member.clone());
     let epoch = Epoch::from_bytes(random::<16>()?);
-    let (driver, output) =
+    let (mut driver, output) =
         Driver::open(journal, keys, Arc::clone(&charter), network, config.member.clone(), epoch, now())?;
+    driver.set_witness(witness);
     let (gossip, gossip_events) = watchfire_gossip::spawn(&gossip_config)?;
     drop(gossip_config);
     let records = Records::default();
     let (socket, asks) = server::spawn(&socket_path(&config.directory), records.clone())?;
+    let (mut evidence, told) = Keeper::open(&config.directory)?;
+    for event in driver.machine().events() {
+        evidence.note(event, &charter, now());
+    }
     let (preflight_out, preflights) = mpsc::channel(ANSWERS_MAX);
     let (live_out, live) = mpsc::channel(ANSWERS_MAX);
+    let (catching_up, checked) = CatchingUp::new();
     let (chain_out, chain_messages) = mpsc::channel(CHAIN_MESSAGES_MAX);
     let scanned = Scanned::load(&config.directory);
     let chains = chains(&config, &charter, &scanned, payer.as_ref(), &chain_out);
@@ -132,11 +146,13 @@ pub(super) fn assemble(opened: Opened) -> Result<Assembled, RunError> {
     let node = Node {
         charter,
         organisation,
+        opener,
         driver,
         gossip,
         index,
         records,
         executor: Executor::new(preflight_out),
+        evidence,
         chains,
         scanned,
         live_out,
@@ -144,15 +160,15 @@ pub(super) fn assemble(opened: Opened) -> Result<Assembled, RunError> {
         connected: BTreeSet::new(),
         seen: BTreeMap::new(),
         arrivals: BTreeMap::new(),
-        own_tree: Frontier::new(),
         signed: BTreeSet::new(),
         said: BTreeSet::new(),
         standing: BTreeMap::new(),
         ready: false,
         next_catch_up: 0,
+        catching_up,
         config,
     };
-    let inbox = Inbox { gossip: gossip_events, chains: chain_messages, preflights, live, asks };
+    let inbox = Inbox { gossip: gossip_events, chains: chain_messages, preflights, live, asks, checked, evidence: told };
     Ok(Assembled { node, inbox, output, socket })
 }
 

@@ -1,0 +1,48 @@
+//! The evidence store on a real directory.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use super::{Store, StoreError, digest};
+
+/// What was put is read back, is readable by its owner alone, and putting it twice changes nothing.
+#[test]
+fn objects_are_kept_by_their_digest() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open(directory.path()).unwrap();
+    let object = store.put(b"raw bytes").unwrap();
+    assert_eq!(object, digest(b"raw bytes"));
+    assert_eq!(store.put(b"raw bytes").unwrap(), object);
+    assert_eq!(store.get(&object).unwrap(), b"raw bytes".as_slice());
+    assert_eq!(fs::metadata(store.path(&object)).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(store.stretch(&object, 4, 3).unwrap(), (9, b"byt".as_slice().into()));
+    assert!(matches!(store.get(&digest(b"other")), Err(StoreError::Absent { .. })));
+}
+
+/// A file with other bytes than its name says is named as damaged, never served, and replaced by the true bytes.
+#[test]
+fn damage_is_named_and_mended() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open(directory.path()).unwrap();
+    let object = store.put(b"raw bytes").unwrap();
+    for damage in [b"raw bytez".as_slice(), b"", b"raw bytes and more"] {
+        fs::write(store.path(&object), damage).unwrap();
+        assert!(matches!(store.get(&object), Err(StoreError::Damaged { found, .. }) if found == digest(damage)));
+        store.put(b"raw bytes").unwrap();
+        assert_eq!(store.get(&object).unwrap(), b"raw bytes".as_slice());
+    }
+}
+
+/// What a write left that power took away is gone at the next start; whole objects stay.
+#[test]
+fn unfinished_writes_are_removed_at_the_start() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open(directory.path()).unwrap();
+    let object = store.put(b"raw bytes").unwrap();
+    let part = store.path(&object).with_extension("7.part");
+    fs::write(&part, b"raw").unwrap();
+    let store = Store::open(directory.path()).unwrap();
+    assert!(!part.exists());
+    assert!(store.get(&object).is_ok());
+}

@@ -1,0 +1,145 @@
+//! What is asked of each operator about one block, and how an answer is judged.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::json;
+use watchfire_evm::evidence::{self, BlockFacts, EvidenceFault, Touched};
+use watchfire_evm::{RawFault, RawRequest};
+use watchfire_types::body::{EvidenceCheck, EvidenceKind, MissCause};
+use watchfire_types::{Address, B256, BlockRef, Bytes};
+
+use super::{ACCOUNTS_MAX, SLOTS_MAX};
+
+/// Accounts and the slots of each that the evidence is about; within [`ACCOUNTS_MAX`] and [`SLOTS_MAX`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Watched {
+    accounts: BTreeMap<Address, BTreeSet<B256>>,
+}
+
+impl Watched {
+    /// Contracts first, then others, cut to the bounds.
+    pub fn new(accounts: impl IntoIterator<Item = Address>, slots: impl IntoIterator<Item = (Address, B256)>) -> Self {
+        let mut watched = Self::default();
+        for account in accounts {
+            if watched.accounts.len() < ACCOUNTS_MAX {
+                watched.accounts.entry(account).or_default();
+            }
+        }
+        for (account, slot) in slots {
+            if let Some(held) = watched.accounts.get_mut(&account).filter(|held| held.len() < SLOTS_MAX) {
+                held.insert(slot);
+            }
+        }
+        watched
+    }
+
+    /// The accounts.
+    #[must_use]
+    pub fn touched(&self) -> Touched {
+        self.accounts.keys().copied().collect()
+    }
+}
+
+/// One thing to have from two operators.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Want {
+    /// What.
+    pub kind: EvidenceKind,
+    /// The call.
+    pub request: RawRequest,
+    account: Option<(Address, Vec<B256>)>,
+}
+
+/// What is known of the block so far: an answer is held against it.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    /// From a header that holds.
+    pub facts: Option<BlockFacts>,
+    /// Receipts that lead to the root.
+    pub receipts: Option<Bytes>,
+}
+
+impl Want {
+    /// Header and transactions: everything else is held against them, so they come first.
+    #[must_use]
+    pub fn block(block: &BlockRef) -> Self {
+        Self::new(EvidenceKind::Block, RawRequest::new("eth_getBlockByHash", &json!([block.hash, true])))
+    }
+
+    /// Every receipt.
+    #[must_use]
+    pub fn receipts(block: &BlockRef) -> Self {
+        Self::new(EvidenceKind::Receipts, RawRequest::new("eth_getBlockReceipts", &json!([block.hash])))
+    }
+
+    /// What follows from header and receipts. Of the block before an attack (`full` = false) only the state.
+    #[must_use]
+    pub fn rest(block: &BlockRef, watched: &Watched, full: bool) -> Vec<Self> {
+        let mut wants = Vec::new();
+        if full {
+            let filter = json!([{ "address": watched.touched(), "blockHash": block.hash }]);
+            wants.push(Self::new(EvidenceKind::Logs, RawRequest::new("eth_getLogs", &filter)));
+            let tracer = json!([block.hash, { "tracer": "prestateTracer", "tracerConfig": { "diffMode": true } }]);
+            wants.push(Self::new(EvidenceKind::StateDiff, RawRequest::new("debug_traceBlockByHash", &tracer)));
+        }
+        wants.extend(watched.accounts.iter().map(|(account, slots)| {
+            let slots: Vec<B256> = slots.iter().copied().collect();
+            let params = json!([account, slots, format!("{:#x}", block.number)]);
+            let request = RawRequest::new("eth_getProof", &params);
+            Self { kind: EvidenceKind::StateProof, request, account: Some((*account, slots)) }
+        }));
+        wants
+    }
+
+    fn new(kind: EvidenceKind, request: RawRequest) -> Self {
+        Self { kind, request, account: None }
+    }
+
+    /// What proves the answer; `None` where nothing here can, and a second operator must.
+    ///
+    /// # Errors
+    /// One line: the answer contradicts the block.
+    pub fn judge(
+        &self,
+        answer: &[u8],
+        block: &BlockRef,
+        known: &Known,
+        of: &Touched,
+    ) -> Result<Option<EvidenceCheck>, String> {
+        let judged = match (self.kind, &known.facts) {
+            (EvidenceKind::Block, _) => evidence::block(answer, block).map(|_| EvidenceCheck::BlockHash),
+            (EvidenceKind::Receipts, Some(facts)) => {
+                evidence::receipts(answer, facts).map(|()| EvidenceCheck::ReceiptsRoot)
+            }
+            (EvidenceKind::StateProof, Some(facts)) => {
+                let Some((account, slots)) = &self.account else { return Ok(None) };
+                evidence::state_proof(answer, facts, *account, slots).map(|()| EvidenceCheck::StateRoot)
+            }
+            (EvidenceKind::Logs, _) => {
+                let Some(receipts) = &known.receipts else { return Ok(None) };
+                evidence::logs(answer, receipts, of).map(|()| EvidenceCheck::ReceiptsRoot)
+            }
+            _ => return Ok(None),
+        };
+        match judged {
+            Ok(check) => Ok(Some(check)),
+            Err(EvidenceFault::Unknown(_)) => Ok(None),
+            Err(EvidenceFault::Contradicts(why)) => Err(why),
+        }
+    }
+}
+
+/// The cause under which a fault is recorded.
+#[must_use]
+pub fn cause(fault: &RawFault) -> MissCause {
+    match fault {
+        RawFault::Pruned(_) => MissCause::Pruned,
+        RawFault::RateLimited { .. } => MissCause::RateLimited,
+        RawFault::Timeout(_) => MissCause::Timeout,
+        RawFault::Unreachable(_) => MissCause::Unreachable,
+        RawFault::Unsupported(_) => MissCause::Unsupported,
+        RawFault::UnknownBlock => MissCause::UnknownBlock,
+        RawFault::TooLong(_) => MissCause::OverBound,
+        RawFault::Refused(_) => MissCause::Refused,
+    }
+}
