@@ -1,0 +1,246 @@
+//! `watchfire incident bundle`: one file about one incident, from what a node's directory holds. Works beside a running node and
+//! on a directory that was kept.
+//!
+//! Beside a running node the export is an event before any object is read, so that the bundle tells of itself; and the node
+//! makes a checkpoint first, so that others' lines under it cover what it says.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+use watchfire_bundle::{CharterText, Check, Outcome, Parts, Report, build, verify};
+use watchfire_charter::Charter;
+use watchfire_driver::SOFTWARE;
+use watchfire_protocol::IncidentStatus;
+use watchfire_types::body::{AccessAction, Custodian, Human};
+use watchfire_types::control::Request;
+use watchfire_types::{B256, Body, Bytes, CharterDigest, IncidentId, Verified};
+
+use super::NodeArgs;
+use super::log_trees::fresh;
+use super::output::{CliError, Output, code};
+use crate::charter_file::load;
+use crate::config::{Config, read_text};
+use crate::control::client::{ClientError, ask};
+use crate::evidence::store::{Store, StoreError};
+use crate::kept::{Kept, look};
+use crate::trees::witnessed;
+
+/// Objects named in one access.
+const ACCESS_MAX: usize = 256;
+
+/// Which incident, and where to.
+#[derive(Debug, Args)]
+pub(super) struct BundleArgs {
+    /// The incident's id, or the beginning of it; `latest` is the newest.
+    incident: String,
+    /// The file to write; it must not exist.
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+    /// Pseudonym of who exports; recorded with the reason as a custody event of a running node.
+    #[arg(long, value_name = "PSEUDONYM", requires = "reason")]
+    person: Option<String>,
+    /// Role of who exports.
+    #[arg(long, default_value = "responder")]
+    role: String,
+    /// Why it is exported.
+    #[arg(long, requires = "person")]
+    reason: Option<String>,
+    #[command(flatten)]
+    node: NodeArgs,
+}
+
+#[derive(Serialize)]
+struct Written {
+    file: String,
+    bytes: usize,
+    sha256: B256,
+    incident: IncidentId,
+    charter: CharterDigest,
+    events: usize,
+    belonging: usize,
+    objects: usize,
+    holds: bool,
+    open: usize,
+    first_failure: Option<Check>,
+}
+
+/// Runs `incident bundle`.
+pub(super) fn run(arguments: &BundleArgs, output: Output) -> Result<u8, CliError> {
+    let file = &arguments.output;
+    if file.exists() {
+        let message = format!("{} exists; evidence is not written over, name another file", file.display());
+        return Err(CliError { message, code: code::USAGE });
+    }
+    let config = Config::load(&arguments.node.config)?;
+    let (charter, _) = load(&config.charter)?;
+    let toml = Bytes::from(read_text(&config.charter)?);
+    let charter = Arc::new(charter);
+    let mut kept = read(&config, &charter, output)?;
+    let mut incident = find(&kept.machine.incidents(), &arguments.incident)?;
+    let recorded = announce(&config, &kept, &incident, arguments)?;
+    if fresh(&config, output)?.is_some() || recorded {
+        kept = read(&config, &charter, output)?;
+        incident = find(&kept.machine.incidents(), &incident.id.to_string())?;
+    }
+    output.progress(&format!("incident {} of {}", incident.id, incident.asset));
+    let parts = parts(&config, &kept, &incident, CharterText { charter: (*charter).clone(), toml })?;
+    let (objects, bytes) = (parts.objects.len(), build(&parts).map_err(CliError::failed)?);
+    output.progress("verifying what was made");
+    let report = verify(&bytes, Some(&charter));
+    write(file, &bytes).map_err(|error| CliError::failed(format!("cannot write {}: {error}", file.display())))?;
+    let answer = answer(file, &bytes, &incident, &charter, objects, &report);
+    output.answer(&text(&answer), &answer)?;
+    Ok(if report.holds { code::OK } else { code::NO })
+}
+
+fn read(config: &Config, charter: &Arc<Charter>, output: Output) -> Result<Kept, CliError> {
+    output.progress("reading the log");
+    let kept = look(&config.directory, charter, &config.member, |records| {
+        output.progress(&format!("{records} events checked"));
+    })?;
+    if !kept.is_sound() {
+        output.progress("the log does not hold as a whole; what does is taken. See `watchfire log verify`");
+    }
+    Ok(kept)
+}
+
+/// The objects that the incident's manifests name.
+fn named(kept: &Kept, incident: &IncidentStatus) -> BTreeSet<B256> {
+    let collected = kept.machine.events().filter_map(|event| match &event.body {
+        Body::EvidenceCollected(collected) if collected.incident == incident.id => Some(&collected.items),
+        _ => None,
+    });
+    collected.flatten().map(|item| item.object).collect()
+}
+
+/// Has the running node record the export, if one runs and there is an object to hand out: answers whether it did.
+fn announce(config: &Config, kept: &Kept, incident: &IncidentStatus, arguments: &BundleArgs) -> Result<bool, CliError> {
+    let store = Store::look(&config.directory);
+    let held: Vec<B256> = named(kept, incident).into_iter().filter(|object| store.has(object)).collect();
+    let by = match (&arguments.person, &arguments.reason) {
+        (Some(person), Some(reason)) => {
+            Custodian::Human(Human { person: person.clone(), role: arguments.role.clone(), reason: reason.clone() })
+        }
+        _ => Custodian::Node("evidence bundle asked for at the control socket".to_owned()),
+    };
+    let name = arguments.output.file_name().unwrap_or_default().to_string_lossy();
+    let detail: String = format!("evidence bundle {name}").chars().take(120).collect();
+    for objects in held.chunks(ACCESS_MAX) {
+        let objects = objects.iter().copied().collect();
+        let (by, detail) = (by.clone(), detail.clone());
+        let request = Request::AccessEvidence { objects, action: AccessAction::Exported, by, detail };
+        match ask(&config.directory, &request) {
+            Err(ClientError::NotRunning { .. }) => return Ok(false),
+            answered => answered?,
+        };
+    }
+    Ok(!held.is_empty())
+}
+
+fn find(all: &[IncidentStatus], wanted: &str) -> Result<IncidentStatus, CliError> {
+    if wanted == "latest" {
+        return all.first().cloned().ok_or_else(|| CliError::failed("there is no incident"));
+    }
+    let digits = wanted.strip_prefix("0x").unwrap_or(wanted).to_ascii_lowercase();
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        let message = format!("{wanted:?} is no incident: give hex digits from the beginning of its id, or `latest`");
+        return Err(CliError { message, code: code::USAGE });
+    }
+    let mut matching = all.iter().filter(|incident| incident.id.to_string().starts_with(&digits));
+    match (matching.next(), matching.next()) {
+        (Some(incident), None) => Ok(incident.clone()),
+        (Some(_), Some(_)) => Err(CliError::failed(format!("several incidents begin with {digits}; give more digits"))),
+        (None, _) => {
+            let known: Vec<_> = all.iter().map(|incident| incident.id.short()).collect();
+            Err(CliError::failed(format!("no incident begins with {digits}; this log has {}", known.join(", "))))
+        }
+    }
+}
+
+fn parts<'a>(
+    config: &Config,
+    kept: &'a Kept,
+    incident: &IncidentStatus,
+    charter: CharterText,
+) -> Result<Parts<'a>, CliError> {
+    let store = Store::look(&config.directory);
+    let mut objects = BTreeMap::new();
+    for object in named(kept, incident) {
+        match store.get(&object) {
+            Ok(content) => drop(objects.insert(object, content)),
+            // What is not here or is damaged stays open in the bundle; `watchfire verify` says of what.
+            Err(StoreError::Absent { .. } | StoreError::Damaged { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let events: Vec<&Verified<_>> = kept.machine.events().collect();
+    Ok(Parts {
+        network: kept.machine.network(),
+        asset: incident.asset.clone(),
+        generation: incident.generation,
+        charters: vec![charter],
+        events,
+        witnessed: witnessed(&config.directory, kept.machine.charter())?,
+        objects,
+        software: SOFTWARE.to_owned(),
+    })
+}
+
+/// Readable by the user alone, whole or not at all.
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".part");
+    let part = path.with_file_name(name);
+    let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&part, path)
+}
+
+fn answer(
+    file: &Path,
+    bytes: &Bytes,
+    incident: &IncidentStatus,
+    charter: &Charter,
+    objects: usize,
+    report: &Report,
+) -> Written {
+    Written {
+        file: file.display().to_string(),
+        bytes: bytes.len(),
+        sha256: B256::from_slice(&Sha256::digest(bytes)),
+        incident: incident.id,
+        charter: charter.digest(),
+        events: report.events,
+        belonging: report.belonging,
+        objects,
+        holds: report.holds,
+        open: report.count(Outcome::Open),
+        first_failure: report.first_failure.clone(),
+    }
+}
+
+fn text(written: &Written) -> String {
+    let Written { file, bytes, sha256, events, belonging, objects, .. } = written;
+    let mut text = format!(
+        "{file}: {bytes} bytes, SHA-256 {sha256:x}\nincident {} of {events} events, {belonging} its own; {objects} objects\n",
+        written.incident
+    );
+    match &written.first_failure {
+        Some(Check { name, subject, detail, .. }) => {
+            text.push_str(&format!("IT DOES NOT HOLD: {name} of {subject}: {detail}"));
+        }
+        None if written.open > 0 => {
+            text.push_str(&format!("it holds; {} check(s) are open, `watchfire verify` lists them", written.open));
+        }
+        None => text.push_str("it holds"),
+    }
+    text
+}
