@@ -17,7 +17,6 @@ use crate::safe::SafeError;
 use crate::scenario::ScenarioError;
 
 mod act;
-mod charter;
 mod cluster;
 mod control;
 mod funds;

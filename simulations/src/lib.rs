@@ -8,6 +8,7 @@
 
 pub mod anvil;
 pub mod artifact;
+mod charter;
 mod child;
 pub mod drill;
 pub mod key;
@@ -17,4 +18,5 @@ pub mod relay;
 pub mod rpc;
 pub mod safe;
 pub mod scenario;
+pub mod simulate;
 pub mod vault;

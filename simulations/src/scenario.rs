@@ -13,9 +13,12 @@ use watchfire_types::{MemberId, OperatorId, OrganisationId};
 
 mod library;
 mod parse;
+mod world;
 
 pub use library::{DEFAULT, NAMES, find};
 pub use parse::{ScenarioError, load, parse};
+use world::ether;
+pub use world::{Adversary, AdversaryKind, ChainPart, Chaos, DiskLeft, Lies, Links};
 
 /// One scenario.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -29,6 +32,8 @@ pub struct Scenario {
     pub runs: BTreeSet<Stage>,
     /// The play ends at the latest after this many seconds; what is missing then, failed.
     pub seconds_max: u64,
+    /// So many organisations with names of their own making, instead of naming them.
+    pub guardians: Option<u16>,
     /// Who takes part; the usual five unless given.
     #[serde(default = "library::five", rename = "organisation")]
     pub organisations: Vec<Organisation>,
@@ -46,6 +51,18 @@ pub struct Scenario {
     /// What people do, and when.
     #[serde(default, rename = "human")]
     pub humans: Vec<HumanPart>,
+    /// Links between the nodes; simulated only, a drill's are those of its machine.
+    #[serde(default)]
+    pub links: Links,
+    /// The chain; simulated only, a drill's has one second a block.
+    #[serde(default)]
+    pub chain: ChainPart,
+    /// Members that do not follow the protocol; simulated only.
+    #[serde(default, rename = "adversary")]
+    pub adversaries: Vec<Adversary>,
+    /// Faults drawn from the seed; simulated only.
+    #[serde(default)]
+    pub chaos: Chaos,
     /// What must come of it.
     pub expect: Expect,
 }
@@ -75,6 +92,9 @@ pub struct Organisation {
     pub member: MemberId,
     /// Who runs its RPC endpoint.
     pub operator: OperatorId,
+    /// Whose endpoints it asks besides; simulated only.
+    #[serde(default)]
+    pub also_asks: BTreeSet<OperatorId>,
 }
 
 /// Rules of the network.
@@ -95,6 +115,10 @@ pub struct Governance {
     pub flag_above_wei: U256,
     /// Net outflow above which the pause is wanted, wei.
     pub pause_above_wei: U256,
+    /// Whether there is a playbook for recovery.
+    pub recovery: bool,
+    /// Equal answers of different operators that a node believes; simulated only, a drill's nodes ask one.
+    pub agree: usize,
 }
 
 /// What a node does by itself.
@@ -142,6 +166,16 @@ pub enum AttackKind {
     Reentrancy,
     /// A depositor takes out what is his: no loss.
     Withdrawal,
+    /// The price that the vault lends by is moved, then it is emptied; simulated only, as are the following.
+    OracleManipulation,
+    /// Shares are made from nothing, then redeemed.
+    InfiniteMint,
+    /// The vault's owner changes (a governance vote won on borrowed coins), then the new one takes out.
+    OwnerStolen,
+    /// The vault's code is replaced with a stolen key, then emptied.
+    UpgradeStolen,
+    /// A bridge message that nobody sent releases coin.
+    ForgedMessage,
     /// Nothing happens on the chain.
     None,
 }
@@ -184,6 +218,8 @@ pub enum Moment {
     Contained,
     /// The attacker has sent all it will send.
     AttackOver,
+    /// The vault was paused and no longer is.
+    Recovered,
 }
 
 /// Something that fails at a moment.
@@ -191,6 +227,9 @@ pub enum Moment {
 pub struct Fault {
     /// When.
     pub at: Moment,
+    /// Milliseconds after that; simulated only.
+    #[serde(default)]
+    pub delay_ms: u64,
     /// What.
     #[serde(flatten)]
     pub what: FaultKind,
@@ -279,6 +318,109 @@ pub enum FaultKind {
         /// By this.
         factor: u64,
     },
+    /// A node's process dies; what its disk then holds. Simulated only, as are the following.
+    Crash {
+        /// Which.
+        member: Who,
+        /// What a restart finds.
+        disk: DiskLeft,
+    },
+    /// No message passes between members of different sides.
+    Split {
+        /// Members of one side; all others are the other side.
+        side: BTreeSet<MemberId>,
+    },
+    /// Messages of one member reach nobody, while it hears everyone.
+    Mute {
+        /// Which.
+        member: Who,
+    },
+    /// Every link works again.
+    HealAll {},
+    /// A node's clock jumps.
+    Clock {
+        /// Which.
+        member: Who,
+        /// Milliseconds ahead of the true time; behind, if negative.
+        ahead_ms: i64,
+    },
+    /// The newest blocks are replaced.
+    Reorg {
+        /// How many.
+        depth: u64,
+        /// Whether their transactions are lost instead of waiting to be included again.
+        drops: bool,
+    },
+    /// No block is made for a while.
+    Stall {
+        /// How long.
+        ms: u64,
+    },
+    /// A node's disk is full.
+    DiskFull {
+        /// Which.
+        member: Who,
+    },
+    /// A node's disk fails its next sync.
+    SyncFails {
+        /// Which.
+        member: Who,
+    },
+    /// Somebody else with the right to it pauses the vault, past the Safe.
+    StrangerPauses {},
+    /// Somebody else with the right to it resumes the vault, past the Safe.
+    StrangerResumes {},
+    /// Somebody else with the right to it clears the flag.
+    StrangerClearsFlag {},
+    /// Operators tell an untruth about state.
+    Deny {
+        /// Which.
+        operators: BTreeSet<OperatorId>,
+        /// Which untruth.
+        lie: Lies,
+    },
+    /// The attacker begins again with its whole script.
+    AttackAgain {},
+}
+
+impl FaultKind {
+    /// Whether a live drill can make it happen.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        match self {
+            Self::Kill { .. }
+            | Self::Restart { .. }
+            | Self::Cut { .. }
+            | Self::Heal { .. }
+            | Self::Lie { .. }
+            | Self::Lag { .. }
+            | Self::Fail { .. }
+            | Self::Silence { .. }
+            | Self::Throttle { .. }
+            | Self::Recover { .. }
+            | Self::HoldTransactions {}
+            | Self::ReleaseTransactions {}
+            | Self::HoldTransactionsOf { .. }
+            | Self::ReleaseTransactionsOf { .. }
+            | Self::StealNonce {}
+            | Self::SetGuard {}
+            | Self::BaseFee { .. } => true,
+            Self::Crash { .. }
+            | Self::Split { .. }
+            | Self::Mute { .. }
+            | Self::HealAll {}
+            | Self::Clock { .. }
+            | Self::Reorg { .. }
+            | Self::Stall { .. }
+            | Self::DiskFull { .. }
+            | Self::SyncFails { .. }
+            | Self::StrangerPauses {}
+            | Self::StrangerResumes {}
+            | Self::StrangerClearsFlag {}
+            | Self::Deny { .. }
+            | Self::AttackAgain {} => false,
+        }
+    }
 }
 
 /// A node, by name or by its part in the play.
@@ -324,6 +466,8 @@ pub enum Act {
     Approve,
     /// Vetoes it.
     Veto,
+    /// Supports the recovery; simulated only.
+    Recover,
 }
 
 /// What must come of it; what is not named is not judged.
@@ -352,6 +496,8 @@ pub struct Expect {
     pub status_before: Option<CanPause>,
     /// Most milliseconds from the first attack block to the pause's block.
     pub included_ms_max: Option<u64>,
+    /// How often the vault became paused.
+    pub pauses: Option<u64>,
 }
 
 impl Default for Governance {
@@ -364,6 +510,8 @@ impl Default for Governance {
             window_s: 60,
             flag_above_wei: ether(2),
             pause_above_wei: ether(5),
+            recovery: false,
+            agree: 1,
         }
     }
 }
@@ -372,10 +520,6 @@ impl Default for Vault {
     fn default() -> Self {
         Self { wei: ether(100), flagged_limit_wei: ether(1) / U256::from(10) }
     }
-}
-
-fn ether(count: u64) -> U256 {
-    U256::from(count) * U256::from(1_000_000_000_000_000_000_u64)
 }
 
 fn one() -> u64 {

@@ -9,9 +9,9 @@ use sha2::{Digest, Sha256};
 use watchfire_types::{OperatorId, SafeTransaction, domain};
 
 use super::DrillError;
-use super::charter::{PAUSE_STEP, PLAYBOOK};
 use super::node::{Node, PASSWORD};
 use super::stage::Stage;
+use crate::charter::{PAUSE_STEP, PLAYBOOK, RECOVERY};
 use crate::key;
 use crate::operator::{Answering, Conduct, Lie, Operator};
 use crate::scenario::{Act, FaultKind, HumanPart, Part, Who};
@@ -125,6 +125,22 @@ pub(super) async fn fault(stage: &mut Stage, parts: &Parts, what: &FaultKind) ->
             behave(stage, operators, |conduct| conduct.answering = Answering::Throttling);
         }
         FaultKind::Recover { operators } => behave(stage, operators, |conduct| *conduct = Conduct::default()),
+        FaultKind::Crash { .. }
+        | FaultKind::Split { .. }
+        | FaultKind::Mute { .. }
+        | FaultKind::HealAll {}
+        | FaultKind::Clock { .. }
+        | FaultKind::Reorg { .. }
+        | FaultKind::Stall { .. }
+        | FaultKind::DiskFull { .. }
+        | FaultKind::SyncFails { .. }
+        | FaultKind::StrangerPauses {}
+        | FaultKind::StrangerResumes {}
+        | FaultKind::StrangerClearsFlag {}
+        | FaultKind::Deny { .. }
+        | FaultKind::AttackAgain {} => {
+            return Err(DrillError::NotADrill { name: stage.scenario.name.clone() });
+        }
     }
     Ok(Aftermath::None)
 }
@@ -145,8 +161,10 @@ pub(super) async fn human(stage: &Stage, part: &HumanPart) -> Result<(), DrillEr
             match part.act {
                 Act::Approve => arguments.extend(["approve", "latest", "--step", step]),
                 Act::Veto => arguments.extend(["veto", "latest"]),
+                Act::Recover => arguments.extend(["approve", "latest", "--step", "1"]),
             }
-            arguments.extend(["--playbook", PLAYBOOK, "--person", &person, "--role", "on-call"]);
+            let playbook = if part.act == Act::Recover { RECOVERY } else { PLAYBOOK };
+            arguments.extend(["--playbook", playbook, "--person", &person, "--role", "on-call"]);
             arguments.extend(["--reason", &part.reason, "--json"]);
             node.command(&arguments).await
         }

@@ -61,7 +61,12 @@ pub(super) async fn pay_out(
             attacker.execute(rpc, &vault::deposit(vault, attack.wei)).await?;
             attacker.address()
         }
-        AttackKind::None => attacker.address(),
+        AttackKind::None
+        | AttackKind::OracleManipulation
+        | AttackKind::InfiniteMint
+        | AttackKind::OwnerStolen
+        | AttackKind::UpgradeStolen
+        | AttackKind::ForgedMessage => attacker.address(),
     };
     Ok((attacker, contract))
 }

@@ -32,7 +32,12 @@ fn name_of(value: impl serde::Serialize) -> String {
 fn taken(stage: &Stage, played: &Played) -> U256 {
     let now = played.seen.blocks.last().map_or(U256::ZERO, |block| block.vault_wei);
     match stage.scenario.attack.kind {
-        AttackKind::Reentrancy => stage.scenario.vault.wei.saturating_sub(now),
+        AttackKind::Reentrancy
+        | AttackKind::OracleManipulation
+        | AttackKind::InfiniteMint
+        | AttackKind::OwnerStolen
+        | AttackKind::UpgradeStolen
+        | AttackKind::ForgedMessage => stage.scenario.vault.wei.saturating_sub(now),
         // A depositor's own coin is no loss.
         AttackKind::Withdrawal | AttackKind::None => U256::ZERO,
     }

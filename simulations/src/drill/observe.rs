@@ -7,7 +7,7 @@ use alloy_primitives::{Address, B256, U256};
 use watchfire_types::OrganisationId;
 use watchfire_types::control::Record;
 
-use super::charter::PAUSE_STEP;
+use crate::charter::PAUSE_STEP;
 use crate::rpc::{Rpc, RpcError};
 use crate::vault;
 

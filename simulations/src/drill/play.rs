@@ -196,6 +196,7 @@ impl Play<'_> {
             (Moment::ThresholdSigned, seen.first("threshold-signed").is_some()),
             (Moment::Contained, seen.included().is_some()),
             (Moment::AttackOver, self.played.attack.over),
+            (Moment::Recovered, seen.included().is_some() && seen.blocks.last().is_some_and(|last| !last.paused)),
         ]
         .into_iter()
         .filter_map(|(moment, came)| came.then_some(moment))
@@ -218,6 +219,13 @@ impl Play<'_> {
             AttackKind::None => {
                 self.finish_attack();
                 return Ok(());
+            }
+            AttackKind::OracleManipulation
+            | AttackKind::InfiniteMint
+            | AttackKind::OwnerStolen
+            | AttackKind::UpgradeStolen
+            | AttackKind::ForgedMessage => {
+                return Err(DrillError::NotADrill { name: self.stage.scenario.name.clone() });
             }
         };
         if let Some(transaction) = self.played.attack.waiting {

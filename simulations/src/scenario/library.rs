@@ -23,6 +23,58 @@ library!(
     "false-alarm",
     "guard-blocks",
     "human-veto",
+    "walk-through",
+    "beyond-the-bound",
+    "blind-operator",
+    "cancelled-late",
+    "compromised-guardian",
+    "compromised-minority",
+    "deep-reorg",
+    "disk-full",
+    "empty-disk",
+    "escalation",
+    "false-alarm-storm",
+    "fast-blocks",
+    "forged-message",
+    "governance-takeover",
+    "guardians-13",
+    "guardians-25",
+    "hoarded-signature",
+    "infinite-mint",
+    "lossy-links",
+    "lying-operator",
+    "minority-in-attack",
+    "no-majority",
+    "nonce-denied",
+    "one-equivocator",
+    "one-false-executor",
+    "one-replayer",
+    "one-selective-sender",
+    "one-spammer",
+    "one-vetoer",
+    "one-way",
+    "operator-says-paused",
+    "oracle-manipulation",
+    "recovery-alone",
+    "reorg-attack",
+    "reorg-pause",
+    "restored-node",
+    "second-attack",
+    "sequencer-stall",
+    "split-while-signing",
+    "stolen-upgrade-key",
+    "stranger-pauses",
+    "stranger-resumes",
+    "submitter-crash-certificate",
+    "submitter-crash-finding",
+    "submitter-crash-threshold-signed",
+    "submitter-crash-vote",
+    "tool-down",
+    "two-operators-asked",
+    "two-tools-down",
+    "weather",
+    "weather-after-recovery",
+    "wrong-clocks",
 );
 
 /// The scenario of this name, if there is one.
@@ -30,6 +82,22 @@ library!(
 pub fn find(name: &str) -> Option<Result<Scenario, ScenarioError>> {
     let at = NAMES.iter().position(|known| *known == name)?;
     Some(parse(&format!("simulations/scenarios/{name}.toml"), TEXTS[at]))
+}
+
+/// So many partners, where a scenario counts them only.
+pub(super) fn many(count: u16) -> Vec<Organisation> {
+    (1..=count)
+        .filter_map(|number| {
+            Some(Organisation {
+                id: format!("org-{number:02}").parse().ok()?,
+                name: format!("Organisation {number}"),
+                roles: ["security".to_owned()].into(),
+                member: format!("org-{number:02}-1").parse().ok()?,
+                operator: format!("op-{number:02}").parse().ok()?,
+                also_asks: Default::default(),
+            })
+        })
+        .collect()
 }
 
 /// The usual five partners.
@@ -49,6 +117,7 @@ pub(super) fn five() -> Vec<Organisation> {
             roles: [role.to_owned()].into(),
             member: format!("{id}-1").parse().ok()?,
             operator: format!("op-{id}").parse().ok()?,
+            also_asks: Default::default(),
         })
     })
     .collect()

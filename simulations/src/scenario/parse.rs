@@ -8,7 +8,8 @@ use std::path::Path;
 use thiserror::Error;
 use watchfire_types::{MemberId, OperatorId};
 
-use super::{AttackKind, FaultKind, NAMES, Scenario, Who, find};
+use super::library;
+use super::{Act, AttackKind, FaultKind, NAMES, Scenario, Stage, Who, find};
 
 const FILE_BYTES_MAX: u64 = 256 << 10;
 
@@ -70,11 +71,14 @@ fn read(path: &Path) -> Result<String, String> {
 /// # Errors
 /// When it is malformed, names somebody who does not take part, or cannot be met by any play.
 pub fn parse(file: &str, text: &str) -> Result<Scenario, ScenarioError> {
-    let scenario: Scenario = toml::from_str(text).map_err(|error| {
+    let mut scenario: Scenario = toml::from_str(text).map_err(|error| {
         let at = error.span().map_or(0, |span| span.start);
         let (line, content) = line_at(text, at);
         malformed(file, line, key_of(content), error.message())
     })?;
+    if let Some(count) = scenario.guardians.filter(|count| *count <= 64) {
+        scenario.organisations = library::many(count);
+    }
     check(&scenario).map_err(|(key, message)| {
         let line = text.lines().position(|line| key_of(line) == key).map_or(1, |at| at + 1);
         malformed(file, line, key, &message)
@@ -133,6 +137,7 @@ fn check(scenario: &Scenario) -> Result<(), Wrong> {
     for fault in &scenario.faults {
         check_fault(&fault.what, &members, &operators)?;
     }
+    check_world(scenario, &members, &operators)?;
     for human in &scenario.humans {
         if let Some(stranger) = human.organisations.iter().find(|id| !ids.contains(id)) {
             return Err(("organisations", format!("{stranger} does not take part")));
@@ -157,6 +162,11 @@ fn check_fault(
         | FaultKind::Restart { member }
         | FaultKind::Cut { member }
         | FaultKind::Heal { member }
+        | FaultKind::Crash { member, .. }
+        | FaultKind::Mute { member }
+        | FaultKind::Clock { member, .. }
+        | FaultKind::DiskFull { member }
+        | FaultKind::SyncFails { member }
         | FaultKind::HoldTransactionsOf { member }
         | FaultKind::ReleaseTransactionsOf { member } => match member {
             Who::Member(member) if !members.contains(member) => {
@@ -169,6 +179,7 @@ fn check_fault(
         | FaultKind::Fail { operators: named }
         | FaultKind::Silence { operators: named }
         | FaultKind::Throttle { operators: named }
+        | FaultKind::Deny { operators: named, .. }
         | FaultKind::Recover { operators: named } => named
             .iter()
             .find(|operator| !operators.contains(operator))
@@ -176,10 +187,83 @@ fn check_fault(
         FaultKind::BaseFee { factor } if !(1..=1_000).contains(factor) => {
             Err(("factor", "must be 1 to 1000".to_owned()))
         }
+        FaultKind::Split { side } => side
+            .iter()
+            .find(|member| !members.contains(member))
+            .map_or(Ok(()), |stranger| Err(("side", format!("{stranger} does not take part")))),
+        FaultKind::Reorg { depth, .. } if !(1..=64).contains(depth) => {
+            Err(("depth", "must be 1 to 64 blocks".to_owned()))
+        }
+        FaultKind::Stall { ms } if *ms > 600_000 => Err(("ms", "must be at most 600000".to_owned())),
         FaultKind::HoldTransactions {}
         | FaultKind::ReleaseTransactions {}
         | FaultKind::StealNonce {}
         | FaultKind::SetGuard {}
+        | FaultKind::HealAll {}
+        | FaultKind::Reorg { .. }
+        | FaultKind::Stall { .. }
+        | FaultKind::StrangerPauses {}
+        | FaultKind::StrangerResumes {}
+        | FaultKind::StrangerClearsFlag {}
+        | FaultKind::AttackAgain {}
         | FaultKind::BaseFee { .. } => Ok(()),
     }
+}
+
+/// What a simulated world adds, and that no live drill asks for it.
+fn check_world(
+    scenario: &Scenario,
+    members: &BTreeSet<&MemberId>,
+    operators: &BTreeSet<&OperatorId>,
+) -> Result<(), Wrong> {
+    if scenario.runs.contains(&Stage::Drill)
+        && let Some(key) = simulated_only(scenario)
+    {
+        return Err((key, "only a simulation can do this; take \"drill\" out of `runs`".to_owned()));
+    }
+    let (links, chain) = (&scenario.links, &scenario.chain);
+    if links.loss_permille > 500 || links.duplicate_permille > 1_000 || links.straggle_permille > 1_000 {
+        return Err(("links", "at most 500 of 1000 messages lost, 1000 doubled or late".to_owned()));
+    }
+    if links.delay_ms.0 > links.delay_ms.1 || links.delay_ms.1 > 60_000 {
+        return Err(("delay_ms", "least and most, at most 60000".to_owned()));
+    }
+    if chain.rpc_ms.0 > chain.rpc_ms.1 || chain.rpc_ms.1 > 60_000 {
+        return Err(("rpc_ms", "least and most, at most 60000".to_owned()));
+    }
+    if !(100..=60_000).contains(&chain.block_time_ms) {
+        return Err(("block_time_ms", "must be 100 to 60000".to_owned()));
+    }
+    if let Some(stranger) = scenario.adversaries.iter().find(|adversary| !members.contains(&adversary.member)) {
+        return Err(("member", format!("{} does not take part", stranger.member)));
+    }
+    let asked = scenario.organisations.iter().flat_map(|one| &one.also_asks);
+    if let Some(stranger) = asked.into_iter().find(|operator| !operators.contains(operator)) {
+        return Err(("also_asks", format!("{stranger} does not take part")));
+    }
+    let fewest = scenario.organisations.iter().map(|one| 1 + one.also_asks.len()).min().unwrap_or_default();
+    if scenario.governance.agree == 0 || scenario.governance.agree > fewest {
+        return Err(("agree", format!("must be 1 to the operators that every node asks, {fewest}")));
+    }
+    Ok(())
+}
+
+/// The first key that only a simulation understands, if the scenario has one.
+fn simulated_only(scenario: &Scenario) -> Option<&'static str> {
+    let live_attack =
+        matches!(scenario.attack.kind, AttackKind::Reentrancy | AttackKind::Withdrawal | AttackKind::None);
+    let only = [
+        ("links", scenario.links != Default::default()),
+        ("chain", scenario.chain != Default::default()),
+        ("adversary", !scenario.adversaries.is_empty()),
+        ("chaos", scenario.chaos != Default::default()),
+        ("agree", scenario.governance.agree != 1),
+        ("also_asks", scenario.organisations.iter().any(|one| !one.also_asks.is_empty())),
+        ("delay_ms", scenario.faults.iter().any(|fault| fault.delay_ms > 0)),
+        ("fault", scenario.faults.iter().any(|fault| !fault.what.is_live())),
+        ("act", scenario.humans.iter().any(|human| human.act == Act::Recover)),
+        ("pauses", scenario.expect.pauses.is_some()),
+        ("kind", !live_attack),
+    ];
+    only.into_iter().find(|(_, used)| *used).map(|(key, _)| key)
 }

@@ -8,7 +8,7 @@ const ALL: &str = "\
 Exit codes:
   0   done; status: this network can pause
   1   the answer is no: faults found, expectations missed; status: at risk
-  2   status: this network cannot pause
+  2   status: this network cannot pause; simulate: something did not happen
   3   the command could not be carried out; the error says what, where and what to do
   4   run: the node stopped, because its own log is violated or cannot be made durable
   64  the command line is wrong";
@@ -39,6 +39,9 @@ fn own(name: &str) -> &'static str {
         "status" => "  0   this network can pause\n  1   it can, at risk\n  2   it cannot pause",
         "log" => "  0   the log holds\n  1   it does not, or its index is not the journal's",
         "charter" => "  0   no faults; warnings may be told\n  1   faults found",
+        "simulate" => {
+            "  0   every property held in every run\n  1   something happened that never may\n  2   something that should have happened did not"
+        }
         "config" => "  0   this node can run\n  1   faults found",
         "drill" => "  0   every expectation holds\n  1   expectations missed",
         _ => "  0   done",

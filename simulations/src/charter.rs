@@ -1,21 +1,23 @@
-//! The charter that a drill's organisations sign up to, as TOML.
+//! The charter that a scenario's organisations sign up to, as TOML: the same for live drills and simulated ones.
 
 use std::fmt::Write;
 
 use alloy_primitives::Address;
 
 use crate::safe::Safe;
-use crate::scenario::{Mode, Scenario};
+use crate::scenario::{AttackKind, Mode, Scenario};
 
 /// Playbook that the drill's people and nodes decide on.
-pub(super) const PLAYBOOK: &str = "contain-vault";
+pub(crate) const PLAYBOOK: &str = "contain-vault";
+/// Playbook of the recovery, where the scenario has one.
+pub(crate) const RECOVERY: &str = "recover-vault";
 /// Asset that is attacked.
-pub(super) const ASSET: &str = "vault-core";
+pub(crate) const ASSET: &str = "vault-core";
 /// The step that pauses.
-pub(super) const PAUSE_STEP: u8 = 2;
+pub(crate) const PAUSE_STEP: u8 = 2;
 
 /// Composes it from the printed member entries.
-pub(super) fn compose(
+pub(crate) fn compose(
     scenario: &Scenario,
     members: &[String],
     safe: &Safe,
@@ -40,6 +42,10 @@ pub(super) fn compose(
     text.push_str(&chain_and_asset(scenario, safe, vault, block_time_ms));
     text.push_str(&rules(scenario));
     text.push_str(&playbook(scenario, safe, vault));
+    if scenario.governance.recovery {
+        text.push_str(&recovery(safe, vault));
+    }
+    text.push_str(&watch(scenario.attack.kind, vault));
     text
 }
 
@@ -98,6 +104,14 @@ fn playbook(scenario: &Scenario, safe: &Safe, vault: Address) -> String {
         Mode::Auto => "auto",
         Mode::Propose => "propose",
     };
+    let urgent = match scenario.attack.kind {
+        AttackKind::Reentrancy | AttackKind::Withdrawal | AttackKind::None => "\"outflow\"",
+        AttackKind::OracleManipulation
+        | AttackKind::InfiniteMint
+        | AttackKind::OwnerStolen
+        | AttackKind::UpgradeStolen => "\"outflow\", \"state\"",
+        AttackKind::ForgedMessage => "\"outflow\", \"event\"",
+    };
     format!(
         r#"
 [[playbook]]
@@ -115,7 +129,7 @@ severity = "SEV2"
 step = 1
 
 [[playbook.trigger]]
-kinds = ["outflow"]
+kinds = [{urgent}]
 severity = "SEV1"
 step = {PAUSE_STEP}
 
@@ -167,4 +181,73 @@ limit = "{pause}"
         flag = governance.flag_above_wei,
         pause = governance.pause_above_wei,
     )
+}
+
+/// Recovery, decided by people alone.
+fn recovery(safe: &Safe, vault: Address) -> String {
+    format!(
+        r#"
+[[playbook]]
+id = "{RECOVERY}"
+asset = "{ASSET}"
+purpose = "recover"
+mode = "propose"
+expiry_s = 600
+cooldown_s = 0
+
+[[playbook.step]]
+name = "unpause"
+
+[[playbook.step.action]]
+chain = {chain}
+safe = "guardian-safe"
+target = "{vault}"
+function = "unpause()"
+arguments = []
+catalogue = "recovery"
+postcondition = {{ call = "paused() returns (bool)", arguments = [], equals = "false" }}
+stays = []
+"#,
+        chain = safe.chain_id,
+    )
+}
+
+/// What an attack touches before the coin moves, watched.
+fn watch(attack: AttackKind, vault: Address) -> String {
+    let state = |call: &str, expect: &str| {
+        format!(
+            r#"
+[[detector]]
+id = "vault-state"
+asset = "{ASSET}"
+severity = "SEV1"
+kind = "state"
+what = "call"
+call = "{call}"
+arguments = []
+target = "{vault}"
+{expect}
+stands_s = 60
+"#
+        )
+    };
+    match attack {
+        AttackKind::Reentrancy | AttackKind::Withdrawal | AttackKind::None => String::new(),
+        AttackKind::OwnerStolen => state("owner() returns (address)", "unchanged = true"),
+        AttackKind::UpgradeStolen => state("implementation() returns (address)", "unchanged = true"),
+        AttackKind::OracleManipulation => state("price() returns (uint256)", "min = \"900\"\nmax = \"1100\""),
+        AttackKind::InfiniteMint => state("totalSupply() returns (uint256)", "max = \"1000000\""),
+        AttackKind::ForgedMessage => format!(
+            r#"
+[[detector]]
+id = "vault-message"
+asset = "{ASSET}"
+severity = "SEV1"
+kind = "event"
+address = "{vault}"
+event = "Released(bytes32)"
+stands_s = 60
+"#
+        ),
+    }
 }

@@ -1,0 +1,79 @@
+//! `watchfire simulate`.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use clap::Args;
+use watchfire_simulations::simulate::{
+    EXIT_LIVENESS, EXIT_NOT_SIMULATED, EXIT_PASSED, EXIT_SAFETY, Kind, SimulateOptions, simulate,
+};
+
+use super::output::{CliError, Output, line_out};
+
+/// Arguments of `watchfire simulate`.
+#[derive(Debug, Args)]
+pub(super) struct SimulateArgs {
+    /// Names of scenarios, or scenario files.
+    #[arg(value_name = "NAME|FILE", required_unless_present = "all", conflicts_with = "all")]
+    scenarios: Vec<String>,
+    /// Every scenario that comes with the binary and can be simulated.
+    #[arg(long)]
+    all: bool,
+    /// Seeds, each a run of its own: the first, and the one after the last.
+    #[arg(long, value_name = "A..B", value_parser = seeds, default_value = "0..20")]
+    seeds: Range<u64>,
+    /// Threads; the result is the same for any number.
+    #[arg(long, value_name = "N", default_value_t = threads())]
+    jobs: usize,
+    /// Play only the faults with these numbers, as a failure names them; an empty list plays none.
+    #[arg(long, value_name = "N,N,...", value_parser = numbers)]
+    faults: Option<Numbers>,
+}
+
+/// Numbers of faults.
+#[derive(Debug, Clone)]
+struct Numbers(BTreeSet<usize>);
+
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn seeds(text: &str) -> Result<Range<u64>, String> {
+    let wrong = || format!("{text:?} is no range of seeds; write 0..200");
+    let (start, end) = text.split_once("..").ok_or_else(wrong)?;
+    Ok(start.parse().map_err(|_| wrong())?..end.parse().map_err(|_| wrong())?)
+}
+
+fn numbers(text: &str) -> Result<Numbers, String> {
+    let all: Result<BTreeSet<usize>, _> = text.split(',').filter(|part| !part.is_empty()).map(str::parse).collect();
+    all.map(Numbers).map_err(|_| format!("{text:?} is no list of fault numbers; write 0,3"))
+}
+
+/// Simulates; the exit code tells safety from liveness.
+pub(super) fn run(arguments: SimulateArgs, output: Output) -> Result<u8, CliError> {
+    let options = SimulateOptions {
+        scenarios: arguments.scenarios,
+        seeds: arguments.seeds,
+        jobs: arguments.jobs.clamp(1, 256),
+        faults: arguments.faults.map(|numbers| numbers.0),
+    };
+    let mut lost = None;
+    let reports = simulate(&options, |report| {
+        let line = match output.json {
+            true => serde_json::to_string(report).map_err(CliError::failed),
+            false => Ok(report.summary()),
+        };
+        if let Err(error) = line.and_then(|line| line_out(&line).map_err(CliError::failed)) {
+            lost = Some(error);
+        }
+    })
+    .map_err(|error| CliError { message: error.to_string(), code: EXIT_NOT_SIMULATED })?;
+    if let Some(error) = lost {
+        return Err(error);
+    }
+    Ok(match reports.iter().filter_map(|report| report.worst()).min() {
+        Some(Kind::Safety) => EXIT_SAFETY,
+        Some(Kind::Liveness) => EXIT_LIVENESS,
+        None => EXIT_PASSED,
+    })
+}

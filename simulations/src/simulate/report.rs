@@ -1,0 +1,110 @@
+//! What came of many runs of one scenario.
+
+use serde::Serialize;
+
+use super::watch::Kind;
+
+/// One run in which a property did not hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Failure {
+    /// Seed.
+    pub seed: u64,
+    /// Step of the run.
+    pub step: u64,
+    /// Property: one of S1 to S15 and L1 to L8, or an expectation of the scenario.
+    pub property: String,
+    /// Safety or liveness.
+    pub kind: Kind,
+    /// What was seen.
+    pub detail: String,
+    /// Numbers of the faults without which it does not fail, if they were looked for.
+    pub faults: Vec<String>,
+    /// Command that plays it again.
+    pub replay: String,
+}
+
+/// From the k-th honest vote to the threshold-signed transaction everywhere, in mean one-way delays.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
+pub struct Hops {
+    /// Median of the runs.
+    pub p50: f64,
+    /// 99th percentile.
+    pub p99: f64,
+}
+
+/// Medians over the runs that came so far, ms after the first attack block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Scores {
+    /// First finding.
+    pub detect_ms: Option<u64>,
+    /// First certificate.
+    pub agree_ms: Option<u64>,
+    /// First threshold-signed transaction.
+    pub sign_ms: Option<u64>,
+    /// Block with the pause.
+    pub include_ms: Option<u64>,
+}
+
+/// One scenario over its seeds.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ScenarioReport {
+    /// Scenario.
+    pub scenario: String,
+    /// Runs.
+    pub seeds: u64,
+    /// Runs in which something did not hold.
+    pub failed: u64,
+    /// The first of them, at most 20.
+    pub failures: Vec<Failure>,
+    /// SHA-256 over the trace hashes in seed order.
+    pub trace_hash: String,
+    /// Virtual seconds altogether.
+    pub simulated_s: u64,
+    /// Real seconds, of all jobs together.
+    pub wall_s: f64,
+    /// Steps altogether.
+    pub steps: u64,
+    /// Decision time.
+    pub hops: Hops,
+    /// Messages that an honest node sent in a run, on the average.
+    pub messages_per_node: u64,
+    /// When what came.
+    pub scores: Scores,
+}
+
+impl ScenarioReport {
+    /// The worst that failed, if anything did.
+    #[must_use]
+    pub fn worst(&self) -> Option<Kind> {
+        self.failures.iter().map(|failure| failure.kind).min()
+    }
+
+    /// One line for people, and one for each failure.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let verdict = match self.worst() {
+            None => "ok".to_owned(),
+            Some(Kind::Safety) => format!("{} of {} runs UNSAFE", self.failed, self.seeds),
+            Some(Kind::Liveness) => format!("{} of {} runs incomplete", self.failed, self.seeds),
+        };
+        let include = self.scores.include_ms.map_or_else(|| "-".to_owned(), |ms| format!("{ms} ms"));
+        let mut text = format!(
+            "{:24} {verdict}: {} seeds, {} s simulated, {:.2} hops, included after {include}",
+            self.scenario, self.seeds, self.simulated_s, self.hops.p50
+        );
+        for failure in &self.failures {
+            let kind = match failure.kind {
+                Kind::Safety => "safety",
+                Kind::Liveness => "liveness",
+            };
+            text.push_str(&format!(
+                "\n  {} ({kind}) seed {} step {}: {}\n    {}",
+                failure.property, failure.seed, failure.step, failure.detail, failure.replay
+            ));
+            for fault in &failure.faults {
+                text.push_str(&format!("\n    needs fault {fault}"));
+            }
+        }
+        text
+    }
+}

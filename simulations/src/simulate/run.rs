@@ -1,0 +1,252 @@
+//! Many runs: seeds over jobs, results in seed order, and the shortest fault list of what failed.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use alloy_primitives::B256;
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+
+use super::agenda::{MILLI, SECOND};
+use super::cast::Cast;
+use super::plan;
+use super::report::{Failure, Hops, ScenarioReport, Scores};
+use super::watch::{Breach, Kind};
+use super::world::{Planned, World};
+use crate::scenario::{NAMES, Scenario, ScenarioError, Stage, load};
+
+/// Failures that a report names.
+const FAILURES_MAX: usize = 20;
+/// Runs that looking for the shortest fault list may take.
+const SHRINK_RUNS_MAX: usize = 200;
+
+/// What to simulate.
+#[derive(Debug, Clone)]
+pub struct SimulateOptions {
+    /// Names or files; empty = every scenario of the library that can be simulated.
+    pub scenarios: Vec<String>,
+    /// Seeds.
+    pub seeds: Range<u64>,
+    /// Threads.
+    pub jobs: usize,
+    /// Numbers of the faults to play; `None` = all.
+    pub faults: Option<BTreeSet<usize>>,
+}
+
+/// Why nothing was simulated.
+#[derive(Debug, Error)]
+pub enum SimulateError {
+    /// The scenario.
+    #[error(transparent)]
+    Scenario(#[from] ScenarioError),
+    /// The scenario is for live drills only.
+    #[error("scenario {name} is not made for simulation (its `runs` has no \"simulate\")")]
+    NotSimulated {
+        /// Name.
+        name: String,
+    },
+    /// The scenario's rules make no charter.
+    #[error("scenario {scenario} makes no sound charter: {}", faults.join("; "))]
+    Charter {
+        /// Name.
+        scenario: String,
+        /// A line each.
+        faults: Vec<String>,
+    },
+    /// No seeds.
+    #[error("seeds {start}..{end} are none; the first must be below the second")]
+    NoSeeds {
+        /// First.
+        start: u64,
+        /// End.
+        end: u64,
+    },
+}
+
+/// One run's result.
+#[derive(Debug)]
+struct Ran {
+    breaches: Vec<Breach>,
+    trace: B256,
+    simulated_us: u64,
+    steps: u64,
+    decision_us: Option<u64>,
+    messages: u64,
+    scores: [Option<u64>; 4],
+}
+
+/// Simulates; calls `told` with each scenario's report as it comes.
+///
+/// # Errors
+/// [`SimulateError`] before anything is run.
+pub fn simulate(
+    options: &SimulateOptions,
+    mut told: impl FnMut(&ScenarioReport),
+) -> Result<Vec<ScenarioReport>, SimulateError> {
+    let (start, end) = (options.seeds.start, options.seeds.end);
+    if start >= end {
+        return Err(SimulateError::NoSeeds { start, end });
+    }
+    let mut reports = Vec::new();
+    for scenario in scenarios(&options.scenarios)? {
+        let cast = Cast::new(scenario)?;
+        let report = all_seeds(&cast, options);
+        told(&report);
+        reports.push(report);
+    }
+    Ok(reports)
+}
+
+fn scenarios(named: &[String]) -> Result<Vec<Scenario>, SimulateError> {
+    if named.is_empty() {
+        let all = NAMES.iter().map(|name| load(name)).collect::<Result<Vec<_>, _>>()?;
+        return Ok(all.into_iter().filter(|scenario| scenario.runs.contains(&Stage::Simulate)).collect());
+    }
+    let mut scenarios = Vec::new();
+    for name in named {
+        let scenario = load(name)?;
+        if !scenario.runs.contains(&Stage::Simulate) {
+            return Err(SimulateError::NotSimulated { name: scenario.name });
+        }
+        scenarios.push(scenario);
+    }
+    Ok(scenarios)
+}
+
+/// Plays one seed. A panic is a breach of S12.
+fn one(cast: &Cast, seed: u64, only: Option<&BTreeSet<usize>>) -> Ran {
+    let planned = plan::faults(cast, seed, only);
+    catch_unwind(AssertUnwindSafe(|| play(cast, seed, planned))).unwrap_or_else(|cause| {
+        let said = cause.downcast_ref::<String>().cloned();
+        let said = said.or_else(|| cause.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        let detail = format!("panic: {}", said.unwrap_or_default());
+        let breach = Breach { property: "S12", kind: Kind::Safety, step: 0, detail };
+        Ran {
+            breaches: vec![breach],
+            trace: B256::ZERO,
+            simulated_us: 0,
+            steps: 0,
+            decision_us: None,
+            messages: 0,
+            scores: [None; 4],
+        }
+    })
+}
+
+fn play(cast: &Cast, seed: u64, planned: Vec<Planned>) -> Ran {
+    let mut world = World::new(cast, seed, planned);
+    let trace = world.run();
+    let honest = (0..cast.players.len()).filter(|place| cast.honest(*place));
+    let sent: Vec<u64> = honest.map(|place| world.watch.known[place].sent_messages).collect();
+    let attacked = world.play.attack.first_block_at;
+    let since = |name: &str| {
+        let at = world.play.timeline.get(name)?;
+        Some(at.saturating_sub(attacked?) / MILLI)
+    };
+    Ran {
+        trace,
+        simulated_us: world.now,
+        steps: world.step,
+        decision_us: world.decision_us(),
+        messages: sent.iter().sum::<u64>() / (sent.len() as u64).max(1),
+        scores: ["finding", "certificate", "threshold-signed", "included"].map(since),
+        breaches: std::mem::take(&mut world.watch.breaches),
+    }
+}
+
+fn all_seeds(cast: &Cast, options: &SimulateOptions) -> ScenarioReport {
+    // The one clock read: how long it really took is reported, and decides nothing.
+    let clock = Instant::now();
+    let seeds: Vec<u64> = options.seeds.clone().collect();
+    let results: Vec<Mutex<Option<Ran>>> = seeds.iter().map(|_| Mutex::new(None)).collect();
+    let next = AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..options.jobs.clamp(1, seeds.len()) {
+            scope.spawn(|| {
+                while let Some((seed, slot)) = usize::try_from(next.fetch_add(1, Ordering::Relaxed))
+                    .ok()
+                    .and_then(|at| Some((seeds.get(at)?, results.get(at)?)))
+                {
+                    let ran = one(cast, *seed, options.faults.as_ref());
+                    *slot.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(ran);
+                }
+            });
+        }
+    });
+    let ran: Vec<Ran> = results
+        .into_iter()
+        .filter_map(|slot| slot.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
+        .collect();
+    summarise(cast, &seeds, &ran, options, clock.elapsed().as_secs_f64())
+}
+
+fn summarise(cast: &Cast, seeds: &[u64], ran: &[Ran], options: &SimulateOptions, wall_s: f64) -> ScenarioReport {
+    let failed: Vec<(u64, &Ran)> = seeds.iter().copied().zip(ran).filter(|(_, ran)| !ran.breaches.is_empty()).collect();
+    let failures =
+        failed.iter().take(FAILURES_MAX).filter_map(|(seed, ran)| failure(cast, *seed, ran, options)).collect();
+    let trace = ran.iter().fold(Sha256::new(), |hash, ran| hash.chain_update(ran.trace)).finalize();
+    let delay = &cast.scenario.links.delay_ms;
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds of a run fit a double")]
+    let in_hops = |us: u64| us as f64 / MILLI as f64 / ((delay.0 + delay.1) as f64 / 2.0).max(1.0);
+    let mut decisions: Vec<u64> = ran.iter().filter_map(|ran| ran.decision_us).collect();
+    decisions.sort_unstable();
+    let at = |permille: usize| decisions.get(decisions.len().saturating_sub(1) * permille / 1_000).copied();
+    let score = |index: usize| {
+        let mut all: Vec<u64> = ran.iter().filter_map(|ran| ran.scores[index]).collect();
+        all.sort_unstable();
+        all.get(all.len() / 2).copied()
+    };
+    ScenarioReport {
+        scenario: cast.scenario.name.clone(),
+        seeds: seeds.len() as u64,
+        failed: failed.len() as u64,
+        failures,
+        trace_hash: hex::encode(trace),
+        simulated_s: ran.iter().map(|ran| ran.simulated_us).sum::<u64>() / SECOND,
+        wall_s,
+        steps: ran.iter().map(|ran| ran.steps).sum(),
+        hops: Hops { p50: at(500).map_or(0.0, in_hops), p99: at(990).map_or(0.0, in_hops) },
+        messages_per_node: ran.iter().map(|ran| ran.messages).sum::<u64>() / (ran.len() as u64).max(1),
+        scores: Scores { detect_ms: score(0), agree_ms: score(1), sign_ms: score(2), include_ms: score(3) },
+    }
+}
+
+fn failure(cast: &Cast, seed: u64, ran: &Ran, options: &SimulateOptions) -> Option<Failure> {
+    let breach = ran.breaches.iter().min_by_key(|breach| (breach.kind, breach.step))?;
+    let planned = plan::faults(cast, seed, options.faults.as_ref());
+    let needed = shrink(cast, seed, breach, &planned);
+    let named = |one: &Planned| format!("{}: {:?} {:?}", one.number, one.when, one.what);
+    let faults = planned.iter().filter(|one| needed.contains(&one.number)).map(named).collect();
+    let mut replay = format!("watchfire simulate {} --seeds {seed}..{}", cast.scenario.name, seed + 1);
+    if needed.len() < plan::faults(cast, seed, None).len() {
+        let numbers: Vec<String> = needed.iter().map(ToString::to_string).collect();
+        replay.push_str(&format!(" --faults={}", numbers.join(",")));
+    }
+    Some(Failure {
+        seed,
+        step: breach.step,
+        property: breach.property.to_owned(),
+        kind: breach.kind,
+        detail: breach.detail.clone(),
+        faults,
+        replay,
+    })
+}
+
+/// Takes faults away, one after the other, for as long as the same property still fails.
+fn shrink(cast: &Cast, seed: u64, breach: &Breach, planned: &[Planned]) -> BTreeSet<usize> {
+    let mut needed: BTreeSet<usize> = planned.iter().map(|one| one.number).collect();
+    for number in planned.iter().rev().map(|one| one.number).take(SHRINK_RUNS_MAX) {
+        let mut fewer = needed.clone();
+        fewer.remove(&number);
+        let again = one(cast, seed, Some(&fewer));
+        if again.breaches.iter().any(|other| other.property == breach.property && other.kind == breach.kind) {
+            needed = fewer;
+        }
+    }
+    needed
+}

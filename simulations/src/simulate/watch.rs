@@ -1,0 +1,309 @@
+//! Checkers outside the system: they see the chain, what each node was shown, and what each node made durable, and hold that against the
+//! properties of the README's architecture part. They share no code with the rules that they check beyond the charter's own lookups.
+
+mod certificates;
+mod effects;
+pub(crate) mod end;
+mod signatures;
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use alloy_primitives::{B256, U256, keccak256};
+use serde::Serialize;
+use watchfire_driver::Refusal;
+use watchfire_types::body::{Basis, Body, Certificate};
+use watchfire_types::{BlockRef, BlockView, Event, EventHash, Read, ReadOutcome, Verdict, Verified};
+
+use super::agenda::Micros;
+use super::cast::Cast;
+use super::chain::{Call, Chain, Transaction};
+use super::node::Node;
+use crate::scenario::DiskLeft;
+pub(crate) use effects::Asked;
+
+/// Safety: something happened that never may. Liveness: something did not happen that should have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Never may happen.
+    Safety,
+    /// Should have happened.
+    Liveness,
+}
+
+/// One property that does not hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Breach {
+    pub(crate) property: &'static str,
+    pub(crate) kind: Kind,
+    pub(crate) step: u64,
+    pub(crate) detail: String,
+}
+
+/// A block as one node was shown it: what decides about signatures.
+#[derive(Debug, Clone)]
+pub(crate) struct Sight {
+    pub(crate) at: BlockRef,
+    pub(crate) parent: B256,
+    pub(crate) nonce: Option<U256>,
+    /// Whether each condition of the charter holds, by its read and answer.
+    pub(crate) holds: BTreeMap<(Read, Vec<u8>), bool>,
+}
+
+/// What is known of one node.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    pub(crate) signed: Rc<RefCell<BTreeSet<B256>>>,
+    /// Everything it made durable, over all its lives: what was acknowledged.
+    pub(crate) held: BTreeMap<EventHash, Rc<Verified<Event>>>,
+    /// The part of it that its present disk must still have.
+    pub(crate) durable: BTreeSet<EventHash>,
+    pub(crate) certificates: BTreeMap<B256, Rc<Certificate>>,
+    pub(crate) sights: BTreeMap<B256, Sight>,
+    /// Messages that its present process accepted.
+    accepted: BTreeSet<EventHash>,
+    pub(crate) restarts: u64,
+    pub(crate) sent_messages: u64,
+    pub(crate) sent_bytes: u64,
+    pub(crate) threshold_at: Option<Micros>,
+}
+
+/// What the checkers remember.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    pub(crate) breaches: Vec<Breach>,
+    pub(crate) step: u64,
+    pub(crate) known: Vec<Known>,
+    /// Nodes one of whose operators lied at some time.
+    pub(crate) misled: BTreeSet<usize>,
+    /// Whether a certificate is valid, by content: decided once, by the checker.
+    valid: BTreeMap<B256, bool>,
+    /// Every event of an honest author, by where it stands.
+    positions: BTreeMap<(Vec<u8>, u64), EventHash>,
+    /// Positions of liars at which some honest node holds two different events.
+    pub(crate) forked: BTreeSet<usize>,
+    liars: BTreeMap<(Vec<u8>, u64), EventHash>,
+    /// What honest guardians signed for a step at a nonce.
+    effects: BTreeMap<(String, u8, U256, Vec<u16>), B256>,
+    /// When each honest member first voted.
+    pub(crate) votes: BTreeMap<usize, Micros>,
+    secrets: Vec<[u8; 32]>,
+}
+
+impl Watch {
+    pub(crate) fn new(cast: &Cast) -> Self {
+        Self {
+            breaches: Vec::new(),
+            step: 0,
+            known: cast.players.iter().map(|_| Known::default()).collect(),
+            misled: BTreeSet::new(),
+            valid: BTreeMap::new(),
+            positions: BTreeMap::new(),
+            forked: BTreeSet::new(),
+            liars: BTreeMap::new(),
+            effects: BTreeMap::new(),
+            votes: BTreeMap::new(),
+            secrets: cast.players.iter().flat_map(|player| player.secrets.secret_bytes()).collect(),
+        }
+    }
+
+    pub(crate) fn broke_safety(&self) -> bool {
+        self.breaches.iter().any(|breach| breach.kind == Kind::Safety)
+    }
+
+    pub(crate) fn breach(&mut self, property: &'static str, kind: Kind, detail: String) {
+        // The first of a kind says it; a thousand like it say no more.
+        if !self.breaches.iter().any(|known| known.property == property && known.kind == kind) {
+            self.breaches.push(Breach { property, kind, step: self.step, detail });
+        }
+    }
+
+    fn unsafe_if(&mut self, broken: bool, property: &'static str, detail: impl FnOnce() -> String) {
+        if broken {
+            self.breach(property, Kind::Safety, detail());
+        }
+    }
+
+    /// S12: something goes round in circles.
+    pub(crate) fn endless(&mut self, steps: u64) {
+        self.breach("S12", Kind::Safety, format!("the run did not end within {steps} steps"));
+    }
+
+    /// A process came up: S10, what was acknowledged is there.
+    pub(crate) fn started(&mut self, cast: &Cast, place: usize, node: &Node) {
+        let Some(process) = &node.process else { return };
+        let known = &mut self.known[place];
+        known.signed = Rc::clone(&node.signed);
+        known.accepted.clear();
+        known.restarts += 1;
+        let lost = known.durable.iter().find(|hash| !matches!(process.driver.event_bytes(hash), Ok(Some(_)))).copied();
+        if let Some(hash) = lost {
+            let kind = known.held.get(&hash).map_or("event", |event| event.body.kind());
+            let detail = format!("{}: acknowledged {kind} {hash} is gone after a crash", cast.players[place].member);
+            self.breach("S10", Kind::Safety, detail);
+        }
+    }
+
+    /// A process could not come up: only where its disk was damaged beyond what a crash does.
+    pub(crate) fn cannot_start(&mut self, cast: &Cast, place: usize, cause: &str) {
+        let detail = format!("{} cannot start after a crash: {cause}", cast.players[place].member);
+        self.breach("S10", Kind::Safety, detail);
+    }
+
+    /// The disk that the next process of this node finds.
+    pub(crate) fn crashed(&mut self, place: usize, left: DiskLeft) {
+        match left {
+            DiskLeft::Kept | DiskLeft::Lost | DiskLeft::Torn => {}
+            // What a backup lacks was never promised by it.
+            DiskLeft::Old | DiskLeft::None => self.known[place].durable.clear(),
+        }
+    }
+
+    /// A node's log ended: right if its disk failed, wrong otherwise.
+    pub(crate) fn halted(&mut self, cast: &Cast, place: usize, disk_failed: bool, cause: &str) {
+        let member = &cast.players[place].member;
+        self.unsafe_if(!disk_failed, "S10", || format!("{member} stopped on a sound disk: {cause}"));
+    }
+
+    /// A driver says that something is wrong with itself.
+    pub(crate) fn notice(&mut self, cast: &Cast, place: usize, property: &'static str, what: &impl std::fmt::Debug) {
+        if cast.honest(place) {
+            let detail = format!("{} says: {what:?}", cast.players[place].member);
+            self.breach(property, Kind::Safety, detail);
+        }
+    }
+
+    pub(crate) fn lied(&mut self, cast: &Cast, operator: usize) {
+        let asks = |place: &usize| cast.players[*place].asks.contains(&operator);
+        self.misled.extend((0..cast.players.len()).filter(asks));
+    }
+
+    pub(crate) fn sent(&mut self, place: usize, bytes: usize) {
+        self.known[place].sent_messages += 1;
+        self.known[place].sent_bytes += bytes as u64;
+    }
+
+    pub(crate) fn handed_out(&mut self, transaction: &Transaction) {
+        let leaks = match &transaction.call {
+            Call::Execute { signatures, .. } => self.leaks(signatures),
+            Call::Touch(_) => false,
+        };
+        self.unsafe_if(leaks, "S13", || "a transaction carries a secret key".to_owned());
+    }
+
+    fn leaks(&self, bytes: &[u8]) -> bool {
+        self.secrets.iter().any(|secret| bytes.windows(32).any(|window| window == secret))
+    }
+
+    /// A block as a node is shown it.
+    pub(crate) fn shown(&mut self, place: usize, view: &BlockView) {
+        let holds = view.reads.iter().filter_map(|(read, answer)| match answer {
+            ReadOutcome::Value(bytes) => Some(((read.clone(), bytes.to_vec()), true)),
+            ReadOutcome::Reverted(_) | ReadOutcome::Unavailable(_) => None,
+        });
+        let nonce = view.reads.iter().find_map(|(read, answer)| match read {
+            Read::Call { data, .. } if data[..] == keccak256("nonce()")[..4] => answer.word(),
+            _ => None,
+        });
+        let sight = Sight { at: view.block, parent: view.parent, nonce, holds: holds.collect() };
+        self.known[place].sights.insert(view.block.hash, sight);
+    }
+
+    /// A verdict on a message that `from` passed on: an honest node passes on what it accepted, and only what every honest node would
+    /// refuse from the bytes alone is rejected, so no honest node is ever blamed by another.
+    pub(crate) fn judged(
+        &mut self,
+        cast: &Cast,
+        place: usize,
+        from: usize,
+        verdict: Verdict,
+        refusal: Option<&Refusal>,
+    ) {
+        let blamed = verdict == Verdict::Reject && cast.honest(place) && cast.honest(from);
+        self.unsafe_if(blamed, "S11", || {
+            let (one, other) = (&cast.players[place].member, &cast.players[from].member);
+            let why = refusal.map_or_else(String::new, ToString::to_string);
+            format!("{one} blames {other}, who follows the protocol too: {why}")
+        });
+    }
+
+    /// An event became durable and visible at a node.
+    pub(crate) fn appended(&mut self, cast: &Cast, place: usize, event: &Verified<Event>, now: Micros) {
+        if !cast.honest(place) {
+            return;
+        }
+        let twice = !self.known[place].accepted.insert(event.hash());
+        self.unsafe_if(twice, "S11", || {
+            format!("{} took {} {} twice", cast.players[place].member, event.body.kind(), event.hash())
+        });
+        let kept = Rc::new(event.clone());
+        self.known[place].held.insert(event.hash(), Rc::clone(&kept));
+        self.known[place].durable.insert(event.hash());
+        self.position(cast, event);
+        if let Body::Certificate(certificate) = &event.body {
+            self.certificate(cast, place, certificate);
+        }
+        if event.author == cast.players[place].author {
+            let leaks = self.leaks(event.outer());
+            self.unsafe_if(leaks, "S13", || format!("a {} carries a secret key", event.body.kind()));
+            self.own(cast, place, event, now);
+        }
+    }
+
+    /// S9: an honest member has one event at each position; a liar's two are remembered for the end.
+    fn position(&mut self, cast: &Cast, event: &Verified<Event>) {
+        let at = ([&event.author.as_bytes()[..], &event.epoch.as_bytes()[..]].concat(), event.seq.get());
+        let Some(author) = cast.place_of(&event.author) else { return };
+        let known = if cast.honest(author) { &mut self.positions } else { &mut self.liars };
+        let first = *known.entry(at).or_insert(event.hash());
+        if first == event.hash() {
+            return;
+        }
+        if cast.honest(author) {
+            let (member, seq) = (&cast.players[author].member, event.seq);
+            self.breach("S9", Kind::Safety, format!("{member} follows the protocol and made two events at {seq}"));
+        } else {
+            self.forked.insert(author);
+        }
+    }
+
+    fn own(&mut self, cast: &Cast, place: usize, event: &Verified<Event>, now: Micros) {
+        match &event.body {
+            Body::Vote(vote) => {
+                self.votes.entry(place).or_insert(now);
+                // S6: an automatic vote rests on the author's own finding, which triggers that step.
+                let Basis::Finding(basis) = &vote.basis else { return };
+                let finding = self.known[place].held.get(basis).and_then(|found| match &found.body {
+                    Body::Finding(finding) if found.author == event.author => Some(finding.clone()),
+                    _ => None,
+                });
+                let playbook = cast.charter.playbooks.get(&vote.decision.playbook);
+                let triggers = finding.as_ref().zip(playbook).is_some_and(|(finding, playbook)| {
+                    let matching = playbook
+                        .triggers
+                        .iter()
+                        .filter(|one| one.matches_finding(&finding.detector, &finding.kind, finding.severity));
+                    // Escalation votes wider than any trigger; never wider than the ladder.
+                    let widest = matching.map(|one| one.step).max();
+                    widest.is_some() && playbook.step(vote.step).is_some()
+                });
+                self.unsafe_if(!triggers, "S6", || {
+                    format!("{} voted {} without a finding of its own", cast.players[place].member, vote.step)
+                });
+            }
+            Body::CoSignature(signed) => self.co_signature(cast, place, signed),
+            _ => {}
+        }
+    }
+
+    /// A new canonical head: S1 for what it executed.
+    pub(crate) fn block(&mut self, cast: &Cast, chain: &Chain) {
+        let head = chain.head();
+        for one in head.included.iter().filter(|one| one.result.is_ok()) {
+            let Call::Execute { transaction, .. } = &one.transaction.call else { continue };
+            self.executed(cast, transaction, &head.at);
+        }
+    }
+}

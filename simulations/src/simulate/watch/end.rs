@@ -1,0 +1,247 @@
+//! What only an end can be judged by: the scenario's expectations, that nothing is owed, that equal sets gave equal states, and that a
+//! replay gives the same state again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use alloy_primitives::B256;
+use sha2::{Digest, Sha256};
+use watchfire_types::body::Body;
+use watchfire_types::control::CanPause;
+use watchfire_types::duty::Duty;
+
+use super::Kind;
+use crate::scenario::AttackKind;
+use crate::simulate::agenda::{MILLI, SECOND};
+use crate::simulate::world::World;
+
+/// Bytes that a node may send to each peer and second on the average of a run, everything included.
+const BYTES_PER_PEER_SECOND: u64 = 64 << 10;
+
+/// Judges a world that came to its end.
+pub(crate) fn judge(world: &mut World<'_>) {
+    states(world);
+    forks(world);
+    observations(world);
+    bounds(world);
+    expectations(world);
+    hops(world);
+}
+
+/// S15, S8, L4 and L8.
+fn states(world: &mut World<'_>) {
+    let mut by_set: BTreeMap<B256, BTreeSet<B256>> = BTreeMap::new();
+    let mut digests = BTreeSet::new();
+    let mut owed = Vec::new();
+    let mut replayed = Vec::new();
+    for node in world.nodes.iter().filter(|node| world.cast.honest(node.place)) {
+        let Some(process) = &node.process else { continue };
+        let machine = process.driver.machine();
+        let hashes: BTreeSet<_> = machine.events().map(|event| event.hash()).collect();
+        let set = hashes.iter().fold(Sha256::new(), |hash, event| hash.chain_update(event.as_bytes())).finalize();
+        let digest = machine.state_digest();
+        by_set.entry(B256::from_slice(&set)).or_default().insert(digest);
+        digests.insert(digest);
+        let member = &world.cast.players[node.place].member;
+        owed.extend(process.duties.iter().filter(|duty| matches!(duty, Duty::Submit(_))).map(|_| member.to_string()));
+        if node.place == 0 {
+            replayed.push((node.place, digest));
+        }
+    }
+    if by_set.values().any(|digests| digests.len() > 1) {
+        world.watch.breach("S15", Kind::Safety, "nodes with equal events have different states".to_owned());
+    }
+    for (place, live) in replayed {
+        match world.replay(place) {
+            Ok(again) if again == live => {}
+            Ok(again) => world.watch.breach("S8", Kind::Safety, format!("replay gives {again}, live was {live}")),
+            Err(cause) => world.watch.breach("S8", Kind::Safety, format!("the log does not replay: {cause}")),
+        }
+    }
+    if digests.len() > 1 {
+        world.watch.breach("L4", Kind::Liveness, format!("{} different states at the end", digests.len()));
+    }
+    if !owed.is_empty() {
+        world.watch.breach("L8", Kind::Liveness, format!("still owed at the end at {}", owed.join(", ")));
+    }
+}
+
+/// S9 and its other half: a fork that two honest logs hold together is known everywhere.
+fn forks(world: &mut World<'_>) {
+    let mut breaches = Vec::new();
+    for node in world.nodes.iter().filter(|node| world.cast.honest(node.place)) {
+        let Some(process) = &node.process else { continue };
+        for status in process.driver.machine().members() {
+            let Some(place) = world.cast.place(&status.member) else { continue };
+            if status.faulty && world.cast.honest(place) {
+                breaches.push(("S9", Kind::Safety, format!("{} counts as a forker", status.member)));
+            }
+            if !status.faulty && world.watch.forked.contains(&place) {
+                let holder = &world.cast.players[node.place].member;
+                breaches.push(("S9", Kind::Liveness, format!("{holder} does not know that {} forked", status.member)));
+            }
+        }
+    }
+    for (property, kind, detail) in breaches {
+        world.watch.breach(property, kind, detail);
+    }
+}
+
+/// S7: no finding on an orphaned block stands unretracted where its author lives and has seen the reorg.
+fn observations(world: &mut World<'_>) {
+    let mut breaches = Vec::new();
+    for node in world.nodes.iter().filter(|node| world.cast.honest(node.place)) {
+        let Some(process) = &node.process else { continue };
+        let held: Vec<_> = process.driver.machine().events().collect();
+        let retracted: BTreeSet<_> = held
+            .iter()
+            .filter_map(|event| match &event.body {
+                Body::Retracted(retracted) => Some(retracted.event),
+                _ => None,
+            })
+            .collect();
+        let own = process.driver.machine().epoch();
+        for event in held.iter().filter(|event| event.epoch == own) {
+            let Body::Finding(finding) = &event.body else { continue };
+            let shown = process.recent.get(&finding.block.number);
+            let gone = shown.is_some_and(|shown| shown.hash != finding.block.hash);
+            if gone && !retracted.contains(&event.hash()) {
+                let member = &world.cast.players[node.place].member;
+                breaches.push(format!("{member} found something at block {} that a reorg took", finding.block.number));
+            }
+        }
+    }
+    for detail in breaches {
+        world.watch.breach("S7", Kind::Safety, detail);
+    }
+}
+
+/// S12.
+fn bounds(world: &mut World<'_>) {
+    let seconds = world.now / SECOND + 1;
+    let peers = world.nodes.len() as u64 - 1;
+    let most = BYTES_PER_PEER_SECOND * seconds * peers;
+    for place in 0..world.nodes.len() {
+        let sent = world.watch.known[place].sent_bytes;
+        if world.cast.honest(place) && sent > most {
+            let detail = format!("{} sent {sent} bytes in {seconds} s", world.cast.players[place].member);
+            world.watch.breach("S12", Kind::Safety, detail);
+        }
+    }
+}
+
+/// The scenario's expectations. What never may happen is safety, what should have happened liveness.
+fn expectations(world: &mut World<'_>) {
+    let expect = &world.cast.scenario.expect;
+    let play = &world.play;
+    let mut found: Vec<(&'static str, Kind, String)> = Vec::new();
+    let mut missed = |name: &'static str, kind: Kind, holds: bool, detail: String| {
+        if !holds {
+            found.push((name, kind, detail));
+        }
+    };
+    let paused = play.pauses > 0;
+    missed("L1", Kind::Liveness, paused || !expect.paused, "the vault was not paused".to_owned());
+    missed("L5", Kind::Safety, !paused || expect.paused, "the vault was paused without need".to_owned());
+    if let Some(wanted) = expect.pauses {
+        let kind = if play.pauses > wanted { Kind::Safety } else { Kind::Liveness };
+        missed("pauses", kind, play.pauses == wanted, format!("paused {} times, expected {wanted}", play.pauses));
+    }
+    if let Some(most) = expect.loss_wei_max {
+        let taken = play.attack.taken;
+        missed("loss", Kind::Liveness, taken <= most, format!("{taken} wei lost, at most {most} expected"));
+    }
+    if let Some(reason) = &expect.attacker_reverts {
+        let actual = play.attack.reverted.clone().unwrap_or_else(|| "nothing".to_owned());
+        missed("reverts", Kind::Liveness, actual == *reason, format!("the attacker's last reverted with {actual}"));
+    }
+    if let Some(cause) = expect.cause {
+        missed("cause", Kind::Liveness, play.cause == Some(cause), format!("named cause {:?}", play.cause));
+    }
+    if let Some(count) = expect.found_by {
+        let actual = play.found.len();
+        let kind = if actual > usize::from(count) { Kind::Safety } else { Kind::Liveness };
+        missed("found", kind, actual == usize::from(count), format!("{actual} organisations found something"));
+    }
+    if let Some(wanted) = expect.certificate {
+        let kind = if wanted { Kind::Liveness } else { Kind::Safety };
+        missed(
+            "certificate",
+            kind,
+            play.certificate == wanted,
+            format!("certificate for a step: {}", play.certificate),
+        );
+    }
+    if let Some(wanted) = expect.cancelled {
+        missed("cancelled", Kind::Liveness, play.cancelled == wanted, format!("cancelled: {}", play.cancelled));
+    }
+    if let Some(wanted) = expect.nonces {
+        let actual = world.chain.head().state.nonce.saturating_sub(play.nonce_before);
+        missed("nonces", Kind::Liveness, actual == wanted, format!("{actual} Safe transactions, expected {wanted}"));
+    }
+    if let Some(wanted) = expect.other_submitter {
+        let first = play.first_submitter.map(|place| world.cast.players[place].submitter);
+        let other = play.paused_by.is_some() && play.paused_by != first;
+        missed("submitter", Kind::Liveness, other == wanted, format!("sent by another than the first: {other}"));
+    }
+    if let Some(wanted) = expect.status_before {
+        let can = wanted != CanPause::No;
+        let all = !play.status_before.is_empty() && play.status_before.values().all(|said| *said == can);
+        missed("status", Kind::Liveness, all, "the nodes' status before the attack is another".to_owned());
+    }
+    if let Some(most) = expect.included_ms_max {
+        let took = play.paused_at.zip(play.attack.first_block_at).map(|(at, from)| at.saturating_sub(from) / MILLI);
+        missed(
+            "included",
+            Kind::Liveness,
+            took.is_some_and(|took| took <= most),
+            format!("included after {took:?} ms"),
+        );
+    }
+    for (name, kind, detail) in found {
+        world.watch.breach(name, kind, detail);
+    }
+}
+
+/// L1 by the clock: in a network without faults every honest node holds the threshold-signed transaction two hops after the k-th vote.
+fn hops(world: &mut World<'_>) {
+    let scenario = &world.cast.scenario;
+    let calm = world.play.planned.is_empty()
+        && scenario.adversaries.is_empty()
+        && scenario.links.loss_permille == 0
+        && scenario.links.straggle_permille == 0
+        && scenario.attack.kind != AttackKind::None;
+    let Some(took) = world.decision_us().filter(|_| calm && scenario.expect.paused) else { return };
+    // Two hops, what the turns on the way take, and a tenth.
+    let most = 2 * scenario.links.delay_ms.1 * MILLI * 11 / 10 + 20 * MILLI;
+    if took > most {
+        world.watch.breach(
+            "L1",
+            Kind::Liveness,
+            format!("threshold-signed everywhere only {} ms after the k-th vote", took / MILLI),
+        );
+    }
+}
+
+impl World<'_> {
+    /// From the k-th honest vote until every honest node that lives held a threshold-signed step.
+    pub(crate) fn decision_us(&self) -> Option<u64> {
+        let mut votes: Vec<u64> = self.watch.votes.values().copied().collect();
+        votes.sort_unstable();
+        let needed =
+            usize::from(self.cast.scenario.governance.safe_threshold.max(self.cast.scenario.governance.contain));
+        let kth = *votes.get(needed.checked_sub(1)?)?;
+        let living = self.nodes.iter().filter(|node| node.process.is_some() && self.cast.honest(node.place));
+        let at: Option<Vec<u64>> = living.map(|node| self.watch.known[node.place].threshold_at).collect();
+        Some(at?.into_iter().max()?.saturating_sub(kth))
+    }
+
+    /// State digest after replaying a node's log from its disk as it is.
+    fn replay(&mut self, place: usize) -> Result<B256, String> {
+        let node = &self.nodes[place];
+        let files = node.disk.crash(&watchfire_journal::storage::CrashState::KeepAll).files();
+        let mut copy = crate::simulate::node::Node::new(self.cast, place);
+        copy.disk = crate::simulate::node::disk::with(&files);
+        copy.start(self.cast, [0xee; 16], self.now)?;
+        copy.process.map(|process| process.driver.machine().state_digest()).ok_or_else(|| "no process".to_owned())
+    }
+}

@@ -1,0 +1,155 @@
+//! Blocks: made, shown by operators, and looked at by nodes as the production feed does: what a reorg took first, then every block of the
+//! new branch in order, each followed by the detectors.
+
+use std::collections::BTreeMap;
+
+use alloy_primitives::B256;
+use watchfire_driver::Door;
+use watchfire_types::input::Input;
+use watchfire_types::{BlockRef, BlockTime, BlockView};
+
+use super::{Happening, World};
+use crate::simulate::agenda::{MILLI, SECOND};
+use crate::simulate::cast::CHAIN;
+use crate::simulate::operator;
+
+impl World<'_> {
+    pub(super) fn mine(&mut self) {
+        let block_us = self.cast.scenario.chain.block_time_ms * MILLI;
+        self.agenda.at(self.now + block_us, Happening::Mine);
+        if self.play.stalled_until > self.now {
+            return;
+        }
+        self.chain.mine(self.cast);
+        self.announce();
+    }
+
+    /// A new head: operators show it, checkers and the play look at it.
+    pub(super) fn announce(&mut self) {
+        let head = self.chain.head().at.hash;
+        let (least, most) = self.cast.scenario.chain.rpc_ms;
+        for operator in 0..self.operators.len() {
+            let late = self.operators[operator].conduct.late_ms * MILLI;
+            let delay = self.chance.rpc.within((least * MILLI, most * MILLI)) + late;
+            self.agenda.at(self.now + delay, Happening::Shows { operator, block: head });
+        }
+        self.watch.block(self.cast, &self.chain);
+        for place in 0..self.nodes.len() {
+            self.with_adversary(place, |adversary, scene| adversary.sees(scene));
+        }
+        self.on_block();
+    }
+
+    pub(super) fn shows(&mut self, operator: usize, block: B256) {
+        let number = |hash: &B256| self.chain.block(hash).map_or(0, |block| block.at.number);
+        let shown = self.operators[operator].head;
+        let replaces = number(&block) > number(&shown)
+            || !self.chain.block(&shown).is_some_and(|b| self.chain.is_canonical(&b.at));
+        if !replaces {
+            return;
+        }
+        self.operators[operator].head = block;
+        for place in 0..self.nodes.len() {
+            if self.cast.players[place].asks.contains(&operator) {
+                let life = self.nodes[place].life;
+                self.agenda.at(self.now + MILLI, Happening::Look { place, life });
+            }
+        }
+    }
+
+    /// Follows the head that enough of the node's operators agree on.
+    pub(super) fn look(&mut self, place: usize) {
+        let (cast, agree) = (self.cast, self.cast.scenario.governance.agree);
+        let asks = &cast.players[place].asks;
+        let Some(head) = operator::agreed_head(&self.chain, &self.operators, asks, agree) else { return };
+        let Some(process) = &self.nodes[place].process else { return };
+        if process.free_at > self.now {
+            let life = self.nodes[place].life;
+            self.agenda.at(process.free_at, Happening::Look { place, life });
+            return;
+        }
+        // The branch from the head down to what this node holds, or to where its backfill begins.
+        let newest = process.recent.last_key_value().map(|(number, _)| *number);
+        let mut branch = Vec::new();
+        let mut at = head;
+        while let Some(block) = self.chain.block(&at) {
+            let known = process.recent.get(&block.at.number).is_some_and(|known| known.hash == at);
+            if known || block.at.number == 0 || (newest.is_none() && self.beyond_backfill(&block.at)) {
+                break;
+            }
+            branch.push(at);
+            at = block.parent;
+        }
+        branch.reverse();
+        let Some(first) = branch.first().and_then(|hash| self.chain.block(hash)).map(|block| block.at.number) else {
+            return;
+        };
+        if newest.is_some_and(|newest| first <= newest) {
+            self.orphan(place, first);
+        }
+        for hash in branch {
+            let Some(block) = self.chain.block(&hash) else { return };
+            let view = operator::view(cast, block, &self.operators, asks, agree);
+            self.show(place, view);
+        }
+        self.payer_looks(place);
+    }
+
+    /// What a start looks back: the longest window, and the life of a containment certificate.
+    fn beyond_backfill(&self, block: &BlockRef) -> bool {
+        let governance = &self.cast.scenario.governance;
+        let back = governance.window_s.max(governance.expiry_s).max(60);
+        block.time.plus_secs(back) < self.chain.head().at.time
+    }
+
+    fn orphan(&mut self, place: usize, lowest: u64) {
+        let Some(process) = &mut self.nodes[place].process else { return };
+        let mut taken: Vec<BlockRef> = process.recent.split_off(&lowest).into_values().collect();
+        taken.reverse();
+        let gone =
+            BlockRef { chain: CHAIN, number: lowest.saturating_sub(1), hash: B256::ZERO, time: BlockTime::default() };
+        let ancestor = process.recent.last_key_value().map_or(gone, |(_, block)| *block);
+        process.detectors.0.rollback(&ancestor);
+        self.turn(place, vec![Door::Input(Input::Orphaned { chain: CHAIN, blocks: taken })]);
+    }
+
+    /// The block first: it may move the floor from which the detectors' windows start.
+    fn show(&mut self, place: usize, view: BlockView) {
+        let block = view.block;
+        self.watch.shown(place, &view);
+        if let Some(process) = &mut self.nodes[place].process {
+            process.note(block);
+            process.moved_at = self.now;
+            process.silent = false;
+        }
+        self.turn(place, vec![Door::Input(Input::Block(Box::new(view.clone())))]);
+        let Some(process) = &mut self.nodes[place].process else { return };
+        let floors = std::mem::take(&mut process.floors);
+        let standing = process.detectors.0.observe(&view, &floors);
+        process.floors = floors;
+        self.turn(place, vec![Door::Input(Input::Detected { block, standing })]);
+    }
+
+    /// Says that the chain is silent once, as the production feed does: after four block times, five seconds at least.
+    pub(super) fn silence(&mut self, place: usize) {
+        let after = (self.cast.scenario.chain.block_time_ms * 4 * MILLI).max(5 * SECOND);
+        let Some(process) = &mut self.nodes[place].process else { return };
+        if !process.silent && self.now.saturating_sub(process.moved_at) >= after {
+            process.silent = true;
+            let cause = "no endpoint named a new block".to_owned();
+            process.inbox.push(Door::Input(Input::ChainSilent { chain: CHAIN, cause }));
+        }
+    }
+
+    /// Every node's word on whether it could pause: `None` where it does not live.
+    pub(super) fn outlooks(&self) -> BTreeMap<usize, bool> {
+        let process = |place: usize| self.nodes[place].process.as_ref();
+        let living = (0..self.nodes.len()).filter_map(|place| Some((place, process(place)?)));
+        living
+            .filter_map(|(place, process)| {
+                let outlooks = process.driver.machine().outlooks();
+                Some((place, outlooks.first()?.can_pause))
+            })
+            .collect()
+    }
+}

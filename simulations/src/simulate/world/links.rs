@@ -1,0 +1,244 @@
+//! Links: who can speak to whom, how long it takes, what is lost, and gossip and catch-up over them.
+//!
+//! Gossip is modelled by what the production settings amount to: an own message goes to every connected member at once (flood
+//! publish), an accepted one is passed on to up to eight, and each node takes a message once.
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use watchfire_driver::{Door, HeartbeatFacts};
+use watchfire_types::input::Input;
+use watchfire_types::{Bytes, Verdict};
+use watchfire_wire::{CatchUpRequest, CatchUpResponse};
+
+use super::{CATCH_UP, HEARTBEAT, Happening, Message, World};
+use crate::simulate::agenda::{MILLI, Micros, SECOND};
+use crate::simulate::cast::CHAIN;
+
+/// Peers that an accepted message is passed on to.
+const MESH: usize = 8;
+/// Until the end of a link is noticed.
+const NOTICED: Micros = 3 * SECOND;
+/// Until a peer that can be reached again is dialled.
+const REDIAL: Micros = 500 * MILLI;
+
+/// Which links work, by direction.
+#[derive(Debug)]
+pub(crate) struct Links {
+    /// Pairs (from, to) that pass nothing.
+    cut: BTreeSet<(usize, usize)>,
+    count: usize,
+}
+
+impl Links {
+    pub(crate) fn new(count: usize) -> Self {
+        Self { cut: BTreeSet::new(), count }
+    }
+
+    pub(crate) fn passes(&self, from: usize, to: usize) -> bool {
+        !self.cut.contains(&(from, to))
+    }
+
+    fn set(&mut self, from: usize, to: usize, works: bool) {
+        if works {
+            self.cut.remove(&(from, to));
+        } else {
+            self.cut.insert((from, to));
+        }
+    }
+}
+
+impl World<'_> {
+    /// One-way delay of the next message.
+    fn delay(&mut self) -> Micros {
+        let links = &self.cast.scenario.links;
+        let dice = &mut self.chance.links;
+        let delay = dice.within((links.delay_ms.0 * MILLI, links.delay_ms.1 * MILLI));
+        if dice.chance(links.straggle_permille) { delay * 10 } else { delay }
+    }
+
+    /// Sends one gossip message over one link.
+    pub(crate) fn send(&mut self, from: usize, to: usize, message: &Rc<Message>, after: Micros) {
+        self.watch.sent(from, message.bytes.len());
+        let copies = 1 + u64::from(self.chance.links.chance(self.cast.scenario.links.duplicate_permille));
+        for _ in 0..copies {
+            let lost = self.chance.links.chance(self.cast.scenario.links.loss_permille);
+            let at = self.now + after + self.delay();
+            if !lost && self.links.passes(from, to) {
+                self.agenda.at(at, Happening::Message { from, to, message: Rc::clone(message) });
+            }
+        }
+    }
+
+    /// An own message: to every connected member.
+    pub(crate) fn publish(&mut self, from: usize, bytes: Bytes, after: Micros) {
+        let message = Message::new(bytes);
+        let node = &mut self.nodes[from];
+        if let Some(process) = &mut node.process {
+            process.heard.insert(message.id);
+        }
+        let peers: Vec<usize> = node.connected.iter().copied().collect();
+        for to in peers {
+            self.send(from, to, &message, after);
+        }
+    }
+
+    pub(super) fn message(&mut self, from: usize, to: usize, message: &Rc<Message>) {
+        if !self.links.passes(from, to) || !self.nodes[to].connected.contains(&from) {
+            return;
+        }
+        let Some(process) = &mut self.nodes[to].process else { return };
+        if !process.heard.insert(message.id) {
+            return;
+        }
+        self.with_adversary(to, |adversary, scene| adversary.hears(scene, from, message));
+        self.hand(to, from, message);
+    }
+
+    /// Puts a message at a node's door, whether it was there before or not.
+    pub(crate) fn hand(&mut self, to: usize, from: usize, message: &Rc<Message>) {
+        let Some(process) = &mut self.nodes[to].process else { return };
+        let id = self.play.messages.len() as u64;
+        self.play.messages.push((from, Rc::clone(message)));
+        process.inbox.push(Door::Gossip { id, bytes: message.bytes.clone() });
+        self.call(to);
+    }
+
+    /// Passes an accepted message on.
+    pub(super) fn verdict(&mut self, place: usize, id: u64, verdict: Verdict, after: Micros) {
+        let Some((from, message)) = usize::try_from(id).ok().and_then(|id| self.play.messages.get(id)).cloned() else {
+            return;
+        };
+        if verdict != Verdict::Accept || self.adversaries[place].is_some() {
+            return;
+        }
+        // A ring around the node: every node's eight are others, and all together reach everyone.
+        let count = self.links.count;
+        let ring = (1..count).map(|step| (place + step * step) % count).filter(|to| *to != place && *to != from);
+        let mut peers: Vec<usize> = Vec::new();
+        for to in ring.chain((0..count).filter(|to| *to != place && *to != from)) {
+            let lacks = self.nodes[to].process.as_ref().is_some_and(|process| !process.heard.contains(&message.id));
+            if peers.len() < MESH && lacks && !peers.contains(&to) && self.nodes[place].connected.contains(&to) {
+                peers.push(to);
+            }
+        }
+        for to in peers {
+            self.send(place, to, &message, after);
+        }
+    }
+
+    /// Sets what a link does; both sides notice later.
+    pub(crate) fn set_link(&mut self, from: usize, to: usize, works: bool) {
+        if from == to || self.links.passes(from, to) == works {
+            return;
+        }
+        self.links.set(from, to, works);
+        let (a, b) = (from.min(to), from.max(to));
+        let after = if works { REDIAL } else { NOTICED };
+        self.agenda.at(self.now + after, Happening::Link { a, b });
+    }
+
+    /// A connection stands where both directions work and both nodes live.
+    pub(super) fn link(&mut self, a: usize, b: usize) {
+        let lives = self.nodes[a].process.is_some() && self.nodes[b].process.is_some();
+        let works = lives && self.links.passes(a, b) && self.links.passes(b, a);
+        for (one, other) in [(a, b), (b, a)] {
+            let node = &mut self.nodes[one];
+            let Some(process) = &mut node.process else { continue };
+            let changed = if works { node.connected.insert(other) } else { node.connected.remove(&other) };
+            if !changed {
+                continue;
+            }
+            let member = self.cast.players[other].author;
+            process.inbox.push(Door::Input(Input::Peer { member, connected: works }));
+            self.call(one);
+            if works {
+                self.ask(one, other);
+                self.beat(one);
+            }
+        }
+    }
+
+    /// Everyone notices that a node came or went.
+    pub(super) fn links_of(&mut self, place: usize, after: Micros) {
+        for other in (0..self.links.count).filter(|other| *other != place) {
+            let (a, b) = (place.min(other), place.max(other));
+            self.agenda.at(self.now + after, Happening::Link { a, b });
+        }
+    }
+
+    /// Asks one member for what is missing here.
+    pub(super) fn ask(&mut self, place: usize, other: usize) {
+        if !self.nodes[place].connected.contains(&other) {
+            return;
+        }
+        let Some(process) = &mut self.nodes[place].process else { return };
+        let request = process.driver.catch_up_request().encode();
+        self.watch.sent(place, request.len());
+        let at = self.now + self.delay();
+        let lost = self.chance.links.chance(self.cast.scenario.links.loss_permille);
+        if !lost && self.links.passes(place, other) {
+            self.agenda.at(at, Happening::Asked { from: place, to: other, request });
+        }
+    }
+
+    pub(super) fn asked(&mut self, from: usize, to: usize, request: Bytes) {
+        let Ok(request) = CatchUpRequest::decode(request) else { return };
+        let Some(process) = &self.nodes[to].process else { return };
+        let Ok(response) = process.driver.answer_catch_up(&request) else { return };
+        let response = response.encode();
+        self.watch.sent(to, response.len());
+        let life = self.nodes[from].life;
+        let at = self.now + self.delay();
+        let lost = self.chance.links.chance(self.cast.scenario.links.loss_permille);
+        if !lost && self.links.passes(to, from) {
+            self.agenda.at(at, Happening::Answered { from: to, to: from, life, response });
+        }
+    }
+
+    pub(super) fn answered(&mut self, from: usize, to: usize, response: Bytes) {
+        let Ok(response) = CatchUpResponse::decode(response) else { return };
+        if response.events.is_empty() {
+            return;
+        }
+        let more = !response.complete;
+        let member = self.cast.players[from].author;
+        let door = Door::CaughtUp { from: member, events: response.events };
+        if more {
+            // The rest is asked for from where this answer leads to, so it must be taken first.
+            self.turn(to, vec![door]);
+            self.ask(to, from);
+        } else if let Some(process) = &mut self.nodes[to].process {
+            process.inbox.push(door);
+            self.call(to);
+        }
+    }
+
+    pub(super) fn catch_up_round(&mut self, place: usize) {
+        let life = self.nodes[place].life;
+        self.agenda.at(self.now + CATCH_UP, Happening::CatchUp { place, life });
+        let connected: Vec<usize> = self.nodes[place].connected.iter().copied().collect();
+        let Some(process) = &mut self.nodes[place].process else { return };
+        let at = process.next_catch_up % connected.len().max(1);
+        process.next_catch_up += 1;
+        if let Some(other) = connected.get(at) {
+            self.ask(place, *other);
+        }
+    }
+
+    pub(super) fn heartbeat(&mut self, place: usize) {
+        let life = self.nodes[place].life;
+        self.agenda.at(self.now + HEARTBEAT, Happening::Heartbeat { place, life });
+        self.beat(place);
+    }
+
+    fn beat(&mut self, place: usize) {
+        let now = self.nodes[place].clock(self.now);
+        let Some(process) = &self.nodes[place].process else { return };
+        let heads = process.driver.machine().head(CHAIN).into_iter().collect();
+        let facts = HeartbeatFacts { heads, ..HeartbeatFacts::default() };
+        if let Ok(bytes) = process.driver.heartbeat(now, facts) {
+            self.publish(place, bytes, 0);
+        }
+    }
+}

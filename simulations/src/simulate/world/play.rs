@@ -1,0 +1,588 @@
+//! The scenario in the world: the attacker's script, faults and people at their moments, and when the play is over.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use alloy_primitives::{Address, B256, U256, keccak256};
+use watchfire_driver::Door;
+use watchfire_types::body::{Body, Cause, Human, Purpose};
+use watchfire_types::duty::Duty;
+use watchfire_types::input::{HumanAct, Input};
+use watchfire_types::{Event, OrganisationId, SafeTransaction, StepIndex, Verified};
+
+use super::{Happening, Message, READY, World};
+use crate::charter::{ASSET, PAUSE_STEP, PLAYBOOK, RECOVERY};
+use crate::scenario::{Act, AttackKind, AttackStart, DiskLeft, FaultKind, Moment, Part, Who};
+use crate::simulate::agenda::{MILLI, Micros, SECOND};
+use crate::simulate::cast::{CHAIN, Cast, SAFE_VERSION};
+use crate::simulate::chain::state::Touch;
+use crate::simulate::chain::{Call, Transaction};
+use crate::simulate::node::disk;
+use crate::simulate::operator::Drain;
+
+/// Tip of the owners' own transactions: they go before anything that waits for the same block.
+const OWNERS_TIP: u128 = 50_000_000_000;
+/// Quiet blocks after which a play that expects no pause may end.
+const QUIET_BLOCKS: u64 = 6;
+
+/// When a fault comes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum When {
+    /// So long after a moment.
+    After(Moment, Micros),
+    /// So long after the network is ready.
+    Drawn(Micros),
+}
+
+/// A fault of the scenario, or one drawn from the seed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Planned {
+    /// Number by which the command line names it.
+    pub(crate) number: usize,
+    pub(crate) when: When,
+    pub(crate) what: FaultKind,
+    /// The disk's dice for a crash.
+    pub(crate) salt: u64,
+}
+
+/// How the play goes.
+#[derive(Debug)]
+pub(crate) struct Play {
+    pub(crate) planned: Vec<Planned>,
+    pub(crate) reached: BTreeMap<Moment, Micros>,
+    fired: BTreeSet<usize>,
+    done: BTreeSet<usize>,
+    acted: BTreeSet<usize>,
+    /// Every message handed to a node, by the id it was handed over with.
+    pub(crate) messages: Vec<(usize, Rc<Message>)>,
+    pub(crate) stalled_until: Micros,
+    pub(crate) disk_faults: BTreeSet<usize>,
+    pub(crate) refused: Vec<(usize, String)>,
+    pub(crate) over: bool,
+    pub(crate) attack: Attack,
+    pub(crate) first_submitter: Option<usize>,
+    pub(crate) status_before: BTreeMap<usize, bool>,
+    pub(crate) found: BTreeSet<OrganisationId>,
+    pub(crate) voted: BTreeSet<OrganisationId>,
+    pub(crate) certificate: bool,
+    pub(crate) cancelled: bool,
+    pub(crate) cause: Option<Cause>,
+    pub(crate) nonce_before: u64,
+    pub(crate) pauses: u64,
+    pub(crate) paused_by: Option<Address>,
+    pub(crate) paused_at: Option<Micros>,
+    pub(crate) nonce_taken_by: Option<B256>,
+    /// Last time an honest node said something that matters.
+    pub(crate) stirred: Micros,
+    pub(crate) timeline: BTreeMap<&'static str, Micros>,
+}
+
+/// How the attack goes.
+#[derive(Debug, Default)]
+pub(crate) struct Attack {
+    pub(crate) began: bool,
+    sent: u64,
+    serial: u64,
+    waiting: Option<B256>,
+    pub(crate) over: bool,
+    pub(crate) reverted: Option<String>,
+    pub(crate) first_block_at: Option<Micros>,
+    pub(crate) taken: U256,
+}
+
+impl Play {
+    pub(crate) fn new(planned: Vec<Planned>) -> Self {
+        Self {
+            planned,
+            reached: BTreeMap::new(),
+            fired: BTreeSet::new(),
+            done: BTreeSet::new(),
+            acted: BTreeSet::new(),
+            messages: Vec::new(),
+            stalled_until: 0,
+            disk_faults: BTreeSet::new(),
+            refused: Vec::new(),
+            over: false,
+            attack: Attack::default(),
+            first_submitter: None,
+            status_before: BTreeMap::new(),
+            found: BTreeSet::new(),
+            voted: BTreeSet::new(),
+            certificate: false,
+            cancelled: false,
+            cause: None,
+            nonce_before: 0,
+            pauses: 0,
+            paused_by: None,
+            paused_at: None,
+            nonce_taken_by: None,
+            stirred: 0,
+            timeline: BTreeMap::new(),
+        }
+    }
+
+    /// Looks at an event that became durable at a node; `own` when an honest node made it just now.
+    pub(super) fn saw(&mut self, cast: &Cast, event: &Verified<Event>, own: bool, now: Micros) {
+        if !own {
+            return;
+        }
+        let Some(place) = cast.place_of(&event.author) else { return };
+        let organisation = cast.players[place].organisation.clone();
+        match &event.body {
+            Body::Finding(_) => {
+                self.timeline.entry("finding").or_insert(now);
+                self.found.insert(organisation);
+                self.stirred = now;
+            }
+            Body::Vote(_) => {
+                self.timeline.entry("vote").or_insert(now);
+                self.voted.insert(organisation);
+                self.stirred = now;
+            }
+            Body::Veto(_) | Body::CoSignature(_) => self.stirred = now,
+            Body::Certificate(certificate) => {
+                self.stirred = now;
+                match certificate.purpose {
+                    Purpose::Step(_) => {
+                        self.timeline.entry("certificate").or_insert(now);
+                        self.certificate = true;
+                    }
+                    Purpose::Cancel => self.cancelled = true,
+                    Purpose::Close(_) => {}
+                }
+            }
+            Body::NotContained(stated) => {
+                self.stirred = now;
+                self.cause = Some(stated.cause);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl World<'_> {
+    pub(super) fn ready(&mut self) {
+        self.play.nonce_before = self.chain.head().state.nonce;
+        self.play.reached.insert(Moment::Ready, self.now);
+        for place in 0..self.nodes.len() {
+            self.nodes[place].backup =
+                Some(self.nodes[place].disk.crash(&watchfire_journal::storage::CrashState::KeepAll).files());
+        }
+        let nonce = U256::from(self.play.nonce_before);
+        let calldata = self.cast.charter.playbooks.values().flat_map(|playbook| playbook.steps.get(1));
+        let calldata = calldata.flat_map(|step| step.actions.first()).next().map(|action| action.calldata.clone());
+        let pause = SafeTransaction::call(self.cast.vault, calldata.unwrap_or_default(), nonce);
+        let hash = pause.hashes(SAFE_VERSION, CHAIN.get(), self.cast.safe).safe_tx_hash;
+        let guardians: Vec<Address> = self.cast.players.iter().map(|player| player.guardian).collect();
+        let first = |place: &usize| watchfire_protocol::rank(hash, &guardians, guardians[*place]) == Some(0);
+        self.play.first_submitter = (0..guardians.len()).find(first);
+        for index in 0..self.play.planned.len() {
+            if let When::Drawn(after) = self.play.planned[index].when {
+                self.play.fired.insert(index);
+                self.agenda.at(self.now + after, Happening::Fault { index });
+            }
+        }
+        self.advance();
+        match self.cast.scenario.attack.after {
+            AttackStart::Ready => self.agenda.at(self.now, Happening::Attack),
+            AttackStart::Faults => self.agenda.at(self.now + 5 * SECOND, Happening::Attack),
+            AttackStart::CannotPause => {}
+        }
+    }
+
+    /// Notes the moments that came and does what the scenario has for them, each once.
+    pub(super) fn advance(&mut self) {
+        let scenario = &self.cast.scenario;
+        let play = &self.play;
+        let state = &self.chain.head().state;
+        let came = [
+            (Moment::Attacked, play.attack.first_block_at.is_some()),
+            (Moment::Finding, !play.found.is_empty()),
+            (Moment::AllFound, play.found.len() == scenario.organisations.len() - scenario.adversaries.len()),
+            (Moment::Vote, !play.voted.is_empty()),
+            (Moment::ContainVotes, play.voted.len() >= usize::from(scenario.governance.contain)),
+            (Moment::Certificate, play.certificate),
+            (Moment::ThresholdSigned, play.timeline.contains_key("threshold-signed")),
+            (Moment::NonceTaken, play.nonce_taken_by.is_some()),
+            (Moment::Contained, play.pauses > 0),
+            (Moment::AttackOver, play.attack.over),
+            (Moment::Recovered, play.pauses > 0 && !state.paused),
+        ];
+        for (moment, came) in came {
+            if came {
+                self.play.reached.entry(moment).or_insert(self.now);
+            }
+        }
+        if !self.play.reached.contains_key(&Moment::Ready) {
+            return;
+        }
+        for index in 0..self.play.planned.len() {
+            if let When::After(moment, delay) = self.play.planned[index].when
+                && let Some(at) = self.play.reached.get(&moment).copied()
+                && self.play.fired.insert(index)
+            {
+                self.agenda.at((at + delay).max(self.now), Happening::Fault { index });
+            }
+        }
+        for (part, human) in scenario.humans.iter().enumerate() {
+            if let Some(at) = self.play.reached.get(&human.at).copied()
+                && self.play.acted.insert(part)
+            {
+                self.agenda.at((at + human.delay_s * SECOND).max(self.now), Happening::Human { part });
+            }
+        }
+    }
+
+    /// After every block: the attacker's next transaction, moments, and whether the play is over.
+    pub(super) fn on_block(&mut self) {
+        let head = self.chain.head().clone();
+        let now = self.now;
+        let paused_before = self.chain.block(&head.parent).is_some_and(|parent| parent.state.paused);
+        if head.state.paused && !paused_before {
+            self.play.pauses += 1;
+            self.play.timeline.entry("included").or_insert(now);
+            self.play.paused_at.get_or_insert(now);
+            let executed = head
+                .included
+                .iter()
+                .find(|one| one.result.is_ok() && matches!(one.transaction.call, Call::Execute { .. }));
+            self.play.paused_by = self.play.paused_by.or(executed.map(|one| one.transaction.from));
+        }
+        for one in head.included.iter() {
+            if self.play.nonce_taken_by.is_none() && one.result.is_ok() && one.transaction.from == owners() {
+                self.play.nonce_taken_by = Some(one.transaction.hash);
+            }
+            if self.play.attack.waiting == Some(one.transaction.hash) {
+                self.play.attack.waiting = None;
+                match one.result {
+                    Ok(()) => drop(self.play.attack.first_block_at.get_or_insert(now)),
+                    Err(reason) => {
+                        self.play.attack.reverted = Some(reason.to_owned());
+                        self.play.attack.over = true;
+                    }
+                }
+            }
+        }
+        if !self.play.attack.began
+            && self.cast.scenario.attack.after == AttackStart::CannotPause
+            && self.play.reached.contains_key(&Moment::Ready)
+        {
+            let outlooks = self.outlooks();
+            if outlooks.len() == self.nodes.len() && outlooks.values().all(|can| !can) {
+                self.attack();
+            }
+        }
+        self.strike();
+        self.advance();
+        self.play.over = self.is_over();
+    }
+
+    pub(super) fn attack(&mut self) {
+        if !self.play.attack.began {
+            self.play.attack.began = true;
+            self.play.status_before = self.outlooks();
+        }
+        self.strike();
+    }
+
+    /// The attacker's turn: a transaction for every block, until one reverts or all are through.
+    fn strike(&mut self) {
+        let script = &self.cast.scenario.attack;
+        let attack = &mut self.play.attack;
+        if !attack.began || attack.over || attack.waiting.is_some() {
+            return;
+        }
+        if attack.sent == script.transactions || script.kind == AttackKind::None {
+            attack.over = true;
+            return;
+        }
+        let first = attack.sent == 0;
+        let wei = script.wei.saturating_mul(U256::from(script.times.saturating_sub(1)));
+        let drain = Touch::Drain { wei, each: script.wei };
+        let touch = match script.kind {
+            AttackKind::OracleManipulation if first => Touch::MovePrice,
+            AttackKind::InfiniteMint if first => Touch::Mint,
+            AttackKind::OwnerStolen if first => Touch::TakeOwnership,
+            AttackKind::UpgradeStolen if first => Touch::Upgrade,
+            AttackKind::ForgedMessage => Touch::Release { wei },
+            AttackKind::Withdrawal => Touch::Drain { wei: script.wei, each: U256::ZERO },
+            AttackKind::Reentrancy
+            | AttackKind::OracleManipulation
+            | AttackKind::InfiniteMint
+            | AttackKind::OwnerStolen
+            | AttackKind::UpgradeStolen
+            | AttackKind::None => drain,
+        };
+        attack.sent += 1;
+        attack.serial += 1;
+        let hash = keccak256([b"attack".as_slice(), &attack.serial.to_be_bytes()].concat());
+        attack.waiting = Some(hash);
+        let from = Address::repeat_byte(0xee);
+        let tip = 2_000_000_000;
+        self.chain.send(Transaction { hash, from, slot: hash, call: Call::Touch(touch), max_fee: u128::MAX, tip });
+    }
+
+    pub(super) fn human(&mut self, part: usize) {
+        let human = &self.cast.scenario.humans[part];
+        for organisation in &human.organisations {
+            let Some(place) = self.cast.players.iter().position(|player| player.organisation == *organisation) else {
+                continue;
+            };
+            let who = Human {
+                person: format!("{organisation}-on-call"),
+                role: "on-call".to_owned(),
+                reason: human.reason.clone(),
+            };
+            let (Ok(asset), Ok(contain), Ok(recover)) = (ASSET.parse(), PLAYBOOK.parse(), RECOVERY.parse()) else {
+                continue;
+            };
+            let act = match human.act {
+                Act::Approve => {
+                    HumanAct::Approve { asset, playbook: contain, step: StepIndex::new(PAUSE_STEP), human: who }
+                }
+                Act::Veto => HumanAct::Veto { asset, playbook: contain, human: who },
+                Act::Recover => HumanAct::Approve { asset, playbook: recover, step: StepIndex::new(1), human: who },
+            };
+            if let Some(process) = &mut self.nodes[place].process {
+                process.inbox.push(Door::Input(Input::Human(act)));
+                self.call(place);
+            }
+        }
+    }
+
+    fn who(&self, who: &Who) -> Option<usize> {
+        match who {
+            Who::Part(Part::FirstSubmitter) => self.play.first_submitter,
+            Who::Member(member) => self.cast.place(member),
+        }
+    }
+
+    /// Makes one fault happen.
+    pub(super) fn fault(&mut self, index: usize) {
+        let planned = self.play.planned[index].clone();
+        self.play.done.insert(index);
+        let named = |operators: &BTreeSet<watchfire_types::OperatorId>| -> Vec<usize> {
+            (0..self.cast.operators.len()).filter(|place| operators.contains(&self.cast.operators[*place])).collect()
+        };
+        match &planned.what {
+            FaultKind::Kill { member } => self.crash(member, DiskLeft::Kept, planned.salt),
+            FaultKind::Crash { member, disk } => self.crash(member, *disk, planned.salt),
+            FaultKind::Restart { member } => {
+                if let Some(place) = self.who(member) {
+                    self.restart(place);
+                }
+            }
+            FaultKind::Cut { member } => self.cut(member, false, false),
+            FaultKind::Heal { member } => self.cut(member, true, true),
+            FaultKind::Mute { member } => self.cut(member, false, true),
+            FaultKind::Split { side } => {
+                let inside = |place: usize| side.contains(&self.cast.players[place].member);
+                let pairs: Vec<(usize, usize)> = (0..self.nodes.len())
+                    .flat_map(|a| (0..self.nodes.len()).map(move |b| (a, b)))
+                    .filter(|(a, b)| inside(*a) != inside(*b))
+                    .collect();
+                for (a, b) in pairs {
+                    self.set_link(a, b, false);
+                }
+            }
+            FaultKind::HealAll {} => {
+                for a in 0..self.nodes.len() {
+                    for b in 0..self.nodes.len() {
+                        self.set_link(a, b, true);
+                    }
+                }
+            }
+            FaultKind::Lie { operators, wei_per_block, blocks } => {
+                let from_block = self.chain.head().at.number + 1;
+                for place in named(operators) {
+                    self.operators[place].conduct.drain =
+                        Some(Drain { from_block, wei_per_block: *wei_per_block, blocks: *blocks });
+                    self.watch.lied(self.cast, place);
+                }
+            }
+            FaultKind::Deny { operators, lie } => {
+                for place in named(operators) {
+                    self.operators[place].conduct.denies.insert(*lie);
+                    self.watch.lied(self.cast, place);
+                }
+            }
+            FaultKind::Lag { operators, delay_ms } => {
+                named(operators).into_iter().for_each(|place| self.operators[place].conduct.late_ms = *delay_ms);
+            }
+            FaultKind::Fail { operators } | FaultKind::Silence { operators } | FaultKind::Throttle { operators } => {
+                named(operators).into_iter().for_each(|place| self.operators[place].conduct.down = true);
+            }
+            FaultKind::Recover { operators } => {
+                for place in named(operators) {
+                    self.operators[place].conduct = Default::default();
+                    let head = self.chain.head().at.hash;
+                    self.agenda.at(self.now + MILLI, Happening::Shows { operator: place, block: head });
+                    self.agenda.at(self.now + 2 * MILLI, Happening::Look { place, life: self.nodes[place].life });
+                }
+            }
+            FaultKind::HoldTransactions {} => self.hold(None, true),
+            FaultKind::ReleaseTransactions {} => self.hold(None, false),
+            FaultKind::HoldTransactionsOf { member } => self.hold(Some(member), true),
+            FaultKind::ReleaseTransactionsOf { member } => self.hold(Some(member), false),
+            FaultKind::StealNonce {} => self.owners_execute(Address::repeat_byte(0xdd), Vec::new()),
+            FaultKind::SetGuard {} => {
+                let mut data = keccak256("setGuard(address)")[..4].to_vec();
+                data.extend_from_slice(self.cast.guard.into_word().as_slice());
+                self.owners_execute(self.cast.safe, data);
+            }
+            FaultKind::BaseFee { factor } => self.chain.spike(*factor),
+            FaultKind::Clock { member, ahead_ms } => {
+                if let Some(place) = self.who(member) {
+                    self.nodes[place].ahead_ms = *ahead_ms;
+                }
+            }
+            FaultKind::Reorg { depth, drops } => {
+                self.chain.reorganise(self.cast, *depth, *drops);
+                self.announce();
+            }
+            FaultKind::Stall { ms } => self.play.stalled_until = self.now + ms * MILLI,
+            FaultKind::DiskFull { member } => {
+                if let Some(place) = self.who(member) {
+                    self.play.disk_faults.insert(place);
+                    self.nodes[place].disk.set_capacity(Some(0));
+                }
+            }
+            FaultKind::SyncFails { member } => {
+                if let Some(place) = self.who(member) {
+                    self.play.disk_faults.insert(place);
+                    self.nodes[place].disk.fail_sync_after(0);
+                }
+            }
+            FaultKind::StrangerPauses {} => self.stranger(Touch::Pause),
+            FaultKind::StrangerResumes {} => self.stranger(Touch::Resume),
+            FaultKind::StrangerClearsFlag {} => self.stranger(Touch::ClearFlag),
+            FaultKind::AttackAgain {} => {
+                let serial = self.play.attack.serial;
+                self.play.attack = Attack { began: true, serial, ..Attack::default() };
+                self.strike();
+            }
+        }
+    }
+
+    fn crash(&mut self, member: &Who, left: DiskLeft, salt: u64) {
+        let Some(place) = self.who(member) else { return };
+        if self.nodes[place].process.is_none() {
+            return;
+        }
+        let node = &mut self.nodes[place];
+        let mut dice = crate::simulate::dice::Dice::new(salt ^ self.chance.disks.next(), "sectors");
+        let before = node.disk.clone();
+        node.disk = disk::after(&before, left, node.backup.as_ref(), &mut dice);
+        node.stop();
+        self.watch.crashed(place, left);
+        self.links_of(place, SECOND);
+    }
+
+    fn cut(&mut self, member: &Who, works: bool, hears: bool) {
+        let Some(place) = self.who(member) else { return };
+        for other in (0..self.nodes.len()).filter(|other| *other != place) {
+            self.set_link(place, other, works);
+            self.set_link(other, place, hears);
+        }
+    }
+
+    fn hold(&mut self, member: Option<&Who>, holds: bool) {
+        let of = member.map(|member| self.who(member));
+        for place in 0..self.operators.len() {
+            if of.is_none() || of == Some(Some(place)) {
+                self.operators[place].holds_transactions = holds;
+                if !holds {
+                    for transaction in std::mem::take(&mut self.operators[place].held) {
+                        self.chain.send(transaction);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Owners sign and send something of their own at the Safe's present nonce.
+    fn owners_execute(&mut self, to: Address, data: Vec<u8>) {
+        let state = &self.chain.head().state;
+        let transaction = SafeTransaction::call(to, data.into(), U256::from(state.nonce));
+        let hash = transaction.hashes(SAFE_VERSION, CHAIN.get(), self.cast.safe).safe_tx_hash;
+        let mut signatures: Vec<(Address, [u8; 65])> = self
+            .cast
+            .players
+            .iter()
+            .take(state.threshold)
+            .filter_map(|player| Some((player.guardian, player.secrets.sign_safe(hash)?)))
+            .collect();
+        signatures.sort();
+        let signatures: Vec<u8> = signatures.iter().flat_map(|(_, bytes)| bytes.iter().copied()).collect();
+        let call = Call::Execute { transaction, signatures: signatures.into() };
+        let (from, slot) = (owners(), hash);
+        self.chain.send(Transaction { hash, from, slot, call, max_fee: u128::MAX, tip: OWNERS_TIP });
+    }
+
+    fn stranger(&mut self, touch: Touch) {
+        self.play.attack.serial += 1;
+        let hash = keccak256([b"stranger".as_slice(), &self.play.attack.serial.to_be_bytes()].concat());
+        let from = Address::repeat_byte(0xcc);
+        self.chain.send(Transaction {
+            hash,
+            from,
+            slot: hash,
+            call: Call::Touch(touch),
+            max_fee: u128::MAX,
+            tip: OWNERS_TIP,
+        });
+    }
+
+    /// Whether what the scenario has is through and nothing is left to do; or time is up.
+    fn is_over(&mut self) -> bool {
+        let scenario = &self.cast.scenario;
+        let settle_s =
+            20 + if scenario.expect.paused { 0 } else { scenario.governance.window_s + scenario.governance.expiry_s };
+        if self.now >= READY + (scenario.seconds_max + settle_s) * SECOND {
+            return true;
+        }
+        let quiet_us = QUIET_BLOCKS * (scenario.chain.block_time_ms * MILLI).max(SECOND / 2);
+        let pending_fault = (0..self.play.planned.len())
+            .any(|index| self.play.fired.contains(&index) && !self.play.done.contains(&index));
+        let paused = scenario
+            .expect
+            .pauses
+            .map_or(self.play.pauses > 0 || !scenario.expect.paused, |wanted| self.play.pauses >= wanted);
+        let told = scenario.expect.cause.is_none_or(|cause| self.play.cause == Some(cause));
+        self.play.attack.over
+            && paused
+            && told
+            && !pending_fault
+            && self.play.acted.len() == scenario.humans.len()
+            && self.now.saturating_sub(self.play.stirred) >= quiet_us
+            && self.settled()
+    }
+
+    /// Whether every honest node that lives is as complete as the others and owes nothing.
+    pub(crate) fn settled(&self) -> bool {
+        let mut digests = BTreeSet::new();
+        for node in self.nodes.iter().filter(|node| self.cast.honest(node.place)) {
+            let Some(process) = &node.process else { continue };
+            if process.duties.iter().any(|duty| matches!(duty, Duty::Submit(_))) {
+                return false;
+            }
+            digests.insert(process.driver.machine().state_digest());
+        }
+        digests.len() <= 1
+    }
+
+    /// After the last step: what only an end can be judged by.
+    pub(super) fn finish(&mut self) {
+        let taken = self.cast.scenario.vault.wei.saturating_sub(self.chain.head().state.wei);
+        self.play.attack.taken =
+            if self.cast.scenario.attack.kind == AttackKind::Withdrawal { U256::ZERO } else { taken };
+        if !self.watch.broke_safety() {
+            crate::simulate::watch::end::judge(self);
+        }
+    }
+}
+
+/// The account that the owners send from.
+fn owners() -> Address {
+    Address::repeat_byte(0xbb)
+}
