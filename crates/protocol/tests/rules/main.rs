@@ -19,4 +19,5 @@ mod traces_restart;
 mod traces_silence;
 mod traces_versions;
 mod traces_votes;
+mod trees;
 mod walk_through;
