@@ -5,5 +5,6 @@ mod belong;
 mod damage;
 mod fixture;
 mod golden;
+mod python;
 mod trie;
 mod verdicts;

@@ -81,90 +81,106 @@ pub(crate) fn changed(change: impl FnOnce(&mut Bundle)) -> Bytes {
     bundle.encode().unwrap()
 }
 
-fn fails(what: &str, name: &str, change: impl FnOnce(&mut Bundle)) {
-    let report = verify(&changed(change), None);
-    let failure = report.first_failure.unwrap_or_else(|| panic!("{what} holds"));
-    assert_eq!(failure.name, name, "{what}: {failure:?}");
+/// A change to a bundle.
+pub(crate) type Change = fn(&mut Bundle);
+
+/// Falsehoods, each with the check that sees it.
+pub(crate) fn falsehoods() -> Vec<(&'static str, &'static str, Change)> {
+    vec![
+        ("another network", "charter-digest", |b| b.network = watchfire_types::NetworkId::from_bytes([9; 32])),
+        ("a charter with another word", "charter-text", |b| {
+            let text = String::from_utf8(b.charters[0].toml.to_vec()).unwrap();
+            b.charters[0].toml = text.replace("alder-1", "alder-9").into();
+        }),
+        ("another generation", "incident-id", |b| b.incident.generation = 1),
+        ("another incident", "incident-id", |b| b.incident.id = watchfire_types::IncidentId::from_bytes([1; 32])),
+        ("an event left out", "chain", |b| drop(b.segments[0].events.remove(2))),
+        ("two events swapped", "chain", |b| b.segments[0].events.swap(1, 2)),
+        ("an end that does not belong", "chain", |b| {
+            let started = b.further.iter().position(|outer| author(outer) == b.segments[0].author).unwrap();
+            let started = b.further.remove(started);
+            b.segments[0].events.insert(0, started);
+        }),
+        ("an event's byte changed", "signature", |b| flip(&mut b.segments[0].events[0], 200)),
+        ("a root that is not signed", "checkpoint", |b| {
+            let note = String::from_utf8(b.trees[0].note.to_vec()).unwrap();
+            let root = note.lines().nth(2).unwrap().to_owned();
+            let other = String::from_utf8(b.trees[1].note.to_vec()).unwrap().lines().nth(2).unwrap().to_owned();
+            b.trees[0].note = note.replace(&root, &other).into();
+        }),
+        ("another author's tree", "checkpoint", |b| b.trees[0].note = b.trees[1].note.clone()),
+        ("a witness line of another checkpoint", "witness", |b| {
+            let lines =
+                |note: &Bytes| String::from_utf8(note.to_vec()).unwrap().lines().map(str::to_owned).collect::<Vec<_>>();
+            let (mut own, other) = (lines(&b.trees[0].note), lines(&b.trees[1].note));
+            let line = other.iter().rposition(|line| line.starts_with('\u{2014}')).unwrap();
+            let name = other[line].split(' ').nth(1).unwrap().to_owned();
+            let at = own.iter().position(|line| line.split(' ').nth(1) == Some(&name)).unwrap();
+            own[at] = other[line].clone();
+            b.trees[0].note = format!("{}\n", own.join("\n")).into();
+        }),
+        ("a proof of another leaf", "inclusion", |b| b.trees[0].inclusions[1].path[0][5] ^= 1),
+        ("a proof left out", "inclusion", |b| drop(b.trees[0].inclusions.pop())),
+        ("another header", "header", |b| flip(&mut b.blocks[0].header, 40)),
+        ("another receipt", "receipt", |b| flip(&mut b.blocks[0].receipts[0].receipt, 20)),
+        ("another account", "account", |b| flip(&mut b.blocks[0].accounts[0].value, 4)),
+        ("a slot said to be zero", "slot", |b| {
+            let set = b.blocks[0].accounts[0].slots.iter_mut().find(|slot| !slot.value.is_empty()).unwrap();
+            set.value = Bytes::new();
+        }),
+        ("an object's byte changed", "object", |b| flip(&mut b.objects[0].content, 10)),
+        ("an object from nowhere", "object", |b| {
+            let content = Bytes::from_static(b"made up");
+            let digest = alloy_primitives::B256::from_slice(&Sha256::digest(&content));
+            b.objects.push(watchfire_wire::bundle::BundledObject { digest, content });
+            b.objects.sort_by_key(|object| object.digest);
+        }),
+        ("no event", "chain", |b| {
+            b.segments.clear();
+            b.trees.clear();
+            b.objects.clear();
+        }),
+    ]
 }
 
 /// Each kind of falsehood fails under the name of the check that sees it, though the file's own digest is right.
 #[test]
 fn falsehoods_fail_by_name() {
-    fails("another network", "charter-digest", |b| b.network = watchfire_types::NetworkId::from_bytes([9; 32]));
-    fails("a charter with another word", "charter-text", |b| {
-        let text = String::from_utf8(b.charters[0].toml.to_vec()).unwrap();
-        b.charters[0].toml = text.replace("alder-1", "alder-9").into();
-    });
-    fails("another generation", "incident-id", |b| b.incident.generation = 1);
-    fails("another incident", "incident-id", |b| b.incident.id = watchfire_types::IncidentId::from_bytes([1; 32]));
-    fails("an event left out", "chain", |b| drop(b.segments[0].events.remove(2)));
-    fails("two events swapped", "chain", |b| b.segments[0].events.swap(1, 2));
-    fails("an end that does not belong", "chain", |b| {
-        let started = b.further.iter().position(|outer| author(outer) == b.segments[0].author).unwrap();
-        let started = b.further.remove(started);
-        b.segments[0].events.insert(0, started);
-    });
-    fails("an event's byte changed", "signature", |b| flip(&mut b.segments[0].events[0], 200));
-    fails("a root that is not signed", "checkpoint", |b| {
-        let note = String::from_utf8(b.trees[0].note.to_vec()).unwrap();
-        let root = note.lines().nth(2).unwrap().to_owned();
-        let other = String::from_utf8(b.trees[1].note.to_vec()).unwrap().lines().nth(2).unwrap().to_owned();
-        b.trees[0].note = note.replace(&root, &other).into();
-    });
-    fails("another author's tree", "checkpoint", |b| b.trees[0].note = b.trees[1].note.clone());
-    fails("a witness line of another checkpoint", "witness", |b| {
-        let lines =
-            |note: &Bytes| String::from_utf8(note.to_vec()).unwrap().lines().map(str::to_owned).collect::<Vec<_>>();
-        let (mut own, other) = (lines(&b.trees[0].note), lines(&b.trees[1].note));
-        let line = other.iter().rposition(|line| line.starts_with('\u{2014}')).unwrap();
-        let name = other[line].split(' ').nth(1).unwrap().to_owned();
-        let at = own.iter().position(|line| line.split(' ').nth(1) == Some(&name)).unwrap();
-        own[at] = other[line].clone();
-        b.trees[0].note = format!("{}\n", own.join("\n")).into();
-    });
-    fails("a proof of another leaf", "inclusion", |b| b.trees[0].inclusions[1].path[0][5] ^= 1);
-    fails("a proof left out", "inclusion", |b| drop(b.trees[0].inclusions.pop()));
-    fails("another header", "header", |b| flip(&mut b.blocks[0].header, 40));
-    fails("another receipt", "receipt", |b| flip(&mut b.blocks[0].receipts[0].receipt, 20));
-    fails("another account", "account", |b| flip(&mut b.blocks[0].accounts[0].value, 4));
-    fails("a slot said to be zero", "slot", |b| {
-        let set = b.blocks[0].accounts[0].slots.iter_mut().find(|slot| !slot.value.is_empty()).unwrap();
-        set.value = Bytes::new();
-    });
-    fails("an object's byte changed", "object", |b| flip(&mut b.objects[0].content, 10));
-    fails("an object from nowhere", "object", |b| {
-        let content = Bytes::from_static(b"made up");
-        let digest = alloy_primitives::B256::from_slice(&Sha256::digest(&content));
-        b.objects.push(watchfire_wire::bundle::BundledObject { digest, content });
-        b.objects.sort_by_key(|object| object.digest);
-    });
-    fails("no event", "chain", |b| {
-        b.segments.clear();
-        b.trees.clear();
-        b.objects.clear();
-    });
+    for (what, name, change) in falsehoods() {
+        let report = verify(&changed(change), None);
+        let failure = report.first_failure.unwrap_or_else(|| panic!("{what} holds"));
+        assert_eq!(failure.name, name, "{what}: {failure:?}");
+    }
+}
+
+/// Things left out that refute nothing.
+pub(crate) fn omissions() -> Vec<(&'static str, Change)> {
+    vec![
+        ("no block", |b| b.blocks.clear()),
+        ("no receipt", |b| b.blocks[0].receipts.clear()),
+        ("no object", |b| drop(b.objects.remove(0))),
+        ("no tree", |b| drop(b.trees.remove(0))),
+        // Its vote and finding, its signature, its copy: nothing that would refute.
+        ("no second author", |b| {
+            let copier =
+                b.segments.iter().position(|segment| segment.events.len() == 5 && !holds_note(segment)).unwrap();
+            let author = b.segments.remove(copier).author;
+            b.trees.retain(|tree| tree.author != author);
+            b.further.retain(|outer| self::author(outer) != author);
+        }),
+    ]
 }
 
 /// What is left out and refutes nothing stays open, under its name.
 #[test]
 fn what_is_missing_stays_open() {
-    let open = |change: fn(&mut Bundle)| {
+    let expected: [&[&str]; 5] =
+        [&["execution"], &["execution"], &["custody"], &["inclusion"], &["reference", "threshold", "custody"]];
+    for ((what, change), expected) in omissions().into_iter().zip(expected) {
         let report = verify(&changed(change), Some(&charter()));
-        assert!(report.holds, "{:?}", report.first_failure);
-        names(&report, Outcome::Open)
-    };
-    assert_eq!(open(|b| b.blocks.clear()), ["execution"]);
-    assert_eq!(open(|b| b.blocks[0].receipts.clear()), ["execution"]);
-    assert_eq!(open(|b| drop(b.objects.remove(0))), ["custody"]);
-    assert_eq!(open(|b| drop(b.trees.remove(0))), ["inclusion"]);
-    // Without the second author's chain: its vote and finding, its copy, nothing that would refute.
-    let report = open(|b| {
-        let copier = b.segments.iter().position(|segment| segment.events.len() == 5 && !holds_note(segment)).unwrap();
-        let author = b.segments.remove(copier).author;
-        b.trees.retain(|tree| tree.author != author);
-        b.further.retain(|outer| self::author(outer) != author);
-    });
-    assert_eq!(report, ["reference", "threshold", "custody"]);
+        assert!(report.holds, "{what}: {:?}", report.first_failure);
+        assert_eq!(names(&report, Outcome::Open), expected, "{what}");
+    }
 }
 
 fn holds_note(segment: &watchfire_wire::bundle::Segment) -> bool {
