@@ -46,6 +46,14 @@ impl<S: Storage, K: Keys> Driver<S, K> {
         CatchUpRequest { vector, from: from.map(bound), until: until.map(bound) }
     }
 
+    /// As [`Driver::catch_up_request_past`], if the answer leads anywhere: `None` when the question would be the same again.
+    pub fn catch_up_request_ahead(&mut self, answer: &CheckedAnswer) -> Option<CatchUpRequest> {
+        let heads = self.machine().heads();
+        let mut ahead = heads.clone();
+        extend(&mut ahead, answer);
+        (ahead != heads).then(|| self.catch_up_request_past(&[answer]))
+    }
+
     /// What the sender of `request` lacks, within the bounds of one response: a fair share of every author, of an author's
     /// chains the newest first, each chain in ascending order. Call it between turns: own events are all durable then, and of
     /// others' it does not matter.
