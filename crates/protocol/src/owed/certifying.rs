@@ -9,6 +9,7 @@ use watchfire_types::body::{Body, Certificate, Decision, Purpose};
 use watchfire_types::{BlockRef, BlockTime, Event, OperatorId, OrganisationId, PlaybookId, StepIndex, Verified};
 
 use crate::authority::later;
+use crate::certificate::content_digest;
 use crate::draft::Draft;
 use crate::machine::Machine;
 use crate::shared::derived::Vote as Voice;
@@ -41,6 +42,9 @@ pub(super) fn drafts(machine: &Machine) -> Vec<Draft> {
     // One that cannot be sealed must not hold up the signatures behind it.
     certificates
         .retain(|certificate| certificate.votes.iter().map(|v| v.outer().len() + 8).sum::<usize>() < VOTES_BYTES_MAX);
+    // What is held says nothing new: whatever a held one fails of, its twin fails of too, and would be made again and again.
+    let held = &machine.shared.content.certificates;
+    certificates.retain(|certificate| !held.contains_key(&content_digest(certificate, machine.network)));
     certificates.into_iter().map(|certificate| Draft::Body(Body::Certificate(certificate))).collect()
 }
 

@@ -1,6 +1,7 @@
 //! The rules of votes, certificates, signatures and recovery, on machines that exchange real sealed events.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::cast_possible_truncation)]
 
+mod arrival;
 mod bounds;
 mod cluster;
 mod door;
