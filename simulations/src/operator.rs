@@ -1,12 +1,12 @@
 //! The proxy that stands for one RPC operator: HTTP JSON-RPC and WebSocket before the real chain, which it can serve
-//! honestly, late, not at all, or with fabricated balances.
+//! honestly, late, not at all, in rations, without old state, or with fabricated balances.
 //!
 //! Bounds: a request body is at most 4 MiB, an answer of the chain 32 MiB; a connection's answers wait in a queue of 256.
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use alloy_primitives::{Address, U256};
 use reqwest::StatusCode;
@@ -30,6 +30,10 @@ pub struct Conduct {
     pub lie: Option<Lie>,
     /// Keeps transactions to itself until this is false again.
     pub holds_transactions: bool,
+    /// Requests over HTTP that it answers in a second; "too many requests" and `Retry-After` beyond.
+    pub ration: Option<u32>,
+    /// Blocks below the head whose state it still knows; older state is "missing trie node".
+    pub keeps: Option<u64>,
 }
 
 /// How an operator answers.
@@ -78,7 +82,7 @@ impl Operator {
     pub async fn start(upstream: Url, upstream_socket: Option<Url>) -> io::Result<Self> {
         let (conduct, watched) = watch::channel(Conduct::default());
         let client = reqwest::Client::builder().timeout(Duration::from_secs(30)).build().map_err(io::Error::other)?;
-        let desk = Arc::new(Desk { client, upstream, conduct: watched });
+        let desk = Arc::new(Desk { client, upstream, conduct: watched, answered: Mutex::new((Instant::now(), 0)) });
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let http = listener.local_addr()?;
         let mut tasks = vec![tokio::spawn(http::serve(listener, Arc::clone(&desk)))];
@@ -122,6 +126,8 @@ struct Desk {
     client: reqwest::Client,
     upstream: Url,
     conduct: watch::Receiver<Conduct>,
+    /// The second that is being counted, and what was answered in it.
+    answered: Mutex<(Instant, u32)>,
 }
 
 /// What a request gets.
@@ -148,10 +154,19 @@ impl Desk {
             Answering::Throttling => return Answer::Status(StatusCode::TOO_MANY_REQUESTS),
             Answering::Silent => return std::future::pending().await,
         }
+        if conduct.ration.is_some_and(|ration| !self.within(ration)) {
+            return Answer::Status(StatusCode::TOO_MANY_REQUESTS);
+        }
         if methods(request).any(|method| method == "eth_sendRawTransaction") {
             let mut conduct = self.conduct.clone();
             // The sender is gone only with the whole operator.
             let _ = conduct.wait_for(|now| !now.holds_transactions).await;
+        }
+        if let Some(keeps) = conduct.keeps
+            && self.is_pruned(request, keeps).await
+        {
+            let error = json!({"code": -32000, "message": "missing trie node (path ) state is not available"});
+            return Answer::Body(json!({"jsonrpc": "2.0", "id": request["id"], "error": error}));
         }
         let Some(mut answer) = self.forward(request).await else {
             return Answer::Status(StatusCode::BAD_GATEWAY);
@@ -160,6 +175,32 @@ impl Desk {
             self.falsify(lie, request, &mut answer).await;
         }
         Answer::Body(answer)
+    }
+
+    /// Counts one more answer of this second.
+    fn within(&self, ration: u32) -> bool {
+        let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        if answered.0.elapsed() >= Duration::from_secs(1) {
+            *answered = (Instant::now(), 0);
+        }
+        answered.1 = answered.1.saturating_add(1);
+        answered.1 <= ration
+    }
+
+    /// Whether a request (not a batch: those are about the head) is about state that is no longer kept.
+    async fn is_pruned(&self, request: &Value, keeps: u64) -> bool {
+        let at = match request["method"].as_str() {
+            Some("eth_getProof" | "eth_getStorageAt") => 2,
+            Some("eth_getBalance" | "eth_getCode" | "eth_call") => 1,
+            Some("debug_traceBlockByHash") => 0,
+            _ => return false,
+        };
+        let head = json!({"jsonrpc": "2.0", "id": 0, "method": "eth_blockNumber", "params": []});
+        let head = self.forward(&head).await.and_then(|answer| parse_number(answer["result"].as_str()?));
+        match (self.height(&request["params"][at]).await, head) {
+            (Some(asked), Some(head)) => head.saturating_sub(asked) > keeps,
+            _ => false,
+        }
     }
 
     async fn forward(&self, request: &Value) -> Option<Value> {

@@ -4,6 +4,7 @@
 
 mod agreement;
 mod anvil;
+mod evidence;
 mod feed;
 mod operator;
 mod preflight;

@@ -124,6 +124,10 @@ pub(super) async fn fault(stage: &mut Stage, parts: &Parts, what: &FaultKind) ->
         FaultKind::Throttle { operators } => {
             behave(stage, operators, |conduct| conduct.answering = Answering::Throttling);
         }
+        FaultKind::Ration { operators, per_second } => {
+            behave(stage, operators, |conduct| conduct.ration = Some(*per_second));
+        }
+        FaultKind::Prune { operators, keep } => behave(stage, operators, |conduct| conduct.keeps = Some(*keep)),
         FaultKind::Recover { operators } => behave(stage, operators, |conduct| *conduct = Conduct::default()),
         FaultKind::Crash { .. }
         | FaultKind::Split { .. }

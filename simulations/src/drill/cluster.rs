@@ -104,9 +104,12 @@ impl Cluster {
 
     /// Hands out the charter and starts every node.
     pub(super) fn start(&mut self, charter: &str, chain_id: u64) -> Result<(), DrillError> {
+        // The next partner's operator gives each node a second word for its evidence.
+        let seconds: Vec<_> = self.nodes.iter().map(Node::endpoint).collect();
         for (place, node) in self.nodes.iter_mut().enumerate() {
+            let second = &seconds[(place + 1) % seconds.len()];
             let peers = self.peers.get(&node.organisation.member).map_or(&[][..], Vec::as_slice);
-            node.configure(charter, chain_id, peers)?;
+            node.configure(charter, chain_id, peers, second)?;
             node.start(place, self.records.clone())?;
         }
         Ok(())

@@ -84,6 +84,11 @@ pub(super) fn of_the_play(stage: &Stage, played: &Played, nonce: u64, stated: Op
         let actual = seen.pause.map(|(_, from)| (from != first).to_string()).unwrap_or_else(|| "no pause".to_owned());
         all.push(equal("sent by another than the first submitter", &expected.to_string(), &actual));
     }
+    if let Some(expected) = expect.evidence_complete {
+        let (whole, nodes) = (seen.places("evidence-complete").len(), stage.cluster.nodes.len());
+        let actual = format!("{whole} of {nodes} nodes");
+        all.push(expectation("evidence is complete", &expected.to_string(), &actual, (whole == nodes) == expected));
+    }
     if let Some(expected) = expect.status_before {
         all.push(status_before(played, expected));
     }

@@ -12,7 +12,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use watchfire_types::control::Record;
-use watchfire_types::{MemberKey, OrganisationId};
+use watchfire_types::{MemberKey, OperatorId, OrganisationId};
 
 use super::DrillError;
 use super::control;
@@ -116,12 +116,18 @@ impl Node {
         })
     }
 
+    /// Its operator, and where that one answers.
+    pub(super) fn endpoint(&self) -> (OperatorId, String) {
+        (self.organisation.operator.clone(), self.operator.http())
+    }
+
     /// Completes its directory: the charter, the chain, and addresses of peers that differ from the charter's.
     pub(super) fn configure(
         &self,
         charter: &str,
         chain_id: u64,
         peers: &[(String, SocketAddr)],
+        (second, url): &(OperatorId, String),
     ) -> Result<(), DrillError> {
         let path = self.directory.join("config.toml");
         let fault = || DrillError::system(format!("cannot write {}", path.display()));
@@ -141,6 +147,10 @@ impl Node {
         if let Some(socket) = self.operator.socket() {
             config.push_str(&format!("ws = \"{socket}\"\n"));
         }
+        config.push_str(&format!(
+            "\n[[chain.endpoint]]\nname = \"{second}\"\noperator = \"{second}\"\nhttp = \"{url}\"\nrequests_per_second = 40\n\
+             evidence_only = true\n"
+        ));
         write_private(&path, &config).map_err(fault())?;
         let path = self.directory.join("charter.toml");
         std::fs::write(&path, charter).map_err(DrillError::system(format!("cannot write {}", path.display())))

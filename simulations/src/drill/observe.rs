@@ -56,6 +56,11 @@ impl Seen {
         self.records.iter().map(|(_, record)| record).filter(move |record| record.kind == kind)
     }
 
+    /// Nodes that told a record of a kind.
+    pub(super) fn places(&self, kind: &str) -> BTreeSet<usize> {
+        self.records.iter().filter(|(_, record)| record.kind == kind).map(|(place, _)| *place).collect()
+    }
+
     /// When the first record of a kind happened anywhere.
     pub(super) fn first(&self, kind: &str) -> Option<u64> {
         self.of_kind(kind).map(|record| record.at_ms).min()

@@ -44,6 +44,9 @@ async fn respond(request: Request<Incoming>, desk: Arc<Desk>) -> Result<Response
     };
     let mut response = Response::new(Full::from(text));
     *response.status_mut() = status;
+    if status == StatusCode::TOO_MANY_REQUESTS {
+        response.headers_mut().insert("retry-after", hyper::header::HeaderValue::from_static("1"));
+    }
     response.headers_mut().insert("content-type", hyper::header::HeaderValue::from_static("application/json"));
     Ok(response)
 }

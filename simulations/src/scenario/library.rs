@@ -23,6 +23,7 @@ library!(
     "false-alarm",
     "guard-blocks",
     "human-veto",
+    "evidence-under-stress",
     "walk-through",
     "beyond-the-bound",
     "blind-operator",

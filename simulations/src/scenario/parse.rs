@@ -179,6 +179,8 @@ fn check_fault(
         | FaultKind::Fail { operators: named }
         | FaultKind::Silence { operators: named }
         | FaultKind::Throttle { operators: named }
+        | FaultKind::Ration { operators: named, .. }
+        | FaultKind::Prune { operators: named, .. }
         | FaultKind::Deny { operators: named, .. }
         | FaultKind::Recover { operators: named } => named
             .iter()

@@ -12,16 +12,13 @@ use watchfire_types::{Event, OrganisationId, SafeTransaction, StepIndex, Verifie
 
 use super::{Happening, Message, READY, World};
 use crate::charter::{ASSET, PAUSE_STEP, PLAYBOOK, RECOVERY};
-use crate::scenario::{Act, AttackKind, AttackStart, DiskLeft, FaultKind, Moment, Part, Who};
+use crate::scenario::{Act, AttackKind, AttackStart, FaultKind, Moment};
 use crate::simulate::agenda::{MILLI, Micros, SECOND};
+use crate::simulate::bent::Bent;
 use crate::simulate::cast::{CHAIN, Cast, SAFE_VERSION};
 use crate::simulate::chain::state::Touch;
 use crate::simulate::chain::{Call, Transaction};
-use crate::simulate::node::disk;
-use crate::simulate::operator::Drain;
 
-/// Tip of the owners' own transactions: they go before anything that waits for the same block.
-const OWNERS_TIP: u128 = 50_000_000_000;
 /// Quiet blocks after which a play that expects no pause may end.
 const QUIET_BLOCKS: u64 = 6;
 
@@ -51,7 +48,7 @@ pub(crate) struct Play {
     pub(crate) planned: Vec<Planned>,
     pub(crate) reached: BTreeMap<Moment, Micros>,
     fired: BTreeSet<usize>,
-    done: BTreeSet<usize>,
+    pub(super) done: BTreeSet<usize>,
     acted: BTreeSet<usize>,
     /// Every message handed to a node, by the id it was handed over with.
     pub(crate) messages: Vec<(usize, Rc<Message>)>,
@@ -59,6 +56,8 @@ pub(crate) struct Play {
     pub(crate) disk_faults: BTreeSet<usize>,
     pub(crate) refused: Vec<(usize, String)>,
     pub(crate) over: bool,
+    /// Somebody else said that it executed something.
+    pub(crate) told_executed: bool,
     pub(crate) attack: Attack,
     pub(crate) first_submitter: Option<usize>,
     pub(crate) status_before: BTreeMap<usize, bool>,
@@ -82,7 +81,7 @@ pub(crate) struct Play {
 pub(crate) struct Attack {
     pub(crate) began: bool,
     sent: u64,
-    serial: u64,
+    pub(super) serial: u64,
     waiting: Option<B256>,
     pub(crate) over: bool,
     pub(crate) reverted: Option<String>,
@@ -103,6 +102,7 @@ impl Play {
             disk_faults: BTreeSet::new(),
             refused: Vec::new(),
             over: false,
+            told_executed: false,
             attack: Attack::default(),
             first_submitter: None,
             status_before: BTreeMap::new(),
@@ -163,6 +163,9 @@ impl Play {
 impl World<'_> {
     pub(super) fn ready(&mut self) {
         self.play.nonce_before = self.chain.head().state.nonce;
+        if self.bends(Bent::SignsUnasked) {
+            self.sign_unasked();
+        }
         self.play.reached.insert(Moment::Ready, self.now);
         for place in 0..self.nodes.len() {
             self.nodes[place].backup =
@@ -286,7 +289,7 @@ impl World<'_> {
     }
 
     /// The attacker's turn: a transaction for every block, until one reverts or all are through.
-    fn strike(&mut self) {
+    pub(super) fn strike(&mut self) {
         let script = &self.cast.scenario.attack;
         let attack = &mut self.play.attack;
         if !attack.began || attack.over || attack.waiting.is_some() {
@@ -328,11 +331,9 @@ impl World<'_> {
             let Some(place) = self.cast.players.iter().position(|player| player.organisation == *organisation) else {
                 continue;
             };
-            let who = Human {
-                person: format!("{organisation}-on-call"),
-                role: "on-call".to_owned(),
-                reason: human.reason.clone(),
-            };
+            let leaked = hex::encode(self.cast.players[place].secrets.secret_bytes()[0]);
+            let reason = if self.bends(Bent::LeaksKey) { leaked } else { human.reason.clone() };
+            let who = Human { person: format!("{organisation}-on-call"), role: "on-call".to_owned(), reason };
             let (Ok(asset), Ok(contain), Ok(recover)) = (ASSET.parse(), PLAYBOOK.parse(), RECOVERY.parse()) else {
                 continue;
             };
@@ -348,189 +349,6 @@ impl World<'_> {
                 self.call(place);
             }
         }
-    }
-
-    fn who(&self, who: &Who) -> Option<usize> {
-        match who {
-            Who::Part(Part::FirstSubmitter) => self.play.first_submitter,
-            Who::Member(member) => self.cast.place(member),
-        }
-    }
-
-    /// Makes one fault happen.
-    pub(super) fn fault(&mut self, index: usize) {
-        let planned = self.play.planned[index].clone();
-        self.play.done.insert(index);
-        let named = |operators: &BTreeSet<watchfire_types::OperatorId>| -> Vec<usize> {
-            (0..self.cast.operators.len()).filter(|place| operators.contains(&self.cast.operators[*place])).collect()
-        };
-        match &planned.what {
-            FaultKind::Kill { member } => self.crash(member, DiskLeft::Kept, planned.salt),
-            FaultKind::Crash { member, disk } => self.crash(member, *disk, planned.salt),
-            FaultKind::Restart { member } => {
-                if let Some(place) = self.who(member) {
-                    self.restart(place);
-                }
-            }
-            FaultKind::Cut { member } => self.cut(member, false, false),
-            FaultKind::Heal { member } => self.cut(member, true, true),
-            FaultKind::Mute { member } => self.cut(member, false, true),
-            FaultKind::Split { side } => {
-                let inside = |place: usize| side.contains(&self.cast.players[place].member);
-                let pairs: Vec<(usize, usize)> = (0..self.nodes.len())
-                    .flat_map(|a| (0..self.nodes.len()).map(move |b| (a, b)))
-                    .filter(|(a, b)| inside(*a) != inside(*b))
-                    .collect();
-                for (a, b) in pairs {
-                    self.set_link(a, b, false);
-                }
-            }
-            FaultKind::HealAll {} => {
-                for a in 0..self.nodes.len() {
-                    for b in 0..self.nodes.len() {
-                        self.set_link(a, b, true);
-                    }
-                }
-            }
-            FaultKind::Lie { operators, wei_per_block, blocks } => {
-                let from_block = self.chain.head().at.number + 1;
-                for place in named(operators) {
-                    self.operators[place].conduct.drain =
-                        Some(Drain { from_block, wei_per_block: *wei_per_block, blocks: *blocks });
-                    self.watch.lied(self.cast, place);
-                }
-            }
-            FaultKind::Deny { operators, lie } => {
-                for place in named(operators) {
-                    self.operators[place].conduct.denies.insert(*lie);
-                    self.watch.lied(self.cast, place);
-                }
-            }
-            FaultKind::Lag { operators, delay_ms } => {
-                named(operators).into_iter().for_each(|place| self.operators[place].conduct.late_ms = *delay_ms);
-            }
-            FaultKind::Fail { operators } | FaultKind::Silence { operators } | FaultKind::Throttle { operators } => {
-                named(operators).into_iter().for_each(|place| self.operators[place].conduct.down = true);
-            }
-            FaultKind::Recover { operators } => {
-                for place in named(operators) {
-                    self.operators[place].conduct = Default::default();
-                    let head = self.chain.head().at.hash;
-                    self.agenda.at(self.now + MILLI, Happening::Shows { operator: place, block: head });
-                    self.agenda.at(self.now + 2 * MILLI, Happening::Look { place, life: self.nodes[place].life });
-                }
-            }
-            FaultKind::HoldTransactions {} => self.hold(None, true),
-            FaultKind::ReleaseTransactions {} => self.hold(None, false),
-            FaultKind::HoldTransactionsOf { member } => self.hold(Some(member), true),
-            FaultKind::ReleaseTransactionsOf { member } => self.hold(Some(member), false),
-            FaultKind::StealNonce {} => self.owners_execute(Address::repeat_byte(0xdd), Vec::new()),
-            FaultKind::SetGuard {} => {
-                let mut data = keccak256("setGuard(address)")[..4].to_vec();
-                data.extend_from_slice(self.cast.guard.into_word().as_slice());
-                self.owners_execute(self.cast.safe, data);
-            }
-            FaultKind::BaseFee { factor } => self.chain.spike(*factor),
-            FaultKind::Clock { member, ahead_ms } => {
-                if let Some(place) = self.who(member) {
-                    self.nodes[place].ahead_ms = *ahead_ms;
-                }
-            }
-            FaultKind::Reorg { depth, drops } => {
-                self.chain.reorganise(self.cast, *depth, *drops);
-                self.announce();
-            }
-            FaultKind::Stall { ms } => self.play.stalled_until = self.now + ms * MILLI,
-            FaultKind::DiskFull { member } => {
-                if let Some(place) = self.who(member) {
-                    self.play.disk_faults.insert(place);
-                    self.nodes[place].disk.set_capacity(Some(0));
-                }
-            }
-            FaultKind::SyncFails { member } => {
-                if let Some(place) = self.who(member) {
-                    self.play.disk_faults.insert(place);
-                    self.nodes[place].disk.fail_sync_after(0);
-                }
-            }
-            FaultKind::StrangerPauses {} => self.stranger(Touch::Pause),
-            FaultKind::StrangerResumes {} => self.stranger(Touch::Resume),
-            FaultKind::StrangerClearsFlag {} => self.stranger(Touch::ClearFlag),
-            FaultKind::AttackAgain {} => {
-                let serial = self.play.attack.serial;
-                self.play.attack = Attack { began: true, serial, ..Attack::default() };
-                self.strike();
-            }
-        }
-    }
-
-    fn crash(&mut self, member: &Who, left: DiskLeft, salt: u64) {
-        let Some(place) = self.who(member) else { return };
-        if self.nodes[place].process.is_none() {
-            return;
-        }
-        let node = &mut self.nodes[place];
-        let mut dice = crate::simulate::dice::Dice::new(salt ^ self.chance.disks.next(), "sectors");
-        let before = node.disk.clone();
-        node.disk = disk::after(&before, left, node.backup.as_ref(), &mut dice);
-        node.stop();
-        self.watch.crashed(place, left);
-        self.links_of(place, SECOND);
-    }
-
-    fn cut(&mut self, member: &Who, works: bool, hears: bool) {
-        let Some(place) = self.who(member) else { return };
-        for other in (0..self.nodes.len()).filter(|other| *other != place) {
-            self.set_link(place, other, works);
-            self.set_link(other, place, hears);
-        }
-    }
-
-    fn hold(&mut self, member: Option<&Who>, holds: bool) {
-        let of = member.map(|member| self.who(member));
-        for place in 0..self.operators.len() {
-            if of.is_none() || of == Some(Some(place)) {
-                self.operators[place].holds_transactions = holds;
-                if !holds {
-                    for transaction in std::mem::take(&mut self.operators[place].held) {
-                        self.chain.send(transaction);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Owners sign and send something of their own at the Safe's present nonce.
-    fn owners_execute(&mut self, to: Address, data: Vec<u8>) {
-        let state = &self.chain.head().state;
-        let transaction = SafeTransaction::call(to, data.into(), U256::from(state.nonce));
-        let hash = transaction.hashes(SAFE_VERSION, CHAIN.get(), self.cast.safe).safe_tx_hash;
-        let mut signatures: Vec<(Address, [u8; 65])> = self
-            .cast
-            .players
-            .iter()
-            .take(state.threshold)
-            .filter_map(|player| Some((player.guardian, player.secrets.sign_safe(hash)?)))
-            .collect();
-        signatures.sort();
-        let signatures: Vec<u8> = signatures.iter().flat_map(|(_, bytes)| bytes.iter().copied()).collect();
-        let call = Call::Execute { transaction, signatures: signatures.into() };
-        let (from, slot) = (owners(), hash);
-        self.chain.send(Transaction { hash, from, slot, call, max_fee: u128::MAX, tip: OWNERS_TIP });
-    }
-
-    fn stranger(&mut self, touch: Touch) {
-        self.play.attack.serial += 1;
-        let hash = keccak256([b"stranger".as_slice(), &self.play.attack.serial.to_be_bytes()].concat());
-        let from = Address::repeat_byte(0xcc);
-        self.chain.send(Transaction {
-            hash,
-            from,
-            slot: hash,
-            call: Call::Touch(touch),
-            max_fee: u128::MAX,
-            tip: OWNERS_TIP,
-        });
     }
 
     /// Whether what the scenario has is through and nothing is left to do; or time is up.
@@ -583,6 +401,6 @@ impl World<'_> {
 }
 
 /// The account that the owners send from.
-fn owners() -> Address {
+pub(super) fn owners() -> Address {
     Address::repeat_byte(0xbb)
 }

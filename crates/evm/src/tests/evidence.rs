@@ -1,0 +1,125 @@
+//! Raw evidence from a real anvil: bytes as they came, and what the header proves of them; liars and the limits of operators.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use alloy_primitives::{Address, B256, address};
+use serde_json::{Value, json};
+use watchfire_types::{BlockRef, BlockTime, Bytes, OperatorId};
+
+use super::anvil::{Anvil, CHAIN};
+use super::operator::{Act, Operator};
+use crate::config::ChainConfig;
+use crate::evidence::{self, EvidenceFault};
+use crate::{ChainClient, RawFault, RawRequest};
+
+const SENDER: Address = address!("f39Fd6e51aad88F6F4ce6aB8827279cffFb92266");
+const RECEIVER: Address = address!("70997970C51812dc3A010C7d01b50e0d17dc79C8");
+const PATIENCE: Duration = Duration::from_secs(5);
+
+fn operator() -> OperatorId {
+    "op-alder".parse().unwrap()
+}
+
+/// A chain with one block of three payments, through one operator.
+async fn chain() -> (Anvil, Operator, std::sync::Arc<ChainClient>, BlockRef) {
+    let anvil = Anvil::start();
+    anvil.call("evm_setAutomine", json!([false])).await;
+    for value in ["0x1", "0x2", "0x3"] {
+        anvil.call("eth_sendTransaction", json!([{ "from": SENDER, "to": RECEIVER, "value": value }])).await;
+    }
+    anvil.mine(1).await;
+    let operator = Operator::start(&anvil.http, |_, _| Act::Pass).await;
+    let client =
+        ChainClient::connect(ChainConfig::single(CHAIN, self::operator(), operator.url.clone())).await.unwrap();
+    let (number, header) = (anvil.number().await, anvil.call("eth_getBlockByNumber", json!(["latest", false])).await);
+    let time = u64::from_str_radix(header["timestamp"].as_str().unwrap().trim_start_matches("0x"), 16).unwrap();
+    let block = BlockRef { chain: CHAIN, number, hash: anvil.hash(number).await, time: BlockTime::from_secs(time) };
+    (anvil, operator, client, block)
+}
+
+async fn raw(client: &ChainClient, method: &'static str, params: Value) -> Result<Bytes, RawFault> {
+    client.raw(&operator(), &RawRequest::new(method, &params), 1 << 20, PATIENCE).await
+}
+
+fn contradicts(result: Result<impl std::fmt::Debug, EvidenceFault>) -> bool {
+    matches!(result, Err(EvidenceFault::Contradicts(_)))
+}
+
+/// Header, transactions, receipts and their proofs, logs and state lead to the block's hash and roots.
+#[tokio::test]
+async fn an_honest_block_is_proved_whole() {
+    let (_anvil, _operator, client, block) = chain().await;
+    let body = raw(&client, "eth_getBlockByHash", json!([block.hash, true])).await.unwrap();
+    let facts = evidence::block(&body, &block).unwrap();
+    let receipts = raw(&client, "eth_getBlockReceipts", json!([block.hash])).await.unwrap();
+    evidence::receipts(&receipts, &facts).unwrap();
+    let of = BTreeSet::from([RECEIVER]);
+    let proofs = evidence::receipt_proofs(&receipts, &block, &facts, &of).unwrap().unwrap();
+    let proofs: Value = serde_json::from_slice(&proofs).unwrap();
+    assert_eq!(proofs["receipts"].as_array().unwrap().len(), 3);
+    for proof in proofs["receipts"].as_array().unwrap() {
+        let field = |name: &str| proof[name].as_str().unwrap().parse::<alloy_primitives::Bytes>().unwrap();
+        let nodes: Vec<alloy_primitives::Bytes> = serde_json::from_value(proof["proof"].clone()).unwrap();
+        let path = alloy_trie::Nibbles::unpack(field("key"));
+        alloy_trie::proof::verify_proof(facts.receipts_root, path, Some(field("value").to_vec()), &nodes).unwrap();
+    }
+    assert_eq!(evidence::receipt_proofs(&receipts, &block, &facts, &BTreeSet::new()).unwrap(), None);
+    let logs = raw(&client, "eth_getLogs", json!([{ "blockHash": block.hash, "address": [RECEIVER] }])).await.unwrap();
+    evidence::logs(&logs, &receipts, &of).unwrap();
+    let slot = B256::ZERO;
+    for account in [RECEIVER, Address::repeat_byte(0x77)] {
+        let proof =
+            raw(&client, "eth_getProof", json!([account, [slot], format!("{:#x}", block.number)])).await.unwrap();
+        evidence::state_proof(&proof, &facts, account, &[slot]).unwrap();
+        assert!(contradicts(evidence::state_proof(&proof, &facts, SENDER, &[slot])), "another account's proof");
+        assert!(
+            contradicts(evidence::state_proof(&proof, &facts, account, &[B256::with_last_byte(9)])),
+            "another slot's"
+        );
+    }
+    let tracer = json!([block.hash, { "tracer": "prestateTracer", "tracerConfig": { "diffMode": true } }]);
+    let first = raw(&client, "debug_traceBlockByHash", tracer.clone()).await.unwrap();
+    assert!(evidence::same_result(&first, &raw(&client, "debug_traceBlockByHash", tracer).await.unwrap()));
+    assert!(!evidence::same_result(&first, &logs));
+}
+
+/// An operator that changes a header, a transaction, a receipt or a balance is caught by the root; its bytes are there all the same.
+#[tokio::test]
+async fn a_lie_contradicts_the_block() {
+    let (_anvil, operator, client, block) = chain().await;
+    let true_block = raw(&client, "eth_getBlockByHash", json!([block.hash, true])).await.unwrap();
+    let facts = evidence::block(&true_block, &block).unwrap();
+    operator.now(|_, _| Act::Change(|result| result["gasUsed"] = json!("0x1")));
+    let lie = raw(&client, "eth_getBlockByHash", json!([block.hash, true])).await.unwrap();
+    assert!(contradicts(evidence::block(&lie, &block)));
+    operator.now(|_, _| Act::Change(|result| result["transactions"][1]["value"] = json!("0x9")));
+    let lie = raw(&client, "eth_getBlockByHash", json!([block.hash, true])).await.unwrap();
+    assert!(contradicts(evidence::block(&lie, &block)));
+    operator.now(|_, _| Act::Change(|result| result[1]["status"] = json!("0x0")));
+    let lie = raw(&client, "eth_getBlockReceipts", json!([block.hash])).await.unwrap();
+    assert!(contradicts(evidence::receipts(&lie, &facts)));
+    operator.now(|_, _| Act::Change(|result| result["balance"] = json!("0x1")));
+    let lie = raw(&client, "eth_getProof", json!([RECEIVER, [], format!("{:#x}", block.number)])).await.unwrap();
+    assert!(contradicts(evidence::state_proof(&lie, &facts, RECEIVER, &[])));
+}
+
+/// Each way of not answering has its name, and the size of an answer its bound.
+#[tokio::test]
+async fn faults_are_named() {
+    let (_anvil, operator, client, block) = chain().await;
+    let ask = || raw(&client, "eth_getBlockByHash", json!([block.hash, true]));
+    operator.now(|_, _| Act::Fail(-32000, "missing trie node 1234 (path ) state 0x1 is not available"));
+    assert!(matches!(ask().await, Err(RawFault::Pruned(_))));
+    operator.now(|_, _| Act::Fail(-32601, "the method debug_traceBlockByHash does not exist/is not available"));
+    assert!(matches!(ask().await, Err(RawFault::Unsupported(_))));
+    operator.now(|_, _| Act::Say(Value::Null));
+    assert_eq!(ask().await, Err(RawFault::UnknownBlock));
+    operator.now(|_, _| Act::Pass);
+    let small = RawRequest::new("eth_getBlockByHash", &json!([block.hash, true]));
+    assert_eq!(client.raw(&self::operator(), &small, 100, PATIENCE).await, Err(RawFault::TooLong(100)));
+    let stranger = "op-nobody".parse().unwrap();
+    assert!(matches!(client.raw(&stranger, &small, 100, PATIENCE).await, Err(RawFault::Unreachable(_))));
+    operator.now(|_, _| Act::Status(429));
+    assert!(matches!(ask().await, Err(RawFault::RateLimited { .. })));
+}
