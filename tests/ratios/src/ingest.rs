@@ -8,7 +8,9 @@ use watchfire_charter::Charter;
 use watchfire_driver::{Door, Driver, Keys};
 use watchfire_journal::FileStorage;
 use watchfire_types::body::{Basis, Body, Decision, Started, Vote};
-use watchfire_types::{BlockRef, BlockTime, Bytes, Epoch, Event, EventHash, Seq, StepIndex, Timestamp, domain};
+use watchfire_types::{
+    BlockRef, BlockTime, Bytes, Epoch, Event, EventHash, OperatorId, Seq, StepIndex, Timestamp, domain,
+};
 use watchfire_wire::Envelope;
 
 use crate::chain::CHAIN;
@@ -20,20 +22,21 @@ const FLOOR: f64 = 0.80;
 const COMMIT: usize = 256;
 /// Commits of one round.
 const COMMITS: usize = 16;
-const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
 /// One event in every form that a round needs.
-struct Sample {
+pub(crate) struct Sample {
+    pub(crate) outer: Bytes,
     gossip: Bytes,
-    input: Vec<u8>,
-    signature: Signature,
+    pub(crate) input: Vec<u8>,
+    pub(crate) signature: Signature,
 }
 
 /// All rounds. Both sides take turns commit by commit, so that whatever else the machine does falls on both.
 pub(crate) fn measure(rounds: u32) -> Report {
     let charter = charter();
     let keys = TestKeys::of(1);
-    let samples = samples(&charter, &keys);
+    let samples = samples(&charter, &keys, COMMIT * COMMITS);
     let key = VerifyingKey::from_bytes(keys.author().as_bytes()).expect("a key");
     let ratios = (0..rounds).map(|_| round(&charter, &key, &samples));
     let setting = format!("commits of {COMMIT}, {} events", samples.len());
@@ -75,9 +78,11 @@ fn taken(driver: &mut Driver<FileStorage, TestKeys>, now: Timestamp, commit: &[S
 }
 
 /// One author's chain: `Started`, then votes, as long as a quota allows within an hour.
-fn samples(charter: &Charter, keys: &TestKeys) -> Vec<Sample> {
+pub(crate) fn samples(charter: &Charter, keys: &TestKeys, count: usize) -> Vec<Sample> {
+    let (_, member) = charter.member_by_key(&keys.author()).expect("a member");
+    let operator = member.operators.first().expect("a label");
     let mut prev = EventHash::from_bytes([0; 32]);
-    let chain = (0..COMMIT * COMMITS).map(|seq| {
+    let chain = (0..count).map(|seq| {
         let event = Event {
             network: charter.network_id(),
             author: keys.author(),
@@ -85,7 +90,7 @@ fn samples(charter: &Charter, keys: &TestKeys) -> Vec<Sample> {
             seq: Seq::new(seq as u64),
             prev,
             time: NOW.plus_millis(seq as u64 * 800),
-            body: body(charter, seq as u64),
+            body: body(charter, operator, seq as u64),
         };
         let sealed = watchfire_wire::seal(&event, |input| keys.sign(input)).expect("within bounds");
         prev = sealed.hash();
@@ -104,10 +109,10 @@ fn sample(charter: &Charter, keys: &TestKeys, outer: &Bytes, event: &Event) -> S
     .expect("within bounds");
     assert!(input.starts_with(&domain::signing_input(domain::EVENT, charter.network_id(), &[])));
     let signature = keys.node.sign(&input);
-    Sample { gossip: Envelope::Event(outer.clone()).encode(), input, signature }
+    Sample { outer: outer.clone(), gossip: Envelope::Event(outer.clone()).encode(), input, signature }
 }
 
-fn body(charter: &Charter, seq: u64) -> Body {
+fn body(charter: &Charter, operator: &OperatorId, seq: u64) -> Body {
     if seq == 0 {
         return Body::Started(Started {
             earlier: Vec::new(),
@@ -130,7 +135,7 @@ fn body(charter: &Charter, seq: u64) -> Body {
         },
         step: StepIndex::new(2),
         basis: Basis::Finding(EventHash::from_bytes([9; 32])),
-        operator: "op-birch".parse().expect("a name"),
+        operator: operator.clone(),
         evidence,
     })
 }

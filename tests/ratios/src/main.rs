@@ -7,8 +7,13 @@
 //!
 //! `ingest`: events verified, decided, applied and journalled with fdatasync in commits of up to 256 by one driver on one
 //! core, per second, divided by bare `verify_strict` of the same events per second. At least 0.80.
+//!
+//! `catch-up`: events per second by which a new driver becomes complete from another one, both over journal files, questions and
+//! answers encoded and decoded, with all cores at work for both sides, divided by bare `verify_strict` of the same events per second
+//! on all cores. At least 0.80.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod catch_up;
 #[path = "../../../crates/driver/tests/driver/chain.rs"]
 #[allow(dead_code)]
 mod chain;
@@ -30,6 +35,8 @@ enum Ratio {
     Decision,
     /// Speed of taking events in bare signature checks; at least 0.80.
     Ingest,
+    /// Speed of a full catch-up in bare signature checks on all cores; at least 0.80.
+    CatchUp,
 }
 
 /// Measures ratios of the node's own parts on this machine: medians over interleaved rounds, each held to a bound.
@@ -57,6 +64,9 @@ fn main() -> ExitCode {
     }
     if wanted(Ratio::Ingest) {
         reports.push(ingest::measure(arguments.rounds));
+    }
+    if wanted(Ratio::CatchUp) {
+        reports.push(catch_up::measure(arguments.rounds));
     }
     if arguments.json {
         for report in &reports {
