@@ -5,6 +5,8 @@
 
 mod keys;
 mod place;
+mod query;
+mod source;
 mod store;
 mod worker;
 
@@ -18,6 +20,7 @@ use tracing::warn;
 
 pub use keys::{Indexer, RecordKeys, Term, TermKind};
 use place::Place;
+pub use query::Query;
 pub use store::{IndexStore, IndexedRecord};
 use worker::{Command, Progress, Worker};
 
@@ -91,7 +94,7 @@ impl LogIndex {
             Some(store) => store,
             None => {
                 warn!("building the index anew from the journal");
-                place.open_empty(options)?
+                place.open_empty(options, &storage)?
             }
         };
         let worker = Worker::new(storage, watermark.clone(), store.clone(), Box::new(indexer), path.to_owned())?;
@@ -163,6 +166,13 @@ impl LogIndex {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+    }
+}
+
+/// Has the next start build the index in the directory `path` anew: its journal is no longer what it followed.
+pub fn distrust(path: &Path) {
+    if path.is_dir() {
+        place::mark_doubt(path);
     }
 }
 

@@ -11,7 +11,7 @@ pub use chains::{ChainFault, ChainFaultKind, ChainLink, HashChains};
 
 use crate::error::{DamageKind, JournalError};
 use crate::frame::Content;
-use crate::index::{IndexStore, IndexedRecord};
+use crate::index::IndexStore;
 use crate::position::Position;
 use crate::recovery::{self, Tail};
 use crate::replay::Record;
@@ -45,14 +45,10 @@ pub enum LogFault {
 /// One thing in which the index differs from the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IndexDifference {
-    /// The journal holds it, the index should and does not.
+    /// The journal holds it, the index should and does not, or holds another record there.
     Missing(Position),
-    /// The index holds it, the journal does not.
+    /// The index holds a record there that the journal does not.
     Extra(Position),
-    /// Both hold one, with other bytes.
-    Differing(Position),
-    /// The index holds it but does not find it by its hash.
-    NotFound(Position),
 }
 
 /// What a check of the whole log found.
@@ -153,7 +149,10 @@ pub fn verify_log<S: Storage>(
             if let Err(cause) = check(&record) {
                 report.fault(LogFault::Record { position: record.position, cause });
             }
-            comparison.as_mut().map_or(Ok(()), |comparison| comparison.record(report, &record))
+            if let Some(comparison) = &mut comparison {
+                comparison.record(report, &record);
+            }
+            Ok(())
         })?;
         // After damage the counts prove nothing.
         previous = (report.fault_count == faults).then_some((stop, first_record + records));
@@ -231,50 +230,38 @@ impl Walk<'_> {
     }
 }
 
-/// A merge of the journal's records with the index's, both in order of position.
+/// The journal's records against the index's.
 struct Comparison {
     store: IndexStore,
     indexed: Position,
-    entries: std::iter::Peekable<Box<dyn Iterator<Item = Result<IndexedRecord, JournalError>>>>,
+    /// What both hold: 24 bytes a record.
+    found: Vec<(Position, [u8; 16])>,
 }
 
 impl Comparison {
     fn new(store: &IndexStore) -> Result<Self, JournalError> {
-        let entries: Box<dyn Iterator<Item = _>> = Box::new(store.iter());
-        Ok(Self { store: store.clone(), indexed: store.indexed()?, entries: entries.peekable() })
+        Ok(Self { store: store.clone(), indexed: store.indexed()?, found: Vec::new() })
     }
 
-    fn next_before(&mut self, bound: Option<Position>) -> Result<Option<IndexedRecord>, JournalError> {
-        let within = |entry: &Result<IndexedRecord, JournalError>| match entry {
-            Ok(entry) => bound.is_none_or(|bound| entry.position < bound),
-            Err(_) => true,
-        };
-        self.entries.next_if(within).transpose()
-    }
-
-    fn record(&mut self, report: &mut LogReport, record: &Record) -> Result<(), JournalError> {
-        while let Some(entry) = self.next_before(Some(record.position))? {
-            report.difference(IndexDifference::Extra(entry.position));
+    fn record(&mut self, report: &mut LogReport, record: &Record) {
+        if record.position >= self.indexed {
+            report.index_behind += 1;
+            return;
         }
-        let here = self.entries.next_if(|entry| entry.as_ref().is_ok_and(|entry| entry.position == record.position));
-        match here.transpose()? {
-            Some(entry) if entry.bytes != record.bytes => {
-                report.difference(IndexDifference::Differing(record.position));
-            }
-            Some(_) => {
-                if !self.store.finds(&Sha256::digest(&record.bytes).into(), record.position)? {
-                    report.difference(IndexDifference::NotFound(record.position));
-                }
-            }
-            None if record.position >= self.indexed => report.index_behind += 1,
-            None => report.difference(IndexDifference::Missing(record.position)),
-        }
-        Ok(())
+        let hash: [u8; 32] = Sha256::digest(&record.bytes).into();
+        let [short @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = hash;
+        self.found.push((record.position, short));
     }
 
     fn finish(&mut self, report: &mut LogReport) -> Result<(), JournalError> {
-        while let Some(entry) = self.next_before(None)? {
-            report.difference(IndexDifference::Extra(entry.position));
+        let mut held =
+            self.store.hashes().map(|found| found.map(|(hash, at)| (at, hash))).collect::<Result<Vec<_>, _>>()?;
+        held.sort_unstable();
+        for (position, _) in self.found.iter().filter(|found| held.binary_search(found).is_err()) {
+            report.difference(IndexDifference::Missing(*position));
+        }
+        for (position, _) in held.iter().filter(|held| self.found.binary_search(held).is_err()) {
+            report.difference(IndexDifference::Extra(*position));
         }
         Ok(())
     }

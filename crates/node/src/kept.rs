@@ -91,7 +91,7 @@ pub fn look(
 ) -> Result<Kept, KeptError> {
     let network = charter.network_id();
     let storage = FileStorage::read_only(&directory.join("journal"));
-    let (store, mut index) = open_index(&directory.join("sled"));
+    let (store, mut index) = open_index(&directory.join("sled"), &storage);
     let mut replay_with = |store: Option<&IndexStore>| {
         let mut replay = Replay::new(charter, member)?;
         let mut seen = 0;
@@ -132,11 +132,11 @@ pub fn witness_directories(directory: &Path) -> [PathBuf; 2] {
     ["0", "1"].map(|side| directory.join("witness").join(side))
 }
 
-fn open_index(path: &Path) -> (Option<IndexStore>, IndexState) {
+pub(crate) fn open_index(path: &Path, journal: &FileStorage) -> (Option<IndexStore>, IndexState) {
     if !path.exists() {
         return (None, IndexState::Absent);
     }
-    match IndexStore::open(path, IndexOptions::default()) {
+    match IndexStore::open(path, journal, IndexOptions::default()) {
         Ok(store) => (Some(store), IndexState::Compared),
         Err(JournalError::InUse { .. }) => (None, IndexState::InUse),
         Err(error) => (None, IndexState::Unusable(error.to_string())),

@@ -16,12 +16,77 @@ pub enum TermKind {
     Block = 4,
 }
 
+impl TermKind {
+    pub(super) const fn index(self) -> Index {
+        match self {
+            Self::BodyKind => Index::BodyKind,
+            Self::Incident => Index::Incident,
+            Self::Time => Index::Time,
+            Self::Block => Index::Block,
+        }
+    }
+}
+
+/// Every index of the store. Its number is the first byte of its keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Index {
+    BodyKind = 1,
+    Incident = 2,
+    Time = 3,
+    Block = 4,
+    Author = 5,
+    Hash = 6,
+}
+
+impl Index {
+    /// Bytes of a hash that are indexed.
+    pub(crate) const HASH_BYTES: usize = 16;
+
+    /// Bytes at the end of a value that its bucket leaves out.
+    const fn cut(self) -> usize {
+        match self {
+            Self::BodyKind | Self::Incident => 0,
+            // About a minute.
+            Self::Time => 2,
+            Self::Block | Self::Author => 1,
+            Self::Hash => Self::HASH_BYTES,
+        }
+    }
+
+    /// The bucket of a value.
+    pub(super) fn bucket(self, value: &[u8]) -> Vec<u8> {
+        match self {
+            Self::Hash => vec![value.first().copied().unwrap_or(0) >> 2],
+            _ => value[..value.len().saturating_sub(self.cut())].to_vec(),
+        }
+    }
+
+    /// Bytes of an entry beside its position, in a bucket of this length; `None` where none can be.
+    pub(super) fn rest(self, bucket: usize) -> Option<usize> {
+        match self {
+            Self::Hash => (bucket == 1).then_some(Self::HASH_BYTES),
+            Self::BodyKind | Self::Incident | Self::Time | Self::Block | Self::Author => Some(self.cut()),
+        }
+    }
+}
+
+/// Values that are indexed for every record.
+pub(super) mod indexed {
+    use watchfire_types::{Epoch, MemberKey, Seq};
+
+    /// First bytes of author and epoch, and the seq.
+    pub(crate) fn author(author: MemberKey, epoch: Epoch, seq: Seq) -> Vec<u8> {
+        [&author.as_bytes()[..8], &epoch.as_bytes()[..8], &seq.get().to_be_bytes()].concat()
+    }
+}
+
 /// One value by which a record is found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Term {
     /// Which index.
     pub kind: TermKind,
-    /// The value: numbers big-endian, so that order is kept; at most 255 bytes count.
+    /// The value: numbers big-endian, so that order is kept; at most 200 bytes count.
     pub value: Vec<u8>,
 }
 

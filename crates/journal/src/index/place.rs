@@ -43,14 +43,14 @@ impl Place {
     }
 
     /// Opens what is there, or begins where nothing is.
-    pub(super) fn open(&self, options: IndexOptions) -> Result<IndexStore, JournalError> {
+    pub(super) fn open<S: Storage>(&self, options: IndexOptions, journal: &S) -> Result<IndexStore, JournalError> {
         let number = self.numbers()?.last().copied().unwrap_or(0);
         let directory = self.path.join(format!("{PREFIX}{number}"));
         let patience = Instant::now() + RELEASE_MAX;
         loop {
             let config = sled::Config::new().path(&directory).cache_capacity(options.cache_bytes).flush_every_ms(None);
             match config.open() {
-                Ok(db) => return Ok(IndexStore::new(db, self.lock.clone())),
+                Ok(db) => return Ok(IndexStore::new(db, journal, self.lock.clone())),
                 Err(error) if is_locked(&error) && Instant::now() < patience => std::thread::sleep(RELEASE_LOOK),
                 Err(error) if is_locked(&error) => return Err(JournalError::InUse { path: self.path.clone() }),
                 Err(source) => return Err(JournalError::Index { doing: "open it", source }),
@@ -68,7 +68,7 @@ impl Place {
         if options.rebuild || self.path.join(DOUBT).exists() {
             return Ok(None);
         }
-        match self.open(options) {
+        match self.open(options, storage) {
             Ok(store) => Ok(store.agrees(storage, durable).unwrap_or(false).then_some(store)),
             Err(error @ JournalError::InUse { .. }) => Err(error),
             Err(_) => Ok(None),
@@ -76,7 +76,11 @@ impl Place {
     }
 
     /// Throws away what is there and begins an empty index.
-    pub(super) fn open_empty(&self, options: IndexOptions) -> Result<IndexStore, JournalError> {
+    pub(super) fn open_empty<S: Storage>(
+        &self,
+        options: IndexOptions,
+        journal: &S,
+    ) -> Result<IndexStore, JournalError> {
         let old = self.numbers()?;
         let next = old.last().map_or(0, |last| last.saturating_add(1));
         let begin = self.path.join(format!("{PREFIX}{next}"));
@@ -85,7 +89,7 @@ impl Place {
             let directory = self.path.join(format!("{PREFIX}{number}"));
             fs::remove_dir_all(&directory).map_err(JournalError::io("remove", directory.display().to_string()))?;
         }
-        let store = self.open(options)?;
+        let store = self.open(options, journal)?;
         let doubt = self.path.join(DOUBT);
         if doubt.exists() {
             fs::remove_file(&doubt).map_err(JournalError::io("remove", doubt.display().to_string()))?;

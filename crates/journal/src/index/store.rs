@@ -1,19 +1,26 @@
 //! What stands in sled: one tree, so that a batch and its cursor are stored together or not at all.
 //!
-//! Keys, all big-endian: `c` the cursor; `v` the layout's version; `r` position -> the record's bytes; `h` SHA-256 of the record,
-//! position; `a` author, epoch, seq, position; `t` kind, length of the value, value, position. The position at the end lets two
-//! records share a key, as the two sides of a fork do.
+//! The records themselves stay in the journal; here are lists of their positions. Keys, all big-endian: `c` the cursor; `v` the
+//! layout's version; for each index its number, length of the bucket, bucket, position of the first record of the batch. The value
+//! is a row of entries: what the bucket leaves out of what is indexed, and the record's position.
+//!
+//! Why lists: sled writes a page anew after ten changes in it, some 400 bytes for each key. A batch therefore makes one key for
+//! all its records that fall into one bucket (a minute of time, 256 seqs or blocks, a body kind, a 64th of the hashes).
 
+use std::collections::BTreeMap;
+use std::iter::Peekable;
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
-use sled::{Batch, Db, IVec};
+use sled::{Batch, Db};
 use watchfire_types::{Bytes, Epoch, EventHash, MemberKey, Seq};
 
 use super::IndexOptions;
-use super::keys::{RecordKeys, TermKind};
+use super::keys::{Index, RecordKeys, TermKind, indexed};
 use super::place::Place;
+use super::source::{Journalled, Source};
 use crate::durable::Durable;
 use crate::error::JournalError;
 use crate::journal::read_record;
@@ -23,7 +30,9 @@ use crate::replay::Record;
 use crate::segment;
 use crate::storage::Storage;
 
-const VERSION: &[u8] = b"watchfire log index 1";
+const VERSION: &[u8] = b"watchfire log index 2";
+/// Pages that sled has replaced are freed so many at a time.
+const FREED_AT_ONCE: usize = 128;
 const CURSOR: &[u8] = b"c";
 const LAYOUT: &[u8] = b"v";
 
@@ -71,35 +80,45 @@ impl Cursor {
 #[derive(Debug, Clone)]
 pub struct IndexStore {
     db: Db,
+    source: Arc<dyn Source>,
     // Given up after the store: fields drop in order.
     _lock: Arc<DirectoryLock>,
 }
 
-fn position_of(key: &[u8]) -> Option<Position> {
-    key.last_chunk::<8>().map(|bytes| Position::from_bytes(*bytes))
+/// One entry of a list: what is indexed, whole, and where the record stands.
+type Entry = (Vec<u8>, Position);
+
+/// Key of a list without the position at its end.
+fn list_key(index: Index, bucket: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(bucket.len()).unwrap_or(u8::MAX);
+    [&[index as u8, length], bucket].concat()
 }
 
-fn author_key(author: MemberKey, epoch: Epoch, seq: Seq) -> Vec<u8> {
-    [b"a", &author.as_bytes()[..], epoch.as_bytes(), &seq.get().to_be_bytes()].concat()
-}
-
-/// Key prefix of a term; values longer than 255 bytes are cut.
-fn term_key(kind: TermKind, value: &[u8]) -> Vec<u8> {
-    let length = u8::try_from(value.len()).unwrap_or(u8::MAX);
-    [b"t", &[kind as u8, length][..], &value[..usize::from(length)]].concat()
+/// The entries of a list.
+fn entries(index: Index, key: &[u8], list: &[u8]) -> Vec<Entry> {
+    let bucket = key.get(2..key.len().saturating_sub(8)).unwrap_or_default();
+    let Some(width) = index.rest(bucket.len()).map(|rest| rest + 8) else { return Vec::new() };
+    let entry = |entry: &[u8]| {
+        let (rest, position) = entry.split_last_chunk::<8>()?;
+        // A hash stands whole in its entry: its bucket is six bits of it.
+        let value = if index == Index::Hash { rest.to_vec() } else { [bucket, rest].concat() };
+        Some((value, Position::from_bytes(*position)))
+    };
+    list.chunks_exact(width).filter_map(entry).collect()
 }
 
 impl IndexStore {
-    /// Opens the index in the directory `path` as it is, for looking at: nothing follows the journal.
+    /// Opens the index in the directory `path` as it is, for looking at: nothing follows the journal. Records are read from
+    /// `journal`.
     ///
     /// # Errors
     /// [`JournalError::InUse`] when somebody holds it, [`JournalError::Index`], [`JournalError::Io`].
-    pub fn open(path: &Path, options: IndexOptions) -> Result<Self, JournalError> {
-        Place::take(path)?.open(options)
+    pub fn open<S: Storage>(path: &Path, journal: &S, options: IndexOptions) -> Result<Self, JournalError> {
+        Place::take(path)?.open(options, journal)
     }
 
-    pub(super) const fn new(db: Db, lock: Arc<DirectoryLock>) -> Self {
-        Self { db, _lock: lock }
+    pub(super) fn new<S: Storage>(db: Db, journal: &S, lock: Arc<DirectoryLock>) -> Self {
+        Self { db, source: Arc::new(Journalled::new(journal.clone())), _lock: lock }
     }
 
     /// Records indexed so far.
@@ -121,74 +140,98 @@ impl IndexStore {
     /// The record with this hash.
     ///
     /// # Errors
-    /// [`JournalError::Index`].
+    /// [`JournalError::Index`], or what keeps the journal from being read.
     pub fn by_hash(&self, hash: EventHash) -> Result<Option<IndexedRecord>, JournalError> {
-        self.referred(&[b"h", &hash.as_bytes()[..]].concat(), Vec::new()).next().transpose()
+        let value = &hash.as_bytes()[..Index::HASH_BYTES];
+        for found in self.range(Index::Hash, value, value) {
+            let record = self.at(found?.1)?;
+            if <[u8; 32]>::from(Sha256::digest(&record.bytes)) == *hash.as_bytes() {
+                return Ok(Some(record));
+            }
+        }
+        Ok(None)
     }
 
-    /// Records of one author's epoch from `from` on, in order of seq.
+    /// Positions of one author's epoch's records with these seqs, in order of seq. Keys are told apart by their first 8
+    /// bytes: whoever reads the records compares them whole.
     pub fn by_author(
         &self,
         author: MemberKey,
         epoch: Epoch,
-        from: Seq,
-    ) -> impl Iterator<Item = Result<IndexedRecord, JournalError>> + use<> {
-        let prefix = [b"a", &author.as_bytes()[..], epoch.as_bytes()].concat();
-        self.referred(&prefix, author_key(author, epoch, from))
+        seqs: RangeInclusive<Seq>,
+    ) -> impl Iterator<Item = Result<Position, JournalError>> + use<> {
+        let value = |seq: Seq| indexed::author(author, epoch, seq);
+        self.range(Index::Author, &value(*seqs.start()), &value(*seqs.end())).map(|found| found.map(|(_, at)| at))
     }
 
-    /// Records with exactly this value, in order of position.
+    /// Positions of the records with a value in this range, both ends included, in order of value and position. Values of other
+    /// lengths than the first one's are none.
     pub fn by_term(
         &self,
         kind: TermKind,
-        value: &[u8],
-    ) -> impl Iterator<Item = Result<IndexedRecord, JournalError>> + use<> {
-        self.referred(&term_key(kind, value), Vec::new())
+        values: RangeInclusive<&[u8]>,
+    ) -> impl Iterator<Item = Result<Position, JournalError>> + use<> {
+        self.range(kind.index(), values.start(), values.end()).map(|found| found.map(|(_, at)| at))
     }
 
-    /// Every record that is indexed, in order of position.
-    pub fn iter(&self) -> impl Iterator<Item = Result<IndexedRecord, JournalError>> + use<> {
-        self.db.scan_prefix(b"r").map(|entry| {
-            let (key, bytes) = entry.map_err(JournalError::index("read it"))?;
-            let position = position_of(&key).unwrap_or(Position::START);
-            Ok(IndexedRecord { position, bytes: Bytes::copy_from_slice(&bytes) })
+    /// Position and shortened hash of every record that is indexed, in no order.
+    pub(crate) fn hashes(
+        &self,
+    ) -> impl Iterator<Item = Result<([u8; Index::HASH_BYTES], Position), JournalError>> + use<> {
+        let all = self.lists(Index::Hash, &[0], &[u8::MAX]);
+        all.flat_map(|list| match list {
+            Ok((_, entries)) => entries.into_iter().map(Ok).collect(),
+            Err(error) => vec![Err(error)],
+        })
+        .filter_map(|found| match found {
+            Ok((value, at)) => Some(Ok((value.try_into().ok()?, at))),
+            Err(error) => Some(Err(error)),
         })
     }
 
-    /// Whether the record at `position` is found by its hash.
-    pub(crate) fn finds(&self, hash: &[u8; 32], position: Position) -> Result<bool, JournalError> {
-        let key = [b"h", &hash[..], &position.to_bytes()].concat();
-        self.db.contains_key(key).map_err(JournalError::index("read it"))
-    }
-
-    /// The record at `position`, if it is indexed.
+    /// Positions of every record that is indexed, in order: 8 bytes of memory each.
     ///
     /// # Errors
     /// [`JournalError::Index`].
-    pub fn at(&self, position: Position) -> Result<Option<IndexedRecord>, JournalError> {
-        let key = [b"r", &position.to_bytes()[..]].concat();
-        let bytes = self.db.get(key).map_err(JournalError::index("read it"))?;
-        Ok(bytes.map(|bytes| IndexedRecord { position, bytes: Bytes::copy_from_slice(&bytes) }))
+    pub fn positions(&self) -> Result<Vec<Position>, JournalError> {
+        let mut positions = self.hashes().map(|found| found.map(|(_, at)| at)).collect::<Result<Vec<_>, _>>()?;
+        positions.sort_unstable();
+        Ok(positions)
     }
 
-    /// Records referred to by the keys with `prefix`, from `from` on.
-    fn referred(
+    /// The record at `position`, read from the journal.
+    ///
+    /// # Errors
+    /// As [`crate::Journal::read`].
+    pub fn at(&self, position: Position) -> Result<IndexedRecord, JournalError> {
+        Ok(IndexedRecord { position, bytes: self.source.read(position)? })
+    }
+
+    /// Lists whose bucket lies between two, with their entries.
+    fn lists(
         &self,
-        prefix: &[u8],
-        from: Vec<u8>,
-    ) -> impl Iterator<Item = Result<IndexedRecord, JournalError>> + use<> {
-        let store = self.clone();
-        let prefix = prefix.to_vec();
-        let from = if from.is_empty() { prefix.clone() } else { from };
-        self.db
-            .range(from..)
-            .take_while(move |entry| entry.as_ref().map_or(true, |(key, _)| key.starts_with(&prefix)))
-            .filter_map(move |entry| {
-                let found = entry
-                    .map_err(JournalError::index("read it"))
-                    .and_then(|(key, _)| position_of(&key).map_or(Ok(None), |position| store.at(position)));
-                found.transpose()
-            })
+        index: Index,
+        from: &[u8],
+        to: &[u8],
+    ) -> impl Iterator<Item = Result<(Vec<u8>, Vec<Entry>), JournalError>> + use<> {
+        let (from, mut to) = (list_key(index, from), list_key(index, to));
+        let length = from.len();
+        to.extend([u8::MAX; 8]);
+        self.db.range(from..=to).filter_map(move |found| match found {
+            Ok((key, list)) if key.len() == length + 8 => {
+                Some(Ok((key[..length].to_vec(), entries(index, &key, &list))))
+            }
+            Ok(_) => None,
+            Err(error) => Some(Err(JournalError::index("read it")(error))),
+        })
+    }
+
+    /// Entries with a value between two, in order of value and position. One bucket's lists are in memory at a time.
+    fn range(&self, index: Index, from: &[u8], to: &[u8]) -> impl Iterator<Item = Result<Entry, JournalError>> + use<> {
+        let lists = self.lists(index, &index.bucket(from), &index.bucket(to));
+        let (from, to) = (from.to_vec(), to.to_vec());
+        Buckets { lists: lists.peekable(), ready: Vec::new().into_iter() }
+            .filter(move |entry| entry.as_ref().map_or(true, |(value, _)| (&from..=&to).contains(&value)))
     }
 
     pub(crate) fn cursor(&self) -> Result<Option<Cursor>, JournalError> {
@@ -196,27 +239,45 @@ impl IndexStore {
         Ok(bytes.and_then(|bytes| Cursor::decode(&bytes)))
     }
 
-    /// Stores records with their keys and the cursor after them, all or nothing.
+    /// Stores where records stand and the cursor after them, all or nothing.
     pub(crate) fn put(
         &self,
         cursor: Cursor,
         records: &[(Record, [u8; 32], Option<RecordKeys>)],
     ) -> Result<(), JournalError> {
-        let mut batch = Batch::default();
-        let none = IVec::default();
+        let Some((first, ..)) = records.first() else { return Ok(()) };
+        let mut lists: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
         for (record, hash, keys) in records {
-            let at = record.position.to_bytes();
-            batch.insert([b"r", &at[..]].concat(), &record.bytes[..]);
-            batch.insert([b"h", &hash[..], &at].concat(), none.clone());
+            let mut add = |index: Index, value: &[u8]| {
+                let value = &value[..value.len().min(usize::from(u8::MAX))];
+                let bucket = index.bucket(value);
+                let rest = if index == Index::Hash { value } else { &value[bucket.len()..] };
+                let list = lists.entry(list_key(index, &bucket)).or_default();
+                list.extend_from_slice(rest);
+                list.extend_from_slice(&record.position.to_bytes());
+            };
+            add(Index::Hash, &hash[..Index::HASH_BYTES]);
             let Some(keys) = keys else { continue };
-            batch.insert([author_key(keys.author, keys.epoch, keys.seq), at.to_vec()].concat(), none.clone());
+            add(Index::Author, &indexed::author(keys.author, keys.epoch, keys.seq));
             for term in &keys.terms {
-                batch.insert([term_key(term.kind, &term.value), at.to_vec()].concat(), none.clone());
+                add(term.kind.index(), &term.value);
             }
+        }
+        let mut batch = Batch::default();
+        let count = lists.len();
+        for (mut key, list) in lists {
+            key.extend(first.position.to_bytes());
+            batch.insert(key, list);
         }
         batch.insert(CURSOR, cursor.encode());
         batch.insert(LAYOUT, VERSION);
-        self.db.apply_batch(batch).map_err(JournalError::index("store records"))
+        self.db.apply_batch(batch).map_err(JournalError::index("store records"))?;
+        // What sled replaced is freed only by those who pin its memory, a little each time; a batch pins once, whatever it
+        // replaces, and would let it grow without end.
+        for _ in 0..4 + count / FREED_AT_ONCE {
+            crossbeam_epoch::pin().flush();
+        }
+        Ok(())
     }
 
     pub(crate) fn flush(&self) -> Result<(), JournalError> {
@@ -233,5 +294,33 @@ impl IndexStore {
         let Some((position, hash)) = cursor.last else { return Ok(cursor.records == 0) };
         let Ok(file) = storage.open(&segment::name(position.segment())) else { return Ok(false) };
         Ok(read_record(&file, position).is_ok_and(|record| <[u8; 32]>::from(Sha256::digest(&record)) == hash))
+    }
+}
+
+/// Puts the lists of one bucket together and their entries in order.
+struct Buckets<L: Iterator> {
+    lists: Peekable<L>,
+    ready: std::vec::IntoIter<Entry>,
+}
+
+impl<L: Iterator<Item = Result<(Vec<u8>, Vec<Entry>), JournalError>>> Iterator for Buckets<L> {
+    type Item = Result<Entry, JournalError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(entry) = self.ready.next() {
+                return Some(Ok(entry));
+            }
+            let (bucket, mut entries) = match self.lists.next()? {
+                Ok(list) => list,
+                Err(error) => return Some(Err(error)),
+            };
+            while let Some(Ok((_, more))) = self.lists.next_if(|next| next.as_ref().is_ok_and(|next| next.0 == bucket))
+            {
+                entries.extend(more);
+            }
+            entries.sort_unstable();
+            self.ready = entries.into_iter();
+        }
     }
 }

@@ -5,11 +5,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
-use watchfire_types::{Epoch, EventHash, MemberKey, Seq};
+use watchfire_types::{Epoch, EventHash, MemberKey, Seq, Timestamp};
 
-use super::{IndexOptions, IndexedRecord, LogIndex, RecordKeys, Term, TermKind};
+use super::{IndexOptions, IndexStore, LogIndex, Query, RecordKeys, Term, TermKind};
 use crate::error::JournalError;
 use crate::journal::{Journal, JournalOptions};
+use crate::position::Position;
 use crate::storage::MemoryStorage;
 
 /// Only commands make it follow: no test waits for a timer.
@@ -58,8 +59,14 @@ fn open(path: &Path, journal: &Journal<MemoryStorage>) -> LogIndex {
     LogIndex::open(path, journal, keys, OPTIONS).unwrap()
 }
 
-fn bytes(found: impl Iterator<Item = Result<IndexedRecord, JournalError>>) -> Vec<Vec<u8>> {
-    found.map(|record| record.unwrap().bytes.to_vec()).collect()
+/// The records that an answer of the index leads to.
+fn bytes(store: &IndexStore, found: impl Iterator<Item = Result<Position, JournalError>>) -> Vec<Vec<u8>> {
+    found.map(|position| store.at(position.unwrap()).unwrap().bytes.to_vec()).collect()
+}
+
+/// Every record that is indexed, in the journal's order.
+fn all(store: &IndexStore) -> Vec<Vec<u8>> {
+    bytes(store, store.positions().unwrap().into_iter().map(Ok))
 }
 
 /// Records are found by hash, by author from a seq on, and by term, over several segments.
@@ -71,20 +78,21 @@ fn finds_records() {
     let index = open(directory.path(), &journal);
     index.catch_up().unwrap();
     let store = index.store();
-    assert_eq!(bytes(store.iter()), records);
+    assert_eq!(all(store), records);
     for record in &records {
         let found = store.by_hash(EventHash::from_bytes(Sha256::digest(record).into())).unwrap().unwrap();
         assert_eq!(found.bytes, record);
         assert_eq!(journal.read(found.position).unwrap(), record);
     }
     assert_eq!(store.by_hash(EventHash::from_bytes([0; 32])).unwrap(), None);
-    let by_author = bytes(store.by_author(MemberKey::from_bytes([2; 32]), epoch(), Seq::new(4)));
+    let by_author =
+        bytes(store, store.by_author(MemberKey::from_bytes([2; 32]), epoch(), Seq::new(4)..=Seq::new(u64::MAX)));
     let expected: Vec<_> = records.iter().filter(|record| record[0] == 2 && record[1] >= 4).cloned().collect();
     assert_eq!(by_author, expected);
-    let by_kind = bytes(store.by_term(TermKind::BodyKind, &[4]));
+    let by_kind = bytes(store, store.by_term(TermKind::BodyKind, &[4]..=&[4]));
     let expected: Vec<_> = records.iter().filter(|record| record[0] != 0 && record[2] == 4).cloned().collect();
     assert_eq!(by_kind, expected);
-    assert_eq!(bytes(store.by_term(TermKind::Incident, &[4])), Vec::<Vec<u8>>::new());
+    assert_eq!(bytes(store, store.by_term(TermKind::Incident, &[4]..=&[4])), Vec::<Vec<u8>>::new());
 }
 
 /// Both sides of a fork are found under their common seq.
@@ -97,7 +105,9 @@ fn forks_share_a_key() {
     journal.sync().unwrap();
     let index = open(directory.path(), &journal);
     index.catch_up().unwrap();
-    assert_eq!(bytes(index.store().by_author(MemberKey::from_bytes([1; 32]), epoch(), Seq::new(7))), sides);
+    let store = index.store();
+    let found = store.by_author(MemberKey::from_bytes([1; 32]), epoch(), Seq::new(7)..=Seq::new(7));
+    assert_eq!(bytes(store, found), sides);
 }
 
 /// Nothing is indexed that a power cut could still take, and the lag is told.
@@ -145,7 +155,7 @@ fn shutdown_drains() {
     index.shutdown().unwrap();
     let index = open(directory.path(), &journal);
     assert!(!index.rebuilt());
-    assert_eq!(bytes(index.store().iter()), records);
+    assert_eq!(all(index.store()), records);
     journal.append(&record(1, 99, 1)).unwrap();
     journal.sync().unwrap();
     index.catch_up().unwrap();
@@ -164,7 +174,7 @@ fn doubt_rebuilds() {
         assert_eq!(index.rebuilt(), expected, "{why}");
         index.catch_up().unwrap();
         let held: Vec<_> = journal.replay().unwrap().map(|record| record.unwrap().bytes.to_vec()).collect();
-        assert_eq!(bytes(index.store().iter()), held, "{why}");
+        assert_eq!(all(index.store()), held, "{why}");
         index.shutdown().unwrap();
     };
     rebuilds(&journal, false, "none there");
@@ -179,7 +189,7 @@ fn doubt_rebuilds() {
     let index = LogIndex::open(path, &journal, keys, IndexOptions { rebuild: true, ..OPTIONS }).unwrap();
     assert!(index.rebuilt());
     index.catch_up().unwrap();
-    assert_eq!(bytes(index.store().iter()), records);
+    assert_eq!(all(index.store()), records);
 }
 
 /// An index that a process holds is refused by name and left as it is.
@@ -237,5 +247,69 @@ fn damaged_files_are_replaced() {
 }
 
 fn bytes_of(index: &LogIndex) -> Vec<Vec<u8>> {
-    bytes(index.store().iter())
+    all(index.store())
+}
+
+/// Numbers as they are indexed, spread so that buckets fill, end and are skipped.
+fn numbered(record: &[u8]) -> Option<RecordKeys> {
+    let number = u64::from_be_bytes(*record.first_chunk()?);
+    let term = |kind, value: Vec<u8>| Term { kind, value };
+    Some(RecordKeys {
+        author: MemberKey::from_bytes([u8::try_from(number % 3).unwrap(); 32]),
+        epoch: epoch(),
+        seq: Seq::new(number / 3),
+        terms: vec![
+            term(TermKind::Time, (1_000_000 + number * 9_000).to_be_bytes().to_vec()),
+            term(TermKind::Block, [1u64.to_be_bytes(), (number * 7).to_be_bytes()].concat()),
+            term(TermKind::BodyKind, [&b"vote"[..], b"note"][usize::from(number.is_multiple_of(5))].to_vec()),
+            term(TermKind::Incident, vec![u8::try_from(number % 4).unwrap(); 32]),
+        ],
+    })
+}
+
+/// Every question answers what looking at every record answers, whatever batches the index was filled in; its memory and disk
+/// are a few bytes a record.
+#[test]
+fn questions() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut journal = Journal::open(MemoryStorage::new(), JournalOptions::default()).unwrap();
+    let index = LogIndex::open(directory.path(), &journal, numbered, OPTIONS).unwrap();
+    let mut records = Vec::new();
+    for (number, batch) in (0u64..1_500).zip([1, 2, 700, 40].into_iter().cycle()) {
+        let mut record = vec![7; 30];
+        record[..8].copy_from_slice(&number.to_be_bytes());
+        journal.append(&record).unwrap();
+        records.push(record);
+        if number % batch == 0 {
+            journal.sync().unwrap();
+            index.catch_up().unwrap();
+        }
+    }
+    journal.sync().unwrap();
+    index.catch_up().unwrap();
+    assert_eq!(all(index.store()), records);
+    let time = |number: u64| Timestamp::from_millis(1_000_000 + number * 9_000);
+    let any = Query::new(usize::MAX);
+    let author = Some(MemberKey::from_bytes([2; 32]));
+    let queries = [
+        any.clone(),
+        Query { limit: 7, ..any.clone() },
+        Query { author, ..any.clone() },
+        Query { author, epoch: Some(epoch()), seqs: Some((Seq::new(200), Seq::new(300))), ..any.clone() },
+        Query { author, epoch: Some(Epoch::from_bytes([9; 16])), ..any.clone() },
+        Query { times: Some((time(10), time(900))), ..any.clone() },
+        Query { times: Some((time(10), time(900))), kind: Some(b"note".to_vec()), ..any.clone() },
+        Query { blocks: Some((1, 500, 4_000)), author, ..any.clone() },
+        Query { blocks: Some((2, 500, 4_000)), ..any.clone() },
+        Query { kind: Some(b"note".to_vec()), ..any.clone() },
+        Query { incident: Some(vec![3; 32]), limit: 20, ..any },
+    ];
+    for query in queries {
+        let found: Vec<_> =
+            index.store().query(&query, &numbered).unwrap().into_iter().map(|record| record.bytes.to_vec()).collect();
+        let mut expected: Vec<_> =
+            records.iter().filter(|record| query.takes(&numbered(record).unwrap())).cloned().collect();
+        expected.drain(..expected.len().saturating_sub(query.limit));
+        assert_eq!(found, expected, "{query:?}");
+    }
 }

@@ -41,6 +41,17 @@ pub enum ChainFaultKind {
     Duplicate,
 }
 
+impl ChainFaultKind {
+    /// Whether it takes two signed histories of the author: a conviction, where the signatures hold, and no damage.
+    #[must_use]
+    pub fn is_fork(&self) -> bool {
+        match self {
+            Self::Conflict { .. } | Self::Unlinked { .. } => true,
+            Self::FirstHasPredecessor | Self::Duplicate => false,
+        }
+    }
+}
+
 /// One event that does not fit its author's chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ChainFault {

@@ -1,4 +1,4 @@
-//! `watchfire log verify`.
+//! `watchfire log`, and its `verify`.
 
 use std::sync::Arc;
 
@@ -7,8 +7,8 @@ use serde::Serialize;
 use watchfire_journal::{ChainFault, IndexDifference, LogFault};
 use watchfire_types::{B256, Epoch, MemberId};
 
-use super::NodeArgs;
 use super::output::{CliError, Output, code};
+use super::{NodeArgs, log_archive, log_store, log_trees};
 use crate::charter_file::load;
 use crate::config::Config;
 use crate::kept::{IndexState, Kept, look};
@@ -18,6 +18,25 @@ use crate::kept::{IndexState, Kept, look};
 pub(super) enum LogCommand {
     /// Check the whole log: frames, signatures, hash chains, and the journal against its index. Works beside a running node.
     Verify(NodeArgs),
+    /// Set damaged bytes of the journal aside and keep every sound record; peers give again what was lost. The node must not run.
+    Repair(NodeArgs),
+    /// Build the index anew from the journal. The node must not run.
+    Rebuild(NodeArgs),
+    /// Find events by author, epoch, incident, kind, time or block. Works beside a running node.
+    Query(Box<log_store::QueryArgs>),
+    /// Print the newest checkpoint of a log with its witnesses' signatures (a C2SP signed note). A running node first makes one
+    /// over everything it said.
+    Checkpoint(log_trees::ChainArgs),
+    /// Prove that an event is in a log, or that a log only grew: a text that anyone checks offline.
+    Prove(log_trees::ProveArgs),
+    /// Check a checkpoint or a proof offline, with nothing but the charter's keys.
+    Check(log_trees::CheckArgs),
+    /// Write the whole log as one file: JSON lines with every signed event verbatim. Works beside a running node.
+    Export(log_archive::ExportArgs),
+    /// Read such a file into the directory of a node that has no log yet: everything is verified, and all or nothing is kept.
+    Import(log_archive::ImportArgs),
+    /// List who is convicted of contradicting itself, and write the proofs that `watchfire verify` accepts from anyone.
+    Faults(log_trees::FaultsArgs),
 }
 
 #[derive(Serialize)]
@@ -41,7 +60,21 @@ struct Verified {
 
 /// Runs a `log` command.
 pub(super) fn run(command: &LogCommand, output: Output) -> Result<u8, CliError> {
-    let LogCommand::Verify(node) = command;
+    match command {
+        LogCommand::Verify(node) => verify(node, output),
+        LogCommand::Repair(node) => log_store::repair(node, output),
+        LogCommand::Rebuild(node) => log_store::rebuild(node, output),
+        LogCommand::Query(arguments) => log_store::query(arguments, output),
+        LogCommand::Checkpoint(arguments) => log_trees::checkpoint(arguments, output),
+        LogCommand::Prove(arguments) => log_trees::prove(arguments, output),
+        LogCommand::Check(arguments) => log_trees::check(arguments, output),
+        LogCommand::Export(arguments) => log_archive::to(arguments, output),
+        LogCommand::Import(arguments) => log_archive::from(arguments, output),
+        LogCommand::Faults(arguments) => log_trees::faults(arguments, output),
+    }
+}
+
+fn verify(node: &NodeArgs, output: Output) -> Result<u8, CliError> {
     let config = Config::load(&node.config)?;
     let (charter, _) = load(&config.charter)?;
     let kept = look(&config.directory, &Arc::new(charter), &config.member, |records| {
@@ -107,10 +140,8 @@ fn chain_fault(fault: &ChainFault) -> String {
 
 fn difference(difference: &IndexDifference) -> String {
     match difference {
-        IndexDifference::Missing(position) => format!("the index lacks the record at {position}"),
+        IndexDifference::Missing(position) => format!("the index does not find the record at {position}"),
         IndexDifference::Extra(position) => format!("the index holds a record at {position} that the journal does not"),
-        IndexDifference::Differing(position) => format!("index and journal differ at {position}"),
-        IndexDifference::NotFound(position) => format!("the index does not find the record at {position} by its hash"),
     }
 }
 

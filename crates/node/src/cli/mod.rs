@@ -13,6 +13,7 @@ mod incident_bundle;
 mod init;
 mod log;
 mod log_archive;
+mod log_store;
 mod log_trees;
 pub mod output;
 mod people;
