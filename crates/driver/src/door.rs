@@ -58,6 +58,9 @@ pub enum Refusal {
     /// What a witness message breaks.
     #[error(transparent)]
     Witness(#[from] WitnessRefusal),
+    /// The disk is full, and what room is left is for what this node says itself. It comes again by catch-up.
+    #[error("the log has no room: the disk is full; free space on it")]
+    NoRoom,
     /// The protocol's reason.
     #[error(transparent)]
     Protocol(#[from] Rejection),
@@ -71,7 +74,7 @@ impl Refusal {
             Self::Wire(_) | Self::Signature(_) | Self::Heartbeat(_) => Verdict::Reject,
             Self::Protocol(rejection) => rejection.verdict(),
             Self::Witness(refusal) => refusal.verdict(),
-            Self::StaleHeartbeat { .. } => Verdict::Ignore,
+            Self::StaleHeartbeat { .. } | Self::NoRoom => Verdict::Ignore,
         }
     }
 }

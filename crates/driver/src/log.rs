@@ -1,12 +1,17 @@
 //! The journal with its index: append in commits of a bounded size, read back by hash.
 
-use watchfire_journal::{Durable, Journal, JournalError, Position, Storage};
+use watchfire_journal::{Durable, Journal, JournalError, Position, Space, Storage};
 use watchfire_types::{Bytes, Event, EventHash, Timestamp, Verified};
 
 use crate::index::Index;
+use crate::outbox::Origin;
 
 /// Most records of one commit; one more and the log syncs first.
 pub(crate) const COMMIT_RECORDS: usize = 256;
+/// Room of a full disk that is kept for what this node says itself.
+const OWN_ROOM: u64 = 512 << 10;
+/// Room for what may still be authored at all: several of the largest events, so that no append begins that cannot end.
+const LAST_ROOM: u64 = 128 << 10;
 /// Others' events wait this long for a sync of their own, ms.
 const SYNC_MS: u64 = 10;
 
@@ -41,6 +46,24 @@ impl<S: Storage> Log<S> {
         self.unsynced = 0;
         self.since = None;
         Ok(durable)
+    }
+
+    /// Takes up what was prepared beside the writer, and asks again where the disk was full.
+    pub(crate) fn tend(&mut self) -> Result<(), JournalError> {
+        self.journal.tend()
+    }
+
+    /// Whether there is room for what `origin` says. On a full disk others' events wait first: peers hold them and give them again.
+    /// Then nothing is authored any more; what is held stays whole, and both go on by themselves once the disk has room.
+    pub(crate) fn has_room(&self, origin: Origin) -> bool {
+        let least = match origin {
+            Origin::Own => LAST_ROOM,
+            Origin::Received => OWN_ROOM,
+        };
+        match self.journal.space() {
+            Space::Ample => true,
+            Space::Reserve { bytes_left } => bytes_left >= least,
+        }
     }
 
     /// When what waits is synced at the latest; `None` when all is durable.

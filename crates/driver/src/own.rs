@@ -55,6 +55,11 @@ impl OwnChain {
         self.epoch
     }
 
+    /// Whether the epoch's first event stands in the log.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.last.is_some()
+    }
+
     /// Newest own position, 0 before the first event.
     pub(crate) fn newest(&self) -> Seq {
         Seq::new(self.next.get().saturating_sub(1))

@@ -90,6 +90,9 @@ impl<S: Storage, K: Keys> Driver<S, K> {
         if self.log.index().contains(&event.hash()) {
             return Ok(Err(Rejection::Duplicate.into()));
         }
+        if !self.log.has_room(Origin::Received) {
+            return Ok(Err(Refusal::NoRoom));
+        }
         let input = Input::Received(Box::new(event));
         self.machine.observe(now, &input);
         let step = match self.machine.decide(now, &input) {

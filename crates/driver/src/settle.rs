@@ -46,6 +46,7 @@ impl<S: Storage, K: Keys> Driver<S, K> {
     /// The end of a turn: settle, sync, release. Others' events alone wait a little for the next commit: no own word rests on
     /// them before a sync covers both, and a signature that completes a set is not kept behind the disk.
     pub(crate) fn finish(&mut self, now: Timestamp, output: &mut Output) -> Result<(), JournalError> {
+        self.log.tend()?;
         let owed = self.settle(now, output)?;
         self.judge_checkpoints(now, output)?;
         self.checkpoint_if_due(now, output)?;
@@ -93,6 +94,10 @@ impl<S: Storage, K: Keys> Driver<S, K> {
         draft: Draft,
         output: &mut Output,
     ) -> Result<Option<EventHash>, JournalError> {
+        // An epoch that cannot begin ends the start by name: only what can be written is authored at all.
+        if !self.log.has_room(Origin::Own) && self.own.has_begun() {
+            return Ok(None);
+        }
         let Some(body) = self.body(draft, output) else { return Ok(None) };
         let kind = body.kind();
         let event = self.own.next(now, body);

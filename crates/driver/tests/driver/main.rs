@@ -8,6 +8,7 @@ mod door;
 mod durability;
 mod epochs;
 mod forge;
+mod full;
 mod kill;
 mod load;
 mod repaired;
