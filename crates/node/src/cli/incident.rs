@@ -1,14 +1,18 @@
 //! `watchfire incident`: what happened, and what this organisation's people say to it.
 
 use clap::{Args, Subcommand};
+use serde::Serialize;
 use watchfire_charter::PlaybookPurpose;
 use watchfire_types::body::Human;
-use watchfire_types::control::{Incident, Record, Reply, Request};
+use watchfire_types::control::{Incident, Record, Reply, Request, SealedWords};
 use watchfire_types::input::HumanAct;
 use watchfire_types::{IncidentId, PlaybookId, StepIndex};
 
 use super::NodeArgs;
+use super::incident_bundle::BundleArgs;
 use super::output::{CliError, Output, code};
+use super::people::SpeakerArgs;
+use super::sealed::{self, NoteArgs};
 use crate::charter_file::load;
 use crate::config::Config;
 use crate::control::client::ask;
@@ -20,6 +24,8 @@ pub(super) enum IncidentCommand {
     List(NodeArgs),
     /// Show one incident with everything that happened in it.
     Show(ShowArgs),
+    /// Write one file about an incident that anyone can check offline with `watchfire verify`.
+    Bundle(BundleArgs),
     /// Vote for a step of a playbook, as a human: containment or recovery.
     Approve(ApproveArgs),
     /// Decline to support containment; binds nobody.
@@ -28,6 +34,8 @@ pub(super) enum IncidentCommand {
     Veto(VetoArgs),
     /// Say that somebody took notice.
     Ack(SpeakArgs),
+    /// Leave words about it, for everyone or sealed to named members.
+    Note(NoteArgs),
 }
 
 /// Which incident.
@@ -42,12 +50,8 @@ pub(super) struct ShowArgs {
 /// Who speaks, and why. People appear by pseudonym only.
 #[derive(Debug, Clone, Args)]
 pub(super) struct WhoArgs {
-    /// Pseudonym, at most 64 bytes.
-    #[arg(long, value_name = "PSEUDONYM")]
-    person: String,
-    /// Role, at most 64 bytes.
-    #[arg(long, default_value = "responder")]
-    role: String,
+    #[command(flatten)]
+    speaker: SpeakerArgs,
     /// Reason, at most 1,024 bytes.
     #[arg(long)]
     reason: String,
@@ -98,16 +102,25 @@ pub(super) struct VetoArgs {
     node: NodeArgs,
 }
 
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    incident: Incident,
+    sealed: Vec<SealedWords>,
+}
+
 /// Runs an `incident` command.
 pub(super) fn run(command: IncidentCommand, output: Output) -> Result<u8, CliError> {
     match command {
         IncidentCommand::List(node) => list(&node, output),
         IncidentCommand::Show(arguments) => show(&arguments, output),
+        IncidentCommand::Bundle(arguments) => super::incident_bundle::run(&arguments, output),
         IncidentCommand::Approve(arguments) => approve(arguments, output),
         IncidentCommand::Veto(arguments) => veto(arguments, output),
         IncidentCommand::Reject(arguments) => {
             speak(arguments, output, |incident, human| HumanAct::Reject { incident, human })
         }
+        IncidentCommand::Note(arguments) => sealed::note(arguments, output),
         IncidentCommand::Ack(arguments) => {
             speak(arguments, output, |incident, human| HumanAct::Acknowledge { incident, human })
         }
@@ -121,7 +134,7 @@ fn incidents(config: &Config) -> Result<Vec<Incident>, CliError> {
     }
 }
 
-fn find(config: &Config, wanted: &str) -> Result<Incident, CliError> {
+pub(super) fn find(config: &Config, wanted: &str) -> Result<Incident, CliError> {
     let wanted = wanted.strip_prefix("0x").unwrap_or(wanted).to_ascii_lowercase();
     let digits = !wanted.is_empty() && wanted.bytes().all(|byte| byte.is_ascii_hexdigit());
     if !digits && wanted != "latest" {
@@ -153,11 +166,14 @@ fn list(node: &NodeArgs, output: Output) -> Result<u8, CliError> {
 }
 
 fn show(arguments: &ShowArgs, output: Output) -> Result<u8, CliError> {
-    let incident = find(&Config::load(&arguments.node.config)?, &arguments.incident)?;
+    let config = Config::load(&arguments.node.config)?;
+    let incident = find(&config, &arguments.incident)?;
+    let words = sealed::words(&config, Some(incident.id))?;
     let mut text =
         format!("incident {}\nasset {}  {}  {}\n", incident.id, incident.asset, incident.severity, incident.phase);
     incident.records.iter().for_each(|record| text.push_str(&line(record)));
-    output.answer(&text, &incident)?;
+    words.iter().for_each(|words| text.push_str(&sealed::text(words)));
+    output.answer(&text, &Shown { incident, sealed: words })?;
     Ok(code::OK)
 }
 
@@ -165,13 +181,13 @@ fn line(record: &Record) -> String {
     format!("{}  {:<21} {}\n", time(record.at_ms), record.kind, record.text)
 }
 
-fn time(at_ms: u64) -> String {
+pub(super) fn time(at_ms: u64) -> String {
     let at = i64::try_from(at_ms).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
     at.map_or_else(|| at_ms.to_string(), |at| format!("{at:.3}"))
 }
 
-fn human(who: WhoArgs) -> Human {
-    Human { person: who.person, role: who.role, reason: who.reason }
+fn human(config: &Config, who: WhoArgs) -> Result<Human, CliError> {
+    who.speaker.human(config, who.reason)
 }
 
 /// The one playbook of the purpose, or the one that was named.
@@ -206,14 +222,16 @@ fn approve(arguments: ApproveArgs, output: Output) -> Result<u8, CliError> {
     let purpose = if arguments.recover { PlaybookPurpose::Recover } else { PlaybookPurpose::Contain };
     let playbook = playbook(&config, &incident, arguments.playbook, purpose)?;
     let step = StepIndex::new(arguments.step);
-    act(&config, HumanAct::Approve { asset: incident.asset, playbook, step, human: human(arguments.who) }, output)
+    let human = human(&config, arguments.who)?;
+    act(&config, HumanAct::Approve { asset: incident.asset, playbook, step, human }, output)
 }
 
 fn veto(arguments: VetoArgs, output: Output) -> Result<u8, CliError> {
     let config = Config::load(&arguments.node.config)?;
     let incident = find(&config, &arguments.incident)?;
     let playbook = playbook(&config, &incident, arguments.playbook, PlaybookPurpose::Contain)?;
-    act(&config, HumanAct::Veto { asset: incident.asset, playbook, human: human(arguments.who) }, output)
+    let human = human(&config, arguments.who)?;
+    act(&config, HumanAct::Veto { asset: incident.asset, playbook, human }, output)
 }
 
 fn speak(
@@ -223,10 +241,11 @@ fn speak(
 ) -> Result<u8, CliError> {
     let config = Config::load(&arguments.node.config)?;
     let incident = find(&config, &arguments.incident)?;
-    act(&config, say(incident.id, human(arguments.who)), output)
+    let human = human(&config, arguments.who)?;
+    act(&config, say(incident.id, human), output)
 }
 
-fn act(config: &Config, act: HumanAct, output: Output) -> Result<u8, CliError> {
+pub(super) fn act(config: &Config, act: HumanAct, output: Output) -> Result<u8, CliError> {
     match ask(&config.directory, &Request::Act { act })? {
         Reply::Done { events } => {
             let hashes: Vec<String> = events.iter().map(ToString::to_string).collect();

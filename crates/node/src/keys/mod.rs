@@ -9,6 +9,7 @@ pub mod member_entry;
 pub mod node_key;
 pub mod password;
 pub mod ring;
+pub mod sealing;
 
 use std::io;
 use std::path::PathBuf;

@@ -7,9 +7,10 @@ use ed25519_dalek::Signer as _;
 use k256::ecdsa::SigningKey as EvmKey;
 use watchfire_driver::{KeyError as CoSignError, Keys};
 use watchfire_evm::{GasPayer, OuterTransaction};
-use watchfire_types::{ChainId, MemberKey, NetworkId, SafeTransaction, SafeVersion};
+use watchfire_types::{ChainId, MemberId, MemberKey, NetworkId, SafeTransaction, SafeVersion};
 use zeroize::Zeroizing;
 
+use super::sealing::Opener;
 use super::{KeyError, KeyFiles, Password, keystore, node_key};
 
 /// Unlocked keys that cannot sign yet: whether they are the member's is looked at first, then they are bound.
@@ -86,6 +87,12 @@ impl KeyRing {
     #[must_use]
     pub fn identity_seed(&self) -> Zeroizing<[u8; 32]> {
         Zeroizing::new(self.node.to_bytes())
+    }
+
+    /// What opens words that were sealed to this member.
+    #[must_use]
+    pub fn opener(&self, member: MemberId) -> Opener {
+        Opener::new(member, &self.node)
     }
 
     /// Takes the gas payer out, for the submitters.

@@ -13,10 +13,10 @@ pub(super) const ORGANISATIONS: [&str; 5] = ["alder", "birch", "cedar", "dogwood
 const PASSWORD: &[u8] = b"a test's keys guard nothing";
 
 /// Public keys of one member: node, guardian, submitter.
-pub(super) type Own = (MemberKey, Address, Address);
+pub(crate) type Own = (MemberKey, Address, Address);
 
 /// The charter; `own` are the keys of `alder-1`.
-pub(super) fn charter_text(own: Option<Own>) -> String {
+pub(crate) fn charter_text(own: Option<Own>) -> String {
     let mut text = "name = \"five\"\nversion = 1\ndrill = true\n".to_owned();
     for id in ORGANISATIONS {
         text.push_str(&format!("[[organisation]]\nid = \"{id}\"\nname = \"{id}\"\nroles = []\n"));
