@@ -1,0 +1,151 @@
+//! The log as one text file: JSON lines that people and tools read, with every signed event verbatim.
+//!
+//! Promise: export, import and export again give equal bytes; what is altered or cut is found and named by its line; an import keeps
+//! everything or nothing.
+//!
+//! First line: format, network, charter. Then one line for each event, in the order of this node's log. Last line: count, SHA-256 of all
+//! bytes before it, and the root of every (author, epoch) tree. What is signed is `outer` alone; everything beside it is for readers,
+//! the fixed fields are compared with it, and the free text is covered by the last line's digest.
+
+mod export;
+mod import;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use watchfire_charter::Charter;
+use watchfire_transparency::{Frontier, Hash, leaf_hash};
+use watchfire_types::{
+    B256, Body, CharterDigest, CharterVersion, Epoch, Event, EventHash, MemberId, MemberKey, NetworkId,
+};
+use watchfire_types::{Seq, Verified};
+use watchfire_wire::MAX_EVENT;
+
+use crate::run::describe;
+
+pub use export::{ExportError, export};
+pub use import::{ImportError, LineFault, import};
+
+/// Version of the format.
+const FORMAT: u32 = 1;
+/// Longest line, bytes: the largest event in hex and generous room for what is told about it. The last line may name as many trees.
+const LINE_MAX: usize = 2 * MAX_EVENT + 64 * 1024;
+/// Most trees that the last line names.
+const TREES_MAX: usize = 1 << 20;
+
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Head {
+    watchfire_log: u32,
+    network: NetworkId,
+    charters: Vec<CharterName>,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CharterName {
+    version: CharterVersion,
+    digest: CharterDigest,
+}
+
+impl Head {
+    fn of(charter: &Charter) -> Self {
+        let charters = vec![CharterName { version: charter.version, digest: charter.digest() }];
+        Self { watchfire_log: FORMAT, network: charter.network_id(), charters }
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    position: u64,
+    hash: EventHash,
+    author: MemberKey,
+    member: Option<MemberId>,
+    epoch: Epoch,
+    seq: Seq,
+    time_ms: u64,
+    kind: String,
+    text: String,
+    outer: String,
+}
+
+impl Line {
+    fn of(position: u64, event: &Verified<Event>, charter: &Charter) -> Self {
+        Self {
+            position,
+            hash: event.hash(),
+            author: event.author,
+            member: charter.member_by_key(&event.author).map(|(id, _)| id.clone()),
+            epoch: event.epoch,
+            seq: event.seq,
+            time_ms: event.time.as_millis(),
+            kind: event.body.kind().to_owned(),
+            text: describe::event(event, 0, charter).text,
+            outer: hex::encode(event.outer()),
+        }
+    }
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Foot {
+    end: bool,
+    events: u64,
+    sha256: B256,
+    trees: Vec<TreeRoot>,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TreeRoot {
+    author: MemberKey,
+    epoch: Epoch,
+    size: u64,
+    root: B256,
+}
+
+/// What the last line says, taken together on the way.
+#[derive(Default)]
+struct Sum {
+    bytes: Sha256,
+    events: u64,
+    /// By seq: the leaf, none for a checkpoint, which is no leaf of its tree.
+    trees: BTreeMap<(MemberKey, Epoch), BTreeMap<Seq, Option<Hash>>>,
+}
+
+impl Sum {
+    fn line(&mut self, bytes: &[u8]) {
+        self.bytes.update(bytes);
+    }
+
+    fn event(&mut self, event: &Verified<Event>) {
+        self.events += 1;
+        let leaf = (!matches!(event.body, Body::Checkpoint(_))).then(|| leaf_hash(event.outer()));
+        // Where a liar forked its chain, the tree is over what came first here.
+        self.trees.entry((event.author, event.epoch)).or_default().entry(event.seq).or_insert(leaf);
+    }
+
+    fn foot(self) -> Foot {
+        let trees = self.trees.into_iter().map(|((author, epoch), leaves)| {
+            let mut tree = Frontier::new();
+            let mut size = 0;
+            // As far as the chain is without a hole.
+            for (_, leaf) in (0..).zip(&leaves).take_while(|(seq, (held, _))| held.get() == *seq).map(|(_, leaf)| leaf)
+            {
+                if let Some(leaf) = leaf {
+                    tree.push_hash(*leaf);
+                    size += 1;
+                }
+            }
+            TreeRoot { author, epoch, size, root: B256::from(tree.root()) }
+        });
+        let trees = trees.take(TREES_MAX).collect();
+        let sha256: [u8; 32] = self.bytes.finalize().into();
+        Foot { end: true, events: self.events, sha256: B256::from(sha256), trees }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,91 @@
+//! Writing the log of a node directory, beside a running node or without one.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use serde::Serialize;
+use thiserror::Error;
+use watchfire_charter::Charter;
+use watchfire_journal::{FileStorage, JournalError, verify_log};
+use watchfire_types::B256;
+use watchfire_wire::decode_signed;
+
+use super::{Head, Line, Sum};
+
+/// Why a log is not exported.
+#[derive(Debug, Error)]
+pub enum ExportError {
+    /// The journal cannot be read.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// It does not hold: what is exported must.
+    #[error("the log does not hold: {first}; see `watchfire log verify`")]
+    DoesNotHold {
+        /// First fault.
+        first: String,
+    },
+    /// The file cannot be written.
+    #[error("cannot write the archive: {0}")]
+    Write(#[from] io::Error),
+}
+
+/// What was exported.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Exported {
+    /// Events.
+    pub events: u64,
+    /// SHA-256 of everything before the last line, as that line says.
+    pub sha256: B256,
+    /// (author, epoch) trees.
+    pub trees: u64,
+}
+
+/// Writes the log of `directory` in its order.
+///
+/// # Errors
+/// [`ExportError`]; what was written by then has no last line and is no archive.
+pub fn export(
+    directory: &Path,
+    charter: &Charter,
+    out: &mut impl Write,
+    mut progress: impl FnMut(u64),
+) -> Result<Exported, ExportError> {
+    let storage = FileStorage::read_only(&directory.join("journal"));
+    let network = charter.network_id();
+    let mut sum = Sum::default();
+    let mut broken = None;
+    line(out, &mut sum, &Head::of(charter))?;
+    let report = verify_log(&storage, None, |record| {
+        if broken.is_some() {
+            return Ok(());
+        }
+        let event = decode_signed(record.bytes.clone()).map_err(|error| error.to_string())?;
+        let event = event.verify(network).map_err(|error| error.to_string())?;
+        let told = Line::of(sum.events, &event, charter);
+        broken = line(out, &mut sum, &told).err();
+        sum.event(&event);
+        if sum.events % 10_000 == 0 {
+            progress(sum.events);
+        }
+        Ok(())
+    })?;
+    if let Some(error) = broken {
+        return Err(error.into());
+    }
+    if let Some(fault) = report.faults.first() {
+        return Err(ExportError::DoesNotHold { first: format!("{fault:?}") });
+    }
+    let foot = sum.foot();
+    let mut last = serde_json::to_vec(&foot).map_err(io::Error::from)?;
+    last.push(b'\n');
+    out.write_all(&last)?;
+    out.flush()?;
+    Ok(Exported { events: foot.events, sha256: foot.sha256, trees: foot.trees.len() as u64 })
+}
+
+fn line(out: &mut impl Write, sum: &mut Sum, value: &impl Serialize) -> io::Result<()> {
+    let mut bytes = serde_json::to_vec(value)?;
+    bytes.push(b'\n');
+    sum.line(&bytes);
+    out.write_all(&bytes)
+}

@@ -1,0 +1,107 @@
+//! `watchfire log export` and `watchfire log import`.
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufReader, BufWriter, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+
+use super::NodeArgs;
+use super::output::{CliError, Output, code};
+use crate::archive::{export, import};
+use crate::charter_file::load;
+use crate::config::Config;
+
+/// A format of archives.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum Format {
+    /// One JSON object a line.
+    Jsonl,
+}
+
+/// Where to.
+#[derive(Debug, Args)]
+pub(super) struct ExportArgs {
+    /// Format of the archive.
+    #[arg(long, default_value = "jsonl")]
+    format: Format,
+    /// The file to write; it must not exist. Standard output otherwise.
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    node: NodeArgs,
+}
+
+/// Where from.
+#[derive(Debug, Args)]
+pub(super) struct ImportArgs {
+    /// The archive.
+    archive: PathBuf,
+    #[command(flatten)]
+    node: NodeArgs,
+}
+
+/// Runs `log export`.
+pub(super) fn to(arguments: &ExportArgs, output: Output) -> Result<u8, CliError> {
+    let Format::Jsonl = arguments.format;
+    let config = Config::load(&arguments.node.config)?;
+    let (charter, _) = load(&config.charter)?;
+    let told = |events| output.progress(&format!("{events} events exported"));
+    let Some(file) = &arguments.output else {
+        // The archive itself is the answer, and its last line is JSON.
+        export(&config.directory, &charter, &mut BufWriter::new(std::io::stdout().lock()), told)?;
+        return Ok(code::OK);
+    };
+    let mut unfinished = file.clone().into_os_string();
+    unfinished.push(".part");
+    let unfinished = PathBuf::from(unfinished);
+    let failed =
+        |path: &Path, error: &std::io::Error| CliError::failed(format!("cannot write {}: {error}", path.display()));
+    if file.exists() {
+        let message = format!("{} exists; archives are not written over, name another file", file.display());
+        return Err(CliError { message, code: code::USAGE });
+    }
+    let opened = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished);
+    let mut out = BufWriter::new(opened.map_err(|error| failed(&unfinished, &error))?);
+    let exported = match export(&config.directory, &charter, &mut out, told) {
+        Ok(exported) => exported,
+        Err(error) => {
+            let _ = std::fs::remove_file(&unfinished);
+            return Err(error.into());
+        }
+    };
+    let synced = out.flush().and_then(|()| out.get_ref().sync_all());
+    synced.and_then(|()| std::fs::rename(&unfinished, file)).map_err(|error| failed(file, &error))?;
+    let text = format!(
+        "{}: {} events of {} epochs, SHA-256 {}",
+        file.display(),
+        exported.events,
+        exported.trees,
+        exported.sha256
+    );
+    output.answer(&text, &exported)?;
+    Ok(code::OK)
+}
+
+/// Runs `log import`.
+pub(super) fn from(arguments: &ImportArgs, output: Output) -> Result<u8, CliError> {
+    let config = Config::load(&arguments.node.config)?;
+    let (charter, _) = load(&config.charter)?;
+    let own = charter
+        .members
+        .get(&config.member)
+        .ok_or_else(|| CliError::failed(format!("{} is no member of {}", config.member, config.charter.display())))?;
+    let path = &arguments.archive;
+    let archive =
+        File::open(path).map_err(|error| CliError::failed(format!("cannot read {}: {error}", path.display())))?;
+    let told = |events| output.progress(&format!("{events} events imported"));
+    let imported = import(&config.directory, &charter, &own.node_key, BufReader::new(archive), told)
+        .map_err(|error| CliError::failed(format!("{}: {error}", path.display())))?;
+    let mut text = format!("{} events imported; `watchfire run` continues with a new epoch", imported.events);
+    if imported.forked > 0 {
+        text.push_str(&format!("; {} of them are of authors that signed two histories", imported.forked));
+    }
+    output.answer(&text, &imported)?;
+    Ok(code::OK)
+}
