@@ -158,3 +158,6 @@ impl<S: Storage, K: Keys> Driver<S, K> {
         self.author(now, Draft::Body(Body::Checkpoint(body)), output)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,23 +7,23 @@
 //! Bounds: four lines of each witness for each origin, 65,536 altogether; of one witness at most 1,024 new lines at once and four a second.
 
 mod log;
+mod message;
 mod store;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use thiserror::Error;
 use watchfire_charter::Charter;
 use watchfire_journal::{JournalError, Storage};
 use watchfire_protocol::Draft;
-use watchfire_transparency::{
-    Checkpoint, Frontier, Hash, NoteError, Origin, SignedCheckpoint, Statement, Witnessed, cosigner_key_id, verify,
-    witness_name,
-};
+use watchfire_transparency::{Checkpoint, Frontier, Origin, SignedCheckpoint, Statement, Witnessed, verify};
 use watchfire_types::body::{self, CheckpointFault, Inconsistency};
-use watchfire_types::{B256, Body, Bytes, MemberId, NetworkId, Seq, Timestamp, Verdict};
+use watchfire_types::{B256, Body, Bytes, MemberId, MemberKey, Seq, Timestamp, Verdict};
 use watchfire_wire::Envelope;
 
+pub use self::message::WitnessRefusal;
+
 use self::log::{Entry, WitnessLog};
+use self::message::{check_signatures, parse};
 use self::store::{Line, Store, Taken};
 use crate::driver::Driver;
 use crate::guard::Violation;
@@ -36,6 +36,9 @@ const AHEAD_S_MAX: u64 = 60;
 /// New lines of one witness at once, and how many more a second.
 const LINES_AT_ONCE: u64 = 1_024;
 const LINES_PER_S: u64 = 4;
+/// Checkpoints of one author that this node carries into the log at once, and how long until one more, ms.
+const CONVICTIONS_AT_ONCE: u64 = 16;
+const CONVICTION_MS: u64 = 600_000;
 /// Others' lines are durable this long after they came, ms.
 const SYNC_MS: u64 = 5_000;
 /// Records beside which the state is not worth rewriting, and beyond which it is rewritten while the node runs.
@@ -43,63 +46,10 @@ const REWRITE_MIN: usize = 1_024;
 const REWRITE_MAX: usize = 131_072;
 /// Checkpoints that are cosigned in one turn; the rest goes on in the next.
 const PER_TURN: usize = 64;
+/// How often kept checkpoints whose events were not there are held against the log, ms.
+const JUDGE_MS: u64 = 1_000;
 /// Checkpoints whose events are not held yet.
 const UNJUDGED_MAX: usize = 4_096;
-
-/// Why a witness message changes nothing.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum WitnessRefusal {
-    /// No note, or a line that does not verify.
-    #[error("witness message: {0}")]
-    Note(#[from] NoteError),
-    /// Not UTF-8, or other lines than the author's and one witness's.
-    #[error("witness message has not exactly an author's line and a witness's")]
-    Shape,
-    /// Another network's.
-    #[error("witness message of network {found}")]
-    ForeignNetwork {
-        /// Its network.
-        found: NetworkId,
-    },
-    /// A member that the charter does not have, or not under that key.
-    #[error("witness message of {member}, whom the charter does not have under that key")]
-    UnknownMember {
-        /// Name.
-        member: String,
-    },
-    /// The witness's clock is more than 60 s ahead.
-    #[error("witness message is {ahead_s} s ahead of this node's clock")]
-    Future {
-        /// Seconds ahead.
-        ahead_s: u64,
-    },
-    /// As much, or something newer, is held.
-    #[error("witness message is held, or a newer one is")]
-    Held,
-    /// More of one witness than it can have to say.
-    #[error("witness {witness} says more than 4 lines a second")]
-    OverQuota {
-        /// Witness.
-        witness: MemberId,
-    },
-    /// This node keeps no witness state.
-    #[error("this node keeps no witness messages")]
-    NotKept,
-}
-
-impl WitnessRefusal {
-    /// What it means for the peer that forwarded the message.
-    #[must_use]
-    pub fn verdict(&self) -> Verdict {
-        match self {
-            Self::Note(NoteError::NotSigned { .. }) => Verdict::Ignore,
-            Self::Note(_) | Self::Shape | Self::ForeignNetwork { .. } => Verdict::Reject,
-            Self::UnknownMember { .. } | Self::Future { .. } | Self::Held | Self::OverQuota { .. } | Self::NotKept => {
-                Verdict::Ignore
-            }
-        }
-    }
-}
 
 /// The witness's memory, on disk and here.
 #[derive(Debug)]
@@ -110,7 +60,11 @@ pub struct Witness<S: Storage> {
     behind: BTreeMap<ChainKey, Seq>,
     /// Kept checkpoints that the own log could not be held against yet.
     unjudged: BTreeSet<(Origin, u64)>,
+    /// When they were last looked at.
+    judged: Option<Timestamp>,
     paces: BTreeMap<MemberId, (Timestamp, u64)>,
+    /// Convictions that are left, by author: a liar makes checkpoints as fast as it likes, and each costs an event of the own quota.
+    convictions: BTreeMap<MemberKey, (Timestamp, u64)>,
     /// When the first line came that is not durable.
     since: Option<Timestamp>,
 }
@@ -128,7 +82,9 @@ impl<S: Storage> Witness<S> {
             store: Store::default(),
             behind: BTreeMap::new(),
             unjudged: BTreeSet::new(),
+            judged: None,
             paces: BTreeMap::new(),
+            convictions: BTreeMap::new(),
             since: None,
         };
         for entry in entries {
@@ -163,29 +119,26 @@ impl<S: Storage> Witness<S> {
     }
 
     fn allows(&mut self, now: Timestamp, witness: &MemberId) -> bool {
-        let (at, left) = self.paces.entry(witness.clone()).or_insert((now, LINES_AT_ONCE));
-        let earned = now.millis_since(*at) / 1_000 * LINES_PER_S;
-        if earned > 0 {
-            *left = left.saturating_add(earned).min(LINES_AT_ONCE);
-            *at = now;
-        }
-        let allowed = *left > 0;
-        *left = left.saturating_sub(1);
-        allowed
+        let bucket = self.paces.entry(witness.clone()).or_insert((now, LINES_AT_ONCE));
+        take(bucket, now, LINES_AT_ONCE, 1_000 / LINES_PER_S)
     }
 
-    /// What the own log makes of kept checkpoints that it now holds.
-    fn judged(&mut self, root_at: impl Fn(&Origin, u64) -> Option<(Seq, Hash)>) -> Vec<(Origin, u64, (Seq, Hash))> {
-        let ready: Vec<_> = self
-            .unjudged
-            .iter()
-            .filter_map(|(origin, size)| Some((origin.clone(), *size, root_at(origin, *size)?)))
-            .collect();
-        for (origin, size, _) in &ready {
-            self.unjudged.remove(&(origin.clone(), *size));
-        }
-        ready
+    fn may_convict(&mut self, now: Timestamp, author: MemberKey) -> bool {
+        let bucket = self.convictions.entry(author).or_insert((now, CONVICTIONS_AT_ONCE));
+        take(bucket, now, CONVICTIONS_AT_ONCE, CONVICTION_MS)
     }
+}
+
+/// Takes one out of a bucket that holds `most` and gets one back every `every_ms`.
+fn take((at, left): &mut (Timestamp, u64), now: Timestamp, most: u64, every_ms: u64) -> bool {
+    let earned = now.millis_since(*at) / every_ms;
+    if earned > 0 {
+        *left = left.saturating_add(earned).min(most);
+        *at = now;
+    }
+    let allowed = *left > 0;
+    *left = left.saturating_sub(1);
+    allowed
 }
 
 /// The witness messages that a node directory keeps, oldest first, read beside a running node too.
@@ -200,50 +153,6 @@ pub fn read_witness_messages<S: Storage>(storages: &[S; 2]) -> Result<Vec<String
             Entry::Own { text, .. } | Entry::Line(text) => text,
         })
         .collect())
-}
-
-/// A witness message's content; no signature is checked.
-fn parse(charter: &Charter, text: &str) -> Result<Line, WitnessRefusal> {
-    let note = SignedCheckpoint::parse(text)?;
-    let checkpoint = note.checkpoint().clone();
-    let [author_line, witness_line] = note.signatures() else { return Err(WitnessRefusal::Shape) };
-    if checkpoint.origin.network != charter.network_id() {
-        return Err(WitnessRefusal::ForeignNetwork { found: checkpoint.origin.network });
-    }
-    let unknown = |member: &str| WitnessRefusal::UnknownMember { member: member.to_owned() };
-    let author = &checkpoint.origin.member;
-    let author_key = charter.members.get(author).ok_or_else(|| unknown(author.as_str()))?.node_key;
-    let own = SignedCheckpoint::new(checkpoint.clone(), &author_key, &[0; 64]);
-    let expected = own.signatures().first().ok_or(WitnessRefusal::Shape)?;
-    if (&author_line.name, author_line.key_id) != (&expected.name, expected.key_id) {
-        return Err(WitnessRefusal::Shape);
-    }
-    let signature = author_line.signature.as_slice().try_into().map_err(|_| WitnessRefusal::Shape)?;
-    let network = charter.network_id();
-    let named = charter.members.iter().find(|(id, _)| witness_name(&network, id) == witness_line.name);
-    let (witness, member) = named.ok_or_else(|| unknown(&witness_line.name))?;
-    if witness_line.key_id != cosigner_key_id(&witness_line.name, &member.node_key) {
-        return Err(unknown(witness.as_str()));
-    }
-    let (time, by) = witness_line.signature.split_first_chunk::<8>().ok_or(WitnessRefusal::Shape)?;
-    let by = by.try_into().map_err(|_| WitnessRefusal::Shape)?;
-    if member.node_key == author_key {
-        return Err(WitnessRefusal::Shape);
-    }
-    let witnessed = Witnessed { witness: witness.clone(), time_s: u64::from_be_bytes(*time), signature: by };
-    Ok(Line { checkpoint, author: author_key, signature, witness: member.node_key, witnessed })
-}
-
-fn check_signatures(line: &Line) -> Result<(), NoteError> {
-    let Line { checkpoint, author, signature, witness, witnessed } = line;
-    if !verify::signed(checkpoint, author, signature) {
-        return Err(NoteError::BadSignature { name: checkpoint.origin.to_string() });
-    }
-    if !verify::cosigned(checkpoint, witness, witnessed.time_s, &witnessed.signature) {
-        let name = witness_name(&checkpoint.origin.network, &witnessed.witness);
-        return Err(NoteError::BadSignature { name });
-    }
-    Ok(())
 }
 
 impl<S: Storage, K: Keys> Driver<S, K> {
@@ -282,8 +191,12 @@ impl<S: Storage, K: Keys> Driver<S, K> {
             Taken::New => {
                 witness.log.append(&Entry::Line(line.note().to_string()))?;
                 witness.since.get_or_insert(now);
-                if witness.unjudged.len() < UNJUDGED_MAX {
-                    witness.unjudged.insert((checkpoint.origin, checkpoint.size));
+                let Checkpoint { origin, size, .. } = checkpoint;
+                if !self.judge_checkpoint(now, &origin, size, output)?
+                    && let Some(witness) = &mut self.witness
+                    && witness.unjudged.len() < UNJUDGED_MAX
+                {
+                    witness.unjudged.insert((origin, size));
                 }
             }
             Taken::Contradicts(root, first) => {
@@ -347,38 +260,48 @@ impl<S: Storage, K: Keys> Driver<S, K> {
         if self.machine.cut(fault.author, fault.epoch).is_some_and(|cut| cut <= at) {
             return Ok(());
         }
-        self.author(now, Draft::Body(Body::CheckpointFault(fault)), output)?;
+        if self.witness.as_mut().is_some_and(|witness| witness.may_convict(now, fault.author)) {
+            self.author(now, Draft::Body(Body::CheckpointFault(fault)), output)?;
+        }
         Ok(())
     }
 
-    /// Before the sync of a turn: holds kept checkpoints against the events that are there by now.
+    /// Before the sync of a turn, once a second: holds kept checkpoints against the events that are there by now.
     pub(crate) fn judge_checkpoints(&mut self, now: Timestamp, output: &mut Output) -> Result<(), JournalError> {
-        let Some(witness) = self.witness.as_mut().filter(|witness| !witness.unjudged.is_empty()) else { return Ok(()) };
-        let machine = &self.machine;
-        let key = |member: &MemberId| machine.charter().members.get(member).map(|member| member.node_key);
-        let judged = witness.judged(|origin, size| machine.root_at(key(&origin.member)?, origin.epoch, size));
-        let mut faults = Vec::new();
-        for (origin, size, (at, root)) in judged {
-            let kept =
-                witness.store.lines().find(|line| line.checkpoint.origin == origin && line.checkpoint.size == size);
-            let Some(line) = kept.filter(|line| line.checkpoint.root != root) else { continue };
-            let fault = CheckpointFault {
-                author: line.author,
-                epoch: origin.epoch,
-                checkpoint: body::Checkpoint {
-                    member: origin.member,
-                    size,
-                    root: B256::new(line.checkpoint.root),
-                    signature: line.signature,
-                },
-                against: None,
-            };
-            faults.push((at, fault));
+        let Some(witness) = &mut self.witness else { return Ok(()) };
+        let due = witness.judged.is_none_or(|judged| now.millis_since(judged) >= JUDGE_MS);
+        if witness.unjudged.is_empty() || !due {
+            return Ok(());
         }
-        for (at, fault) in faults {
-            self.convict(now, fault, at, output)?;
+        witness.judged = Some(now);
+        for (origin, size) in witness.unjudged.clone() {
+            if self.judge_checkpoint(now, &origin, size, output)?
+                && let Some(witness) = &mut self.witness
+            {
+                witness.unjudged.remove(&(origin, size));
+            }
         }
         Ok(())
+    }
+
+    /// Holds a kept checkpoint against the author's events; answers whether they are all here.
+    fn judge_checkpoint(
+        &mut self,
+        now: Timestamp,
+        origin: &Origin,
+        size: u64,
+        output: &mut Output,
+    ) -> Result<bool, JournalError> {
+        let kept = self.witness.as_ref().and_then(|witness| witness.store.stated(origin, size));
+        let Some((author, root, signature)) = kept else { return Ok(true) };
+        let Some((at, held)) = self.machine.root_at(author, origin.epoch, size) else { return Ok(false) };
+        if held != root {
+            let member = origin.member.clone();
+            let checkpoint = body::Checkpoint { member, size, root: B256::new(root), signature };
+            let fault = CheckpointFault { author, epoch: origin.epoch, checkpoint, against: None };
+            self.convict(now, fault, at, output)?;
+        }
+        Ok(true)
     }
 
     /// After the sync of a turn: cosigns checkpoints whose events are durable here.

@@ -127,6 +127,12 @@ impl Store {
         }
     }
 
+    /// Author, root and author's signature of the kept checkpoint of this size.
+    pub(crate) fn stated(&self, origin: &Origin, size: u64) -> Option<(MemberKey, Hash, [u8; 64])> {
+        let kept = self.notes.get(origin)?.by_size.get(&size)?;
+        Some((kept.author, kept.root, kept.signature))
+    }
+
     /// The tree that this node last cosigned of an origin.
     pub(crate) fn own(&self, origin: &Origin) -> Option<&Frontier> {
         self.own.get(origin)

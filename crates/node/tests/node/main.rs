@@ -5,4 +5,7 @@ mod bad_input;
 mod charter_live;
 mod commands;
 mod fixture;
+mod log_store;
 mod printing;
+mod trees;
+mod words;

@@ -1,0 +1,102 @@
+//! What an auditor does: a checkpoint of a running node with a witness, proofs from the directory it left, checks without a node.
+
+use std::fs;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+use crate::fixture::{Members, WATCHFIRE, endpoint_of_chain, json, stderr, watchfire};
+
+/// A running node, told to stop when dropped.
+struct Running(Child);
+
+impl Running {
+    fn start(members: &Members, organisation: &str) -> Self {
+        let log = fs::File::create(members.directory(organisation).join("stderr.log")).unwrap();
+        let child = Command::new(WATCHFIRE)
+            .args(["run", "--config", &members.config(organisation)])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        Self(child)
+    }
+
+    /// SIGTERM, and its exit code.
+    fn stop(mut self) -> Option<i32> {
+        let told = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status().unwrap();
+        assert!(told.success());
+        self.0.wait().unwrap().code()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn answer(arguments: &[&str], code: i32) -> Value {
+    let output = watchfire(&[arguments, &["--json"]].concat());
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", stderr(&output));
+    json(&output)
+}
+
+fn holds(report: &Value, check: &str) -> bool {
+    let checks = report["checks"].as_array().unwrap();
+    checks.iter().find(|found| found["check"] == check).is_some_and(|found| found["holds"] == true)
+}
+
+/// A node's checkpoint is witnessed by another one within moments; what both left behind proves every event of it to anyone who has the
+/// charter, and a changed byte proves nothing.
+#[test]
+fn checkpoints_and_proofs_outlive_their_node() {
+    let members = Members::new(&endpoint_of_chain(31_337));
+    let (alder, birch) = (Running::start(&members, "alder"), Running::start(&members, "birch"));
+    let config = members.config("alder");
+    // Asking takes the node a moment each time: the two find each other meanwhile.
+    let taken = (0..60).find_map(|_| {
+        let output = watchfire(&["log", "checkpoint", "--config", &config, "--json"]);
+        let answer = output.status.success().then(|| json(&output))?;
+        answer["witnesses"].as_array().is_some_and(|witnesses| !witnesses.is_empty()).then_some(answer)
+    });
+    let log = fs::read_to_string(members.directory("alder").join("stderr.log")).unwrap();
+    let taken = taken.unwrap_or_else(|| panic!("nobody witnessed it: {log}"));
+    assert_eq!(alder.stop(), Some(0));
+    assert_eq!(birch.stop(), Some(0));
+
+    let base = members.directory("alder");
+    let (file, charter) = (base.join("note"), members.charter());
+    let file = file.to_str().unwrap();
+    fs::write(file, taken["checkpoint"].as_str().unwrap()).unwrap();
+    let report = answer(&["log", "check", file, "--charter", &charter], 0);
+    assert_eq!(report["kind"], "checkpoint");
+    assert_eq!(report["witnesses"], serde_json::json!(["birch-1"]));
+    assert_eq!(answer(&["verify", file, "--charter", &charter], 0)["kind"], "checkpoint");
+    answer(&["verify", file], 64);
+
+    let size = taken["size"].as_u64().unwrap();
+    for index in 0..size {
+        let proof = answer(&["log", "prove", "--index", &index.to_string(), "--config", &config], 0);
+        fs::write(file, proof["proof"].as_str().unwrap()).unwrap();
+        let report = answer(&["log", "check", file, "--charter", &charter], 0);
+        assert!(holds(&report, "inclusion") && holds(&report, "event"), "{report}");
+    }
+    let changed = fs::read_to_string(file).unwrap().replacen("extra Cg", "extra Ch", 1);
+    fs::write(file, changed).unwrap();
+    let report = answer(&["log", "check", file, "--charter", &charter], 1);
+    assert_eq!(report["holds"], false);
+
+    let proof = answer(&["log", "prove", "--from", "1", "--config", &config], 0);
+    fs::write(file, proof["proof"].as_str().unwrap()).unwrap();
+    assert!(holds(&answer(&["verify", file, "--charter", &charter], 0), "consistency"));
+    // The other node's directory proves the same of the first.
+    let theirs = members.config("birch");
+    let note = answer(&["log", "checkpoint", "--member", "alder-1", "--config", &theirs], 0);
+    fs::write(file, note["checkpoint"].as_str().unwrap()).unwrap();
+    answer(&["log", "check", file, "--charter", &charter], 0);
+    assert_eq!(answer(&["log", "faults", "--config", &theirs], 0)["convictions"], serde_json::json!([]));
+    assert_eq!(answer(&["log", "prove", "--index", "9999", "--config", &config], 3)["exit_code"], 3);
+}
