@@ -10,6 +10,7 @@
 
 mod adversary;
 mod agenda;
+mod bent;
 mod cast;
 mod chain;
 mod dice;

@@ -158,6 +158,16 @@ fn play(cast: &Cast, seed: u64, planned: Vec<Planned>) -> Ran {
     }
 }
 
+/// Plays one seed with a planted mistake; answers the properties that broke.
+#[cfg(test)]
+pub(crate) fn play_one(scenario: Scenario, seed: u64, bent: Option<super::bent::Bent>) -> Vec<String> {
+    let Ok(cast) = Cast::new(scenario) else { return vec!["charter".to_owned()] };
+    let mut world = World::new(&cast, seed, plan::faults(&cast, seed, None));
+    world.bent = bent;
+    world.run();
+    world.watch.breaches.iter().map(|breach| breach.property.to_owned()).collect()
+}
+
 fn all_seeds(cast: &Cast, options: &SimulateOptions) -> ScenarioReport {
     // The one clock read: how long it really took is reported, and decides nothing.
     let clock = Instant::now();

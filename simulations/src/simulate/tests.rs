@@ -1,15 +1,46 @@
-//! The simulator on itself: determinism, and that the library's scenarios hold.
+//! The simulator on itself: that a seed means one run, that the library's scenarios hold, and that the checkers can see.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use super::{SimulateOptions, simulate};
+use super::{Kind, ScenarioReport, SimulateOptions, simulate};
+
+mod bent;
 
 fn options(names: &[&str], seeds: std::ops::Range<u64>, jobs: usize) -> SimulateOptions {
     SimulateOptions { scenarios: names.iter().map(|name| (*name).to_owned()).collect(), seeds, jobs, faults: None }
 }
 
-/// The main job holds.
+fn run(names: &[&str], seeds: std::ops::Range<u64>, jobs: usize) -> Vec<ScenarioReport> {
+    simulate(&options(names, seeds, jobs), |_| {}).unwrap()
+}
+
+/// Every scenario of the library holds.
 #[test]
-fn a_drain_is_contained() {
-    let reports = simulate(&options(&["vault-drain"], 0..4, 2), |report| println!("{}", report.summary())).unwrap();
-    assert!(reports.iter().all(|report| report.failed == 0), "{}", reports[0].summary());
+fn the_library_holds() {
+    let reports = run(&[], 0..1, 2);
+    let failed: Vec<String> = reports.iter().filter(|report| report.failed > 0).map(ScenarioReport::summary).collect();
+    assert!(failed.is_empty(), "\n{}", failed.join("\n"));
+}
+
+/// The same seed is the same run, with one thread and with three; another seed is another run.
+#[test]
+fn a_seed_is_a_run() {
+    let one = run(&["weather", "one-spammer"], 0..3, 1);
+    let three = run(&["weather", "one-spammer"], 0..3, 3);
+    let others = run(&["weather", "one-spammer"], 3..6, 3);
+    for ((one, three), other) in one.iter().zip(&three).zip(&others) {
+        assert_eq!(one.trace_hash, three.trace_hash, "{}", one.scenario);
+        assert_eq!(one.steps, three.steps);
+        assert_ne!(one.trace_hash, other.trace_hash, "{}", one.scenario);
+    }
+}
+
+/// A run's faults can be played one by one: with none of them a calm scenario is left.
+#[test]
+fn faults_can_be_left_out() {
+    let none = SimulateOptions { faults: Some(Default::default()), ..options(&["submitter-down"], 0..1, 1) };
+    let report = &simulate(&none, |_| {}).unwrap()[0];
+    let failure =
+        report.failures.iter().find(|failure| failure.property == "submitter").expect("nobody else had to send");
+    assert_eq!(failure.kind, Kind::Liveness);
+    assert!(failure.replay.ends_with("--faults="), "{}", failure.replay);
 }

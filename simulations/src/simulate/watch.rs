@@ -89,7 +89,8 @@ pub(crate) struct Watch {
     effects: BTreeMap<(String, u8, U256, Vec<u16>), B256>,
     /// When each honest member first voted.
     pub(crate) votes: BTreeMap<usize, Micros>,
-    secrets: Vec<[u8; 32]>,
+    /// Every secret key, as bytes and as hex.
+    secrets: Vec<Vec<u8>>,
 }
 
 impl Watch {
@@ -105,7 +106,12 @@ impl Watch {
             liars: BTreeMap::new(),
             effects: BTreeMap::new(),
             votes: BTreeMap::new(),
-            secrets: cast.players.iter().flat_map(|player| player.secrets.secret_bytes()).collect(),
+            secrets: cast
+                .players
+                .iter()
+                .flat_map(|player| player.secrets.secret_bytes())
+                .flat_map(|secret| [secret.to_vec(), hex::encode(secret).into_bytes()])
+                .collect(),
         }
     }
 
@@ -194,7 +200,7 @@ impl Watch {
     }
 
     fn leaks(&self, bytes: &[u8]) -> bool {
-        self.secrets.iter().any(|secret| bytes.windows(32).any(|window| window == secret))
+        self.secrets.iter().any(|secret| bytes.windows(secret.len()).any(|window| window == secret))
     }
 
     /// A block as a node is shown it.

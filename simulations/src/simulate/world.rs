@@ -1,6 +1,7 @@
 //! The world: nodes, links, operators and the chain under one clock and one queue. Nothing here reads a clock, a file or entropy: a run
 //! is a function of the cast, the seed and the faults.
 
+mod faults;
 mod feed;
 mod links;
 mod play;
@@ -101,6 +102,8 @@ pub(crate) struct World<'a> {
     pub(crate) play: Play,
     pub(crate) watch: Watch,
     pub(crate) chance: Chance,
+    #[cfg(test)]
+    pub(crate) bent: Option<super::bent::Bent>,
     trace: Sha256,
 }
 
@@ -138,6 +141,8 @@ impl<'a> World<'a> {
                 adversaries: Dice::new(seed, "adversaries"),
             },
             chain,
+            #[cfg(test)]
+            bent: None,
             trace: Sha256::new(),
         };
         for place in 0..count {

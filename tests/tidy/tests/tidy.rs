@@ -21,7 +21,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("driver", &["charter", "journal", "protocol", "transparency", "types", "wire"]),
     ("gossip", &["types"]),
     ("evm", &["types"]),
-    ("simulations", &["charter", "detect", "driver", "journal", "protocol", "types", "wire"]),
+    ("simulations", &["charter", "detect", "driver", "journal", "protocol", "transparency", "types", "wire"]),
     ("node", &["bundle", "charter", "detect", "driver", "evm", "gossip", "journal", "protocol", "simulations", "transparency", "types", "wire"]),
 ];
 

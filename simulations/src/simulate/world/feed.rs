@@ -10,6 +10,7 @@ use watchfire_types::{BlockRef, BlockTime, BlockView};
 
 use super::{Happening, World};
 use crate::simulate::agenda::{MILLI, SECOND};
+use crate::simulate::bent::Bent;
 use crate::simulate::cast::CHAIN;
 use crate::simulate::operator;
 
@@ -59,7 +60,8 @@ impl World<'_> {
 
     /// Follows the head that enough of the node's operators agree on.
     pub(super) fn look(&mut self, place: usize) {
-        let (cast, agree) = (self.cast, self.cast.scenario.governance.agree);
+        let cast = self.cast;
+        let agree = if self.bends(Bent::TrustsOneOperator) { 1 } else { cast.scenario.governance.agree };
         let asks = &cast.players[place].asks;
         let Some(head) = operator::agreed_head(&self.chain, &self.operators, asks, agree) else { return };
         let Some(process) = &self.nodes[place].process else { return };
@@ -89,10 +91,25 @@ impl World<'_> {
         }
         for hash in branch {
             let Some(block) = self.chain.block(&hash) else { return };
-            let view = operator::view(cast, block, &self.operators, asks, agree);
+            let mut view = operator::view(cast, block, &self.operators, asks, agree);
+            if self.bends(Bent::StaleNonce) {
+                self.make_stale(&mut view);
+            }
             self.show(place, view);
         }
         self.payer_looks(place);
+    }
+
+    /// A planted mistake: the nonce is what it was in the beginning.
+    fn make_stale(&self, view: &mut BlockView) {
+        let first = self.chain.at(0).map(|block| std::rc::Rc::clone(&block.state));
+        for (read, answer) in &mut view.reads {
+            let nonce = matches!(read, watchfire_types::Read::Call { to, data }
+                if *to == self.cast.safe && data[..] == alloy_primitives::keccak256("nonce()")[..4]);
+            if let (true, Some(first)) = (nonce, &first) {
+                *answer = first.read(self.cast, read);
+            }
+        }
     }
 
     /// What a start looks back: the longest window, and the life of a containment certificate.
@@ -123,10 +140,13 @@ impl World<'_> {
             process.silent = false;
         }
         self.turn(place, vec![Door::Input(Input::Block(Box::new(view.clone())))]);
+        let (forgets, loses) = (self.bends(Bent::ForgetsFloors), self.bends(Bent::LosesFindings));
         let Some(process) = &mut self.nodes[place].process else { return };
         let floors = std::mem::take(&mut process.floors);
-        let standing = process.detectors.0.observe(&view, &floors);
+        let none = BTreeMap::new();
+        let standing = process.detectors.0.observe(&view, if forgets { &none } else { &floors });
         process.floors = floors;
+        let standing = if loses { Vec::new() } else { standing };
         self.turn(place, vec![Door::Input(Input::Detected { block, standing })]);
     }
 

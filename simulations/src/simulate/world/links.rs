@@ -13,6 +13,7 @@ use watchfire_wire::{CatchUpRequest, CatchUpResponse};
 
 use super::{CATCH_UP, HEARTBEAT, Happening, Message, World};
 use crate::simulate::agenda::{MILLI, Micros, SECOND};
+use crate::simulate::bent::Bent;
 use crate::simulate::cast::CHAIN;
 
 /// Peers that an accepted message is passed on to.
@@ -115,6 +116,7 @@ impl World<'_> {
         // A ring around the node: every node's eight are others, and all together reach everyone.
         let count = self.links.count;
         let ring = (1..count).map(|step| (place + step * step) % count).filter(|to| *to != place && *to != from);
+        let anew = self.bends(Bent::Reencodes).then(|| Message::new([&message.bytes[..], &[0]].concat().into()));
         let mut peers: Vec<usize> = Vec::new();
         for to in ring.chain((0..count).filter(|to| *to != place && *to != from)) {
             let lacks = self.nodes[to].process.as_ref().is_some_and(|process| !process.heard.contains(&message.id));
@@ -123,7 +125,7 @@ impl World<'_> {
             }
         }
         for to in peers {
-            self.send(place, to, &message, after);
+            self.send(place, to, anew.as_ref().unwrap_or(&message), after);
         }
     }
 
@@ -169,7 +171,7 @@ impl World<'_> {
 
     /// Asks one member for what is missing here.
     pub(super) fn ask(&mut self, place: usize, other: usize) {
-        if !self.nodes[place].connected.contains(&other) {
+        if !self.nodes[place].connected.contains(&other) || self.bends(Bent::NeverCatchesUp) {
             return;
         }
         let Some(process) = &mut self.nodes[place].process else { return };

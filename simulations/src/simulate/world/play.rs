@@ -50,6 +50,8 @@ pub(crate) struct Play {
     fired: BTreeSet<usize>,
     pub(super) done: BTreeSet<usize>,
     acted: BTreeSet<usize>,
+    /// People of the scenario who have had their moment and acted.
+    people: usize,
     /// Every message handed to a node, by the id it was handed over with.
     pub(crate) messages: Vec<(usize, Rc<Message>)>,
     pub(crate) stalled_until: Micros,
@@ -80,9 +82,9 @@ pub(crate) struct Play {
 #[derive(Debug, Default)]
 pub(crate) struct Attack {
     pub(crate) began: bool,
-    sent: u64,
+    pub(super) sent: u64,
     pub(super) serial: u64,
-    waiting: Option<B256>,
+    pub(super) waiting: Option<B256>,
     pub(crate) over: bool,
     pub(crate) reverted: Option<String>,
     pub(crate) first_block_at: Option<Micros>,
@@ -97,6 +99,7 @@ impl Play {
             fired: BTreeSet::new(),
             done: BTreeSet::new(),
             acted: BTreeSet::new(),
+            people: 0,
             messages: Vec::new(),
             stalled_until: 0,
             disk_faults: BTreeSet::new(),
@@ -326,6 +329,8 @@ impl World<'_> {
     }
 
     pub(super) fn human(&mut self, part: usize) {
+        self.play.people += 1;
+        self.play.stirred = self.now;
         let human = &self.cast.scenario.humans[part];
         for organisation in &human.organisations {
             let Some(place) = self.cast.players.iter().position(|player| player.organisation == *organisation) else {
@@ -371,7 +376,7 @@ impl World<'_> {
             && paused
             && told
             && !pending_fault
-            && self.play.acted.len() == scenario.humans.len()
+            && self.play.people == scenario.humans.len()
             && self.now.saturating_sub(self.play.stirred) >= quiet_us
             && self.settled()
     }

@@ -8,6 +8,7 @@ use watchfire_types::input::{Input, PreflightOutcome, SubmissionFailure, Submiss
 
 use super::{CATCH_UP, HEARTBEAT, Happening, World};
 use crate::simulate::agenda::{MILLI, Micros, SECOND};
+use crate::simulate::bent::Bent;
 use crate::simulate::chain::Transaction;
 use crate::simulate::chain::state::{BAD_OWNER, GUARD_BLOCKS, TOO_FEW};
 use crate::simulate::node::payer::Want;
@@ -21,7 +22,8 @@ const UNANSWERED: Micros = 500 * MILLI;
 impl World<'_> {
     /// Starts a node on its disk.
     pub(super) fn start(&mut self, place: usize) {
-        let epoch = self.chance.epochs.bytes16();
+        let drawn = self.chance.epochs.bytes16();
+        let epoch = if self.bends(Bent::RepeatsEpoch) { [0x77; 16] } else { drawn };
         match self.nodes[place].start(self.cast, epoch, self.now) {
             Ok(output) => {
                 let life = self.nodes[place].life;
@@ -119,6 +121,7 @@ impl World<'_> {
         for event in &output.appended {
             self.watch.appended(self.cast, place, event, self.now);
             let own = event.author == self.cast.players[place].author;
+            self.play.told_executed |= !own && matches!(event.body, watchfire_types::Body::Executed(_));
             self.play.saw(self.cast, event, own && honest, self.now);
         }
         for (id, verdict, refusal) in &output.verdicts {
@@ -218,7 +221,10 @@ impl World<'_> {
 
     /// Simulates the whole `execTransaction` at the block it was asked for, as the node's operators tell it.
     pub(super) fn preflighted(&mut self, place: usize, preflight: &Preflight) {
-        let outcome = self.simulate(place, preflight);
+        let outcome = match self.simulate(place, preflight) {
+            _ if self.bends(Bent::SimulatesNothing) => PreflightOutcome::Passes,
+            outcome => outcome,
+        };
         let Some(process) = &mut self.nodes[place].process else { return };
         let answer = Input::Preflighted { safe_tx_hash: preflight.safe_tx_hash, block: preflight.at, outcome };
         if process.running.remove(preflight) {
@@ -263,6 +269,10 @@ impl World<'_> {
 
     /// One bid: estimated at the head its operators show, announced, and handed out once that is durable.
     pub(super) fn bid(&mut self, place: usize, safe_tx_hash: B256) {
+        let stands_down = self.bends(Bent::BelievesExecuted) && self.play.told_executed;
+        if stands_down || (self.bends(Bent::OnlyFirstSends) && self.play.first_submitter != Some(place)) {
+            return;
+        }
         let agree = self.cast.scenario.governance.agree;
         let asks = &self.cast.players[place].asks;
         let head = crate::simulate::operator::agreed_head(&self.chain, &self.operators, asks, agree);
@@ -310,10 +320,11 @@ impl World<'_> {
     pub(super) fn payer_looks(&mut self, place: usize) {
         let payer = self.cast.players[place].submitter;
         let (now, life) = (self.now, self.nodes[place].life);
+        let never_bumps = self.bends(Bent::NeverBumps);
         let Some(process) = &mut self.nodes[place].process else { return };
         let head = process.recent.last_key_value().map_or(0, |(number, _)| *number);
         let wants = process.payer.on_block(&self.chain, &process.recent);
-        let mut bids = process.payer.bumps(head);
+        let mut bids = if never_bumps { Vec::new() } else { process.payer.bumps(head) };
         bids.extend(process.payer.due().iter().map(|submission| submission.safe_tx_hash));
         let mut again = Vec::new();
         for want in wants {

@@ -1,0 +1,222 @@
+//! Faults: what the plan makes happen to nodes, links, operators and the chain.
+
+use std::collections::BTreeSet;
+
+use alloy_primitives::{Address, U256, keccak256};
+use watchfire_types::SafeTransaction;
+
+use super::play::{Attack, owners};
+use super::{Happening, World};
+use crate::scenario::{DiskLeft, FaultKind, Part, Who};
+use crate::simulate::agenda::{MILLI, SECOND};
+use crate::simulate::bent::Bent;
+use crate::simulate::cast::{CHAIN, SAFE_VERSION};
+use crate::simulate::chain::state::Touch;
+use crate::simulate::chain::{Call, Transaction};
+use crate::simulate::node::disk;
+use crate::simulate::operator::Drain;
+
+/// Tip of the owners' own transactions: they go before anything that waits for the same block.
+const OWNERS_TIP: u128 = 50_000_000_000;
+
+impl World<'_> {
+    fn who(&self, who: &Who) -> Option<usize> {
+        match who {
+            Who::Part(Part::FirstSubmitter) => self.play.first_submitter,
+            Who::Member(member) => self.cast.place(member),
+        }
+    }
+
+    /// Makes one fault happen.
+    pub(super) fn fault(&mut self, index: usize) {
+        let planned = self.play.planned[index].clone();
+        self.play.done.insert(index);
+        self.play.stirred = self.now;
+        let named = |operators: &BTreeSet<watchfire_types::OperatorId>| -> Vec<usize> {
+            (0..self.cast.operators.len()).filter(|place| operators.contains(&self.cast.operators[*place])).collect()
+        };
+        match &planned.what {
+            FaultKind::Kill { member } => self.crash(member, DiskLeft::Kept, planned.salt),
+            FaultKind::Crash { member, disk } => self.crash(member, *disk, planned.salt),
+            FaultKind::Restart { member } => {
+                if let Some(place) = self.who(member) {
+                    self.restart(place);
+                }
+            }
+            FaultKind::Cut { member } => self.cut(member, false, false),
+            FaultKind::Heal { member } => self.cut(member, true, true),
+            FaultKind::Mute { member } => self.cut(member, false, true),
+            FaultKind::Split { side } => {
+                let inside = |place: usize| side.contains(&self.cast.players[place].member);
+                let pairs: Vec<(usize, usize)> = (0..self.nodes.len())
+                    .flat_map(|a| (0..self.nodes.len()).map(move |b| (a, b)))
+                    .filter(|(a, b)| inside(*a) != inside(*b))
+                    .collect();
+                for (a, b) in pairs {
+                    self.set_link(a, b, false);
+                }
+            }
+            FaultKind::HealAll {} => {
+                for a in 0..self.nodes.len() {
+                    for b in 0..self.nodes.len() {
+                        self.set_link(a, b, true);
+                    }
+                }
+            }
+            FaultKind::Lie { operators, wei_per_block, blocks } => {
+                let from_block = self.chain.head().at.number + 1;
+                for place in named(operators) {
+                    self.operators[place].conduct.drain =
+                        Some(Drain { from_block, wei_per_block: *wei_per_block, blocks: *blocks });
+                    self.watch.lied(self.cast, place);
+                }
+            }
+            FaultKind::Deny { operators, lie } => {
+                for place in named(operators) {
+                    self.operators[place].conduct.denies.insert(*lie);
+                    self.watch.lied(self.cast, place);
+                }
+            }
+            FaultKind::Lag { operators, delay_ms } => {
+                named(operators).into_iter().for_each(|place| self.operators[place].conduct.late_ms = *delay_ms);
+            }
+            FaultKind::Fail { operators } | FaultKind::Silence { operators } | FaultKind::Throttle { operators } => {
+                named(operators).into_iter().for_each(|place| self.operators[place].conduct.down = true);
+            }
+            // A simulated chain keeps all state and answers everything; the scenarios that use these are drills.
+            FaultKind::Ration { .. } | FaultKind::Prune { .. } => {}
+            FaultKind::Recover { operators } => {
+                for place in named(operators) {
+                    self.operators[place].conduct = Default::default();
+                    let head = self.chain.head().at.hash;
+                    self.agenda.at(self.now + MILLI, Happening::Shows { operator: place, block: head });
+                    self.agenda.at(self.now + 2 * MILLI, Happening::Look { place, life: self.nodes[place].life });
+                }
+            }
+            FaultKind::HoldTransactions {} => self.hold(None, true),
+            FaultKind::ReleaseTransactions {} => self.hold(None, false),
+            FaultKind::HoldTransactionsOf { member } => self.hold(Some(member), true),
+            FaultKind::ReleaseTransactionsOf { member } => self.hold(Some(member), false),
+            FaultKind::StealNonce {} => self.owners_execute(Address::repeat_byte(0xdd), Vec::new()),
+            FaultKind::SetGuard {} => {
+                let mut data = keccak256("setGuard(address)")[..4].to_vec();
+                data.extend_from_slice(self.cast.guard.into_word().as_slice());
+                self.owners_execute(self.cast.safe, data);
+            }
+            FaultKind::BaseFee { factor } => self.chain.spike(*factor),
+            FaultKind::Clock { member, ahead_ms } => {
+                if let Some(place) = self.who(member) {
+                    self.nodes[place].ahead_ms = *ahead_ms;
+                }
+            }
+            FaultKind::Reorg { depth, drops } => {
+                self.chain.reorganise(self.cast, *depth, *drops);
+                self.announce();
+            }
+            FaultKind::Stall { ms } => self.play.stalled_until = self.now + ms * MILLI,
+            FaultKind::DiskFull { member } => {
+                if let Some(place) = self.who(member) {
+                    self.play.disk_faults.insert(place);
+                    self.nodes[place].disk.set_capacity(Some(0));
+                }
+            }
+            FaultKind::SyncFails { member } => {
+                if let Some(place) = self.who(member) {
+                    self.play.disk_faults.insert(place);
+                    self.nodes[place].disk.fail_sync_after(0);
+                }
+            }
+            FaultKind::StrangerPauses {} => self.stranger(Touch::Pause),
+            FaultKind::StrangerResumes {} => self.stranger(Touch::Resume),
+            FaultKind::StrangerClearsFlag {} => self.stranger(Touch::ClearFlag),
+            FaultKind::AttackAgain {} => {
+                let serial = self.play.attack.serial;
+                self.play.attack = Attack { began: true, serial, ..Attack::default() };
+                self.strike();
+            }
+        }
+    }
+
+    /// A planted mistake: guardian keys sign the pause though nothing makes it owed, and it is sent.
+    pub(super) fn sign_unasked(&mut self) {
+        let data = keccak256("pause()")[..4].to_vec();
+        let nonce = U256::from(self.chain.head().state.nonce);
+        let transaction = SafeTransaction::call(self.cast.vault, data.clone().into(), nonce);
+        let hash = transaction.hashes(SAFE_VERSION, CHAIN.get(), self.cast.safe).safe_tx_hash;
+        for node in &self.nodes {
+            node.signed.borrow_mut().insert(hash);
+        }
+        self.owners_execute(self.cast.vault, data);
+    }
+
+    fn crash(&mut self, member: &Who, left: DiskLeft, salt: u64) {
+        let Some(place) = self.who(member) else { return };
+        if self.nodes[place].process.is_none() {
+            return;
+        }
+        let lies = self.bends(Bent::DiskLies);
+        let node = &mut self.nodes[place];
+        let mut dice = crate::simulate::dice::Dice::new(salt ^ self.chance.disks.next(), "sectors");
+        let before = node.disk.clone();
+        let really = if lies { DiskLeft::Old } else { left };
+        node.disk = disk::after(&before, really, node.backup.as_ref(), &mut dice);
+        node.stop();
+        self.watch.crashed(place, left);
+        self.links_of(place, SECOND);
+    }
+
+    fn cut(&mut self, member: &Who, works: bool, hears: bool) {
+        let Some(place) = self.who(member) else { return };
+        for other in (0..self.nodes.len()).filter(|other| *other != place) {
+            self.set_link(place, other, works);
+            self.set_link(other, place, hears);
+        }
+    }
+
+    fn hold(&mut self, member: Option<&Who>, holds: bool) {
+        let of = member.map(|member| self.who(member));
+        for place in 0..self.operators.len() {
+            if of.is_none() || of == Some(Some(place)) {
+                self.operators[place].holds_transactions = holds;
+                if !holds {
+                    for transaction in std::mem::take(&mut self.operators[place].held) {
+                        self.chain.send(transaction);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Owners sign and send something of their own at the Safe's present nonce.
+    fn owners_execute(&mut self, to: Address, data: Vec<u8>) {
+        let state = &self.chain.head().state;
+        let transaction = SafeTransaction::call(to, data.into(), U256::from(state.nonce));
+        let hash = transaction.hashes(SAFE_VERSION, CHAIN.get(), self.cast.safe).safe_tx_hash;
+        let mut signatures: Vec<(Address, [u8; 65])> = self
+            .cast
+            .players
+            .iter()
+            .take(state.threshold)
+            .filter_map(|player| Some((player.guardian, player.secrets.sign_safe(hash)?)))
+            .collect();
+        signatures.sort();
+        let signatures: Vec<u8> = signatures.iter().flat_map(|(_, bytes)| bytes.iter().copied()).collect();
+        let call = Call::Execute { transaction, signatures: signatures.into() };
+        let (from, slot) = (owners(), hash);
+        self.chain.send(Transaction { hash, from, slot, call, max_fee: u128::MAX, tip: OWNERS_TIP });
+    }
+
+    fn stranger(&mut self, touch: Touch) {
+        self.play.attack.serial += 1;
+        let hash = keccak256([b"stranger".as_slice(), &self.play.attack.serial.to_be_bytes()].concat());
+        let from = Address::repeat_byte(0xcc);
+        self.chain.send(Transaction {
+            hash,
+            from,
+            slot: hash,
+            call: Call::Touch(touch),
+            max_fee: u128::MAX,
+            tip: OWNERS_TIP,
+        });
+    }
+}
