@@ -164,27 +164,6 @@ fn a_failed_write_halts_and_loses_nothing() {
     }
 }
 
-/// A full disk is a named halt.
-#[test]
-fn a_full_disk_halts_by_name() {
-    let now = Timestamp::from_millis(1_700_000_098_000);
-    let disk = FaultyStorage::new();
-    let options = JournalOptions { chunk_bytes: 4_096, reserve_bytes: 0, ..JournalOptions::default() };
-    let journal = Journal::open(disk.clone(), options).unwrap();
-    let (charter, keys) = (charter(), TestKeys::of(0));
-    let (network, member) = (charter.network_id(), member(&charter, &keys));
-    let epoch = Epoch::from_bytes([1; 16]);
-    let (mut driver, _) = watchfire_driver::Driver::open(journal, keys, charter, network, member, epoch, now).unwrap();
-    disk.set_capacity(Some(4_096));
-    let mut chain = Chain::new(98);
-    let halted = (0..200).find_map(|_| {
-        chain.mine(&[]);
-        let found: &[&str] = if chain.head().at.number.is_multiple_of(2) { &["vault-outflow"] } else { &[] };
-        driver.handle(now, inputs(&chain, found)).err()
-    });
-    assert!(matches!(halted.unwrap().source, Some(JournalError::DiskFull { .. })));
-}
-
 /// A locked guardian key is said, and asked again at the next change.
 #[test]
 fn a_locked_key_is_a_notice() {

@@ -6,15 +6,17 @@ use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
+use watchfire_charter::Charter;
 use watchfire_driver::{Door, Driver, Keys, Output};
 use watchfire_journal::{FileStorage, Journal, JournalOptions, Storage};
 use watchfire_protocol::incident_id;
 use watchfire_types::body::{Finding, Human};
 use watchfire_types::input::{HumanAct, Input};
-use watchfire_types::{Body, Bytes, Epoch, Event, EventHash, NetworkId, Seq, Timestamp};
+use watchfire_types::{BlockRef, Body, Bytes, Epoch, Event, EventHash, NetworkId, Seq, Timestamp};
 use watchfire_wire::{Envelope, decode_signed, seal};
 
 use crate::chain::{Chain, finding};
@@ -32,6 +34,8 @@ pub(crate) const OPTIONS: JournalOptions =
 /// The load of one node: its own human's notes, and another member's findings between them.
 pub(crate) struct Load<S: Storage> {
     driver: Driver<S, TestKeys>,
+    charter: Arc<Charter>,
+    head: BlockRef,
     now: Timestamp,
     turns: u32,
     epoch: Epoch,
@@ -57,10 +61,12 @@ impl<S: Storage> Load<S> {
         let epoch = Epoch::from_bytes(bytes);
         let now = Timestamp::from_millis(chain.head().at.time.as_secs() * 1_000);
         let network = charter.network_id();
-        let (mut driver, started) = Driver::open(journal, keys, charter, network, member, epoch, now).unwrap();
+        let (mut driver, started) =
+            Driver::open(journal, keys, Arc::clone(&charter), network, member, epoch, now).unwrap();
         let mut durable = hashes(&started);
         durable.extend(hashes(&driver.handle(now, inputs(&chain, &["vault-outflow"])).unwrap()));
-        (Self { driver, now, turns: 0, epoch, other: TestKeys::of(1), other_head: None }, durable)
+        let head = chain.head().at;
+        (Self { driver, charter, head, now, turns: 0, epoch, other: TestKeys::of(1), other_head: None }, durable)
     }
 
     /// One turn; what it made durable.
@@ -76,8 +82,7 @@ impl<S: Storage> Load<S> {
     pub(crate) fn try_turn(&mut self) -> Output {
         self.turns += 1;
         self.now = self.now.plus_millis(1);
-        let charter = charter();
-        let network = charter.network_id();
+        let network = self.charter.network_id();
         let mut door = Vec::new();
         for _ in 0..self.turns % 4 {
             let bytes = self.others(network);
@@ -104,17 +109,16 @@ impl<S: Storage> Load<S> {
 
     /// The next event of another member in an epoch that begins anew with each process.
     fn others(&mut self, network: NetworkId) -> Bytes {
-        let chain = Chain::new(98);
         let (seq, prev) = match self.other_head {
             None => (Seq::new(0), EventHash::from_bytes([0; 32])),
             Some((seq, hash)) => (seq.next(), hash),
         };
-        let found = finding("vault-outflow", chain.head().at);
+        let found = finding("vault-outflow", self.head);
         let body = if seq.get() == 0 {
             Body::Started(watchfire_types::body::Started {
                 earlier: Vec::new(),
-                charter_version: charter().version,
-                charter_digest: charter().digest(),
+                charter_version: self.charter.version,
+                charter_digest: self.charter.digest(),
                 software: "load".into(),
             })
         } else {
