@@ -68,8 +68,6 @@ pub struct ChainConfig {
     pub gas_cap: u64,
     /// Route.
     pub route: Route,
-    /// Least delay between submitter ranks, ms.
-    pub stagger_ms_min: u64,
     /// The feed says `Silent` after this long without a new block, ms; `None` = four block times, at least 5 s.
     pub silence_ms: Option<u64>,
 }
@@ -95,7 +93,6 @@ impl ChainConfig {
             endpoints: vec![endpoint],
             gas_cap: 16_777_216,
             route: Route::Public,
-            stagger_ms_min: 500,
             silence_ms: None,
         }
     }

@@ -186,7 +186,6 @@ pub(super) fn config(agree: usize, endpoints: Vec<Endpoint>) -> ChainConfig {
         endpoints,
         gas_cap: 16_777_216,
         route: Route::Public,
-        stagger_ms_min: 100,
         silence_ms: Some(60_000),
     }
 }

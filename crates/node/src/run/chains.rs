@@ -75,7 +75,6 @@ pub(super) fn config_of(charter: &Charter, section: &ChainSection) -> Option<Cha
             watchfire_charter::Route::Public => Route::Public,
             watchfire_charter::Route::Sequencer => Route::Sequencer,
         },
-        stagger_ms_min: chain.stagger_ms_min,
         silence_ms: None,
     })
 }
