@@ -11,14 +11,39 @@
 //! `catch-up`: events per second by which a new driver becomes complete from another one, both over journal files, questions and
 //! answers encoded and decoded, with all cores at work for both sides, divided by bare `verify_strict` of the same events per second
 //! on all cores. At least 0.80.
+//!
+//! `durable-append`: events per second that the journal acknowledges in commits of 1, 16, 64 and 256, its index following, against
+//! raw writes of the same bytes to a file of zeros with one fdatasync a commit. At least 0.80 each; fewer fdatasyncs than commits
+//! end the run.
+//!
+//! `concurrent-append`: 64 tasks that each wait until their event is durable, against 64 times raw commits of one event: at
+//! least 0.60 of the rate, and a 99th percentile of at most 3 times the raw one.
+//!
+//! `merkle-append`: events per second appended to the log's buffer and their author's tree, without a sync, against a bare loop over
+//! the two SHA-256 of a leaf and a node. At least 0.50.
+//!
+//! `disk-bytes`: bytes on disk per byte of events, at most 1.5 for the journal and 3.0 with its index; one round, since sizes do
+//! not vary.
+//!
+//! `cold-open`: opening a log of a million events, every frame and every hash chain checked, against reading and hashing its
+//! files. At most 3; five rounds.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod catch_up;
 #[path = "../../../crates/driver/tests/driver/chain.rs"]
 #[allow(dead_code)]
 mod chain;
+mod cold_open;
+mod concurrent_append;
 mod decision;
+mod disk_bytes;
+mod durable_append;
+#[path = "../../../crates/node/src/run/indexing.rs"]
+#[allow(unreachable_pub)]
+mod indexing;
 mod ingest;
+mod log;
+mod merkle_append;
 mod report;
 #[path = "../../../crates/driver/tests/driver/world.rs"]
 #[allow(dead_code)]
@@ -37,6 +62,16 @@ enum Ratio {
     Ingest,
     /// Speed of a full catch-up in bare signature checks on all cores; at least 0.80.
     CatchUp,
+    /// Speed of durable commits in raw ones; at least 0.80.
+    DurableAppend,
+    /// Speed of 64 tasks in 64 times raw commits; at least 0.60, p99 at most 3.
+    ConcurrentAppend,
+    /// Speed of appending without a sync in that of two bare hashes; at least 0.50.
+    MerkleAppend,
+    /// Bytes on disk in bytes of events; at most 1.5, with indexes 3.0.
+    DiskBytes,
+    /// Time to open a million events in time to hash their files; at most 3.
+    ColdOpen,
 }
 
 /// Measures ratios of the node's own parts on this machine: medians over interleaved rounds, each held to a bound.
@@ -67,6 +102,21 @@ fn main() -> ExitCode {
     }
     if wanted(Ratio::CatchUp) {
         reports.push(catch_up::measure(arguments.rounds));
+    }
+    if wanted(Ratio::DurableAppend) {
+        reports.extend(durable_append::measure(arguments.rounds));
+    }
+    if wanted(Ratio::ConcurrentAppend) {
+        reports.extend(concurrent_append::measure(arguments.rounds));
+    }
+    if wanted(Ratio::MerkleAppend) {
+        reports.push(merkle_append::measure(arguments.rounds));
+    }
+    if wanted(Ratio::DiskBytes) {
+        reports.extend(disk_bytes::measure());
+    }
+    if wanted(Ratio::ColdOpen) {
+        reports.push(cold_open::measure());
     }
     if arguments.json {
         for report in &reports {
