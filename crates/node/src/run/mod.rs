@@ -23,6 +23,7 @@ mod sealed;
 mod signals;
 mod start;
 mod status;
+mod supervisor;
 mod verdict;
 
 use std::path::PathBuf;

@@ -21,6 +21,7 @@ use super::executor::Executor;
 use super::feed::ChainState;
 use super::live::LiveReport;
 use super::signals::Signals;
+use super::supervisor::Supervisor;
 use super::{RunError, now};
 use crate::config::Config;
 use crate::control::records::Records;
@@ -88,6 +89,8 @@ impl Node {
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         catch_up.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut signals = Signals::new()?;
+        let supervisor = Supervisor::of_environment();
+        supervisor.ready();
         loop {
             let timeout = self.timeout();
             let turned = tokio::select! {
@@ -106,7 +109,7 @@ impl Node {
                 Some(ask) = inbox.asks.recv() => { self.on_ask(ask).await?; Turned::On }
                 Some(told) = inbox.evidence.recv() => { self.on_told(told).await?; Turned::On }
                 Some(report) = inbox.live.recv() => { self.on_live(report); Turned::On }
-                _ = heartbeat.tick() => { self.on_heartbeat().await?; Turned::On }
+                _ = heartbeat.tick() => { supervisor.alive(); self.on_heartbeat().await?; Turned::On }
                 _ = catch_up.tick() => { self.on_catch_up().await?; Turned::On }
                 else => Turned::Stop,
             };
@@ -114,6 +117,7 @@ impl Node {
                 break;
             }
         }
+        supervisor.stopping();
         self.stop().await
     }
 

@@ -7,5 +7,6 @@ mod commands;
 mod fixture;
 mod log_store;
 mod printing;
+mod supervised;
 mod trees;
 mod words;
