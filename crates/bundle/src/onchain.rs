@@ -166,10 +166,12 @@ fn proved_account(facts: &HeaderFacts, answer: AccountProof) -> Option<ProvedAcc
     let root = trie::storage_root(&value).ok()?;
     let slot = |StorageProof { key, value, proof }: StorageProof| {
         let slot = B256::from(key);
-        let value = if value.is_zero() { Bytes::new() } else { Bytes::from(alloy_rlp::encode(value)) };
         let proof = raw(proof);
-        let holds = trie::prove(root, &trie::secure_key(slot.as_slice()), &value, &proof).is_ok();
-        holds.then_some(ProvedSlot { slot, value, proof })
+        // A zero is absent from the trie; some development chains keep it there.
+        let values = [Bytes::from(alloy_rlp::encode(value)), Bytes::new()];
+        let key = trie::secure_key(slot.as_slice());
+        let value = values.into_iter().find(|value| trie::prove(root, &key, value, &proof).is_ok())?;
+        Some(ProvedSlot { slot, value, proof })
     };
     let slots: BTreeMap<B256, ProvedSlot> = storage_proof.into_iter().filter_map(slot).map(by_slot).collect();
     let slots = slots.into_values().take(MAX_BUNDLE_ACCOUNTS).collect();

@@ -77,6 +77,7 @@ impl Report {
 pub(crate) struct Checks(Vec<Check>);
 
 impl Checks {
+    #[expect(clippy::needless_pass_by_value, reason = "subjects and details are handed over whole")]
     pub(crate) fn add(&mut self, name: &'static str, subject: impl ToString, outcome: Outcome, detail: impl ToString) {
         let passed = outcome != Outcome::Fails;
         self.0.push(Check { name, subject: subject.to_string(), outcome, passed, detail: detail.to_string() });

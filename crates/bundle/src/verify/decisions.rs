@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::{Address, B256};
-use watchfire_protocol::{check_certificate, check_co_signature, content_digest, is_fault};
+use watchfire_protocol::{
+    CheckpointClaim, check_certificate, check_co_signature, checkpoint_claim, content_digest, is_fault,
+};
 use watchfire_types::body::{Authority, Basis, Certificate, CoSignature};
 use watchfire_types::{Body, CharterVersion, EventHash};
 
@@ -144,15 +146,31 @@ fn judge(opened: &Opened<'_>, signature: &CoSignature) -> Result<(B256, Address,
 
 /// Section 10.
 pub(super) fn faults(opened: &Opened<'_>, checks: &mut Checks) {
+    let network = opened.bundle.network;
     for (hash, event) in &opened.events {
-        let Body::FaultProof(proof) = &event.event().body else { continue };
-        let subject = opened.name(event.event(), *hash);
-        if is_fault(proof, opened.bundle.network) {
-            let author = member(opened.charters, &proof.first.event().author);
-            let detail = format!("{author} signed two histories of epoch {}", proof.first.event().epoch.short());
-            checks.holds("fault-proof", subject, detail);
-        } else {
-            checks.fails("fault-proof", subject, "the two events convict nobody");
+        let subject = || opened.name(event.event(), *hash);
+        match &event.event().body {
+            Body::FaultProof(proof) if is_fault(proof, network) => {
+                let author = member(opened.charters, &proof.first.event().author);
+                let detail = format!("{author} signed two histories of epoch {}", proof.first.event().epoch.short());
+                checks.holds("fault-proof", subject(), detail);
+            }
+            Body::FaultProof(_) => checks.fails("fault-proof", subject(), "the two events convict nobody"),
+            Body::CheckpointFault(fault) => {
+                let author = member(opened.charters, &fault.author);
+                match checkpoint_claim(fault, network) {
+                    Some(CheckpointClaim::Inconsistent) => {
+                        let detail = format!("{author} signed two trees of epoch {}", fault.epoch.short());
+                        checks.holds("fault-proof", subject(), detail);
+                    }
+                    Some(CheckpointClaim::Single) => {
+                        let detail = format!("{author} signed it; whether it lies is for all its events to say");
+                        checks.open("fault-proof", subject(), detail);
+                    }
+                    None => checks.fails("fault-proof", subject(), "the checkpoints convict nobody"),
+                }
+            }
+            _ => {}
         }
     }
 }
