@@ -3,7 +3,8 @@
 //! One at a time: a scenario keeps five nodes and a chain busy, and two at once would measure the machine.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use watchfire_simulations::drill::{self, DrillOptions, DrillReport, Quiet};
@@ -20,9 +21,13 @@ fn executable() -> PathBuf {
 }
 
 fn play(scenario: &str) -> DrillReport {
+    play_into(scenario, None)
+}
+
+fn play_into(scenario: &str, keep: Option<PathBuf>) -> DrillReport {
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let options =
-        DrillOptions { scenario: scenario.to_owned(), keep: None, rpc: None, funder: None, executable: executable() };
+        DrillOptions { scenario: scenario.to_owned(), keep, rpc: None, funder: None, executable: executable() };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let report =
         runtime.block_on(drill::run(options, Arc::new(Quiet))).unwrap_or_else(|error| panic!("{scenario}: {error}"));
@@ -32,13 +37,56 @@ fn play(scenario: &str) -> DrillReport {
 }
 
 /// The main job: a drain is noticed, agreed on, co-signed, and the vault is paused by one Safe transaction.
+///
+/// What its nodes kept makes one bundle each, which verifies on a machine without a node.
 #[test]
 fn vault_drain() {
-    let report = play("vault-drain");
+    let keep = tempfile::tempdir().unwrap();
+    let report = play_into("vault-drain", Some(keep.path().to_owned()));
     assert!(report.pause_tx.is_some() && report.cause.is_none());
     assert_eq!(report.safe.nonce_after, report.safe.nonce_before + 1);
     let digests: std::collections::BTreeSet<_> = report.nodes.iter().map(|node| node.state_digest).collect();
     assert_eq!((report.nodes.len(), digests.len()), (5, 1), "five nodes hold one shared state");
+    bundles(keep.path());
+}
+
+/// `watchfire` with these arguments: its exit code and the object on the last line of stdout.
+fn watchfire(arguments: &[&str]) -> (Option<i32>, serde_json::Value) {
+    let output = Command::new(executable()).args(arguments).arg("--json").output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let last = text.lines().last().unwrap_or_default();
+    let value = serde_json::from_str(last)
+        .unwrap_or_else(|error| panic!("{arguments:?}: {error}: {text}\n{}", String::from_utf8_lossy(&output.stderr)));
+    (output.status.code(), value)
+}
+
+/// Every kept directory gives a bundle of the attack's incident that holds; a damaged one is refused.
+fn bundles(keep: &Path) {
+    let folders = std::fs::read_dir(keep).unwrap().map(|entry| entry.unwrap().path());
+    let nodes: Vec<PathBuf> = folders.filter(|folder| folder.join("config.toml").exists()).collect();
+    assert_eq!(nodes.len(), 5, "{nodes:?}");
+    for (index, node) in nodes.iter().enumerate() {
+        let file = keep.join(format!("incident-{index}.bundle"));
+        let [file, config, charter] = [file, node.join("config.toml"), node.join("charter.toml")]
+            .map(|path| path.into_os_string().into_string().unwrap());
+        let (code, made) = watchfire(&["incident", "bundle", "latest", "-o", &file, "--config", &config]);
+        assert_eq!(code, Some(0), "{made:#}");
+        let (code, verified) = watchfire(&["verify", &file, "--charter", &charter]);
+        assert_eq!(code, Some(0), "{:#}", verified["first_failure"]);
+        let holds = |name: &str| {
+            let checks = verified["checks"].as_array().unwrap();
+            checks.iter().any(|check| check["name"] == name && check["outcome"] == "holds")
+        };
+        for name in ["charter-trusted", "signature", "chain", "certificate", "co-signature", "threshold"] {
+            assert!(holds(name), "no {name} holds: {verified:#}");
+        }
+        let mut bytes = std::fs::read(&file).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        std::fs::write(&file, bytes).unwrap();
+        let (code, verified) = watchfire(&["verify", &file]);
+        assert_eq!((code, &verified["first_failure"]["name"]), (Some(1), &"format".into()));
+    }
 }
 
 /// A killed first submitter costs a rank, not the pause.
@@ -89,4 +137,11 @@ fn guard_blocks() {
 #[test]
 fn human_veto() {
     assert_eq!(play("human-veto").cause.as_deref(), Some("cancelled"));
+}
+
+/// Operators ration and prune while it is collected: the evidence is complete all the same, on every node.
+#[test]
+fn evidence_under_stress() {
+    let report = play("evidence-under-stress");
+    assert!(report.pause_tx.is_some());
 }
