@@ -14,7 +14,6 @@ pub struct FaultObject {
 }
 
 /// What no honest author signs.
-#[expect(clippy::large_enum_variant, reason = "an object is made once and written to a file")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FaultKind {
     /// Two events that contradict each other.
