@@ -22,7 +22,7 @@ const HISTORY: u64 = 3;
 #[derive(Debug, Clone)]
 pub(crate) enum Call {
     /// `execTransaction` of the Safe.
-    Execute { transaction: SafeTransaction, signatures: Bytes },
+    Execute { transaction: Rc<SafeTransaction>, signatures: Bytes },
     /// Something past the Safe.
     Touch(Touch),
 }

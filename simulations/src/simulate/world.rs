@@ -231,7 +231,7 @@ impl<'a> World<'a> {
             Happening::Message { from, to, message } => self.message(from, to, &message),
             Happening::Asked { from, to, request } => self.asked(from, to, request),
             Happening::Answered { from, to, life, response } if self.alive(to, life) => {
-                self.answered(from, to, response)
+                self.answered(from, to, response);
             }
             Happening::Turn { place, life } if self.alive(place, life) => self.take_turn(place),
             Happening::Wake { place, life } if self.alive(place, life) => self.wake(place),

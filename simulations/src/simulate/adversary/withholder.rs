@@ -52,7 +52,7 @@ impl Adversary for Withholder {
             }
             let packed: Vec<u8> = all.values().take(state.threshold).flatten().copied().collect();
             let slot = keccak256([b"withheld".as_slice(), hash.as_slice()].concat());
-            let call = Call::Execute { transaction: transaction.clone(), signatures: packed.into() };
+            let call = Call::Execute { transaction: Rc::new(transaction.clone()), signatures: packed.into() };
             let max_fee = u128::MAX;
             scene.transactions.push(Transaction { hash: slot, from: player.submitter, slot, call, max_fee, tip: 1 });
         }

@@ -2,6 +2,7 @@
 //! says what reverted, and sends again what a reorg dropped.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use alloy_primitives::{B256, keccak256};
 use watchfire_types::body::Submitted;
@@ -201,7 +202,10 @@ fn transaction(payer: Address, pending: &Pending) -> Transaction {
         hash: outer(payer, &submission.safe_tx_hash, max_fee),
         from: payer,
         slot: slot(payer, &submission.safe_tx_hash),
-        call: Call::Execute { transaction: submission.transaction.clone(), signatures: submission.signatures.clone() },
+        call: Call::Execute {
+            transaction: Rc::new(submission.transaction.clone()),
+            signatures: submission.signatures.clone(),
+        },
         max_fee,
         tip,
     }

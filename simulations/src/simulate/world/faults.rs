@@ -1,6 +1,7 @@
 //! Faults: what the plan makes happen to nodes, links, operators and the chain.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use alloy_primitives::{Address, U256, keccak256};
 use watchfire_types::SafeTransaction;
@@ -201,7 +202,7 @@ impl World<'_> {
             .collect();
         signatures.sort();
         let signatures: Vec<u8> = signatures.iter().flat_map(|(_, bytes)| bytes.iter().copied()).collect();
-        let call = Call::Execute { transaction, signatures: signatures.into() };
+        let call = Call::Execute { transaction: Rc::new(transaction), signatures: signatures.into() };
         let (from, slot) = (owners(), hash);
         self.chain.send(Transaction { hash, from, slot, call, max_fee: u128::MAX, tip: OWNERS_TIP });
     }

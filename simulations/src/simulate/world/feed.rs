@@ -95,7 +95,7 @@ impl World<'_> {
             if self.bends(Bent::StaleNonce) {
                 self.make_stale(&mut view);
             }
-            self.show(place, view);
+            self.show(place, &view);
         }
         self.payer_looks(place);
     }
@@ -131,9 +131,9 @@ impl World<'_> {
     }
 
     /// The block first: it may move the floor from which the detectors' windows start.
-    fn show(&mut self, place: usize, view: BlockView) {
+    fn show(&mut self, place: usize, view: &BlockView) {
         let block = view.block;
-        self.watch.shown(place, &view);
+        self.watch.shown(place, view);
         if let Some(process) = &mut self.nodes[place].process {
             process.note(block);
             process.moved_at = self.now;
@@ -144,7 +144,7 @@ impl World<'_> {
         let Some(process) = &mut self.nodes[place].process else { return };
         let floors = std::mem::take(&mut process.floors);
         let none = BTreeMap::new();
-        let standing = process.detectors.0.observe(&view, if forgets { &none } else { &floors });
+        let standing = process.detectors.0.observe(view, if forgets { &none } else { &floors });
         process.floors = floors;
         let standing = if loses { Vec::new() } else { standing };
         self.turn(place, vec![Door::Input(Input::Detected { block, standing })]);
