@@ -37,8 +37,12 @@ fn own(name: &str) -> &'static str {
             "  0   stopped by SIGTERM or SIGINT\n  4   the node stopped, because its own log is violated or cannot be made durable"
         }
         "status" => "  0   this network can pause\n  1   it can, at risk\n  2   it cannot pause",
-        "log" => "  0   the log holds\n  1   it does not, or its index is not the journal's",
+        "log" => {
+            "  0   done; verify, check: it holds\n  1   verify, check: it does not hold; verify: or its index is not the journal's"
+        }
         "charter" => "  0   no faults; warnings may be told\n  1   faults found",
+        "incident" => "  0   done\n  1   bundle: written, and it does not hold",
+        "verify" => "  0   no check fails; what stays open is listed\n  1   a check fails; the first is named",
         "simulate" => {
             "  0   every property held in every run\n  1   something happened that never may\n  2   something that should have happened did not"
         }
