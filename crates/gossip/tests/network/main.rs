@@ -3,6 +3,7 @@
 
 mod catch_up;
 mod connections;
+mod evidence;
 mod gossip;
 mod raw;
 mod refusals;
