@@ -131,3 +131,40 @@ async fn bad_questions_do_not_reach_the_node() {
     assert!(busy > 0, "the quota of one member ends");
     assert_eq!(node.handle.figures().catch_up_refused, u64::from(busy) + 2);
 }
+
+/// A member whose second page is cut off in the middle is left for another one, which goes on at the place that was reached.
+#[tokio::test]
+async fn a_cut_in_mid_page_resumes_with_another_member() {
+    fn page(from: u8) -> Vec<u8> {
+        (from..from + 10).collect()
+    }
+    let frame = |from| [&[2, 0, 0, 0, 10][..], &page(from)].concat();
+    let port_0 = ["/ip4/127.0.0.1/tcp/0".to_owned()];
+    let mut node = Node::start(1, &port_0, &[guardian(1, &[]), guardian(2, &[]), guardian(3, &[])]);
+    let address = node.listening().await;
+    let mut raw = Raw::new(2);
+    raw.join(&address).await;
+    tokio::spawn(raw.answer_all(vec![frame(0), frame(10)[..9].to_vec()].into_iter()));
+    let mut other = Node::start(3, &port_0, &[guardian(1, &[address]), guardian(2, &[]), guardian(3, &[])]);
+    node.connected_count(2).await;
+    let serving = tokio::spawn(async move {
+        loop {
+            let (_, bytes, reply) = question(&mut other).await;
+            other.handle.reply(reply, page(bytes[0]).into()).await.unwrap();
+        }
+    });
+    let (mut held, mut asked) = (Vec::new(), key(2));
+    while held.len() < 40 {
+        let from = u8::try_from(held.len()).unwrap();
+        node.handle.request_catch_up(asked, vec![from].into()).await.unwrap();
+        match answer(&mut node).await {
+            Ok(bytes) => held.extend(bytes),
+            Err(error) => {
+                assert_eq!((error, held.len()), (CatchUpError::ClosedEarly, 10));
+                asked = key(3);
+            }
+        }
+    }
+    serving.abort();
+    assert_eq!((held, asked), ((0..40).collect(), key(3)));
+}
