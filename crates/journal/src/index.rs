@@ -176,6 +176,12 @@ pub fn distrust(path: &Path) {
     }
 }
 
+/// Whether the index in the directory `path` waits to be built anew: what it says counts for nothing until then.
+#[must_use]
+pub fn is_distrusted(path: &Path) -> bool {
+    place::in_doubt(path)
+}
+
 impl Drop for LogIndex {
     /// Ends the thread without waiting for it to catch up.
     fn drop(&mut self) {

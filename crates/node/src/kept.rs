@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 use watchfire_charter::Charter;
-use watchfire_journal::index::IndexStore;
+use watchfire_journal::index::{IndexStore, is_distrusted};
 use watchfire_journal::{
     ChainFault, ChainLink, FileStorage, HashChains, IndexOptions, JournalError, LogReport, verify_log,
 };
@@ -133,7 +133,8 @@ pub fn witness_directories(directory: &Path) -> [PathBuf; 2] {
 }
 
 pub(crate) fn open_index(path: &Path, journal: &FileStorage) -> (Option<IndexStore>, IndexState) {
-    if !path.exists() {
+    // One that the next start builds anew is as good as none.
+    if !path.exists() || is_distrusted(path) {
         return (None, IndexState::Absent);
     }
     match IndexStore::open(path, journal, IndexOptions::default()) {

@@ -23,6 +23,8 @@ const PREFIX: &str = "store-";
 /// Time in which a handle dropped in this process gives up sled's files.
 const RELEASE_MAX: Duration = Duration::from_secs(10);
 const RELEASE_LOOK: Duration = Duration::from_millis(5);
+/// Time in which a command that only looks gives the directory up again: it must not keep a node from starting.
+const LOOKERS_MAX: Duration = Duration::from_secs(3);
 
 /// The directory, held for this process.
 pub(super) struct Place {
@@ -36,10 +38,16 @@ impl Place {
         Ok(Self { path: path.to_owned(), lock: Arc::new(DirectoryLock::acquire(path)?) })
     }
 
-    /// As [`Place::take`]; makes the directory if need be.
+    /// As [`Place::take`], once whoever only looks is done; makes the directory if need be.
     pub(super) fn make(path: &Path) -> Result<Self, JournalError> {
         fs::create_dir_all(path).map_err(JournalError::io("create", path.display().to_string()))?;
-        Self::take(path)
+        let patience = Instant::now() + LOOKERS_MAX;
+        loop {
+            match Self::take(path) {
+                Err(JournalError::InUse { .. }) if Instant::now() < patience => std::thread::sleep(RELEASE_LOOK),
+                taken => return taken,
+            }
+        }
     }
 
     /// Opens what is there, or begins where nothing is.
@@ -65,7 +73,7 @@ impl Place {
         storage: &S,
         durable: Durable,
     ) -> Result<Option<IndexStore>, JournalError> {
-        if options.rebuild || self.path.join(DOUBT).exists() {
+        if options.rebuild || in_doubt(&self.path) {
             return Ok(None);
         }
         match self.open(options, storage) {
@@ -112,6 +120,11 @@ impl Place {
 
 fn is_locked(error: &sled::Error) -> bool {
     matches!(error, sled::Error::Io(cause) if cause.to_string().contains("could not acquire lock"))
+}
+
+/// Whether such a mark is there.
+pub(super) fn in_doubt(path: &Path) -> bool {
+    path.join(DOUBT).exists()
 }
 
 /// Leaves a mark that makes the next start rebuild the index.

@@ -26,6 +26,15 @@ use crate::run::{describe, index_keys};
 /// Between two tellings of how far a rebuild is.
 const TELL: Duration = Duration::from_millis(200);
 
+/// The log of a node that does not run.
+fn take(config: &Config) -> Result<FileStorage, CliError> {
+    let directory = config.directory.join("journal");
+    if !directory.is_dir() {
+        return Err(CliError::failed(format!("{} is not there: this node has no log yet", directory.display())));
+    }
+    Ok(FileStorage::open(&directory)?)
+}
+
 #[derive(Serialize)]
 struct Repaired {
     segment: String,
@@ -40,11 +49,7 @@ pub(super) fn repair(node: &NodeArgs, output: Output) -> Result<u8, CliError> {
     let config = Config::load(&node.config)?;
     let (charter, _) = load(&config.charter)?;
     let network = charter.network_id();
-    let directory = config.directory.join("journal");
-    if !directory.is_dir() {
-        return Err(CliError::failed(format!("{} is not there: this node has no log yet", directory.display())));
-    }
-    let storage = FileStorage::open(&directory)?;
+    let storage = take(&config)?;
     let done = watchfire_journal::repair(&storage, |record| {
         decode_signed(Bytes::copy_from_slice(record)).is_ok_and(|event| event.verify(network).is_ok())
     })?;
@@ -82,7 +87,7 @@ fn told(segment: &SegmentRepair) -> String {
 /// Runs `log rebuild`.
 pub(super) fn rebuild(node: &NodeArgs, output: Output) -> Result<u8, CliError> {
     let config = Config::load(&node.config)?;
-    let storage = FileStorage::open(&config.directory.join("journal"))?;
+    let storage = take(&config)?;
     let journal = Journal::open(storage, JournalOptions::default())?;
     let options = IndexOptions { interval: Duration::from_millis(1), rebuild: true, ..IndexOptions::default() };
     let index = LogIndex::open(&config.directory.join("sled"), &journal, index_keys, options)?;
