@@ -1,0 +1,113 @@
+//! The log of a real node: killed, questioned, rebuilt, damaged and repaired.
+
+use std::collections::BTreeSet;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+use crate::fixture::{Members, WATCHFIRE, endpoint_of_chain, json, stderr, watchfire};
+
+const KILLS: usize = 5;
+
+fn answer(arguments: &[&str], code: i32) -> Value {
+    let output = watchfire(&[arguments, &["--json"]].concat());
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", stderr(&output));
+    json(&output)
+}
+
+/// A node that runs: with the epoch that it says it is in, whose first event is therefore durable.
+struct Running(Child);
+
+impl Running {
+    fn start(config: &str) -> (Self, String) {
+        let mut command = Command::new(WATCHFIRE);
+        command.args(["run", "--config", config, "--log", "error"]);
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut running = Self(child);
+        // Each question is a process of its own: the node starts meanwhile.
+        let status = (0..600).find_map(|_| {
+            assert!(running.0.try_wait().unwrap().is_none(), "it ended by itself");
+            let output = watchfire(&["status", "--config", config, "--json"]);
+            Some(json(&output)).filter(|status| status["running"] == true)
+        });
+        let epoch = status.expect("it answers")["epoch"].as_str().unwrap().to_owned();
+        (running, epoch)
+    }
+
+    fn kill(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may be dead already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn started(config: &str) -> BTreeSet<String> {
+    let found = answer(&["log", "query", "--kind", "started", "--author", "alder-1", "--config", config], 0);
+    let events = found["events"].as_array().unwrap();
+    events.iter().map(|event| event["epoch"].as_str().unwrap().to_owned()).collect()
+}
+
+/// Killed again and again a node keeps the first event of every epoch that it told of, which the index or the journal finds,
+/// beside the node and after it; nothing rebuilds or repairs under a running node.
+#[test]
+fn a_killed_node_keeps_what_it_said() {
+    let members = Members::new(&endpoint_of_chain(31_337));
+    let config = &members.config("alder");
+    let mut told = BTreeSet::new();
+    for kill in 0..KILLS {
+        let (mut node, epoch) = Running::start(config);
+        told.insert(epoch);
+        if kill == 0 {
+            assert_eq!(started(config), told, "beside the node");
+            for command in ["rebuild", "repair"] {
+                let refused = answer(&["log", command, "--config", config], 3);
+                assert!(refused["error"].as_str().unwrap().contains("in use by another process"), "{refused}");
+            }
+        }
+        node.kill();
+        let held = started(config);
+        assert!(told.is_subset(&held), "{told:?} {held:?}");
+        let verified = answer(&["log", "verify", "--config", config], 0);
+        assert_eq!(verified["faults"], serde_json::json!([]));
+    }
+    let events = answer(&["log", "verify", "--config", config], 0)["events"].as_u64().unwrap();
+    assert_eq!(answer(&["log", "rebuild", "--config", config], 0)["events"], events);
+    let verified = answer(&["log", "verify", "--config", config], 0);
+    assert_eq!((&verified["index"], verified["index_behind"].as_u64()), (&"compared".into(), Some(0)));
+    assert!(told.is_subset(&started(config)));
+    let last = answer(&["log", "query", "--limit", "1", "--since", "2020-01-01T00:00:00Z", "--config", config], 0);
+    assert_eq!(last["events"].as_array().unwrap().len(), 1);
+}
+
+/// A damaged journal keeps the node from starting, by name; the repair keeps what is sound, and the node starts again.
+#[test]
+fn a_damaged_journal_is_named_and_repaired() {
+    let members = Members::new(&endpoint_of_chain(31_337));
+    let config = &members.config("birch");
+    for _ in 0..2 {
+        Running::start(config).0.kill();
+    }
+    assert_eq!(answer(&["log", "repair", "--config", config], 0)["lost"], 0);
+    let segment = members.directory("birch").join("journal/00000000.log");
+    let mut bytes = std::fs::read(&segment).unwrap();
+    bytes[100] ^= 1;
+    std::fs::write(&segment, &bytes).unwrap();
+    let refused = watchfire(&["run", "--config", config]);
+    let said = stderr(&refused);
+    assert!(!refused.status.success() && said.contains("00000000.log") && said.contains("log repair"), "{said}");
+    assert_eq!(answer(&["log", "verify", "--config", config], 1)["log_verified"], false);
+    let repaired = answer(&["log", "repair", "--config", config], 0);
+    assert_eq!(repaired["lost"], 1, "{repaired}");
+    let aside = repaired["repaired"][0]["set_aside"].as_str().unwrap();
+    assert_eq!(std::fs::read(members.directory("birch").join("journal").join(aside)).unwrap(), bytes);
+    let (mut node, _) = Running::start(config);
+    node.kill();
+    assert_eq!(answer(&["log", "verify", "--config", config], 0)["log_verified"], true);
+}
