@@ -60,6 +60,8 @@ pub(crate) struct Play {
     pub(crate) over: bool,
     /// Somebody else said that it executed something.
     pub(crate) told_executed: bool,
+    /// Blocks whose transactions were looked at.
+    looked_at: BTreeSet<B256>,
     pub(crate) attack: Attack,
     pub(crate) first_submitter: Option<usize>,
     pub(crate) status_before: BTreeMap<usize, bool>,
@@ -106,6 +108,7 @@ impl Play {
             refused: Vec::new(),
             over: false,
             told_executed: false,
+            looked_at: BTreeSet::new(),
             attack: Attack::default(),
             first_submitter: None,
             status_before: BTreeMap::new(),
@@ -254,7 +257,14 @@ impl World<'_> {
                 .find(|one| one.result.is_ok() && matches!(one.transaction.call, Call::Execute { .. }));
             self.play.paused_by = self.play.paused_by.or(executed.map(|one| one.transaction.from));
         }
-        for one in head.included.iter() {
+        // A reorg brings several new blocks at once.
+        let mut fresh = Vec::new();
+        let mut at = Some(&head);
+        while let Some(block) = at.filter(|block| self.play.looked_at.insert(block.at.hash)) {
+            fresh.extend(block.included.iter().cloned());
+            at = self.chain.block(&block.parent);
+        }
+        for one in fresh {
             if self.play.nonce_taken_by.is_none() && one.result.is_ok() && one.transaction.from == owners() {
                 self.play.nonce_taken_by = Some(one.transaction.hash);
             }
