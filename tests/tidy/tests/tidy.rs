@@ -22,7 +22,23 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("gossip", &["types"]),
     ("evm", &["types"]),
     ("simulations", &["charter", "detect", "driver", "journal", "protocol", "transparency", "types", "wire"]),
-    ("node", &["bundle", "charter", "detect", "driver", "evm", "gossip", "journal", "protocol", "simulations", "transparency", "types", "wire"]),
+    (
+        "node",
+        &[
+            "bundle",
+            "charter",
+            "detect",
+            "driver",
+            "evm",
+            "gossip",
+            "journal",
+            "protocol",
+            "simulations",
+            "transparency",
+            "types",
+            "wire",
+        ],
+    ),
 ];
 
 /// Libraries that appear in exactly one crate each, so that it alone can be judged for what they do.

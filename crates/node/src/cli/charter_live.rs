@@ -76,8 +76,14 @@ async fn look(charter: &Arc<Charter>, chain: ChainId, client: &ChainClient) -> R
     };
     let nobody = Epoch::from_bytes([0; 16]);
     let mut machine = Machine::new(Arc::clone(charter), charter.network_id(), member.clone(), nobody)?;
-    let view =
-        BlockView { block: head.block, parent: B256::ZERO, base_fee: head.base_fee, logs: Vec::new(), reads: answers, agreed: BTreeSet::new() };
+    let view = BlockView {
+        block: head.block,
+        parent: B256::ZERO,
+        base_fee: head.base_fee,
+        logs: Vec::new(),
+        reads: answers,
+        agreed: BTreeSet::new(),
+    };
     let at = now();
     machine.observe(at, &Input::Block(Box::new(view)));
     let mut simulated = BTreeSet::new();

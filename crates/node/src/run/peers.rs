@@ -3,9 +3,9 @@
 use tokio::sync::mpsc;
 use watchfire_driver::Door;
 use watchfire_gossip::GossipEvent;
+use watchfire_types::MemberKey;
 use watchfire_types::control::Record;
 use watchfire_types::input::Input;
-use watchfire_types::MemberKey;
 use watchfire_wire::CatchUpRequest;
 
 use super::node::{Node, Turned};

@@ -168,7 +168,8 @@ pub(super) fn assemble(opened: Opened) -> Result<Assembled, RunError> {
         catching_up,
         config,
     };
-    let inbox = Inbox { gossip: gossip_events, chains: chain_messages, preflights, live, asks, checked, evidence: told };
+    let inbox =
+        Inbox { gossip: gossip_events, chains: chain_messages, preflights, live, asks, checked, evidence: told };
     Ok(Assembled { node, inbox, output, socket })
 }
 

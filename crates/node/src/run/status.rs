@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use watchfire_driver::HeartbeatFacts;
 use watchfire_journal::Space;
-use watchfire_protocol::AssetOutlook;
+use watchfire_protocol::{AssetOutlook, Machine};
+use watchfire_transparency::Frontier;
 use watchfire_types::body::Attested;
 use watchfire_types::control::{AssetStatus, ChainStatus, Incident, PeerStatus, Record, Status};
 use watchfire_types::{AssetId, B256, BlockRef, ChainId, MemberId, Timestamp};
@@ -22,6 +23,13 @@ const ALARM_BYTES_MAX: usize = 256;
 /// Records shown of one incident: the newest are kept.
 const INCIDENT_RECORDS_MAX: usize = 2_000;
 
+/// Root over this process's own events, checkpoints left out.
+fn log_root(machine: &Machine) -> B256 {
+    let tree = machine.charter().members.get(machine.member()).map(|member| member.node_key);
+    let tree = tree.and_then(|key| machine.tree(key, machine.epoch()));
+    B256::from(tree.map_or_else(|| Frontier::new().root(), Frontier::root))
+}
+
 impl Node {
     pub(super) fn status(&self) -> Status {
         let at = now();
@@ -34,7 +42,7 @@ impl Node {
             ready: self.ready,
             events: self.driver.events() as u64,
             state_digest: machine.state_digest(),
-            log_root: B256::from(self.own_tree.root()),
+            log_root: log_root(machine),
             epoch: Some(machine.epoch()),
             index_lag: lag.records,
             assets: machine.outlooks().iter().map(|outlook| self.asset(outlook, at)).collect(),
