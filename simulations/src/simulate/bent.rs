@@ -6,8 +6,6 @@ use super::world::World;
 /// One planted mistake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Bent {
-    /// A process draws the same epoch at every start.
-    RepeatsEpoch,
     /// The disk acknowledges what it has not written.
     DiskLies,
     /// Messages are encoded anew when they are passed on, and come out with other bytes.
@@ -24,8 +22,6 @@ pub(crate) enum Bent {
     LeaksKey,
     /// Nothing is ever asked for that gossip lost.
     NeverCatchesUp,
-    /// Gas payers never bid again.
-    NeverBumps,
     /// Nobody but the first submitter sends.
     OnlyFirstSends,
     /// Every simulation of a transaction is said to pass.

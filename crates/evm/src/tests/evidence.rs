@@ -42,7 +42,7 @@ async fn raw(client: &ChainClient, method: &'static str, params: Value) -> Resul
     client.raw(&operator(), &RawRequest::new(method, &params), 1 << 20, PATIENCE).await
 }
 
-fn contradicts(result: Result<impl std::fmt::Debug, EvidenceFault>) -> bool {
+fn contradicts(result: &Result<impl std::fmt::Debug, EvidenceFault>) -> bool {
     matches!(result, Err(EvidenceFault::Contradicts(_)))
 }
 
@@ -72,9 +72,9 @@ async fn an_honest_block_is_proved_whole() {
         let proof =
             raw(&client, "eth_getProof", json!([account, [slot], format!("{:#x}", block.number)])).await.unwrap();
         evidence::state_proof(&proof, &facts, account, &[slot]).unwrap();
-        assert!(contradicts(evidence::state_proof(&proof, &facts, SENDER, &[slot])), "another account's proof");
+        assert!(contradicts(&evidence::state_proof(&proof, &facts, SENDER, &[slot])), "another account's proof");
         assert!(
-            contradicts(evidence::state_proof(&proof, &facts, account, &[B256::with_last_byte(9)])),
+            contradicts(&evidence::state_proof(&proof, &facts, account, &[B256::with_last_byte(9)])),
             "another slot's"
         );
     }
@@ -92,16 +92,16 @@ async fn a_lie_contradicts_the_block() {
     let facts = evidence::block(&true_block, &block).unwrap();
     operator.now(|_, _| Act::Change(|result| result["gasUsed"] = json!("0x1")));
     let lie = raw(&client, "eth_getBlockByHash", json!([block.hash, true])).await.unwrap();
-    assert!(contradicts(evidence::block(&lie, &block)));
+    assert!(contradicts(&evidence::block(&lie, &block)));
     operator.now(|_, _| Act::Change(|result| result["transactions"][1]["value"] = json!("0x9")));
     let lie = raw(&client, "eth_getBlockByHash", json!([block.hash, true])).await.unwrap();
-    assert!(contradicts(evidence::block(&lie, &block)));
+    assert!(contradicts(&evidence::block(&lie, &block)));
     operator.now(|_, _| Act::Change(|result| result[1]["status"] = json!("0x0")));
     let lie = raw(&client, "eth_getBlockReceipts", json!([block.hash])).await.unwrap();
-    assert!(contradicts(evidence::receipts(&lie, &facts)));
+    assert!(contradicts(&evidence::receipts(&lie, &facts)));
     operator.now(|_, _| Act::Change(|result| result["balance"] = json!("0x1")));
     let lie = raw(&client, "eth_getProof", json!([RECEIVER, [], format!("{:#x}", block.number)])).await.unwrap();
-    assert!(contradicts(evidence::state_proof(&lie, &facts, RECEIVER, &[])));
+    assert!(contradicts(&evidence::state_proof(&lie, &facts, RECEIVER, &[])));
 }
 
 /// Each way of not answering has its name, and the size of an answer its bound.

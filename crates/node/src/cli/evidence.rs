@@ -151,13 +151,13 @@ fn access(
     access: AccessArgs,
     objects: &[EvidenceObject],
     action: AccessAction,
-    detail: String,
+    detail: &str,
 ) -> Result<Vec<(B256, Vec<u8>)>, CliError> {
     let human = access.speaker.human(config, access.reason)?;
     for some in objects.chunks(OBJECTS_MAX) {
         let objects = some.iter().map(|object| object.object).collect();
         let by = Custodian::Human(human.clone());
-        match ask(&config.directory, &Request::AccessEvidence { objects, action, by, detail: detail.clone() })? {
+        match ask(&config.directory, &Request::AccessEvidence { objects, action, by, detail: detail.to_owned() })? {
             Reply::Done { .. } => {}
             _ => return Err(CliError::failed("the node answered another question; do both run the same version?")),
         }
@@ -171,7 +171,7 @@ fn access(
 fn show(arguments: ShowArgs, output: Output) -> Result<u8, CliError> {
     let config = Config::load(&arguments.access.node.config)?;
     let found = find(&objects(&config)?, &arguments.object, false)?;
-    let read = access(&config, arguments.access, &found, AccessAction::Read, "shown on the command line".to_owned())?;
+    let read = access(&config, arguments.access, &found, AccessAction::Read, "shown on the command line")?;
     let content = read.first().map(|(_, bytes)| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default();
     output.answer(&content, &serde_json::json!({ "object": found.first(), "content": content }))?;
     Ok(code::OK)
@@ -194,7 +194,7 @@ fn export(arguments: ExportArgs, output: Output) -> Result<u8, CliError> {
     }
     // Where to, without the path of this machine.
     let name = target.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let read = access(&config, arguments.access, &found, AccessAction::Exported, format!("to the file {name}"))?;
+    let read = access(&config, arguments.access, &found, AccessAction::Exported, &format!("to the file {name}"))?;
     let whole = digits(&arguments.what)?;
     let single = read.len() == 1 && format!("{:x}", found[0].object).starts_with(&whole);
     let failed = |error: io::Error| CliError::failed(format!("cannot write {}: {error}", target.display()));

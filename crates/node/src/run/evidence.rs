@@ -1,4 +1,7 @@
-//! The evidence keeper's place in the loop: what to collect at each block, what to copy, and what was handed out.
+//! The evidence keeper's place in the loop: what to collect at each block, and what became of it.
+
+mod access;
+mod copying;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -8,23 +11,18 @@ use tokio::sync::{Semaphore, mpsc};
 use watchfire_charter::{Charter, PlaybookPurpose};
 use watchfire_driver::Answer;
 use watchfire_evm::ChainClient;
-use watchfire_gossip::{ReplyToken, SendError};
 use watchfire_protocol::IncidentStatus;
-use watchfire_types::body::{
-    AccessAction, Body, Custodian, Custody, EvidenceAccessed, EvidenceKind, EvidenceMissed, EvidenceStatement,
-    MissCause, Purpose,
-};
-use watchfire_types::control::{EvidenceObject, Reply};
+use watchfire_types::body::{AccessAction, Body, Custody, EvidenceKind, EvidenceStatement, Purpose};
 use watchfire_types::input::Input;
 use watchfire_types::{
-    AssetId, B256, BlockRef, Bytes, ChainId, Event, EventHash, IncidentId, MemberKey, OrganisationId, Read, Timestamp,
+    AssetId, B256, BlockRef, ChainId, Event, EventHash, IncidentId, MemberKey, OrganisationId, Read, Timestamp,
     Verified,
 };
 
 use super::node::Node;
 use super::{RunError, describe, now};
 use crate::evidence::collector::{Collector, Ended, Job, Told};
-use crate::evidence::copies::{self, Arrived, Incoming};
+use crate::evidence::copies::{self, Incoming};
 use crate::evidence::store::{Store, StoreError};
 use crate::evidence::want::Watched;
 use crate::evidence::{BLOCKS_MAX, INCIDENT_BYTES_MAX, REQUESTS_MAX, TOOL};
@@ -33,12 +31,8 @@ use crate::evidence::{BLOCKS_MAX, INCIDENT_BYTES_MAX, REQUESTS_MAX, TOOL};
 const PAUSES_MAX: usize = 8;
 /// Statements that wait for the loop.
 const TOLD_MAX: usize = 64;
-/// A copy that no two other organisations hold after this is missed, ms.
-const COPY_MS_MAX: u64 = 60_000;
 /// Least time that a block's evidence is tried for.
 const PATIENCE_MS_MIN: u64 = 16_000;
-/// Objects of one access, as the wire bounds them.
-const OBJECTS_MAX: usize = 256;
 
 /// What is known of one object, from everyone's events.
 #[derive(Debug, Clone)]
@@ -343,218 +337,5 @@ impl Node {
             record.asset = Some(status.asset);
             self.records.push(record);
         }
-    }
-
-    /// Takes the copies that are this member's to take, and says which are not taken.
-    async fn copy(&mut self) -> Result<(), RunError> {
-        let at = now();
-        let own = self.own_key();
-        let mut wanted: Vec<(MemberKey, B256)> = Vec::new();
-        let mut late = Vec::new();
-        for (object, known) in &self.evidence.objects {
-            let age_ms = at.millis_since(known.since);
-            let enough = known.organisations.len() > copies::COPIES;
-            if !enough && age_ms > COPY_MS_MAX && own == Some(known.collector) && !self.evidence.short.contains(object)
-            {
-                late.push((*object, known.clone()));
-            }
-            let mine = own.is_some_and(|own| known.holders.contains(&own));
-            let due = if mine {
-                !self.evidence.store.has(object)
-            } else {
-                !enough && copies::is_due(&self.charter, &self.config.member, object, &known.organisations, age_ms)
-            };
-            let underway = self.evidence.incoming.values().any(|incoming| incoming.object == *object);
-            if !due || underway {
-                continue;
-            }
-            let from = known.holders.iter().find(|holder| {
-                Some(**holder) != own
-                    && self.connected.contains(holder)
-                    && !self.evidence.incoming.contains_key(holder)
-                    && !wanted.iter().any(|(taken, _)| taken == *holder)
-            });
-            wanted.extend(from.map(|from| (*from, *object)));
-        }
-        for (from, object) in wanted {
-            self.evidence.incoming.insert(from, Incoming::new(object));
-            self.fetch(from, &object, 0).await?;
-        }
-        for (object, known) in late {
-            self.evidence.short.insert(object);
-            self.alarm(format!(
-                "evidence object {object} of block {} is not with two other organisations: {}",
-                known.block.number,
-                known.organisations.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-            ));
-            let missed = EvidenceMissed {
-                incident: known.incident,
-                asset: known.asset,
-                kind: known.kind,
-                block: known.block,
-                operator: None,
-                object: Some(object),
-                cause: MissCause::NotCopied,
-                attempts: 0,
-                detail: format!("held by {} organisations", known.organisations.len()),
-                custody: self.custody(known.block.chain),
-            };
-            self.state(EvidenceStatement::Missed(missed)).await?.ok();
-        }
-        let incidents: BTreeSet<IncidentId> = self.evidence.begun.keys().map(|(incident, _)| *incident).collect();
-        for incident in incidents {
-            self.say_complete(incident);
-        }
-        Ok(())
-    }
-
-    async fn fetch(&mut self, from: MemberKey, object: &B256, at: u64) -> Result<(), RunError> {
-        match self.gossip.request_evidence(from, copies::question(object, at)).await {
-            Ok(()) | Err(SendError::TooLarge { .. }) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// Serves a stretch of an object to a member. What a member of the charter copies it says itself, as an event of its own.
-    pub(super) async fn on_evidence_request(
-        &mut self,
-        from: MemberKey,
-        bytes: &Bytes,
-        reply: ReplyToken,
-    ) -> Result<(), RunError> {
-        let Some((object, at)) = copies::asked(bytes) else {
-            tracing::warn!(peer = %from.short(), "evidence request is malformed");
-            return Ok(());
-        };
-        let answer = match self.evidence.store.stretch(&object, at, copies::STRETCH_BYTES_MAX) {
-            Ok((total, stretch)) if self.evidence.objects.contains_key(&object) => copies::answer(total, &stretch),
-            Ok(_) | Err(_) => Bytes::new(),
-        };
-        self.gossip.reply(reply, answer).await.map_err(Into::into)
-    }
-
-    /// Takes an answer; a whole copy is kept, then said.
-    pub(super) async fn on_evidence_response(
-        &mut self,
-        from: MemberKey,
-        result: Result<Bytes, watchfire_gossip::CatchUpError>,
-    ) -> Result<(), RunError> {
-        let Some(mut incoming) = self.evidence.incoming.remove(&from) else { return Ok(()) };
-        let object = incoming.object;
-        let bytes = match result {
-            Ok(bytes) => bytes,
-            Err(error) => {
-                tracing::debug!(peer = %from.short(), cause = %error, "no copy of evidence");
-                return Ok(());
-            }
-        };
-        let whole = match incoming.take(&bytes) {
-            Arrived::More(at) => {
-                self.evidence.incoming.insert(from, incoming);
-                return self.fetch(from, &object, at).await;
-            }
-            Arrived::Wrong(why) => {
-                self.alarm(format!("{} gave a wrong copy of evidence object {object}: {why}", self.name_of(&from)));
-                if let Some(known) = self.evidence.objects.get_mut(&object) {
-                    known.holders.remove(&from);
-                }
-                return Ok(());
-            }
-            Arrived::Whole(whole) => whole,
-        };
-        if let Err(error) = self.evidence.store.put(&whole) {
-            self.alarm(format!("a copy of evidence could not be kept: {error}"));
-            return Ok(());
-        }
-        let Some(known) = self.evidence.objects.get(&object).cloned() else { return Ok(()) };
-        let reason = "one of two copies with other organisations, or in place of a damaged one";
-        let accessed = EvidenceAccessed {
-            incident: known.incident,
-            action: AccessAction::Copied,
-            objects: vec![object],
-            by: Custodian::Node(reason.to_owned()),
-            from: Some(from),
-            detail: format!("evidence/{object:x}, digest checked on arrival"),
-            custody: self.custody(known.block.chain),
-        };
-        self.state(EvidenceStatement::Accessed(accessed)).await?.ok();
-        self.copy().await
-    }
-
-    fn name_of(&self, member: &MemberKey) -> String {
-        self.charter.member_by_key(member).map_or_else(|| member.short(), |(id, _)| id.to_string())
-    }
-
-    /// Everything known of evidence, by incident, block and object.
-    pub(super) fn evidence_objects(&self) -> Vec<EvidenceObject> {
-        let objects = self.evidence.objects.iter().map(|(object, known)| EvidenceObject {
-            object: *object,
-            incident: known.incident,
-            asset: known.asset.clone(),
-            kind: known.kind,
-            block: known.block,
-            size: known.size,
-            here: self.evidence.store.has(object),
-            organisations: known.organisations.iter().cloned().collect(),
-        });
-        let mut objects: Vec<EvidenceObject> = objects.collect();
-        objects.sort_by_key(|object| (object.incident, object.block.number, object.kind, object.object));
-        objects
-    }
-
-    /// Makes an access durable before anything is handed out. Damaged objects are named, and fetched again from who holds them.
-    pub(super) async fn access_evidence(
-        &mut self,
-        objects: &BTreeSet<B256>,
-        action: AccessAction,
-        by: Custodian,
-        detail: String,
-    ) -> Result<Reply, RunError> {
-        let refuse = |error: String| Ok(Reply::Error { error });
-        if objects.is_empty() || objects.len() > OBJECTS_MAX {
-            return refuse(format!("name 1 to {OBJECTS_MAX} objects at a time"));
-        }
-        let mut by_incident: BTreeMap<IncidentId, (ChainId, Vec<B256>)> = BTreeMap::new();
-        for object in objects {
-            let Some(known) = self.evidence.objects.get(object) else {
-                return refuse(format!("no evidence object {object} is in this log; see `watchfire evidence list`"));
-            };
-            let (incident, chain) = (known.incident, known.block.chain);
-            if let Err(error) = self.evidence.store.get(object) {
-                if matches!(error, StoreError::Damaged { .. }) {
-                    let path = self.evidence.store.path(object);
-                    // Moved aside, so that the next copy takes its place; the bytes stay for whoever looks into it.
-                    let aside = path.with_extension("damaged");
-                    if let Err(cause) = std::fs::rename(&path, &aside) {
-                        tracing::error!(%cause, "damaged evidence could not be moved aside");
-                    }
-                    self.alarm(error.to_string());
-                    self.copy().await?;
-                }
-                return refuse(error.to_string());
-            }
-            by_incident.entry(incident).or_insert((chain, Vec::new())).1.push(*object);
-        }
-        let mut events = Vec::new();
-        for (incident, (chain, objects)) in by_incident {
-            let gone = objects.clone();
-            let custody = self.custody(chain);
-            let (by, detail) = (by.clone(), detail.clone());
-            let accessed = EvidenceAccessed { incident, action, objects, by, from: None, detail, custody };
-            match self.state(EvidenceStatement::Accessed(accessed)).await? {
-                Ok(made) => events.extend(made),
-                Err(error) => return refuse(error),
-            }
-            if action == AccessAction::Disposed {
-                for object in gone {
-                    if let Err(error) = std::fs::remove_file(self.evidence.store.path(&object)) {
-                        return refuse(format!(
-                            "disposal of {object} is said, and its file could not be removed: {error}"
-                        ));
-                    }
-                }
-            }
-        }
-        Ok(Reply::Done { events })
     }
 }

@@ -68,7 +68,7 @@ impl Node {
                 Err(error) => tracing::warn!(peer = %from.short(), cause = %error, "catch-up request is malformed"),
             },
             GossipEvent::EvidenceRequest { from, bytes, reply } => {
-                self.on_evidence_request(from, &bytes, reply).await?
+                self.on_evidence_request(from, &bytes, reply).await?;
             }
             GossipEvent::EvidenceResponse { from, result } => self.on_evidence_response(from, result).await?,
             GossipEvent::DialFailed { member, cause } => {

@@ -52,7 +52,6 @@ fn power_cut() -> Scenario {
 /// Mistakes that break safety.
 #[test]
 fn unsafe_mistakes_are_caught() {
-    caught(&named("empty-disk"), Bent::RepeatsEpoch, &["S9", "S10"]);
     caught(&power_cut(), Bent::DiskLies, &["S10"]);
     caught(&named("one-selective-sender"), Bent::Reencodes, &["S11"]);
     caught(&two_agree(), Bent::TrustsOneOperator, &["L5", "found"]);
@@ -66,7 +65,6 @@ fn unsafe_mistakes_are_caught() {
 fn idle_mistakes_are_caught() {
     caught(&named("one-false-executor"), Bent::BelievesExecuted, &["L1"]);
     caught(&named("partition"), Bent::NeverCatchesUp, &["L4"]);
-    caught(&named("gas-spike"), Bent::NeverBumps, &["L1", "loss", "reverts"]);
     caught(&named("submitter-down"), Bent::OnlyFirstSends, &["L1"]);
     caught(&named("guard-blocks"), Bent::SimulatesNothing, &["cause", "status"]);
     caught(&named("nonce-stolen"), Bent::StaleNonce, &["L1", "S2"]);

@@ -22,8 +22,7 @@ const UNANSWERED: Micros = 500 * MILLI;
 impl World<'_> {
     /// Starts a node on its disk.
     pub(super) fn start(&mut self, place: usize) {
-        let drawn = self.chance.epochs.bytes16();
-        let epoch = if self.bends(Bent::RepeatsEpoch) { [0x77; 16] } else { drawn };
+        let epoch = self.chance.epochs.bytes16();
         match self.nodes[place].start(self.cast, epoch, self.now) {
             Ok(output) => {
                 let life = self.nodes[place].life;
@@ -320,11 +319,10 @@ impl World<'_> {
     pub(super) fn payer_looks(&mut self, place: usize) {
         let payer = self.cast.players[place].submitter;
         let (now, life) = (self.now, self.nodes[place].life);
-        let never_bumps = self.bends(Bent::NeverBumps);
         let Some(process) = &mut self.nodes[place].process else { return };
         let head = process.recent.last_key_value().map_or(0, |(number, _)| *number);
         let wants = process.payer.on_block(&self.chain, &process.recent);
-        let mut bids = if never_bumps { Vec::new() } else { process.payer.bumps(head) };
+        let mut bids = process.payer.bumps(head);
         bids.extend(process.payer.due().iter().map(|submission| submission.safe_tx_hash));
         let mut again = Vec::new();
         for want in wants {
