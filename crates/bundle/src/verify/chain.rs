@@ -37,7 +37,9 @@ pub(super) fn check(opened: &Opened<'_>, checks: &mut Checks) {
 
 fn header(block: &BundledBlock, told: &BTreeSet<BlockRef>) -> Result<HeaderFacts, String> {
     let facts = trie::header(&block.header, block.hash).map_err(|error| error.to_string())?;
+    let mut named = false;
     for stated in told.iter().filter(|stated| (stated.chain, stated.hash) == (block.chain, block.hash)) {
+        named = true;
         if (stated.number, stated.time.as_secs()) != (facts.number, facts.time_s) {
             return Err(format!(
                 "an event says block {} at {}, the header block {} at {}",
@@ -47,6 +49,9 @@ fn header(block: &BundledBlock, told: &BTreeSet<BlockRef>) -> Result<HeaderFacts
                 facts.time_s
             ));
         }
+    }
+    if !named {
+        return Err("no event of the incident names this block of this chain".into());
     }
     Ok(facts)
 }
