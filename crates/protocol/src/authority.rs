@@ -7,6 +7,7 @@ use alloy_primitives::B256;
 use watchfire_charter::{Action, Playbook, PlaybookPurpose, Step};
 use watchfire_types::body::{Decision, Finding};
 use watchfire_types::input::PreflightOutcome;
+use watchfire_types::planted::{Mutation, planted};
 use watchfire_types::{AssetId, BlockRef, BlockTime, PlaybookId, SafeId, Severity, StepIndex};
 
 use crate::effect::{self, Effect};
@@ -51,7 +52,8 @@ impl Machine {
     /// than the view or forgotten by it may have been a block once; nobody here could say that it is one.
     pub(crate) fn evidence_stands(&self, evidence: &BlockRef) -> bool {
         let chain = self.view.chains.get(&evidence.chain);
-        chain.and_then(|chain| chain.canonical.get(&evidence.number)).is_some_and(|block| block == evidence)
+        let held = chain.and_then(|chain| chain.canonical.get(&evidence.number));
+        held.is_some_and(|block| block == evidence) || planted(Mutation::CountsAnyEvidence)
     }
 
     /// Newest block where a reading of an action's postcondition turned to `value`.
@@ -86,7 +88,7 @@ impl Machine {
 
     /// Evidence at or before this block is cancelled.
     pub(crate) fn cancel_cut(&self, decision: &Decision) -> Option<BlockRef> {
-        Some(self.shared.content.cancel(decision)?.0)
+        Some(self.shared.content.cancel(decision).filter(|_| !planted(Mutation::IgnoresCancel))?.0)
     }
 
     /// Whether every postcondition of a step holds by the newest reading.
@@ -100,10 +102,12 @@ impl Machine {
     /// *Satisfied*: the step's own postcondition or a wider step's holds. A recovery step only satisfies itself.
     pub(crate) fn satisfied(&self, playbook: &Playbook, step: StepIndex) -> bool {
         match playbook.purpose {
-            PlaybookPurpose::Contain => {
+            PlaybookPurpose::Contain if !planted(Mutation::IgnoresWider) => {
                 playbook.steps_indexed().filter(|(index, _)| *index >= step).any(|(_, rung)| self.took_effect(rung))
             }
-            PlaybookPurpose::Recover => playbook.step(step).is_some_and(|rung| self.took_effect(rung)),
+            PlaybookPurpose::Contain | PlaybookPurpose::Recover => {
+                playbook.step(step).is_some_and(|rung| self.took_effect(rung))
+            }
         }
     }
 
@@ -123,18 +127,18 @@ impl Machine {
         let mut omitted = BTreeSet::new();
         for (index, action) in effect::calls(rung, safe) {
             let track = self.view.conditions.get(&key(action.chain, &action.postcondition))?;
-            if *track.at(&self.view.head(action.chain)?)? {
+            if *track.at(&self.view.head(action.chain)?)? && !planted(Mutation::OmitsNothing) {
                 omitted.insert(index);
             }
         }
-        effect::build(&self.charter, rung, safe, nonce, &omitted).ok()
+        effect::build(&self.charter, &self.hashes, rung, safe, nonce, &omitted).ok()
     }
 
     /// Whether a simulation at the newest answer refutes any of a step's transactions.
     pub(crate) fn preflight_refutes(&self, effects: &[Effect]) -> bool {
         effects.iter().any(|effect| {
             let outcome = self.view.outcomes.get(&effect.safe_tx_hash).and_then(|outcome| outcome.preflight.as_ref());
-            matches!(outcome, Some((_, PreflightOutcome::Refuted { .. })))
+            matches!(outcome, Some((_, PreflightOutcome::Refuted { .. }))) && !planted(Mutation::SignsRefuted)
         })
     }
 
@@ -153,9 +157,13 @@ impl Machine {
             if self.satisfied(playbook, step) {
                 continue;
             }
-            let Some(certificate) = self.authorising(id, step) else { continue };
+            let uncertified = planted(Mutation::OwesUncertified).then_some(B256::ZERO);
+            let Some(certificate) = self.authorising(id, step).or(uncertified) else { continue };
             let effects = self.effects(rung);
             if self.preflight_refutes(&effects) {
+                if planted(Mutation::RefutedBlocks) {
+                    break;
+                }
                 continue;
             }
             let failed = self.submission_refutes(&effects);
@@ -198,7 +206,7 @@ pub(crate) fn severity(playbook: &Playbook, step: StepIndex) -> Severity {
 /// The widest step's postcondition turned false, or a recovery playbook's effect executed: there detectors start their windows.
 /// A narrow step's flag that anybody may flip does not move them, or it could starve a detector.
 pub(crate) fn window_floors(machine: &Machine) -> BTreeMap<AssetId, BlockRef> {
-    let floors = machine.charter.assets.keys().filter_map(|asset| {
+    let floors = machine.charter.assets.keys().filter(|_| !planted(Mutation::KeepsWindows)).filter_map(|asset| {
         let playbooks = machine.charter.playbooks_of(asset).map(|(_, playbook)| playbook);
         let widest = playbooks.filter(|p| p.purpose == PlaybookPurpose::Contain).filter_map(|p| p.steps.last());
         let turned = widest.flat_map(|rung| machine.turned_false(rung));

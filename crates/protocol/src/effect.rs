@@ -1,10 +1,11 @@
 //! SafeTx = f(charter version, asset, playbook, step, chain, Safe, nonce, omitted): every node computes the same bytes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
 
 use alloy_primitives::{Address, B256, U256};
 use thiserror::Error;
-use watchfire_charter::{Action, Charter, Step};
+use watchfire_charter::{Action, Charter, Safe, Step};
 use watchfire_types::{Bytes, ChainId, Operation, SafeId, SafeTransaction, SafeVersion};
 
 /// `multiSend(bytes)`.
@@ -49,6 +50,39 @@ pub enum EffectFault {
     },
 }
 
+/// What a Safe transaction's hash is made of.
+type Preimage = (ChainId, Address, SafeVersion, SafeTransaction);
+
+/// Hashes worked out before. The same few transactions are asked for after every event, at a dozen Keccak permutations each; what is
+/// answered depends on the question alone, so that a machine with a memo decides as one without.
+#[derive(Debug, Default)]
+pub(crate) struct Hashes(Mutex<BTreeMap<Preimage, B256>>);
+
+impl Clone for Hashes {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl Hashes {
+    /// Held at once: far above the steps and Safes of one charter. Nonces move on, so old ones are dropped together.
+    const MAX: usize = 1_024;
+
+    fn of(&self, preimage: Preimage) -> B256 {
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(hash) = held.get(&preimage) {
+            return *hash;
+        }
+        let (chain, address, version, transaction) = &preimage;
+        let hash = transaction.hashes(*version, chain.get(), *address).safe_tx_hash;
+        if held.len() >= Self::MAX {
+            held.clear();
+        }
+        held.insert(preimage, hash);
+        hash
+    }
+}
+
 /// The Safes that a step's calls go through.
 pub(crate) fn safes(step: &Step) -> BTreeSet<SafeId> {
     step.actions.iter().map(|action| action.safe.clone()).collect()
@@ -64,49 +98,66 @@ pub(crate) fn calls<'a>(step: &'a Step, safe: &'a SafeId) -> impl Iterator<Item 
 ///
 /// # Errors
 /// [`EffectFault`] when nothing is left to call or it cannot be packed.
-pub(crate) fn build(
+pub(crate) fn transaction(
     charter: &Charter,
     step: &Step,
     safe: &SafeId,
     nonce: U256,
     omitted: &BTreeSet<u16>,
-) -> Result<Effect, EffectFault> {
-    let entry = charter.safes.get(safe).ok_or_else(|| EffectFault::UnknownSafe { safe: safe.clone() })?;
+) -> Result<SafeTransaction, EffectFault> {
+    let entry = safe_of(charter, safe)?;
     let left: Vec<&Action> =
         calls(step, safe).filter(|(index, _)| !omitted.contains(index)).map(|(_, action)| action).collect();
-    let transaction = match left.as_slice() {
-        [] => return Err(EffectFault::NothingLeft),
-        [only] => SafeTransaction::call(only.target, only.calldata.clone(), nonce),
+    match left.as_slice() {
+        [] => Err(EffectFault::NothingLeft),
+        [only] => Ok(SafeTransaction::call(only.target, only.calldata.clone(), nonce)),
         several => {
             let pinned = charter.chains.get(&entry.chain).and_then(|chain| chain.multi_send_call_only);
             let pinned = pinned.ok_or(EffectFault::NoMultiSend { chain: entry.chain, calls: several.len() })?;
             let mut packed = SafeTransaction::call(pinned.address, pack(several), nonce);
             packed.operation = Operation::DelegateCall;
-            packed
+            Ok(packed)
         }
-    };
+    }
+}
+
+/// A step's [`transaction`] with its hash, and which of the calls in `omitted` are this Safe's.
+///
+/// # Errors
+/// As [`transaction`].
+pub(crate) fn build(
+    charter: &Charter,
+    hashes: &Hashes,
+    step: &Step,
+    safe: &SafeId,
+    nonce: U256,
+    omitted: &BTreeSet<u16>,
+) -> Result<Effect, EffectFault> {
+    let transaction = transaction(charter, step, safe, nonce, omitted)?;
     let here: BTreeSet<u16> = calls(step, safe).map(|(index, _)| index).collect();
     let omitted = omitted.intersection(&here).copied().collect();
-    Ok(finish(entry.chain, safe, entry.address, entry.version, transaction, omitted))
+    Ok(finish(hashes, safe, safe_of(charter, safe)?, transaction, omitted))
 }
 
 /// The rejection of `nonce`: the one effect outside playbooks, which can only consume it.
-pub(crate) fn rejection(charter: &Charter, safe: &SafeId, nonce: U256) -> Option<Effect> {
+pub(crate) fn rejection(charter: &Charter, hashes: &Hashes, safe: &SafeId, nonce: U256) -> Option<Effect> {
     let entry = charter.safes.get(safe)?;
-    let transaction = SafeTransaction::rejection(entry.address, nonce);
-    Some(finish(entry.chain, safe, entry.address, entry.version, transaction, BTreeSet::new()))
+    Some(finish(hashes, safe, entry, SafeTransaction::rejection(entry.address, nonce), BTreeSet::new()))
+}
+
+fn safe_of<'a>(charter: &'a Charter, safe: &SafeId) -> Result<&'a Safe, EffectFault> {
+    charter.safes.get(safe).ok_or_else(|| EffectFault::UnknownSafe { safe: safe.clone() })
 }
 
 fn finish(
-    chain: ChainId,
+    hashes: &Hashes,
     safe: &SafeId,
-    address: Address,
-    version: SafeVersion,
+    entry: &Safe,
     transaction: SafeTransaction,
     omitted: BTreeSet<u16>,
 ) -> Effect {
-    let safe_tx_hash = transaction.hashes(version, chain.get(), address).safe_tx_hash;
-    Effect { chain, safe: safe.clone(), address, transaction, safe_tx_hash, omitted }
+    let safe_tx_hash = hashes.of((entry.chain, entry.address, entry.version, transaction.clone()));
+    Effect { chain: entry.chain, safe: safe.clone(), address: entry.address, transaction, safe_tx_hash, omitted }
 }
 
 /// `multiSend(bytes)` over `operation (0) || to || value (0) || length || data` for each call.

@@ -12,6 +12,7 @@ use watchfire_types::{
 };
 
 use crate::draft::{Owed, Step};
+use crate::effect::Hashes;
 use crate::judged::Judgements;
 use crate::rejection::Rejection;
 use crate::shared::chain::AuthorChain;
@@ -54,6 +55,7 @@ pub struct Machine {
     pub(crate) view: View,
     /// What follows from the two, once asked for; empty after every change.
     pub(crate) judgements: OnceLock<Judgements>,
+    pub(crate) hashes: Hashes,
 }
 
 impl Machine {
@@ -72,8 +74,8 @@ impl Machine {
         };
         let shared = Shared::new(Arc::clone(&charter), network);
         let view = View::new(&charter);
-        let judgements = OnceLock::new();
-        Ok(Self { charter, network, own: Own { member, entry, epoch }, shared, view, judgements })
+        let own = Own { member, entry, epoch };
+        Ok(Self { charter, network, own, shared, view, judgements: OnceLock::new(), hashes: Hashes::default() })
     }
 
     /// Feeds the clock and the own view. Called with every input, before [`Machine::decide`]; changes nothing shared.
@@ -105,13 +107,26 @@ impl Machine {
             self.view.admissions.took(seen, event.author, named);
         }
         self.shared.apply(event, seen);
+        if seen > Timestamp::from_millis(0) {
+            let epochs = &self.shared.epochs;
+            self.view.lives.said(event.author, event.epoch, seen, |epoch| epochs.over(&(event.author, *epoch)));
+        }
         self.forget();
     }
 
     /// Notes the epoch that a member's newest heartbeat names, whose signature the caller checked: a claim that only lets this epoch in
     /// sooner.
-    pub fn beats(&mut self, author: MemberKey, epoch: Epoch) {
+    pub fn beats(&mut self, now: Timestamp, author: MemberKey, epoch: Epoch) {
         self.view.admissions.beats(author, epoch);
+        self.lives(now, author, epoch);
+    }
+
+    /// Notes that an epoch sends heartbeats still, whose signatures the caller checked and which rise by its author's clock.
+    pub fn lives(&mut self, now: Timestamp, author: MemberKey, epoch: Epoch) {
+        if author == self.own.key() && epoch != self.own.epoch {
+            self.view.lives.beat(author, self.own.epoch, now);
+        }
+        self.view.lives.beat(author, epoch, now);
     }
 
     /// Whether its author says that this epoch is its own: by its newest heartbeat, or by the `Started` of a held epoch.

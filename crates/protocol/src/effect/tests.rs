@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use watchfire_charter::{Charter, PinnedCode, Step};
 use watchfire_types::{Operation, PlaybookId, SafeId};
 
-use super::{EffectFault, build, calls, rejection};
+use super::{EffectFault, Hashes, build, calls, rejection};
 use crate::rank::rank;
 
 fn charter() -> Charter {
@@ -25,13 +25,14 @@ fn safe() -> SafeId {
 fn one_call_is_plain() {
     let charter = charter();
     let playbook = &charter.playbooks[&"contain-vault".parse::<PlaybookId>().expect("a name")];
-    let effect = build(&charter, &playbook.steps[1], &safe(), U256::from(7), &BTreeSet::new()).expect("one call");
+    let effect = build(&charter, &Hashes::default(), &playbook.steps[1], &safe(), U256::from(7), &BTreeSet::new())
+        .expect("one call");
     assert_eq!(hex::encode(&effect.transaction.data), "8456cb59");
     assert_eq!(effect.transaction.operation, Operation::Call);
     assert_eq!((effect.transaction.value, effect.transaction.safe_tx_gas), (U256::ZERO, U256::ZERO));
-    let none = build(&charter, &playbook.steps[1], &safe(), U256::from(7), &BTreeSet::from([0]));
+    let none = build(&charter, &Hashes::default(), &playbook.steps[1], &safe(), U256::from(7), &BTreeSet::from([0]));
     assert_eq!(none, Err(EffectFault::NothingLeft));
-    let rejected = rejection(&charter, &safe(), U256::from(7)).expect("a safe");
+    let rejected = rejection(&charter, &Hashes::default(), &safe(), U256::from(7)).expect("a safe");
     assert_eq!((rejected.transaction.to, rejected.transaction.data.len()), (rejected.address, 0));
     assert_ne!(rejected.safe_tx_hash, effect.safe_tx_hash);
 }
@@ -44,13 +45,13 @@ fn several_calls_are_packed() {
     let mut step = playbook.steps[0].clone();
     step.actions.extend(playbook.steps[1].actions.clone());
     assert_eq!(calls(&step, &safe()).count(), 2);
-    let unpinned = build(&charter, &step, &safe(), U256::ZERO, &BTreeSet::new());
+    let unpinned = build(&charter, &Hashes::default(), &step, &safe(), U256::ZERO, &BTreeSet::new());
     assert!(matches!(unpinned, Err(EffectFault::NoMultiSend { calls: 2, .. })));
     let pinned = PinnedCode { address: Address::repeat_byte(9), code_hash: B256::ZERO };
     for chain in charter.chains.values_mut() {
         chain.multi_send_call_only = Some(pinned);
     }
-    let effect = build(&charter, &step, &safe(), U256::ZERO, &BTreeSet::new()).expect("packs");
+    let effect = build(&charter, &Hashes::default(), &step, &safe(), U256::ZERO, &BTreeSet::new()).expect("packs");
     assert_eq!((effect.transaction.to, effect.transaction.operation), (pinned.address, Operation::DelegateCall));
     let data = hex::encode(&effect.transaction.data);
     let (flag, pause) = (&step.actions[0].calldata, &step.actions[1].calldata);
@@ -93,6 +94,19 @@ fn wide(calls: u16) -> (Charter, Step) {
     (charter, step)
 }
 
+/// A memo answers what a new one works out, for more transactions than it holds and in any order.
+#[test]
+fn remembered_hashes_are_the_transactions_own() {
+    let (charter, step) = wide(1);
+    let hashes = Hashes::default();
+    for nonce in (0..2 * Hashes::MAX as u64).chain([3, 2, 3]).map(U256::from) {
+        let effect = build(&charter, &hashes, &step, &safe(), nonce, &BTreeSet::new()).expect("one call");
+        let safe = &charter.safes[&safe()];
+        let fresh = effect.transaction.hashes(safe.version, safe.chain.get(), safe.address).safe_tx_hash;
+        assert_eq!(effect.safe_tx_hash, fresh, "nonce {nonce}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -101,8 +115,8 @@ proptest! {
     fn effects_hold_what_is_left(calls in 1_u16..8, omitted in proptest::collection::btree_set(0_u16..10, 0..8), nonce: u64) {
         let (charter, step) = wide(calls);
         let nonce = U256::from(nonce);
-        let built = build(&charter, &step, &safe(), nonce, &omitted);
-        prop_assert_eq!(&built, &build(&charter.clone(), &step.clone(), &safe(), nonce, &omitted.clone()));
+        let built = build(&charter, &Hashes::default(), &step, &safe(), nonce, &omitted);
+        prop_assert_eq!(&built, &build(&charter.clone(), &Hashes::default(), &step.clone(), &safe(), nonce, &omitted.clone()));
         let left: Vec<u16> = (0..calls).filter(|index| !omitted.contains(index)).collect();
         if left.is_empty() {
             prop_assert_eq!(built, Err(EffectFault::NothingLeft));

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use alloy_primitives::U256;
 use watchfire_charter::{Playbook, PlaybookPurpose};
 use watchfire_types::body::{Authority, Decision};
+use watchfire_types::planted::{Mutation, planted};
 use watchfire_types::{AssetId, BlockRef, SafeId, Severity, StepIndex};
 
 use super::cancelled;
@@ -114,7 +115,7 @@ fn rejection(machine: &Machine, safe: &SafeId) -> Option<Effect> {
     let view = machine.view.safes.get(safe)?;
     view.owners.at(&head)?;
     view.threshold.at(&head)?;
-    effect::rejection(&machine.charter, safe, nonce)
+    effect::rejection(&machine.charter, &machine.hashes, safe, nonce)
 }
 
 pub(super) fn current_nonce(machine: &Machine, safe: &SafeId) -> Option<U256> {
@@ -138,6 +139,7 @@ fn foreign_recovery(machine: &Machine) -> Vec<(SafeId, AssetId, Authority)> {
             for (_, signed) in machine.shared.content.signed_at(&safe, nonce) {
                 let Kind::Step { decision, step, purpose: PlaybookPurpose::Contain } = &signed.kind else { continue };
                 let recovered = machine.last_recovery(id, *step).filter(|_| decision.playbook == *id);
+                let recovered = recovered.filter(|_| !planted(Mutation::LeavesOpen));
                 if let Some(recovered) = recovered.filter(|recovered| later(recovered, &since)) {
                     let asset = playbook.asset.clone();
                     let authority = Authority::RejectionAfterForeignRecovery { asset: asset.clone(), recovered };

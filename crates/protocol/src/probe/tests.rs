@@ -18,6 +18,7 @@ use watchfire_types::{
 };
 
 use super::Look;
+use crate::effect::Hashes;
 use crate::machine::Machine;
 
 thread_local! {
@@ -85,7 +86,8 @@ impl Log {
         let rung = self.charter.playbooks[&decision.playbook].step(StepIndex::new(2)).expect("pause");
         let (safe, entry) = self.charter.safes.iter().next().expect("a safe");
         let effect =
-            crate::effect::build(&self.charter, rung, safe, U256::from(7), &BTreeSet::new()).expect("one call");
+            crate::effect::build(&self.charter, &Hashes::default(), rung, safe, U256::from(7), &BTreeSet::new())
+                .expect("one call");
         let key = GuardianKey::from_slice(&[0x11 * (u8::try_from(member).expect("small") + 1); 32]).expect("a scalar");
         let (signed, recovery) = key.sign_prehash_recoverable(effect.safe_tx_hash.as_slice()).expect("signs");
         let mut signature = [27 + recovery.to_byte(); 65];

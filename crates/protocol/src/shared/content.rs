@@ -135,19 +135,28 @@ fn kind(charter: &Charter, safe: &SafeId, signature: &CoSignature) -> Result<Kin
         Authority::Step { decision, step, .. } => {
             let (playbook, _) = playbook_of(charter, decision).map_err(SignatureFault::Foreign)?;
             let rung = playbook.step(*step).ok_or(SignatureFault::Foreign("no such step"))?;
-            let effect = effect::build(charter, rung, safe, nonce, &signature.omitted)
+            let transaction = effect::transaction(charter, rung, safe, nonce, &signature.omitted)
                 .map_err(|_| SignatureFault::Foreign("the step has no such transaction"))?;
-            (effect, Kind::Step { decision: decision.clone(), step: *step, purpose: playbook.purpose })
+            let here = |omitted: &u16| effect::calls(rung, safe).any(|(index, _)| index == *omitted);
+            if !signature.omitted.iter().all(here) {
+                return Err(SignatureFault::Foreign("transaction is not the step's"));
+            }
+            (transaction, Kind::Step { decision: decision.clone(), step: *step, purpose: playbook.purpose })
         }
         Authority::RejectionCancelled { .. }
         | Authority::RejectionBeforeRecovery { .. }
         | Authority::RejectionAfterForeignRecovery { .. } => {
-            let effect = effect::rejection(charter, safe, nonce).ok_or(SignatureFault::Foreign("unknown safe"))?;
-            (effect, Kind::Rejection)
+            if !signature.omitted.is_empty() {
+                return Err(SignatureFault::Foreign("transaction is not the step's"));
+            }
+            (SafeTransaction::rejection(signature.safe, nonce), Kind::Rejection)
         }
     };
-    let same = expected.transaction == signature.transaction && expected.omitted == signature.omitted;
-    if same { Ok(kind) } else { Err(SignatureFault::Foreign("transaction is not the step's")) }
+    if expected == signature.transaction {
+        Ok(kind)
+    } else {
+        Err(SignatureFault::Foreign("transaction is not the step's"))
+    }
 }
 
 /// The owner behind r || s || v over a hash: v 27 or 28, low s (the Safe takes either, so a second form would count nobody twice).
