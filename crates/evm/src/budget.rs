@@ -18,7 +18,7 @@ pub enum Priority {
     Decision,
     /// Feed, backfill, watchdog.
     Feed,
-    /// Evidence: what is kept for later never delays what is decided now.
+    /// Evidence: what is kept for later never delays what is decided now. It has a pace of its own besides.
     Evidence,
 }
 

@@ -16,6 +16,7 @@ use watchfire_types::{ChainId, OperatorId};
 use crate::budget::{Budget, Priority};
 use crate::config::Endpoint;
 use crate::error::RpcError;
+use crate::pace::Pace;
 use crate::rpc::{Answer, Http, Request};
 
 /// First back-off; doubles with every failure in a row.
@@ -46,6 +47,7 @@ pub(crate) struct Remote {
     chain: ChainId,
     http: Http,
     budget: Budget,
+    pace: Pace,
     backoff: Mutex<Backoff>,
     health: broadcast::Sender<EndpointHealth>,
     /// The chain id was asked and is right. An endpoint that was down at the start is asked when it comes back.
@@ -78,10 +80,12 @@ impl Remote {
     ) -> Self {
         let http = Http::new(client, config.http.clone());
         let budget = Budget::new(config.requests_per_second, Instant::now());
+        let pace = Pace::new(config.requests_per_second, Instant::now());
         Self {
             chain,
             http,
             budget,
+            pace,
             backoff: Mutex::default(),
             health,
             chain_checked: AtomicBool::new(false),
@@ -93,6 +97,7 @@ impl Remote {
     /// Several calls, each with its own answer, all within `timeout`.
     pub(crate) async fn ask(&self, priority: Priority, requests: &[Request], timeout: Duration) -> Vec<Answer> {
         let deadline = Instant::now() + timeout;
+        let _deciding = (priority == Priority::Decision).then(|| self.pace.decide());
         if let Err(error) = self.ready(priority, timeout).await {
             return requests.iter().map(|_| Err(error.clone())).collect();
         }
@@ -117,17 +122,34 @@ impl Remote {
         decode(&answers.pop().unwrap_or(Err(RpcError::BackingOff))?)
     }
 
-    /// One call whose answer is wanted as it came, byte for byte, with the lowest priority. Waits for the budget within `timeout`.
+    /// One call whose answer is wanted as it came, byte for byte: it waits at most `timeout` for its turn behind everything that
+    /// decides, then at most `timeout` for the answer. What it meets slows evidence alone: no feed rests because evidence was refused.
     pub(crate) async fn raw(&self, body: Bytes, max: usize, timeout: Duration) -> Result<Bytes, RpcError> {
-        let deadline = Instant::now() + timeout;
         self.ready(Priority::Evidence, timeout).await?;
-        let budget = self.budget.acquire(1, Priority::Evidence);
-        if tokio::time::timeout_at(deadline, budget).await.is_err() {
+        let turn = async {
+            self.pace.turn().await;
+            self.budget.acquire(1, Priority::Evidence).await;
+        };
+        if tokio::time::timeout(timeout, turn).await.is_err() {
             return Err(RpcError::RateLimited { retry_after_ms: Some(0) });
         }
-        let result = self.http.raw(body, max, deadline.saturating_duration_since(Instant::now())).await;
-        self.note(result.as_ref().err());
+        let result = self.http.raw(body, max, timeout).await;
+        match &result {
+            Err(error @ RpcError::RateLimited { .. }) => self.limited(error),
+            _ => self.pace.answered(),
+        }
+        // Nobody else asks such an endpoint: how it is is known from here alone.
+        if self.config.evidence_only {
+            self.note(result.as_ref().err());
+        }
         result
+    }
+
+    fn limited(&self, error: &RpcError) {
+        if let RpcError::RateLimited { retry_after_ms } = error {
+            let wait_ms = retry_after_ms.unwrap_or(0).min(RETRY_AFTER_MS_MAX);
+            self.pace.limited(Duration::from_millis(wait_ms), Instant::now());
+        }
     }
 
     /// Usable now, as far as known.
@@ -204,6 +226,9 @@ impl Remote {
 
     /// Keeps the health state: a failure of the endpoint as a whole backs off, anything else ends the back-off.
     fn note(&self, failure: Option<&RpcError>) {
+        if let Some(error) = failure {
+            self.limited(error);
+        }
         let mut backoff = self.lock();
         let cause = failure.filter(|error| error.backs_off()).map(ToString::to_string);
         if let Some(error) = failure.filter(|error| error.backs_off()) {

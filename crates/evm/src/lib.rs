@@ -16,6 +16,7 @@ mod feed;
 pub mod fees;
 mod head;
 mod heads;
+mod pace;
 mod payer;
 mod preflight;
 mod probe;

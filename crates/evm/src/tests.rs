@@ -1,4 +1,4 @@
-//! Against real anvil processes, real Safe 1.5.0 contracts and a proxy that lies, lags and fails.
+//! Against real anvil processes, real Safe contracts and a proxy that lies, lags and fails.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -6,6 +6,8 @@ mod agreement;
 mod anvil;
 mod evidence;
 mod feed;
+mod finality;
+mod logs;
 mod operator;
 mod preflight;
 mod safes;

@@ -209,40 +209,6 @@ async fn an_endpoint_without_batches_serves() {
     assert!(answers.values().all(|answer| matches!(answer, ReadOutcome::Value(_))), "{answers:?}");
 }
 
-/// Goal: logs are the header's by every path, and a receipt that was tampered with proves nothing.
-#[tokio::test]
-async fn logs_by_every_path_and_never_forged() {
-    let world = World::new().await;
-    world.execute(&world.pause(0)).await;
-    let missing: [&'static [&'static str]; 3] =
-        [&[], &["eth_getBlockReceipts"], &["eth_getBlockReceipts", "eth_getTransactionReceipt"]];
-    let mut seen = Vec::new();
-    for methods in missing {
-        let remote = Operator::start(&world.anvil.http, move |method, _| {
-            if methods.contains(&method) { Act::Fail(-32601, "method not found") } else { Act::Pass }
-        })
-        .await;
-        let client = ChainClient::connect(config(1, vec![endpoint("a", &remote.url)])).await.unwrap();
-        let head = client.head_at(world.anvil.number().await).await.unwrap();
-        seen.push(client.view(&head, &BTreeSet::new(), true).await.unwrap().logs);
-    }
-    let paused = alloy_primitives::keccak256("Paused(address)");
-    assert!(seen[0].iter().any(|log| log.address == world.vault && log.topics[0] == paused));
-    assert!(seen.iter().all(|logs| *logs == seen[0]), "{seen:#?}");
-
-    let forger = Operator::start(&world.anvil.http, |method, _| match method {
-        "eth_getBlockReceipts" => Act::Change(|receipts| receipts[0]["logs"] = json!([])),
-        "eth_getTransactionReceipt" => Act::Change(|receipt| receipt["logs"] = json!([])),
-        "eth_getLogs" => Act::Say(json!([])),
-        _ => Act::Pass,
-    })
-    .await;
-    let client = ChainClient::connect(config(1, vec![endpoint("a", &forger.url)])).await.unwrap();
-    let head = client.head_at(world.anvil.number().await).await.unwrap();
-    let error = client.view(&head, &BTreeSet::new(), false).await.unwrap_err();
-    assert!(error.cause.contains("root"), "{error}");
-}
-
 /// Goal: one look through one URL, as a charter check takes it, and its refusal of another chain.
 #[tokio::test]
 async fn a_snapshot_reads_or_refuses() {

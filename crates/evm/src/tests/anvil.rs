@@ -19,28 +19,30 @@ fn simulations() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../simulations")
 }
 
-/// The npm packages of the drill, installed once if they are missing.
+/// The `node_modules` of a folder under `simulations/`, installed once if what the tests need of it is missing.
+fn modules_of(folder: &std::path::Path, needed: &str) -> PathBuf {
+    let modules = folder.join("node_modules");
+    let guard = std::fs::File::options()
+        .create(true)
+        .append(true)
+        .open(std::env::temp_dir().join("watchfire-evm-tests-npm.lock"))
+        .unwrap();
+    guard.lock().unwrap();
+    if !modules.join(needed).is_dir() {
+        let done = Command::new("npm")
+            .args(["ci", "--ignore-scripts", "--omit=dev", "--no-audit", "--no-fund"])
+            .current_dir(folder)
+            .status()
+            .expect("npm starts: install Node.js 20 or later");
+        assert!(done.success(), "npm ci in {}", folder.display());
+    }
+    modules
+}
+
+/// The npm packages of the drill.
 pub(super) fn modules() -> PathBuf {
     static MODULES: OnceLock<PathBuf> = OnceLock::new();
-    let installed = MODULES.get_or_init(|| {
-        let modules = simulations().join("node_modules");
-        let guard = std::fs::File::options()
-            .create(true)
-            .append(true)
-            .open(std::env::temp_dir().join("watchfire-evm-tests-npm.lock"))
-            .unwrap();
-        guard.lock().unwrap();
-        if !modules.join("@safe-global/safe-smart-account/build").is_dir() {
-            let done = Command::new("npm")
-                .args(["ci", "--ignore-scripts", "--omit=dev", "--no-audit", "--no-fund"])
-                .current_dir(simulations())
-                .status()
-                .expect("npm starts: install Node.js 20 or later");
-            assert!(done.success(), "npm ci in simulations/");
-        }
-        modules
-    });
-    installed.clone()
+    MODULES.get_or_init(|| modules_of(&simulations(), "@safe-global/safe-smart-account/build")).clone()
 }
 
 /// Creation code from a JSON artifact.
@@ -52,6 +54,14 @@ pub(super) fn bytecode(path: &std::path::Path) -> Bytes {
 pub(super) fn safe_artifact(path: &str) -> Bytes {
     let base = modules().join("@safe-global/safe-smart-account/build/artifacts/contracts");
     bytecode(&base.join(path))
+}
+
+/// A contract of Safe 1.4.1, which many a treasury still runs.
+pub(super) fn safe_1_4_1_artifact(path: &str) -> Bytes {
+    static MODULES: OnceLock<PathBuf> = OnceLock::new();
+    let folder = simulations().join("contracts");
+    let modules = MODULES.get_or_init(|| modules_of(&folder, "@safe-global/safe-contracts/build"));
+    bytecode(&modules.join("@safe-global/safe-contracts/build/artifacts/contracts").join(path))
 }
 
 pub(super) fn own_artifact(name: &str) -> Bytes {

@@ -123,3 +123,19 @@ async fn faults_are_named() {
     operator.now(|_, _| Act::Status(429));
     assert!(matches!(ask().await, Err(RawFault::RateLimited { .. })));
 }
+
+/// An operator that limits evidence slows evidence alone: the feed's questions do not rest, and the endpoint stays healthy.
+#[tokio::test]
+async fn a_limit_on_evidence_rests_nobody_else() {
+    let (_anvil, operator, client, block) = chain().await;
+    operator.now(|method, _| if method == "eth_getBlockReceipts" { Act::Status(429) } else { Act::Pass });
+    for _ in 0..2 {
+        let refused = raw(&client, "eth_getBlockReceipts", json!([block.hash])).await;
+        assert!(matches!(refused, Err(RawFault::RateLimited { .. })), "{refused:?}");
+    }
+    assert!(client.health().iter().all(|endpoint| endpoint.healthy));
+    let mut feed = client.feed(BTreeSet::new(), crate::Backfill::default());
+    let ready = async { while !matches!(feed.recv().await, Some(crate::FeedEvent::Ready) | None) {} };
+    tokio::time::timeout(PATIENCE, ready).await.unwrap();
+    assert!(client.health().iter().all(|endpoint| endpoint.healthy));
+}

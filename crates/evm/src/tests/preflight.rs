@@ -6,7 +6,7 @@ use watchfire_types::duty::Preflight;
 use watchfire_types::input::PreflightOutcome;
 use watchfire_types::{Read, SafeTransaction};
 
-use super::anvil::{config, endpoint, own_artifact};
+use super::anvil::{config, endpoint, own_artifact, safe_1_4_1_artifact};
 use super::operator::{Act, Operator};
 use super::safes::{World, payer};
 use crate::client::ChainClient;
@@ -68,6 +68,30 @@ async fn outcomes_have_names() {
     for client in &clients {
         let at = client.latest().await.unwrap().block;
         assert_eq!(client.preflight(&world.preflight(world.pause(1), at)).await, refuted("EnforcedPause()"));
+    }
+}
+
+/// Goal: Safe 1.4.1 hides why the inner call failed behind GS013; the reason is found all the same, and where there is none that
+/// is said. Every other outcome is named as on the newest Safe.
+#[tokio::test]
+async fn an_older_safe_hides_the_reason_and_it_is_found() {
+    let world = World::with_safe_of(safe_1_4_1_artifact).await;
+    world.execute(&world.pause(0)).await;
+    let (_old, clients) = clients(&world).await;
+    for client in &clients {
+        let at = client.latest().await.unwrap().block;
+        let paused = world.preflight(world.pause(1), at);
+        let signed = Preflight { signatures: Some(world.signatures(&world.pause(1), 3)), ..paused.clone() };
+        let silent = SafeTransaction::call(world.vault, vec![9, 9, 9, 9].into(), U256::ONE);
+        let steps = [
+            (paused, "GS013: EnforcedPause()"),
+            (signed, "GS013: EnforcedPause()"),
+            (world.preflight(silent, at), "GS013: reverted without a reason"),
+            (world.preflight(world.pause(0), at), "nonce taken: the Safe is at 1 (GS025)"),
+        ];
+        for (preflight, expected) in steps {
+            assert_eq!(client.preflight(&preflight).await, refuted(expected));
+        }
     }
 }
 

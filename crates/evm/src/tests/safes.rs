@@ -1,4 +1,4 @@
-//! A real Safe 1.5.0 with a vault that it may pause.
+//! A real Safe, 1.5.0 where nothing else is said, with a vault that it may pause.
 
 use std::collections::BTreeSet;
 
@@ -49,9 +49,14 @@ pub(super) fn payer() -> PrivateKeySigner {
 impl World {
     /// A 3-of-5 Safe that is the vault's pauser, and a funded gas payer.
     pub(super) async fn new() -> Self {
+        Self::with_safe_of(safe_artifact).await
+    }
+
+    /// The same with the Safe contracts that `artifact` gives.
+    pub(super) async fn with_safe_of(artifact: impl Fn(&str) -> alloy_primitives::Bytes) -> Self {
         let anvil = Anvil::start();
-        let singleton = anvil.deploy(safe_artifact("Safe.sol/Safe.json")).await;
-        let factory = anvil.deploy(safe_artifact("proxies/SafeProxyFactory.sol/SafeProxyFactory.json")).await;
+        let singleton = anvil.deploy(artifact("Safe.sol/Safe.json")).await;
+        let factory = anvil.deploy(artifact("proxies/SafeProxyFactory.sol/SafeProxyFactory.json")).await;
         let mut owners: Vec<_> =
             (0..5).map(|i| PrivateKeySigner::from_bytes(&keccak256(format!("owner {i}"))).unwrap()).collect();
         owners.sort_by_key(PrivateKeySigner::address);

@@ -1,0 +1,129 @@
+//! What does not get in has a name: refused, passed over, reverted, unfunded.
+
+use std::collections::BTreeSet;
+
+use alloy_primitives::U256;
+use serde_json::json;
+use watchfire_types::input::{SubmissionFailure, SubmissionReport};
+
+use super::super::anvil::{config, endpoint};
+use super::super::operator::{Act, Operator};
+use super::super::safes::{World, payer};
+use super::Rig;
+use crate::submitter::SubmitterEvent;
+
+/// Goal: two blocks passed over it with fees that sufficed: said once, by name.
+#[tokio::test]
+async fn not_included_is_said() {
+    let mut rig = Rig::new().await;
+    rig.world.anvil.call("evm_setAutomine", json!([false])).await;
+    let submission = rig.world.submission(rig.world.pause(0), 0);
+    rig.submitter.set(BTreeSet::from([submission.clone()]));
+    loop {
+        match rig.event().await {
+            SubmitterEvent::Sending { submitted, release } => {
+                release.send(()).unwrap();
+                rig.in_pool(submitted.transaction).await;
+                rig.world.anvil.call("anvil_dropTransaction", json!([submitted.transaction])).await;
+                rig.world.anvil.mine(1).await;
+            }
+            SubmitterEvent::Report(SubmissionReport::NotIncluded { safe_tx_hash, .. }) => {
+                assert_eq!(safe_tx_hash, submission.safe_tx_hash);
+                return;
+            }
+            SubmitterEvent::Report(other) => panic!("{other:?}"),
+        }
+    }
+}
+
+/// Goal: what cannot be sent is named: taken nonce, bad and too few signatures, already paused, no funds.
+#[tokio::test]
+async fn failures_have_names() {
+    let mut rig = Rig::new().await;
+    let pause = rig.world.pause(0);
+    let good = rig.world.submission(pause.clone(), 0);
+    let mut few = good.clone();
+    few.signatures = rig.world.signatures(&pause, 2);
+    let mut bad = good.clone();
+    bad.signatures = rig.world.signatures(&rig.world.pause(1), 3);
+    let stale = rig.world.submission(rig.world.pause(9), 0);
+    let would = |text: &str| SubmissionFailure::Refused(text.to_owned());
+    let mut steps = vec![
+        (few, SubmissionFailure::TooFewSignatures),
+        (bad, SubmissionFailure::BadSignatures),
+        (stale, SubmissionFailure::NonceTaken),
+    ];
+    for (submission, expected) in steps.drain(..) {
+        rig.submitter.set(BTreeSet::from([submission.clone()]));
+        let report = rig.report().await;
+        assert_eq!(report, SubmissionReport::Failed { safe_tx_hash: submission.safe_tx_hash, reason: expected });
+        rig.submitter.set(BTreeSet::new());
+        let mined = rig.world.anvil.number().await + 1;
+        rig.world.anvil.mine(1).await;
+        rig.head(mined).await;
+    }
+    rig.world.anvil.fund(payer().address(), U256::from(1_000)).await;
+    rig.submitter.set(BTreeSet::from([good]));
+    let SubmissionReport::Failed { reason, .. } = rig.report().await else { panic!("no funds") };
+    assert_eq!(reason, SubmissionFailure::Unfunded);
+    rig.world.anvil.fund(payer().address(), U256::from(10).pow(U256::from(18))).await;
+    rig.submitter.set(BTreeSet::new());
+    rig.world.execute(&rig.world.pause(0)).await;
+    let number = rig.world.anvil.number().await;
+    rig.head(number).await;
+    rig.submitter.set(BTreeSet::from([rig.world.submission(rig.world.pause(1), 0)]));
+    let SubmissionReport::Failed { reason, .. } = rig.report().await else { panic!("already paused") };
+    assert_eq!(reason, would("would revert: EnforcedPause()"));
+}
+
+/// Goal: a transaction that is mined and reverts is told with block and reason.
+#[tokio::test]
+async fn a_mined_revert_is_told() {
+    let mut rig = Rig::new().await;
+    rig.world.anvil.call("evm_setAutomine", json!([false])).await;
+    let submission = rig.world.submission(rig.world.pause(0), 0);
+    rig.submitter.set(BTreeSet::from([submission.clone()]));
+    let sent = rig.sending().await;
+    rig.in_pool(sent.transaction).await;
+    // The same Safe transaction from somebody else gets in first: the Safe's nonce is taken within the block.
+    let from = rig.world.anvil.account().await;
+    let data: alloy_primitives::Bytes =
+        crate::safe::exec_transaction(&submission.transaction, &submission.signatures).into();
+    let request = json!({ "from": from, "to": rig.world.safe, "data": data, "gas": "0x100000",
+        "maxFeePerGas": "0xe8d4a51000", "maxPriorityFeePerGas": "0xe8d4a51000" });
+    rig.world.anvil.call("eth_sendTransaction", json!([request])).await;
+    rig.world.anvil.mine(1).await;
+    let report = rig.report().await;
+    let SubmissionReport::Reverted { safe_tx_hash, block, reason } = report else { panic!("{report:?}") };
+    assert_eq!(safe_tx_hash, submission.safe_tx_hash);
+    assert_eq!(block.hash, rig.world.anvil.hash(block.number).await);
+    assert_eq!(reason, "GS026: nonce taken");
+}
+
+/// Goal: a bid that everybody refused for want of funds has not to be topped: the next one is made afresh.
+#[tokio::test]
+async fn an_unfunded_bid_is_priced_again() {
+    let world = World::new().await;
+    world.anvil.call("evm_setAutomine", json!([false])).await;
+    let mut refused = false;
+    let proxy = Operator::start(&world.anvil.http, move |method, _| {
+        if method == "eth_sendRawTransaction" && !std::mem::replace(&mut refused, true) {
+            return Act::Fail(-32_000, "insufficient funds for gas * price + value");
+        }
+        Act::Pass
+    })
+    .await;
+    let mut rig = Rig::through(world, config(1, vec![endpoint("a", &proxy.url)])).await;
+    let submission = rig.world.submission(rig.world.pause(0), 0);
+    rig.submitter.set(BTreeSet::from([submission.clone()]));
+    let first = rig.sending().await;
+    let unfunded =
+        SubmissionReport::Failed { safe_tx_hash: submission.safe_tx_hash, reason: SubmissionFailure::Unfunded };
+    assert_eq!(rig.report().await, unfunded);
+    rig.world.anvil.mine(1).await;
+    let second = rig.sending().await;
+    assert!(second.max_priority_fee_per_gas <= first.max_priority_fee_per_gas, "{first:?} {second:?}");
+    rig.in_pool(second.transaction).await;
+    rig.world.anvil.mine(1).await;
+    assert!(rig.world.is_paused().await);
+}
