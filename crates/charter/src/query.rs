@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::Address;
+use watchfire_types::planted::{Mutation, planted};
 use watchfire_types::{
     AssetId, ChainId, CharterDigest, DetectorId, MemberId, MemberKey, NetworkId, OperatorId, OrganisationId,
     PlaybookId, Read, SafeId, Severity, StepIndex,
@@ -57,8 +58,14 @@ impl Rule {
             organisations.iter().filter(holds).count()
         };
         let shortfall = Shortfall {
-            organisations: missing(self.organisations, organisations.len()),
-            operators: missing(self.operators, operators.len()),
+            organisations: missing(
+                self.organisations,
+                if planted(Mutation::CountsNodes) { known.len() } else { organisations.len() },
+            ),
+            operators: missing(
+                if planted(Mutation::OneOperatorIsEnough) { 0 } else { self.operators },
+                operators.len(),
+            ),
             roles: self
                 .roles
                 .iter()

@@ -1,5 +1,6 @@
 //! The own chain of this epoch: what the next own event looks like.
 
+use watchfire_types::planted::{Mutation, planted};
 use watchfire_types::{Body, Epoch, Event, EventHash, MemberKey, NetworkId, Seq, Timestamp, Verified};
 
 #[derive(Debug, Clone)]
@@ -25,7 +26,10 @@ impl OwnChain {
             epoch: self.epoch,
             seq: self.next,
             prev: self.prev,
-            time: self.last.map_or(now, |last| now.max(last.plus_millis(1))),
+            time: self
+                .last
+                .filter(|_| !planted(Mutation::ClockAsItIs))
+                .map_or(now, |last| now.max(last.plus_millis(1))),
             body,
         }
     }

@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use tracing::{info, warn};
 use watchfire_types::Bytes;
+use watchfire_types::planted::{Mutation, planted};
 
 use crate::background::fill;
 use crate::durable::{Durable, Watermark};
@@ -161,7 +162,9 @@ impl<S: Storage> Journal<S> {
             return Ok(self.durable);
         }
         self.write()?;
-        if let Err(source) = self.file.sync() {
+        let synced = if planted(Mutation::SkipsSync) { Ok(()) } else { self.file.sync() };
+        let survives = planted(Mutation::SurvivesFailedSync);
+        if let Err(source) = synced.or_else(|source| if survives { Ok(()) } else { Err(source) }) {
             let error = self.write_error("sync", source);
             return Err(self.poisoned(error));
         }

@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 use watchfire_charter::{Charter, Playbook, PlaybookPurpose};
 use watchfire_types::body::{Basis, Body, Certificate, CloseVote, Decision, Purpose, Veto, Vote};
+use watchfire_types::planted::{Mutation, planted};
 use watchfire_types::{
     BlockRef, BlockTime, ChainId, MemberKey, NetworkId, OperatorId, OrganisationId, Unverified, domain,
 };
@@ -167,7 +168,7 @@ fn evidence(
     match (&certificate.purpose, &event.body) {
         (Purpose::Step(step), Body::Vote(vote)) => {
             check_vote(charter, author, vote)?;
-            if vote.decision != certificate.decision || vote.step < *step {
+            if vote.decision != certificate.decision || (vote.step < *step && !planted(Mutation::SkipsVoteSteps)) {
                 return Err("another decision or a narrower step");
             }
             Ok((vote.evidence, Some(vote.operator.clone())))
@@ -212,10 +213,11 @@ pub(crate) fn check(
         let organisation = charter
             .organisation_of(&vote.event().author)
             .ok_or(CertificateFault::Foreign { index, why: "author is no member" })?;
-        if last.is_some_and(|last| last >= organisation) {
+        let sorted = planted(Mutation::SkipsOrder) || planted(Mutation::CountsNodes);
+        if !sorted && last.is_some_and(|last| last >= organisation) {
             return Err(CertificateFault::Order { index });
         }
-        if !genuine(vote) && vote.check(network).is_err() {
+        if !genuine(vote) && vote.check(network).is_err() && !planted(Mutation::SkipsVoteSignatures) {
             return Err(CertificateFault::Signature { index });
         }
         last = Some(organisation);
@@ -239,7 +241,7 @@ fn quorum(
             .is_reached(),
         Purpose::Cancel | Purpose::Close(_) => supports.len() >= usize::from(charter.rules.contain.organisations),
     };
-    if reached { Ok(()) } else { Err(CertificateFault::Quorum) }
+    if reached || planted(Mutation::SkipsQuorum) { Ok(()) } else { Err(CertificateFault::Quorum) }
 }
 
 fn facts(playbook: &Playbook, purpose: &Purpose, evidence: Vec<BlockRef>) -> Result<Facts, CertificateFault> {
@@ -248,7 +250,7 @@ fn facts(playbook: &Playbook, purpose: &Purpose, evidence: Vec<BlockRef>) -> Res
     let latest = evidence.iter().map(|block| block.time).max().unwrap_or_default();
     if matches!(purpose, Purpose::Step(_)) {
         let first_end = evidence.iter().map(|block| block.time.plus_secs(playbook.expiry_s)).min().unwrap_or_default();
-        if latest > first_end {
+        if latest > first_end && !planted(Mutation::SkipsSpread) {
             return Err(CertificateFault::Spread);
         }
     }

@@ -2,6 +2,7 @@
 
 use watchfire_types::body::{Body, CheckpointFault, FaultProof};
 use watchfire_types::input::{Input, SubmissionReport};
+use watchfire_types::planted::{Mutation, planted};
 use watchfire_types::{Event, Seq, Timestamp, Verdict, Verified};
 
 use crate::certificate;
@@ -51,7 +52,8 @@ fn received(machine: &Machine, now: Timestamp, event: &Verified<Event>) -> Resul
     if event.network != machine.network {
         return Err(Rejection::ForeignNetwork { found: event.network });
     }
-    if machine.shared.holds(event.author, event.epoch, event.seq, event.hash()) {
+    let twice = planted(Mutation::TakesTwice);
+    if machine.shared.holds(event.author, event.epoch, event.seq, event.hash()) && !twice {
         return Err(Rejection::Duplicate);
     }
     if machine.charter.member_by_key(&event.author).is_none() {
@@ -149,7 +151,8 @@ fn admitted(machine: &Machine, now: Timestamp, event: &Verified<Event>) -> Resul
     if ahead_ms > AHEAD_MS_MAX {
         return Err(Rejection::Future { ahead_ms });
     }
-    if let Some(allowed) = machine.shared.paces.get(&event.author).and_then(|pace| pace.exceeded(now)) {
+    let exceeded = machine.shared.paces.get(&event.author).and_then(|pace| pace.exceeded(now));
+    if let Some(allowed) = exceeded.filter(|_| !planted(Mutation::SkipsQuota)) {
         return Err(Rejection::OverQuota { seq: event.seq, allowed });
     }
     let key = (event.author, event.epoch);
@@ -160,7 +163,7 @@ fn admitted(machine: &Machine, now: Timestamp, event: &Verified<Event>) -> Resul
     // One that only events inside others speak of is new, and has its cut all the same.
     let Some(chain) = machine.shared.known(&key) else { return Ok(()) };
     if let Some(started) = chain.started() {
-        let allowed = quota(started, event.time);
+        let allowed = if planted(Mutation::SkipsQuota) { u64::MAX } else { quota(started, event.time) };
         if event.seq.get() > allowed {
             return Err(Rejection::OverQuota { seq: event.seq, allowed });
         }

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::B256;
 use watchfire_charter::{Playbook, PlaybookPurpose, Step};
-use watchfire_types::body::{Decision, Purpose};
+use watchfire_types::body::{Body, Decision, Purpose};
+use watchfire_types::planted::{Mutation, planted};
 use watchfire_types::{AssetId, BlockRef, BlockTime, ChainId, PlaybookId, StepIndex};
 
 use crate::authority::{later, newest};
@@ -45,7 +46,12 @@ fn steps(machine: &Machine, id: &PlaybookId, playbook: &Playbook) -> BTreeMap<St
         probe::count(Look::Floors);
         // A postcondition of step j that turned false invalidates evidence for the steps up to j.
         recovered = newest(recovered.into_iter().chain(machine.turned_false(rung)));
-        let bound = recovered.filter(|_| playbook.purpose == PlaybookPurpose::Contain);
+        if planted(Mutation::EveryFlipCounts) {
+            let all = playbook.steps_indexed().flat_map(|(_, rung)| machine.turned_false(rung));
+            recovered = newest(recovered.into_iter().chain(all));
+        }
+        let contains = playbook.purpose == PlaybookPurpose::Contain && !planted(Mutation::CountsBeforeRecovery);
+        let bound = recovered.filter(|_| contains);
         let floors: Vec<BlockRef> = bound.into_iter().chain(common.iter().copied()).collect();
         let authorising = authorising(machine, &decision, playbook, step, rung, &floors);
         steps.insert(step, Judged { recovered, floors, authorising });
@@ -59,7 +65,17 @@ fn recovered_anyhow(machine: &Machine, id: &PlaybookId, playbook: &Playbook) -> 
     let others = machine.charter.playbooks_of(&playbook.asset).filter(|(other, _)| *other != id);
     let others = others.filter(|(_, other)| other.purpose == PlaybookPurpose::Contain);
     let turned = others.filter_map(|(_, other)| other.steps.last()).flat_map(|rung| machine.turned_false(rung));
-    newest(turned.chain(machine.recovery_executions(&playbook.asset)))
+    let told = believed(machine).filter(|_| planted(Mutation::BelievesRecovery));
+    newest(turned.chain(machine.recovery_executions(&playbook.asset)).chain(told))
+}
+
+/// What members say of conditions that came to hold: never asked but by a planted mistake.
+fn believed(machine: &Machine) -> impl Iterator<Item = BlockRef> {
+    let checked = machine.shared.derived.observed.values().flat_map(|observed| observed.checked.values().flatten());
+    checked.filter_map(|(_, event)| match &event.body {
+        Body::PostconditionChecked(checked) => Some(checked.block),
+        _ => None,
+    })
 }
 
 /// Where the views of the chains that an asset's playbooks act on began: a recovery (containment) there or earlier was not seen, so
@@ -82,7 +98,8 @@ fn authorising(
     rung: &Step,
     floors: &[BlockRef],
 ) -> Option<B256> {
-    let oldest = machine.oldest_alive(playbook, rung)?;
+    let vetoed = planted(Mutation::VetoKills) && machine.shared.derived.vetoes.contains_key(decision);
+    let oldest = machine.oldest_alive(playbook, rung).filter(|_| !vetoed)?;
     let oldest = floors.iter().map(|floor| floor.time).fold(oldest, BlockTime::max);
     let mut young = machine.shared.content.of_step(decision, step, oldest);
     young.find(|(_, held)| stands_above(machine, held, floors)).map(|(digest, _)| *digest)
@@ -131,6 +148,7 @@ impl Machine {
     pub(crate) fn oldest_alive(&self, playbook: &Playbook, rung: &Step) -> Option<BlockTime> {
         let heads = rung.actions.iter().map(|action| self.view.head(action.chain));
         let newest = heads.map(|head| head.map(|head| head.time)).collect::<Option<Vec<_>>>()?.into_iter().max()?;
-        Some(BlockTime::from_secs(newest.as_secs().saturating_sub(playbook.expiry_s)))
+        let life = if planted(Mutation::NeverExpires) { u64::MAX } else { playbook.expiry_s };
+        Some(BlockTime::from_secs(newest.as_secs().saturating_sub(life)))
     }
 }

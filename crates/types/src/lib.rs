@@ -16,6 +16,7 @@ pub mod event;
 pub mod fault;
 pub mod id;
 pub mod input;
+pub mod planted;
 pub mod safe_transaction;
 pub mod signed;
 pub mod time;

@@ -3,6 +3,7 @@
 use bytes::{BufMut, Bytes, BytesMut};
 use prost::Message;
 use watchfire_types::event::Event;
+use watchfire_types::planted::{Mutation, planted};
 use watchfire_types::{Body, Epoch, EventHash, MemberKey, NetworkId, Seq, Timestamp, Unverified, domain};
 
 use crate::body::{self, Nesting};
@@ -56,7 +57,8 @@ fn decode_at(outer: Bytes, nesting: Nesting) -> Result<Unverified, WireError> {
     check_size(message, outer.len(), MAX_EVENT)?;
     let signed =
         proto::SignedEvent::decode(outer.clone()).map_err(|source| WireError::Malformed { message, source })?;
-    if signed.encoded_len() != outer.len() || signed.encode_to_vec() != outer {
+    let canonical = signed.encoded_len() == outer.len() && signed.encode_to_vec() == outer;
+    if !canonical && !planted(Mutation::TakesAnyForm) {
         return Err(WireError::NotCanonical { message });
     }
     let signature = fixed("signed_event.signature", &signed.signature)?;

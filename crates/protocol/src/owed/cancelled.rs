@@ -21,6 +21,7 @@ use std::collections::BTreeSet;
 use alloy_primitives::{Address, U256};
 use watchfire_charter::{Playbook, PlaybookPurpose};
 use watchfire_types::body::{Authority, Decision};
+use watchfire_types::planted::{Mutation, planted};
 use watchfire_types::{AssetId, BlockRef, BlockTime, SafeId};
 
 use super::effects::{current_nonce, nonce_since};
@@ -37,7 +38,7 @@ pub(super) fn rejections(machine: &Machine) -> Vec<(SafeId, AssetId, Authority)>
     for safe in machine.charter.safes.keys() {
         let (Some(nonce), Some(since)) = (current_nonce(machine, safe), nonce_since(machine, safe)) else { continue };
         for (_, signed) in machine.shared.content.signed_at(safe, nonce) {
-            let Some(decision) = contains(signed) else { continue };
+            let Some(decision) = contains(signed).filter(|_| !planted(Mutation::NeverRejects)) else { continue };
             let Some((cut, certificate)) = machine.shared.content.cancel(decision) else { continue };
             if concerns(machine, decision, &cut, &since) && completable(machine, safe, decision, signed) {
                 let authority = Authority::RejectionCancelled { decision: decision.clone(), certificate };

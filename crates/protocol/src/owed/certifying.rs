@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use watchfire_charter::{Playbook, Rule};
 use watchfire_types::body::{Body, Certificate, Decision, Purpose};
+use watchfire_types::planted::{Mutation, planted};
 use watchfire_types::{BlockRef, BlockTime, Event, OperatorId, OrganisationId, PlaybookId, StepIndex, Verified};
 
 use crate::authority::later;
@@ -32,7 +33,9 @@ pub(super) fn drafts(machine: &Machine) -> Vec<Draft> {
     for (id, playbook) in &machine.charter.playbooks {
         let decision = machine.decision(id, playbook);
         for (step, _) in playbook.steps_indexed() {
-            if !machine.satisfied(playbook, step) && machine.authorising(id, step).is_none() {
+            let mut held = machine.shared.content.of_step(&decision, step, BlockTime::default());
+            let once = planted(Mutation::CertifiesOnce) && held.next().is_some();
+            if !machine.satisfied(playbook, step) && machine.authorising(id, step).is_none() && !once {
                 certificates.extend(of_step(machine, id, playbook, &decision, step));
             }
         }
@@ -76,7 +79,8 @@ fn of_step(
     for (organisation, voice, event) in machine.shared.derived.votes.get(decision)?.newest(within) {
         let Body::Vote(vote) = &event.body else { continue };
         let of_voice = tried.entry(voice).or_default();
-        if *of_voice < NEWEST_MAX && vote.step >= step && machine.counts(id, step, &vote.evidence) {
+        let counts = planted(Mutation::PicksStale) || machine.counts(id, step, &vote.evidence);
+        if *of_voice < NEWEST_MAX && vote.step >= step && counts {
             *of_voice += 1;
             let at = vote.evidence.time;
             usable.entry(organisation).or_default().push(Usable { at, operator: &vote.operator, event });

@@ -2,6 +2,7 @@
 
 use watchfire_charter::Playbook;
 use watchfire_types::body::Finding;
+use watchfire_types::planted::{Mutation, planted};
 use watchfire_types::{BlockRef, PlaybookId, StepIndex};
 
 use crate::authority::later;
@@ -29,7 +30,7 @@ pub(super) fn step(
     let outlasts = held_since(machine, playbook, from)
         .is_some_and(|since| waited(&since) && newest_evidence(machine, finding).is_some_and(|at| later(&at, &since)));
     let refuted = machine.view.refuted_since.get(&(id.clone(), from)).is_some_and(waited);
-    if !outlasts && !refuted {
+    if (!outlasts && !refuted) || planted(Mutation::NeverEscalates) {
         return found;
     }
     let wider = playbook.steps_indexed().filter(|(index, _)| *index > from);
@@ -51,5 +52,8 @@ fn held_since(machine: &Machine, playbook: &Playbook, step: StepIndex) -> Option
 
 /// The newest block that added to a finding: a window that still holds an old outflow adds nothing.
 fn newest_evidence(machine: &Machine, finding: &Finding) -> Option<BlockRef> {
+    if planted(Mutation::EscalatesOnOld) {
+        return Some(finding.block);
+    }
     machine.view.chains.get(&finding.block.chain)?.progress.get(&finding.detector).copied()
 }

@@ -3,6 +3,7 @@
 use alloy_primitives::B256;
 use watchfire_charter::Playbook;
 use watchfire_types::body::{Body, Executed, Finding, PostconditionChecked, Retracted};
+use watchfire_types::planted::{Mutation, planted};
 use watchfire_types::{BlockRef, Event, PlaybookId, StepIndex, Verified};
 
 use super::voting::{self, stated};
@@ -117,7 +118,7 @@ fn retractions(machine: &Machine) -> Vec<Body> {
     let executed = own.executed.values().flat_map(|of| of.values());
     let checked = own.checked.values().flat_map(|of| of.values());
     for event in findings.chain(executed).chain(checked) {
-        if own.retracted.contains(&event.hash()) {
+        if own.retracted.contains(&event.hash()) || planted(Mutation::ForgetsRetraction) {
             continue;
         }
         if let Some(orphaned) = bound_to(event).into_iter().flatten().find(|block| orphaned(machine, block)) {

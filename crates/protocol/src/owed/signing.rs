@@ -4,6 +4,7 @@ use alloy_primitives::B256;
 use watchfire_types::Timestamp;
 use watchfire_types::body::{Authority, Body};
 use watchfire_types::input::PreflightOutcome;
+use watchfire_types::planted::{Mutation, planted};
 
 use super::PREFLIGHT_MS;
 use super::effects::{Class, OwedEffect};
@@ -35,7 +36,7 @@ fn certificate(authority: &Authority) -> Option<B256> {
 /// The certificate a guardian signs under is published by itself in the same commit, so that no liar can take it away again.
 fn republish(machine: &Machine, digest: B256) -> Option<Draft> {
     let own = machine.shared.derived.observed.get(&machine.own.key());
-    if own.is_some_and(|own| own.published.contains(&digest)) {
+    if own.is_some_and(|own| own.published.contains(&digest)) || planted(Mutation::DropsWithCarrier) {
         return None;
     }
     let held = machine.shared.content.certificates.get(&digest)?;
@@ -57,6 +58,10 @@ fn sign(machine: &Machine, now: Timestamp, owed: &OwedEffect) -> Option<CoSignDr
     if machine.shared.content.has_signature(&effect.safe_tx_hash, &guardian) || !cleared(machine, now, owed) {
         return None;
     }
+    let mut at_nonce = machine.shared.content.signed_at(&effect.safe, effect.transaction.nonce);
+    if planted(Mutation::SignsOncePerNonce) && at_nonce.any(|(_, signed)| signed.owners.contains_key(&guardian)) {
+        return None;
+    }
     Some(CoSignDraft {
         version: machine.charter.version,
         authority: owed.authority.clone(),
@@ -75,6 +80,7 @@ fn cleared(machine: &Machine, now: Timestamp, owed: &OwedEffect) -> bool {
     let outcome = machine.view.outcomes.get(&owed.effect.safe_tx_hash).and_then(|outcome| outcome.preflight.as_ref());
     match (outcome.map(|(_, outcome)| outcome), owed.class) {
         (Some(PreflightOutcome::Passes), _) => true,
+        _ if planted(Mutation::SignsRefuted) => true,
         (Some(PreflightOutcome::Refuted { .. }), _)
         | (Some(PreflightOutcome::Unknown { .. }) | None, Class::Recovery) => false,
         (Some(PreflightOutcome::Unknown { .. }), Class::Containment | Class::Rejection) => true,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::{Address, U256};
 use watchfire_types::duty::{Duty, Submission};
+use watchfire_types::planted::{Mutation, planted};
 use watchfire_types::{Bytes, SafeId, Timestamp};
 
 use super::effects::OwedEffect;
@@ -57,8 +58,16 @@ fn turn(machine: &Machine, owed: &OwedEffect) -> Option<Turn> {
     let submitters: Vec<Address> =
         guardians.iter().filter(|(_, (_, member))| member.submitter.is_some()).map(|(owner, _)| *owner).collect();
     let rank = rank(effect.safe_tx_hash, &submitters, guardian)?;
+    let mut others = machine.shared.derived.observed.iter().filter(|(author, _)| **author != machine.own.key());
+    if planted(Mutation::BelievesExecuted) && others.any(|(_, said)| !said.executed.is_empty()) {
+        return None;
+    }
+    if planted(Mutation::OnlyFirstSends) && rank > 0 {
+        return None;
+    }
     let chain = machine.charter.chains.get(&effect.chain)?;
     let stagger_ms = match rank {
+        _ if planted(Mutation::DropsRanks) => 0,
         0 => 0,
         1 | 2 => (chain.block_time_ms / 2).max(chain.stagger_ms_min),
         _ => chain.block_time_ms.max(chain.stagger_ms_min.saturating_mul(2)),
@@ -82,6 +91,7 @@ pub(crate) fn packed(machine: &Machine, owed: &OwedEffect) -> Option<(Bytes, Tim
     let head = machine.view.head(owed.effect.chain)?;
     let view = machine.view.safes.get(&owed.effect.safe)?;
     let threshold = usize::try_from(*view.threshold.at(&head)?).ok().filter(|threshold| *threshold > 0)?;
+    let threshold = threshold - usize::from(planted(Mutation::OneSignatureShort));
     let owners = view.owners.at(&head)?;
     let signed = machine.shared.content.signed.get(&owed.effect.safe_tx_hash)?;
     let mut usable: Vec<(Timestamp, &Address, &[u8; 65])> = signed
@@ -96,7 +106,9 @@ pub(crate) fn packed(machine: &Machine, owed: &OwedEffect) -> Option<(Bytes, Tim
         return None;
     }
     let reached = usable.last()?.0;
-    usable.sort_unstable_by_key(|(_, owner, _)| **owner);
+    if !planted(Mutation::PacksUnsorted) {
+        usable.sort_unstable_by_key(|(_, owner, _)| **owner);
+    }
     let bytes: Vec<u8> = usable.iter().flat_map(|(_, _, bytes)| bytes.iter().copied()).collect();
     Some((bytes.into(), reached))
 }

@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use watchfire_charter::{Mode, Playbook, PlaybookPurpose};
 use watchfire_types::body::{Basis, Body, Decision, Finding, Vote};
 use watchfire_types::duty::Page;
+use watchfire_types::planted::{Mutation, planted};
 use watchfire_types::{BlockRef, BlockTime, EventHash, OperatorId, PlaybookId, StepIndex};
 
 use super::{escalation, vetoing};
@@ -134,7 +135,8 @@ pub(super) fn awaited(machine: &Machine) -> Vec<&Finding> {
 
 fn vote(machine: &Machine, id: &PlaybookId, playbook: &Playbook, pages: &mut BTreeSet<Page>) -> Option<Vote> {
     let Due { finding, step, decision } = asked(machine, id, playbook)?;
-    let (basis, evidence) = (stated(machine, finding)?, finding.block);
+    let unfounded = planted(Mutation::VotesUnfounded).then_some(EventHash::from_bytes([0; 32]));
+    let (basis, evidence) = (stated(machine, finding).or(unfounded)?, finding.block);
     if let Some(why) = held_back(machine, id, playbook, step, Some(basis)) {
         pages.insert(Page {
             asset: Some(playbook.asset.clone()),
@@ -184,7 +186,8 @@ fn due(
     }
     let half = newest.evidence.time.plus_secs(playbook.expiry_s / 2);
     let lapsed = |step: StepIndex| !machine.counts(id, step, &newest.evidence);
-    evidence.time >= half || (1..=newest.step.get()).map(StepIndex::new).any(lapsed)
+    let again = !planted(Mutation::NeverRevotes);
+    again && (evidence.time >= half || (1..=newest.step.get()).map(StepIndex::new).any(lapsed))
 }
 
 /// Why an automatic vote is turned into a question: mode, veto, cooldown or budget. None of them binds a human, nor
@@ -197,12 +200,12 @@ fn held_back(
     basis: Option<EventHash>,
 ) -> Option<String> {
     match playbook.mode {
-        Mode::Observe | Mode::Propose => {
+        Mode::Observe | Mode::Propose if !planted(Mutation::AsksNobody) => {
             return Some("the playbook asks a human of this organisation to approve".to_owned());
         }
-        Mode::Auto => {}
+        Mode::Observe | Mode::Propose | Mode::Auto => {}
     }
-    if let Some(mute) = vetoing::mute(machine, id, playbook) {
+    if let Some(mute) = vetoing::mute(machine, id, playbook).filter(|_| !planted(Mutation::VetoMutesNobody)) {
         return Some(format!("this organisation vetoed at block {}", mute.act.number));
     }
     if cools_down(machine, playbook, step) {

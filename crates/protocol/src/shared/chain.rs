@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use watchfire_transparency::{Frontier, Hash};
+use watchfire_types::planted::{Mutation, planted};
 use watchfire_types::{Body, Event, EventHash, Seq, Timestamp, Unverified, Verified};
 
 use super::{in_digest, is_decision};
@@ -143,7 +144,7 @@ impl AuthorChain {
             *known = position;
             return if self.cut.is_some_and(|cut| seq >= cut) { Noted::Known } else { self.taken() };
         }
-        let conflict = self.conflict(&position);
+        let conflict = self.conflict(&position).filter(|_| !planted(Mutation::BlindToForks));
         let at = self.positions.entry(seq).or_default();
         if at.iter().all(|known| known.prev != position.prev) && at.len() < AT_CUT_MAX {
             at.push(position);
@@ -392,7 +393,9 @@ impl AuthorChain {
 
     /// What the state digest holds of this chain: the cut and the digested events below it. `None` when that is nothing.
     pub(crate) fn digest_part(&self) -> Option<[u8; 32]> {
-        let waiting = self.positions.range(self.next..).filter(|(seq, _)| self.cut.is_none_or(|cut| **seq < cut));
+        let all = planted(Mutation::DigestsTheCut);
+        let waiting = self.positions.range(self.next..);
+        let waiting = waiting.filter(|(seq, _)| all || self.cut.is_none_or(|cut| **seq < cut));
         let waiting = waiting.flat_map(|(_, at)| at).filter_map(Position::as_loose);
         let waiting: Vec<EventHash> =
             waiting.filter(|event| in_digest(&event.body)).map(|event| event.hash()).collect();

@@ -18,6 +18,7 @@ use alloy_primitives::B256;
 use sha2::{Digest, Sha256};
 use watchfire_charter::Charter;
 use watchfire_types::body::{Body, Checkpoint};
+use watchfire_types::planted::{Mutation, planted};
 use watchfire_types::{Epoch, Event, EventHash, MemberKey, NetworkId, Seq, Timestamp, Unverified, Verified, domain};
 
 use crate::fault::CheckpointClaim;
@@ -195,6 +196,10 @@ impl Shared {
         }
         for ((author, _), _) in self.chains.iter().filter(|(_, chain)| chain.slipped()) {
             epochs.slip(*author);
+        }
+        if planted(Mutation::DropsWithCarrier) {
+            let carried: Vec<_> = derived.observed.values().flat_map(|observed| &observed.published).collect();
+            self.content.certificates.retain(|digest, _| carried.contains(&digest));
         }
         self.derived = derived;
         self.epochs = epochs;
