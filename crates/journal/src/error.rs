@@ -23,6 +23,8 @@ pub enum DamageKind {
     FrameHeader,
     /// A frame's content does not match its CRC32C.
     FrameContent,
+    /// The base, which stands for what was pruned, is not whole.
+    Base,
 }
 
 impl fmt::Display for DamageKind {
@@ -34,6 +36,7 @@ impl fmt::Display for DamageKind {
             Self::MissingFrame => "a record is missing",
             Self::FrameHeader => "a record's header does not check",
             Self::FrameContent => "a record does not match its checksum",
+            Self::Base => "the base of what was pruned is not whole (no repair brings it back: import the archive)",
         })
     }
 }
@@ -103,6 +106,14 @@ pub enum JournalError {
     /// Every number for segments is used.
     #[error("the journal has no further segment numbers")]
     NoMoreSegments,
+    /// Pruning would go beyond what may go.
+    #[error("segment {segment} cannot be pruned: {why}")]
+    NotPrunable {
+        /// File name.
+        segment: String,
+        /// Why not.
+        why: &'static str,
+    },
     /// No record begins there.
     #[error("no record at journal position {position}")]
     NoSuchRecord {

@@ -12,6 +12,9 @@
 //! A *hole* stands where a repair took damaged bytes out: its first word is 0x80000000 + the bytes after its header, its second
 //! the number of records that stood there, and all its bytes after the header are 0xA5. Both checksums hold as for a record. So
 //! whatever follows keeps its place, and that something is missing stays written for good.
+//!
+//! A *note* stands at the beginning of a base (see [`crate::prune`]): its first word is 0x40000000 + its length, all else is as in a
+//! record's frame. It is handed out to whoever asks for the base, never as a record.
 
 /// Bytes before the record.
 pub const HEADER: usize = 16;
@@ -23,6 +26,8 @@ pub const RECORD_MAX: usize = 1 << 20;
 const TRAILER: u8 = 0xA5;
 /// Set in the first word of a hole.
 const HOLE: u32 = 1 << 31;
+/// Set in the first word of a note.
+const NOTE: u32 = 1 << 30;
 
 /// A frame header whose CRC holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +38,8 @@ pub(crate) struct Header {
     pub(crate) commit: u32,
     /// Records that stood where now a hole is; `None` for a record.
     pub(crate) lost: Option<u32>,
+    /// Whether it is a note of a base.
+    pub(crate) note: bool,
     checksum: u32,
     body_checksum: u32,
 }
@@ -44,6 +51,8 @@ pub(crate) enum Content<'a> {
     Record(&'a [u8]),
     /// Nothing any more: so many records were lost here.
     Hole(u32),
+    /// A piece of what a base says about what was pruned.
+    Note(&'a [u8]),
 }
 
 /// Bytes that a record of `length` takes.
@@ -62,6 +71,16 @@ fn header_checksum(segment: u32, offset: u32, length: u32, commit: u32) -> u32 {
 /// Appends the frame of `record` at `offset` to `into`. The caller has checked the record's length.
 pub(crate) fn encode(into: &mut Vec<u8>, segment: u32, offset: u32, commit: u32, record: &[u8]) {
     let length = u32::try_from(record.len()).unwrap_or(u32::MAX);
+    put(into, segment, offset, commit, length, record);
+}
+
+/// Appends the frame of a note of 1 to [`RECORD_MAX`] bytes.
+pub(crate) fn encode_note(into: &mut Vec<u8>, segment: u32, offset: u32, commit: u32, note: &[u8]) {
+    let length = NOTE | u32::try_from(note.len()).unwrap_or(0);
+    put(into, segment, offset, commit, length, note);
+}
+
+fn put(into: &mut Vec<u8>, segment: u32, offset: u32, commit: u32, length: u32, record: &[u8]) {
     let start = into.len();
     let checksum = header_checksum(segment, offset, length, commit);
     into.extend_from_slice(&length.to_be_bytes());
@@ -99,13 +118,14 @@ pub(crate) fn header(bytes: &[u8], segment: u32, offset: u32) -> Option<Header> 
     if checksum != header_checksum(segment, offset, first, second) {
         return None;
     }
-    let length = (first & !HOLE) as usize;
+    let note = first & (HOLE | NOTE) == NOTE;
+    let length = (first & if note { !NOTE } else { !HOLE }) as usize;
     let (usable, commit, lost) = if first & HOLE == 0 {
         ((1..=RECORD_MAX).contains(&length) && second <= offset, second, None)
     } else {
         (length >= ALIGNMENT && length.is_multiple_of(ALIGNMENT), offset, Some(second))
     };
-    usable.then_some(Header { length, commit, lost, checksum, body_checksum })
+    usable.then_some(Header { length, commit, lost, note, checksum, body_checksum })
 }
 
 /// The frame at the start of `bytes` and what it holds, if both check for this place.
@@ -127,6 +147,7 @@ impl Header {
     pub(crate) fn content(self, frame: &[u8]) -> Option<Content<'_>> {
         let body = frame.get(HEADER..self.size())?;
         (crc32c::crc32c_append(self.checksum, body) == self.body_checksum).then(|| match self.lost {
+            None if self.note => Content::Note(&body[..self.length]),
             None => Content::Record(&body[..self.length]),
             Some(lost) => Content::Hole(lost),
         })

@@ -66,6 +66,8 @@ pub struct Lag {
 pub struct LogIndex {
     store: IndexStore,
     watermark: Watermark,
+    /// Records that the journal counts and no longer holds: lost to damage, or pruned.
+    absent: u64,
     progress: Arc<Mutex<Progress>>,
     commands: Sender<Command>,
     thread: Option<JoinHandle<()>>,
@@ -104,7 +106,8 @@ impl LogIndex {
             .name("log-index".to_owned())
             .spawn(move || worker.run(&inbox, options.interval))
             .map_err(JournalError::io("start the thread of", "the index"))?;
-        Ok(Self { store, watermark, progress, commands, thread: Some(thread), rebuilt })
+        let absent = journal.recovery().lost + journal.recovery().pruned;
+        Ok(Self { store, watermark, absent, progress, commands, thread: Some(thread), rebuilt })
     }
 
     /// What is indexed so far.
@@ -127,7 +130,7 @@ impl LogIndex {
         Lag {
             indexed: progress.cursor.next,
             durable: durable.through(),
-            records: durable.records().saturating_sub(progress.cursor.records),
+            records: durable.records().saturating_sub(self.absent + progress.cursor.records),
             failure: progress.failure,
         }
     }

@@ -14,7 +14,7 @@ use crate::recovery::{self, Found, Recovery};
 use crate::replay::{HEADER, Replay, Tail, advance};
 use crate::space::{Ahead, Space};
 use crate::storage::{Storage, StorageFile, read_range};
-use crate::{frame, segment};
+use crate::{frame, prune, segment};
 
 /// Bytes that one commit may hold: 16 MiB.
 pub const COMMIT_MAX: usize = 16 << 20;
@@ -74,21 +74,27 @@ impl<S: Storage> Journal<S> {
             chunk_bytes: options.chunk_bytes.clamp(512, 64 << 20),
             reserve_bytes: options.reserve_bytes.min(64 << 20),
         };
-        let numbers = segment::list(&storage)?;
+        let (numbers, obsolete) = segment::list_from_base(&storage)?;
         let found = recovery::walk(&storage, &numbers)?;
+        prune::remove(&storage, &obsolete)?;
         let (file, found) = match found {
             Some(found) => (resume(&storage, &found)?, found),
             None => {
                 let (file, length) = begin(&storage, &options)?;
                 let end = segment::HEADER;
                 let scan = recovery::Scan { end, records: 0, lost: 0, last_commit: end };
-                (file, Found { number: 0, scan, records: 0, lost: 0, length, dropped: 0, prepared: None })
+                (file, Found { number: 0, scan, records: 0, lost: 0, pruned: 0, length, dropped: 0, prepared: None })
             }
         };
         let end = advance(Position::new(found.number, 0), found.scan.end);
         let segments = u32::try_from(numbers.len().max(1)).unwrap_or(u32::MAX) - u32::from(found.prepared.is_some());
-        let recovery =
-            Recovery { dropped_bytes: found.dropped as u64, segments, records: found.records, lost: found.lost };
+        let recovery = Recovery {
+            dropped_bytes: found.dropped as u64,
+            segments,
+            records: found.records,
+            lost: found.lost,
+            pruned: found.pruned,
+        };
         if found.dropped > 0 {
             warn!(dropped_bytes = found.dropped, "dropped an incomplete tail that was never acknowledged");
         }
@@ -250,6 +256,14 @@ impl<S: Storage> Journal<S> {
         Ok(Replay::new(Tail::new(self.storage.clone(), from)?, self.written, &self.buffer))
     }
 
+    /// What the base says about what was pruned, if the log begins with one.
+    ///
+    /// # Errors
+    /// [`JournalError::Damaged`], [`JournalError::Io`].
+    pub fn base(&self) -> Result<Option<Vec<u8>>, JournalError> {
+        prune::base(&self.storage)
+    }
+
     /// The record at `position`, which [`Journal::append`] or a replay gave.
     ///
     /// # Errors
@@ -336,7 +350,8 @@ impl<S: Storage> Journal<S> {
         let previous = self.end();
         let number = previous.segment() + 1;
         let name = segment::name(number);
-        let header = segment::Header { number, previous_end: previous.offset(), first_record: self.records };
+        let header =
+            segment::Header { number, previous_end: previous.offset(), first_record: self.records, base: None };
         let file = self.storage.open(&name).map_err(JournalError::io("open", name.clone()))?;
         file.write_at(0, &header.encode()).map_err(JournalError::io("begin", name))?;
         self.file = file;
@@ -353,7 +368,7 @@ impl<S: Storage> Journal<S> {
 fn begin<S: Storage>(storage: &S, options: &JournalOptions) -> Result<(S::File, usize), JournalError> {
     let name = segment::name(0);
     let length = segment::HEADER + options.chunk_bytes as usize + options.reserve_bytes as usize;
-    let header = segment::Header { number: 0, previous_end: 0, first_record: 0 };
+    let header = segment::Header { number: 0, previous_end: 0, first_record: 0, base: None };
     let prepare = || -> std::io::Result<()> {
         let file = storage.create(segment::PREPARED)?;
         file.write_at(0, &header.encode())?;
@@ -405,7 +420,7 @@ pub(crate) fn read_record(file: &impl StorageFile, position: Position) -> Result
     }
     match header.content(&bytes) {
         Some(frame::Content::Record(record)) => Ok(Bytes::copy_from_slice(record)),
-        Some(frame::Content::Hole(_)) => Err(JournalError::NoSuchRecord { position }),
+        Some(frame::Content::Hole(_) | frame::Content::Note(_)) => Err(JournalError::NoSuchRecord { position }),
         None => Err(damaged(DamageKind::FrameContent)),
     }
 }

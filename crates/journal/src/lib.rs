@@ -16,6 +16,7 @@ pub mod index;
 pub mod journal;
 pub mod lock;
 pub mod position;
+pub mod prune;
 mod recovery;
 pub mod repair;
 pub mod replay;
@@ -31,6 +32,7 @@ pub use index::{IndexOptions, IndexStore, IndexedRecord, Indexer, Lag, LogIndex,
 pub use journal::{Journal, JournalOptions};
 pub use lock::DirectoryLock;
 pub use position::Position;
+pub use prune::{Pruned, prunable, prune};
 pub use recovery::Recovery;
 pub use repair::{DamagedRange, SegmentRepair, repair};
 pub use replay::{Record, Replay};

@@ -29,6 +29,8 @@ pub struct Recovery {
     pub records: u64,
     /// Records that repairs have taken out for good. What stood there can come again, elsewhere in the log.
     pub lost: u64,
+    /// Records that were pruned: an archive holds them.
+    pub pruned: u64,
 }
 
 /// The frames at the start of a segment that check.
@@ -56,6 +58,7 @@ pub(crate) fn scan(bytes: &[u8], number: u32) -> Scan {
                 found.records += u64::from(lost);
                 found.lost += u64::from(lost);
             }
+            Content::Note(_) => {}
         }
     }
     found
@@ -171,6 +174,8 @@ pub(crate) struct Found {
     /// Records in all segments, and how many of them repairs have taken out.
     pub(crate) records: u64,
     pub(crate) lost: u64,
+    /// Records that were pruned.
+    pub(crate) pruned: u64,
     /// Bytes of the last segment's file.
     pub(crate) length: usize,
     /// Bytes of an incomplete tail after `scan.end`.
@@ -241,16 +246,32 @@ pub(crate) fn walk<S: Storage>(storage: &S, numbers: &[u32]) -> Result<Option<Fo
     if let Some(missing) = missing_before(numbers, prepared) {
         return Err(segment::damaged(missing, 0, DamageKind::MissingSegment));
     }
-    let (mut previous, mut lost) = (None, 0);
+    let (mut previous, mut lost, mut pruned) = (None, 0, 0);
     let mut found = None;
     for (index, &number) in numbers.iter().enumerate() {
-        let expected = if index == 0 { 0 } else { numbers[index - 1] + 1 };
+        let bytes = segment::load(storage, number)?;
+        let base = Header::decode(&bytes).and_then(|header| header.base);
+        let expected = match index.checked_sub(1) {
+            Some(before) => numbers[before] + 1,
+            None if base.is_some() => number,
+            None => 0,
+        };
         if number != expected {
             return Err(segment::damaged(expected, 0, DamageKind::MissingSegment));
         }
-        let bytes = segment::load(storage, number)?;
         let header = check_header(&bytes, number, previous)?;
         let scan = scan(&bytes, number);
+        if let Some(base) = base {
+            let records = base.next_record.checked_sub(scan.records);
+            let whole = scan.end == base.end as usize && scan.lost == 0;
+            // A base is followed by a segment: the one that was written to is never pruned.
+            let (Some(records), true, false) = (records, whole, numbers.len() == 1) else {
+                return Err(segment::damaged(number, scan.end, DamageKind::Base));
+            };
+            pruned = records;
+            previous = Some((base.stood as usize, base.next_record));
+            continue;
+        }
         let mut dropped = 0;
         if let Some(&next) = numbers.get(index + 1) {
             // The next header says where this one ends; name the frame itself when it stops early.
@@ -270,7 +291,7 @@ pub(crate) fn walk<S: Storage>(storage: &S, numbers: &[u32]) -> Result<Option<Fo
         lost += scan.lost;
         let prepared = prepared.filter(|prepared| prepared.clean && prepared.number == number + 1);
         let prepared = prepared.map(|prepared| prepared.length);
-        found = Some(Found { number, scan, records, lost, length: bytes.len(), dropped, prepared });
+        found = Some(Found { number, scan, records, lost, pruned, length: bytes.len(), dropped, prepared });
     }
     Ok(found)
 }

@@ -6,6 +6,8 @@
 //! stood there. What was lost comes again from peers, which hold it verbatim, and is appended as any event of others is; also
 //! events of the own earlier epochs, since a process authors in an epoch of its own.
 //!
+//! A base that is not whole is not repaired: what it says cannot be had from peers, but from the archive (`watchfire log import`).
+//!
 //! Where the counts that the segment headers give cannot be brought together the repair refuses: it never guesses.
 
 use std::collections::BTreeMap;
@@ -93,12 +95,17 @@ pub fn repair<S: Storage>(
         headers.extend(header.map(|header| (number, header)));
     }
     let mut plans = Vec::new();
-    for number in 0..=last {
+    let base = match numbers.first() {
+        Some(&first) => check_base(storage, first)?.map(|ends| (first, ends)),
+        None => None,
+    };
+    let first = base.map_or(0, |(number, _)| number + 1);
+    for number in first..=last {
         let next = number.checked_add(1).and_then(|next| headers.get(&next));
         let bytes = if numbers.contains(&number) { Some(segment::load(storage, number)?) } else { None };
         plans.push(plan(number, bytes.as_deref(), headers.get(&number), next, number == last, &mut check)?);
     }
-    reconcile(&mut plans)?;
+    reconcile(&mut plans, base.map(|(_, ends)| ends))?;
     let mut done = Vec::new();
     for plan in plans.iter().filter(|plan| !plan.ranges.is_empty()) {
         done.push(write(storage, plan)?);
@@ -106,6 +113,21 @@ pub fn repair<S: Storage>(
     // What stands there now must open.
     recovery::walk(storage, &segment::list(storage)?)?;
     Ok(done)
+}
+
+/// Where a base says that the segment after it continues, if this segment is one. It must be whole: its header, notes and records.
+fn check_base<S: Storage>(storage: &S, number: u32) -> Result<Option<(usize, u64)>, JournalError> {
+    let bytes = segment::load(storage, number)?;
+    let found = recovery::scan(&bytes, number);
+    // No other segment holds a note.
+    let noted = matches!(recovery::frame_at(&bytes, number, segment::HEADER), Some((_, Content::Note(_))));
+    match segment::base(storage, number)? {
+        Some(base) if found.end == base.end as usize && found.lost == 0 => {
+            Ok(Some((base.stood as usize, base.next_record)))
+        }
+        None if !noted => Ok(None),
+        Some(_) | None => Err(segment::damaged(number, found.end, DamageKind::Base)),
+    }
 }
 
 /// Looks a segment through.
@@ -154,6 +176,7 @@ impl Walk<'_> {
                 match content {
                     Content::Record(_) => plan.kept += 1,
                     Content::Hole(lost) => plan.lost += u64::from(lost),
+                    Content::Note(_) => {}
                 }
                 at += header.size();
             }
@@ -196,14 +219,14 @@ impl Walk<'_> {
         let sound = |at: &usize| match recovery::frame_at(self.bytes, self.number, *at) {
             Some((_, Content::Record(record))) => check(record),
             Some((_, Content::Hole(_))) => true,
-            None => false,
+            Some((_, Content::Note(_))) | None => false,
         };
         places.into_iter().find(sound).unwrap_or(stop)
     }
 }
 
 /// Gives each segment the header it must have had, and each hole the number of records that the headers leave for it.
-fn reconcile(plans: &mut [Plan]) -> Result<(), JournalError> {
+fn reconcile(plans: &mut [Plan], base: Option<(usize, u64)>) -> Result<(), JournalError> {
     // From the end: where nothing is missing, the segment after tells the first record.
     for at in (0..plans.len()).rev() {
         let next = plans.get(at + 1).and_then(Plan::first);
@@ -212,15 +235,17 @@ fn reconcile(plans: &mut [Plan]) -> Result<(), JournalError> {
             continue;
         }
         let known = next.and_then(|next| next.checked_sub(plan.kept + plan.lost));
-        plans[at].header = known.map(|first_record| Header { number: plan.number, previous_end: 0, first_record });
+        plans[at].header =
+            known.map(|first_record| Header { number: plan.number, previous_end: 0, first_record, base: None });
     }
-    let mut previous: Option<(usize, u64)> = None;
+    let mut previous: Option<(usize, u64)> = base;
     for at in 0..plans.len() {
         let next = plans.get(at + 1).and_then(Plan::first);
         let plan = &mut plans[at];
         let (end, records) = previous.unwrap_or((0, 0));
         let rebuilt = plan.ranges.first().is_some_and(|range| range.from == 0);
-        let found = plan.header.unwrap_or(Header { number: plan.number, previous_end: 0, first_record: records });
+        let found =
+            plan.header.unwrap_or(Header { number: plan.number, previous_end: 0, first_record: records, base: None });
         let previous_end = if rebuilt { u32::try_from(end).unwrap_or(u32::MAX) } else { found.previous_end };
         let header = Header { previous_end, ..found };
         plan.header = Some(header);

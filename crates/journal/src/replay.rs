@@ -65,7 +65,12 @@ impl<S: Storage> Tail<S> {
                 continue;
             }
             let ends_here = number < until.segment()
-                && segment::load_header(&self.storage, number + 1)?.is_some_and(|next| next.previous_end == offset);
+                && match segment::base(&self.storage, number)? {
+                    Some(base) => base.end == offset,
+                    None => {
+                        segment::load_header(&self.storage, number + 1)?.is_some_and(|next| next.previous_end == offset)
+                    }
+                };
             if !ends_here {
                 let kind =
                     if bytes.is_empty() { DamageKind::MissingFrame } else { recovery::kind_of(&bytes, number, offset) };
@@ -100,7 +105,7 @@ impl<S: Storage> Tail<S> {
         let mut rest = bytes;
         while let Some(header) = frame::header(rest, number, self.position.offset()) {
             // What is in a hole is not looked at, nor need all of it be here.
-            if header.lost.is_none() {
+            if header.lost.is_none() && !header.note {
                 let Some(Content::Record(record)) = header.content(rest) else { break };
                 records.push_back(Record { position: self.position, bytes: Bytes::copy_from_slice(record) });
             }

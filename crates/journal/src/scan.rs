@@ -30,12 +30,17 @@ pub fn scan<S: Storage>(storage: &S, from: Position, mut each: impl FnMut(Record
         }
         let next = number.checked_add(1).filter(|next| numbers.contains(next));
         let next = next.map(|next| segment::load_header(storage, next)).transpose()?.flatten();
-        if next.is_some_and(|next| at < next.previous_end as usize) {
+        let end = segment::base(storage, number)?.map(|base| base.end).or(next.map(|next| next.previous_end));
+        if end.is_some_and(|end| at < end as usize) {
             let kind = recovery::kind_at(&bytes, number, at);
             return Err(segment::damaged(number, at, kind));
         }
     }
-    match numbers.iter().zip(0..).find(|(number, expected)| **number != *expected) {
+    let first = match numbers.first() {
+        Some(&first) if segment::base(storage, first)?.is_some() => first,
+        _ => 0,
+    };
+    match numbers.iter().zip(first..).find(|(number, expected)| **number != *expected) {
         Some((_, missing)) => Err(segment::damaged(missing, 0, DamageKind::MissingSegment)),
         None => Ok(()),
     }

@@ -4,6 +4,10 @@
 //! the offset at which the segment before it ends (u32, 0 for the first), the number of records before it (u64), zeros, and the
 //! CRC32C of all that (u32). It is written under another name, synced and then renamed, so that a header that does not check
 //! was damaged, never torn.
+//!
+//! The header of a *base*, which stands for everything that was pruned before the segment after it (see [`crate::prune`]), says after the
+//! number of records before it (0) also where its own frames end (u32), where those of the segment in whose place it stands ended
+//! (u32), and the number of records before the next segment (u64); in any other header these are zeros.
 
 use std::io;
 
@@ -23,6 +27,19 @@ pub(crate) struct Header {
     pub(crate) previous_end: u32,
     /// Records in all segments before.
     pub(crate) first_record: u64,
+    /// What stands here is a base.
+    pub(crate) base: Option<BaseEnds>,
+}
+
+/// How a base continues in the segment after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BaseEnds {
+    /// Where its own frames end.
+    pub(crate) end: u32,
+    /// Where the frames of the segment ended in whose place it stands: what the next header calls `previous_end`.
+    pub(crate) stood: u32,
+    /// Records before the next segment.
+    pub(crate) next_record: u64,
 }
 
 impl Header {
@@ -32,6 +49,11 @@ impl Header {
         bytes[8..12].copy_from_slice(&self.number.to_be_bytes());
         bytes[12..16].copy_from_slice(&self.previous_end.to_be_bytes());
         bytes[16..24].copy_from_slice(&self.first_record.to_be_bytes());
+        if let Some(BaseEnds { end, stood, next_record }) = self.base {
+            bytes[24..28].copy_from_slice(&end.to_be_bytes());
+            bytes[28..32].copy_from_slice(&stood.to_be_bytes());
+            bytes[32..40].copy_from_slice(&next_record.to_be_bytes());
+        }
         let checksum = crc32c::crc32c(&bytes[..HEADER - 4]);
         bytes[HEADER - 4..].copy_from_slice(&checksum.to_be_bytes());
         bytes
@@ -39,7 +61,13 @@ impl Header {
 
     pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
         let bytes: &[u8; HEADER] = bytes.get(..HEADER)?.try_into().ok()?;
+        let ends = BaseEnds {
+            end: u32::from_be_bytes(bytes[24..28].try_into().ok()?),
+            stood: u32::from_be_bytes(bytes[28..32].try_into().ok()?),
+            next_record: u64::from_be_bytes(bytes[32..40].try_into().ok()?),
+        };
         let header = Self {
+            base: (ends.end > 0).then_some(ends),
             number: u32::from_be_bytes(bytes[8..12].try_into().ok()?),
             previous_end: u32::from_be_bytes(bytes[12..16].try_into().ok()?),
             first_record: u64::from_be_bytes(bytes[16..24].try_into().ok()?),
@@ -60,12 +88,29 @@ fn number(file: &str) -> Option<u32> {
     (name(number) == file).then_some(number)
 }
 
-/// Numbers of the segments there, ascending.
+/// Numbers of the segments there, ascending. What stands before a base is no segment any more, if it is still there.
 pub(crate) fn list(storage: &impl Storage) -> Result<Vec<u32>, JournalError> {
+    Ok(list_from_base(storage)?.0)
+}
+
+/// As [`list`], and what stands before the base: left by a pruning that was interrupted.
+pub(crate) fn list_from_base(storage: &impl Storage) -> Result<(Vec<u32>, Vec<u32>), JournalError> {
     let names = storage.list().map_err(JournalError::io("list", "the journal directory"))?;
     let mut numbers: Vec<u32> = names.iter().filter_map(|file| number(file)).collect();
     numbers.sort_unstable();
-    Ok(numbers)
+    for at in (0..numbers.len()).rev() {
+        if base(storage, numbers[at])?.is_some() {
+            let rest = numbers.split_off(at);
+            return Ok((rest, numbers));
+        }
+    }
+    Ok((numbers, Vec::new()))
+}
+
+/// How the segment continues, if it is a base.
+pub(crate) fn base<S: Storage>(storage: &S, number: u32) -> Result<Option<BaseEnds>, JournalError> {
+    let header = load_header(storage, number)?.filter(|header| header.number == number);
+    Ok(header.and_then(|header| header.base))
 }
 
 /// A segment's whole content.

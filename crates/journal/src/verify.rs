@@ -15,7 +15,7 @@ use crate::index::IndexStore;
 use crate::position::Position;
 use crate::recovery::{self, Tail};
 use crate::replay::Record;
-use crate::segment;
+use crate::segment::{self, Header};
 use crate::storage::Storage;
 
 /// Faults and differences that a report lists; the rest is only counted.
@@ -64,6 +64,8 @@ pub struct LogReport {
     pub holes: u64,
     /// Records that stood where the holes are; they can come again, elsewhere in the log.
     pub lost: u64,
+    /// Records that were pruned.
+    pub pruned: u64,
     /// Bytes of an incomplete tail: a commit that was never acknowledged, or one being written right now.
     pub incomplete_bytes: u64,
     /// Faults, the first [`LISTED_MAX`] of them.
@@ -126,14 +128,16 @@ pub fn verify_log<S: Storage>(
     let present: BTreeSet<u32> = numbers.iter().copied().collect();
     let mut previous = None;
     for &number in numbers {
-        let expected = number == 0 || present.contains(&(number - 1));
+        let bytes = segment::load(storage, number)?;
+        let base = Header::decode(&bytes).filter(|header| header.number == number).and_then(|header| header.base);
+        let expected = number == 0 || present.contains(&(number - 1)) || base.is_some();
         if !expected {
             report.damage(number - 1, 0, DamageKind::MissingSegment);
             previous = None;
         }
         let last = numbers.last() == Some(&number);
-        let bytes = segment::load(storage, number)?;
         let end = if last { None } else { segment::load_header(storage, number.wrapping_add(1))? };
+        let end = base.map(|base| base.end).or(end.map(|next| next.previous_end));
         let first_record = match recovery::check_header(&bytes, number, previous) {
             Ok(header) => header.first_record,
             Err(error) => {
@@ -144,7 +148,7 @@ pub fn verify_log<S: Storage>(
             }
         };
         let faults = report.fault_count;
-        let walk = Walk { bytes: &bytes, number, end: end.map(|next| next.previous_end as usize), last };
+        let walk = Walk { bytes: &bytes, number, end: end.map(|end| end as usize), last };
         let (stop, records) = walk.run(&mut report, &mut |report, record| {
             if let Err(cause) = check(&record) {
                 report.fault(LogFault::Record { position: record.position, cause });
@@ -155,7 +159,12 @@ pub fn verify_log<S: Storage>(
             Ok(())
         })?;
         // After damage the counts prove nothing.
-        previous = (report.fault_count == faults).then_some((stop, first_record + records));
+        let sound = report.fault_count == faults;
+        previous = sound.then_some((stop, first_record + records));
+        if let Some(base) = base {
+            report.pruned += base.next_record.saturating_sub(records);
+            previous = sound.then_some((base.stood as usize, base.next_record));
+        }
     }
     if let Some(comparison) = &mut comparison {
         comparison.finish(&mut report)?;
@@ -192,6 +201,10 @@ impl Walk<'_> {
             while let Some((header, content)) = recovery::frame_at(self.bytes, self.number, at) {
                 let record = match content {
                     Content::Record(record) => record,
+                    Content::Note(_) => {
+                        at += header.size();
+                        continue;
+                    }
                     Content::Hole(lost) => {
                         report.holes += 1;
                         report.lost += u64::from(lost);

@@ -7,7 +7,7 @@ use crate::storage::MemoryStorage;
 /// Golden bytes of the header.
 #[test]
 fn golden_bytes() {
-    let bytes = Header { number: 2, previous_end: 0x0010_0040, first_record: 77 }.encode();
+    let bytes = Header { number: 2, previous_end: 0x0010_0040, first_record: 77, base: None }.encode();
     let text: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(
         text.concat(),
@@ -25,7 +25,7 @@ fn golden_bytes() {
 /// Every bit of the header counts.
 #[test]
 fn any_flip_fails() {
-    let header = Header { number: 2, previous_end: 4096, first_record: 77 };
+    let header = Header { number: 2, previous_end: 4096, first_record: 77, base: None };
     let bytes = header.encode();
     assert_eq!(Header::decode(&bytes), Some(header));
     for bit in 0..bytes.len() * 8 {
