@@ -16,7 +16,7 @@ const STAMP: &str = ".watchfire-installed";
 pub enum Package {
     /// The EVM node and the Safe's prebuilt contracts: what a drill runs on.
     Drill,
-    /// The Solidity compiler and OpenZeppelin's contracts: only to compile the drill's own contracts again.
+    /// The Solidity compiler, OpenZeppelin's contracts and an older Safe: only to compile the drill's own contracts again, and to test.
     Contracts,
 }
 
