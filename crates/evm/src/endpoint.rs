@@ -69,6 +69,14 @@ struct Backoff {
     failures: u32,
     until: Option<Instant>,
     cause: Option<String>,
+    /// Why its WebSocket is not used; what it answers over HTTP is.
+    socket: Option<String>,
+}
+
+impl Backoff {
+    fn told(&self) -> Option<String> {
+        self.cause.clone().or_else(|| self.socket.clone())
+    }
 }
 
 impl Remote {
@@ -152,14 +160,14 @@ impl Remote {
         }
     }
 
-    /// Usable now, as far as known.
+    /// Questions are answered now, as far as known.
     pub(crate) fn healthy(&self) -> bool {
         self.lock().cause.is_none()
     }
 
-    /// Why it is not usable, if it is not.
+    /// What is wrong with it, if anything is.
     pub(crate) fn cause(&self) -> Option<String> {
-        self.lock().cause.clone()
+        self.lock().told()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Backoff> {
@@ -230,6 +238,7 @@ impl Remote {
             self.limited(error);
         }
         let mut backoff = self.lock();
+        let before = backoff.told();
         let cause = failure.filter(|error| error.backs_off()).map(ToString::to_string);
         if let Some(error) = failure.filter(|error| error.backs_off()) {
             // A process that was restarted or suspended may be anything when it answers again.
@@ -247,14 +256,29 @@ impl Remote {
             backoff.failures = 0;
             backoff.until = None;
         }
-        let changed = backoff.cause.is_some() != cause.is_some();
-        backoff.cause = cause.clone();
+        backoff.cause = cause;
+        let after = backoff.told();
         drop(backoff);
-        if changed {
+        self.tell(before.as_deref(), after);
+    }
+
+    /// Keeps whether the WebSocket is of this chain: a foreign one is not used, and said by the endpoint's name.
+    pub(crate) fn note_socket(&self, chain: u64) {
+        let foreign = chain != self.chain.get();
+        let mut backoff = self.lock();
+        let before = backoff.told();
+        backoff.socket = foreign.then(|| format!("its websocket {}; heads are polled", RpcError::WrongChain(chain)));
+        let after = backoff.told();
+        drop(backoff);
+        self.tell(before.as_deref(), after);
+    }
+
+    fn tell(&self, before: Option<&str>, after: Option<String>) {
+        if before.is_some() != after.is_some() {
             let (name, operator) = (self.config.name.clone(), self.config.operator.clone());
-            tracing::warn!(endpoint.name = %name, healthy = cause.is_none(), cause = cause.as_deref().unwrap_or(""), "endpoint health changed");
-            // Nobody may be listening; the state itself is kept above.
-            let event = EndpointHealth { name, operator, healthy: cause.is_none(), cause: cause.unwrap_or_default() };
+            tracing::warn!(endpoint.name = %name, healthy = after.is_none(), cause = after.as_deref().unwrap_or(""), "endpoint health changed");
+            // Nobody may be listening; the state itself is kept.
+            let event = EndpointHealth { name, operator, healthy: after.is_none(), cause: after.unwrap_or_default() };
             drop(self.health.send(event));
         }
     }

@@ -52,7 +52,7 @@ pub(crate) async fn watch(
     let polled = poll(index, &remote, chain, block_time_ms, &pushing, &out);
     let pushed = async {
         match &remote.config.ws {
-            Some(url) => push(index, url, chain, block_time_ms, &pushing, &out).await,
+            Some(url) => push((index, &remote), url, chain, block_time_ms, &pushing, &out).await,
             None => std::future::pending().await,
         }
     };
@@ -93,7 +93,7 @@ async fn poll(
 }
 
 async fn push(
-    index: usize,
+    from: (usize, &Remote),
     url: &Url,
     chain: ChainId,
     block_time_ms: u64,
@@ -103,7 +103,7 @@ async fn push(
     let silence = Duration::from_millis(block_time_ms.saturating_mul(3).max(3_000));
     let mut wait_ms = RECONNECT_MS_MIN;
     loop {
-        let heads = subscribe(index, url, chain, silence, pushing, out).await;
+        let heads = subscribe(from, url, chain, silence, pushing, out).await;
         pushing.store(false, Ordering::Relaxed);
         if out.is_closed() {
             return;
@@ -115,7 +115,7 @@ async fn push(
 
 /// One subscription until it ends, errs or falls silent; answers how many heads it gave.
 async fn subscribe(
-    index: usize,
+    (index, remote): (usize, &Remote),
     url: &Url,
     chain: ChainId,
     silence: Duration,
@@ -127,8 +127,8 @@ async fn subscribe(
         let provider = ProviderBuilder::new().disable_recommended_fillers().connect_ws(connect).await.ok()?;
         // Headers carry no chain id, and with k = 1 a head that is named is believed.
         let served = provider.get_chain_id().await.ok()?;
+        remote.note_socket(served);
         if served != chain.get() {
-            tracing::error!(expected = %chain, found = served, "websocket serves another chain and is not used");
             return None;
         }
         let heads = provider.subscribe_blocks().await.ok()?;

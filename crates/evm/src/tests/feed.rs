@@ -270,3 +270,45 @@ async fn an_invented_head_is_looked_into_beside_the_others() {
     }
     assert!(beside > 0, "every block waited until nobody asked about the invented head any more");
 }
+
+/// Goal: a WebSocket of another chain is refused by the endpoint's name, for as long as it is one, and nothing it pushes is
+/// followed; what the endpoint answers over HTTP is.
+#[tokio::test]
+async fn a_websocket_of_another_chain_is_refused_by_name() {
+    let anvil = Anvil::start();
+    let foreign = Anvil::start_with(1_337, &[]);
+    foreign.mine(50).await;
+    let crossed = Endpoint { ws: Some(foreign.ws.clone()), ..endpoint("crossed", &anvil.http) };
+    let client = ChainClient::connect(config(1, vec![crossed])).await.unwrap();
+    let mut events = client.feed(BTreeSet::new(), Backfill::default());
+    let told = async {
+        loop {
+            match events.recv().await.unwrap() {
+                FeedEvent::EndpointHealth(health) if !health.healthy => return health,
+                FeedEvent::Block { view, .. } => assert_eq!(view.block.hash, anvil.hash(view.block.number).await),
+                FeedEvent::Ready => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    };
+    let health = tokio::time::timeout(Duration::from_secs(20), told).await.expect("told in time");
+    assert_eq!(health.name, "crossed");
+    assert!(health.cause.contains("its websocket serves chain 1337"), "{}", health.cause);
+    for _ in 0..3 {
+        foreign.mine(1).await;
+        anvil.mine(1).await;
+        let number = anvil.number().await;
+        let seen = async {
+            loop {
+                match events.recv().await.unwrap() {
+                    FeedEvent::Block { view, .. } if view.block.number == number => return view,
+                    FeedEvent::Block { .. } | FeedEvent::Ready => {}
+                    other => panic!("{other:?}"),
+                }
+            }
+        };
+        let view = tokio::time::timeout(Duration::from_secs(20), seen).await.expect("a block in time");
+        assert_eq!(view.block.hash, anvil.hash(number).await);
+    }
+    assert_eq!(client.health(), [health], "answers over HTTP mend no websocket");
+}
