@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, VecDeque};
 use watchfire_journal::{JournalError, Storage};
 use watchfire_types::planted::{Mutation, planted};
 use watchfire_types::{EventHash, Seq};
-use watchfire_wire::bounds::{MAX_CATCH_UP_RESPONSE, MAX_POSITIONS, MAX_RESPONSE_EVENTS};
-use watchfire_wire::{CatchUpRequest, CatchUpResponse, ChainBound, EpochPosition};
+use watchfire_wire::bounds::{MAX_CATCH_UP_RESPONSE, MAX_POSITIONS, MAX_PRUNED_CHAINS, MAX_RESPONSE_EVENTS};
+use watchfire_wire::{CatchUpRequest, CatchUpResponse, ChainBound, EpochPosition, PrunedChain};
 
 use crate::driver::Driver;
 use crate::index::ChainKey;
@@ -17,6 +17,9 @@ use crate::verifier::CheckedAnswer;
 
 /// Room for the rest of an encoded response beside its events.
 const RESPONSE_OVERHEAD: usize = 16;
+
+/// Most bytes that a pruned chain adds to an encoded response.
+const PRUNED_COST: usize = 72;
 
 /// Newest position held without gaps, by chain.
 type Heads = BTreeMap<ChainKey, (Seq, EventHash)>;
@@ -37,14 +40,16 @@ impl<S: Storage, K: Keys> Driver<S, K> {
         }
         if heads.len() <= MAX_POSITIONS {
             self.asked_before(None);
-            return CatchUpRequest { vector: heads.into_iter().map(position).collect(), from: None, until: None };
+            let vector = heads.into_iter().map(position).collect();
+            return CatchUpRequest { vector, from: None, until: None, wanted: self.witness_wanted() };
         }
         let from = self.asked_before(None);
         let mut rest = heads.into_iter().filter(|(key, _)| from.is_none_or(|from| *key >= from));
         let vector: Vec<EpochPosition> = rest.by_ref().take(MAX_POSITIONS).map(position).collect();
         let until = rest.next().map(|(key, _)| key);
         self.asked_before(until);
-        CatchUpRequest { vector, from: from.map(bound), until: until.map(bound) }
+        let wanted = self.witness_wanted();
+        CatchUpRequest { vector, from: from.map(bound), until: until.map(bound), wanted }
     }
 
     /// As [`Driver::catch_up_request_past`], if the answer leads anywhere: `None` when the question would be the same again.
@@ -68,16 +73,27 @@ impl<S: Storage, K: Keys> Driver<S, K> {
                 && request.until.is_none_or(|until| *key < (until.author, until.epoch))
         };
         let mut authors: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        let mut response = CatchUpResponse { witnesses: self.witnesses_for(&request.wanted), ..Default::default() };
         for (key, chain) in self.log().index().chains().filter(|(key, _)| within(key)) {
             let mut lacking = Lacking::new(chain, known.get(key), self.machine().cut(key.0, key.1));
+            if let Some(base) = self.machine().base(key.0, key.1) {
+                let gap = known.get(key).is_none_or(|(seq, _)| seq.next() < base);
+                if gap && response.pruned.len() < MAX_PRUNED_CHAINS {
+                    response.pruned.push(PrunedChain { author: key.0, epoch: key.1, before: base });
+                }
+                if gap && known.contains_key(key) {
+                    // What is kept from before was sent when nothing was held; it would come again and again.
+                    lacking.skip_to(base);
+                }
+            }
             if let Some(first) = lacking.next() {
                 let age = Reverse(self.machine().started(key.0, key.1));
                 authors.entry(key.0).or_default().push((age, key.1, first, lacking));
             }
         }
         let mut turns: VecDeque<Author<'_>> = authors.into_values().map(Author::new).collect();
-        let mut room = MAX_CATCH_UP_RESPONSE - RESPONSE_OVERHEAD;
-        let mut response = CatchUpResponse { events: Vec::new(), complete: false };
+        let beside: usize = response.witnesses.iter().map(CatchUpResponse::cost).sum();
+        let mut room = MAX_CATCH_UP_RESPONSE - RESPONSE_OVERHEAD - beside - PRUNED_COST * response.pruned.len();
         // One event of each author in turn: none, however much it said, keeps the others waiting.
         while let Some(mut author) = turns.pop_front() {
             let Some(hash) = author.next() else { continue };
@@ -143,6 +159,15 @@ impl<'a> Lacking<'a> {
             Some(_) | None if cut == Some(next) => all(Vec::new(), chain.range(next..=next)),
             Some(_) | None => all(Vec::new(), chain.range(next..)),
         }
+    }
+}
+
+impl Lacking<'_> {
+    /// Leaves out what stands before a position.
+    fn skip_to(&mut self, first: Seq) {
+        self.samples = Vec::new().into_iter();
+        self.at = [].iter();
+        self.rest = self.chain.range(first..);
     }
 }
 

@@ -30,6 +30,13 @@ pub enum Door {
     },
     /// The same, verified beside the driver by a [`crate::Verifier`]. Answered by [`crate::CaughtUp`].
     Checked(CheckedAnswer),
+    /// Witness messages that came beside such an answer; each is checked on its own. Answered by [`crate::CaughtUp`] too.
+    Witnesses {
+        /// Who answered.
+        from: MemberKey,
+        /// Signed checkpoints with one witness's line each.
+        messages: Vec<Bytes>,
+    },
     /// The node's own view, humans and clock; answered by [`crate::Answer`]. `Input::Received` is not for callers: it is
     /// refused, since received events come as bytes.
     Input(Input),

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use watchfire_charter::Charter;
 use watchfire_journal::{Journal, JournalError, Storage};
 use watchfire_protocol::{Draft, Machine};
-use watchfire_types::body::{EpochHead, Started};
+use watchfire_types::body::{EpochCheckpoint, EpochHead, Started};
 use watchfire_types::duty::Page;
 use watchfire_types::input::Input;
 use watchfire_types::planted::{Mutation, planted};
 use watchfire_types::{Body, Bytes, Epoch, EventHash, MemberId, MemberKey, NetworkId, Timestamp};
 use watchfire_wire::bounds::MAX_EARLIER_EPOCHS;
-use watchfire_wire::{VerifiedHeartbeat, decode_signed};
+use watchfire_wire::{VerifiedHeartbeat, decode_pruned, decode_signed};
 
 use crate::checkpoints::Checkpoints;
 use crate::clocks::Clocks;
@@ -45,6 +45,8 @@ pub struct Driver<S: Storage, K: Keys> {
     pub(crate) violation: Option<Violation>,
     pub(crate) checkpoints: Checkpoints,
     pub(crate) witness: Option<Witness<S>>,
+    /// Chains of which it was asked who witnessed them, in turn.
+    pub(crate) witness_turns: usize,
     pub(crate) verifier: Verifier,
     pub(crate) heartbeats: Heartbeats,
     pub(crate) clocks: Clocks,
@@ -88,6 +90,7 @@ impl<S: Storage, K: Keys> Driver<S, K> {
             violation: None,
             checkpoints: Checkpoints::default(),
             witness: None,
+            witness_turns: 0,
             verifier,
             heartbeats: Heartbeats::default(),
             clocks: Clocks::default(),
@@ -125,6 +128,10 @@ impl<S: Storage, K: Keys> Driver<S, K> {
                         let caught_up = driver.caught_up(now, answer)?;
                         output.caught_up.push(caught_up);
                     }
+                    Door::Witnesses { from, messages } => {
+                        let carried = driver.witnesses_carried(now, from, &messages, output)?;
+                        output.caught_up.push(carried);
+                    }
                     Door::Input(input) => {
                         let result = driver.input(now, &input, output)?;
                         output.answers.push(Answer { door: at, result });
@@ -157,7 +164,8 @@ impl<S: Storage, K: Keys> Driver<S, K> {
         let author = self.own.author();
         let heads = self.machine.heads();
         let own = heads.into_iter().filter(|((key, _), _)| *key == author);
-        let mut earlier: Vec<EpochHead> = own.map(|((_, epoch), (seq, hash))| EpochHead { epoch, seq, hash }).collect();
+        let head = |((_, epoch), (seq, hash))| EpochHead { epoch, seq, hash, checkpoint: self.last_checkpoint(epoch) };
+        let mut earlier: Vec<EpochHead> = own.map(head).collect();
         // Newest by place in the own log; the wire form is ordered by epoch.
         earlier.sort_by_key(|head| std::cmp::Reverse(self.log.index().position(&head.hash)));
         earlier.truncate(MAX_EARLIER_EPOCHS);
@@ -168,6 +176,13 @@ impl<S: Storage, K: Keys> Driver<S, K> {
             charter_version: charter.version,
             charter_digest: charter.digest(),
             software: SOFTWARE.to_owned(),
+        }
+    }
+
+    fn last_checkpoint(&self, epoch: Epoch) -> Option<EpochCheckpoint> {
+        match &self.machine.checkpoint(self.own.author(), epoch)?.body {
+            Body::Checkpoint(stated) => Some(EpochCheckpoint { size: stated.size, root: stated.root }),
+            _ => None,
         }
     }
 
@@ -257,6 +272,10 @@ fn replay<S: Storage>(
     guard: &mut Guard,
     network: NetworkId,
 ) -> Result<Index, DriverError> {
+    if let Some(note) = journal.base()? {
+        let pruned = decode_pruned(&note).map_err(|source| DriverError::Base { source })?;
+        machine.begin(&pruned.chains).map_err(|(author, epoch)| DriverError::BaseChain { author, epoch })?;
+    }
     let mut index = Index::default();
     for record in journal.replay()? {
         let record = record?;

@@ -73,6 +73,24 @@ pub enum DriverError {
         /// Why.
         source: VerifyError,
     },
+    /// The journal's base says nothing that can be read.
+    #[error(
+        "the base of what was pruned from the journal cannot be read: {source}; import the archive (`watchfire log import`)"
+    )]
+    Base {
+        /// Why.
+        source: WireError,
+    },
+    /// The journal's base states what no chain can be.
+    #[error(
+        "the base of what was pruned from the journal is wrong about epoch {epoch} of {author}; import the archive (`watchfire log import`)"
+    )]
+    BaseChain {
+        /// Author.
+        author: MemberKey,
+        /// Epoch.
+        epoch: Epoch,
+    },
     /// The journal cannot be read.
     #[error(transparent)]
     Journal(#[from] JournalError),

@@ -36,7 +36,7 @@ pub struct Output {
     pub heartbeats: Vec<VerifiedHeartbeat>,
     /// One answer for each [`crate::Door::Input`], in order.
     pub answers: Vec<Answer>,
-    /// One for each [`crate::Door::CaughtUp`], in order.
+    /// One for each [`crate::Door::CaughtUp`], [`crate::Door::Checked`] and [`crate::Door::Witnesses`], in order.
     pub caught_up: Vec<CaughtUp>,
     /// What people should hear about.
     pub notices: Vec<Notice>,

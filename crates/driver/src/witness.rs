@@ -6,6 +6,7 @@
 //!
 //! Bounds: four lines of each witness for each origin, 65,536 altogether; of one witness at most 1,024 new lines at once and four a second.
 
+mod carried;
 mod log;
 mod message;
 mod store;
@@ -294,6 +295,10 @@ impl<S: Storage, K: Keys> Driver<S, K> {
     ) -> Result<bool, JournalError> {
         let kept = self.witness.as_ref().and_then(|witness| witness.store.stated(origin, size));
         let Some((author, root, signature)) = kept else { return Ok(true) };
+        // What was pruned since was held against the events before they went.
+        if self.machine.base_tree(author, origin.epoch).is_some_and(|base| size < base.size()) {
+            return Ok(true);
+        }
         let Some((at, held)) = self.machine.root_at(author, origin.epoch, size) else { return Ok(false) };
         if held != root {
             let member = origin.member.clone();
@@ -345,6 +350,10 @@ impl<S: Storage, K: Keys> Driver<S, K> {
         let mut tree = witness.store.own(&checkpoint.origin).cloned().unwrap_or_default();
         if tree.size() >= checkpoint.size {
             return None;
+        }
+        // A tree that was cosigned is not pruned past unless the base grows from it.
+        if let Some(base) = self.machine.base_tree(author, epoch).filter(|base| base.size() > tree.size()) {
+            tree = base;
         }
         let new = usize::try_from(checkpoint.size - tree.size()).unwrap_or(usize::MAX);
         self.machine.leaves_from(author, epoch, tree.size()).take(new).for_each(|leaf| tree.push(leaf.outer()));

@@ -294,6 +294,10 @@ fn run(chain: &AuthorChain, size: u64, note: Option<&CheckpointFault>) -> Option
     let held: Vec<&Arc<Verified<Event>>> =
         chain.chained().take_while(|event| event.seq < end || note.is_none()).collect();
     let base = held.iter().rposition(|event| stated(event).is_some_and(|stated| stated.size < size || note.is_none()));
+    // Of a pruned chain the run has to start from a checkpoint that is held.
+    if base.is_none() && chain.base().is_some() {
+        return None;
+    }
     let after = base.map_or(0, |base| base + 1);
     let events: Vec<Unverified> = held.get(after..)?.iter().map(|event| event.to_unverified()).collect();
     let bytes: usize = events.iter().map(|event| event.outer().len()).sum();

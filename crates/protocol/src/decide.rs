@@ -176,6 +176,14 @@ fn admitted(machine: &Machine, now: Timestamp, event: &Verified<Event>) -> Resul
             Err(Rejection::AboveCut { seq: event.seq, cut })
         };
     }
+    if let Some(base) = chain.base().filter(|base| event.seq < *base) {
+        let falls = chain.would_fall(&std::sync::Arc::new(event.clone()));
+        return if falls || brings_content(machine, event) {
+            Ok(())
+        } else {
+            Err(Rejection::Pruned { seq: event.seq, base })
+        };
+    }
     if event.seq > chain.next() {
         let waiting = chain.waiting();
         let bound = if is_decision(&event.body) { AHEAD_MAX } else { WAITING_MAX };

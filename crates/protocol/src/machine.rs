@@ -1,14 +1,14 @@
 //! The machine: shared state, own view, and the five verbs on them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
 use thiserror::Error;
 use watchfire_charter::{Charter, Member};
 use watchfire_types::input::Input;
 use watchfire_types::{
-    AssetId, B256, BlockRef, Body, Epoch, Event, EventHash, MemberId, MemberKey, NetworkId, OrganisationId, Seq,
-    Timestamp, Verified,
+    AssetId, B256, BlockRef, Body, ChainBase, Epoch, Event, EventHash, MemberId, MemberKey, NetworkId, OrganisationId,
+    Seq, Timestamp, Verified,
 };
 
 use crate::draft::{Owed, Step};
@@ -98,6 +98,16 @@ impl Machine {
         crate::decide::decide(self, now, input)
     }
 
+    /// Lets chains go on from where their beginning was pruned. Call it before the first event is applied.
+    ///
+    /// # Errors
+    /// The (author, epoch) of a base that is no state of a chain.
+    pub fn begin(&mut self, bases: &[ChainBase]) -> Result<(), (MemberKey, Epoch)> {
+        self.shared.begin(bases)?;
+        self.forget();
+        Ok(())
+    }
+
     /// Folds one appended event into the shared state: total, live and on replay, own and others' alike.
     pub fn apply(&mut self, event: &Verified<Event>) {
         let seen = self.view.clock;
@@ -152,6 +162,20 @@ impl Machine {
     #[must_use]
     pub fn cut(&self, author: MemberKey, epoch: Epoch) -> Option<Seq> {
         self.shared.known(&(author, epoch))?.cut()
+    }
+
+    /// From where on an (author, epoch) is held without gaps, if what stands before was pruned.
+    #[must_use]
+    pub fn base(&self, author: MemberKey, epoch: Epoch) -> Option<Seq> {
+        self.shared.chains.get(&(author, epoch))?.base()
+    }
+
+    /// What has to be known of everything before `next` to go on without it, and the positions before it that must be kept all the same. `None`
+    /// for a chain of which nothing may be pruned: it is cut, or accused by a checkpoint that is not judged yet, or not held up to there.
+    #[must_use]
+    pub fn base_at(&self, author: MemberKey, epoch: Epoch, next: Seq) -> Option<(ChainBase, BTreeSet<Seq>)> {
+        let chain = self.shared.chains.get(&(author, epoch))?;
+        Some((chain.base_at(author, epoch, next)?, chain.anchors(next)))
     }
 
     /// Everything this node still has to do. Pure: call it after every change, and again after applying its drafts.

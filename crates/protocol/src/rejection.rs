@@ -69,6 +69,14 @@ pub enum Rejection {
         /// Cut.
         cut: Seq,
     },
+    /// Stands where this node has pruned its author's chain, and carries nothing that would count.
+    #[error("event {seq} is before position {base}, from where on its author's chain is held")]
+    Pruned {
+        /// Position.
+        seq: Seq,
+        /// From where on the chain is held.
+        base: Seq,
+    },
     /// Claims this process's own epoch and was not made by it: the identity is in use twice.
     #[error("event {seq} claims this node's own running epoch")]
     OwnEpoch {
@@ -170,6 +178,7 @@ impl Rejection {
             | Self::TooManyEpochs { .. }
             | Self::TooManyWaiting { .. }
             | Self::AboveCut { .. }
+            | Self::Pruned { .. }
             | Self::OwnEpoch { .. }
             | Self::UnknownPlaybook { .. }
             | Self::UnknownStep { .. }

@@ -15,6 +15,12 @@ impl Machine {
         self.shared.chains.get(&(author, epoch)).map(AuthorChain::tree)
     }
 
+    /// That tree over what was pruned of an (author, epoch), if anything was.
+    #[must_use]
+    pub fn base_tree(&self, author: MemberKey, epoch: Epoch) -> Option<Frontier> {
+        self.shared.chains.get(&(author, epoch))?.base_tree()
+    }
+
     /// The events of that tree with the checkpoints between them, in order.
     pub fn chained(&self, author: MemberKey, epoch: Epoch) -> impl Iterator<Item = &Arc<Verified<Event>>> {
         self.shared.chains.get(&(author, epoch)).into_iter().flat_map(AuthorChain::chained)

@@ -148,6 +148,17 @@ pub struct EpochHead {
     pub seq: Seq,
     /// Its hash.
     pub hash: EventHash,
+    /// Its last checkpoint, where it made one. For readers of the log: what `hash` names covers it already.
+    pub checkpoint: Option<EpochCheckpoint>,
+}
+
+/// What a checkpoint is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EpochCheckpoint {
+    /// Leaves; at least 1.
+    pub size: u64,
+    /// Root over them.
+    pub root: B256,
 }
 
 /// What a detector found, with the figures that fired.

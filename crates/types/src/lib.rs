@@ -17,6 +17,7 @@ pub mod fault;
 pub mod id;
 pub mod input;
 pub mod planted;
+pub mod pruned;
 pub mod safe_transaction;
 pub mod signed;
 pub mod time;
@@ -31,6 +32,7 @@ pub use id::{
     AssetId, ChainId, CharterDigest, CharterVersion, DetectorId, Epoch, EventHash, IncidentId, MemberId, MemberKey,
     NetworkId, OperatorId, OrganisationId, PlaybookId, SafeId, Seq, Severity, StepIndex,
 };
+pub use pruned::{ChainBase, PrunedInto, PrunedLog};
 pub use safe_transaction::{Operation, SafeTransaction, SafeVersion};
 pub use signed::{Unverified, Verified, VerifyError};
 pub use time::{BlockTime, Timestamp};

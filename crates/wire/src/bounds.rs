@@ -29,6 +29,14 @@ pub const MAX_FIGURES: usize = 32;
 pub const MAX_FAULT_FILE: usize = 16 * 1024 * 1024;
 /// Events of a fault object.
 pub const MAX_FAULT_EVENTS: usize = 65_536;
+/// Archives that a base names.
+pub const MAX_PRUNED_INTO: usize = 65_536;
+/// Chains of which a catch-up response says that their beginning is not held.
+pub const MAX_PRUNED_CHAINS: usize = 256;
+/// Chains for which a catch-up request asks for witnesses.
+pub const MAX_WITNESS_WANTED: usize = 32;
+/// Witness messages in a catch-up response.
+pub const MAX_WITNESS_LINES: usize = 128;
 /// Complete subtrees of a tree.
 pub const MAX_SUBTREES: usize = 64;
 /// Hashes of a consistency proof.

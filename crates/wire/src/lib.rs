@@ -19,15 +19,19 @@ mod fault;
 mod field;
 mod heartbeat;
 mod proto;
+mod pruned;
 mod scan;
 
 pub use bounds::{MAX_ENVELOPE, MAX_EVENT, MAX_PLAIN_EVENT};
-pub use catch_up::{CatchUpRequest, CatchUpResponse, ChainBound, EpochPosition};
+pub use catch_up::{
+    CatchUpRequest, CatchUpResponse, ChainBound, EpochPosition, PrunedChain, WitnessTag, WitnessWanted,
+};
 pub use envelope::Envelope;
 pub use error::WireError;
 pub use event::{decode_signed, seal};
 pub use fault::{FAULT_HEADER, decode_fault, encode_fault};
 pub use heartbeat::{HeartbeatError, SignedHeartbeat, VerifiedHeartbeat};
+pub use pruned::{decode_pruned, encode_pruned};
 
 #[cfg(test)]
 mod tests;

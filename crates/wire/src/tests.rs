@@ -5,6 +5,7 @@ mod evidence;
 mod fault;
 mod golden;
 mod hostile;
+mod pruned;
 mod refusals;
 mod round_trip;
 mod samples;

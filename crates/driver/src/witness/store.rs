@@ -154,6 +154,30 @@ impl Store {
         })
     }
 
+    /// Who is known to have witnessed a checkpoint of an origin over at least so many events.
+    pub(crate) fn witnesses(&self, origin: &Origin, size: u64) -> impl Iterator<Item = MemberKey> {
+        let notes = self.notes.get(origin).into_iter().flat_map(move |notes| notes.by_size.range(size..));
+        notes.flat_map(|(_, kept)| kept.lines.values().map(|(key, _)| *key))
+    }
+
+    /// The newest line of each witness under a checkpoint of an origin over at least so many events.
+    pub(crate) fn newest_lines(&self, origin: &Origin, size: u64) -> impl Iterator<Item = Line> {
+        let mut newest: BTreeMap<&MemberId, Line> = BTreeMap::new();
+        for (size, kept) in self.notes.get(origin).into_iter().flat_map(|notes| notes.by_size.range(size..)) {
+            for (name, (witness, witnessed)) in &kept.lines {
+                let line = Line {
+                    checkpoint: Checkpoint { origin: origin.clone(), size: *size, root: kept.root },
+                    author: kept.author,
+                    signature: kept.signature,
+                    witness: *witness,
+                    witnessed: witnessed.clone(),
+                };
+                newest.insert(name, line);
+            }
+        }
+        newest.into_values()
+    }
+
     /// Every kept line, origins not heard of for longest first.
     pub(crate) fn lines(&self) -> impl Iterator<Item = Line> {
         let notes = self.order.iter().filter_map(|(_, origin)| Some((origin, self.notes.get(origin)?)));

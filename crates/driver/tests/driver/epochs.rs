@@ -72,7 +72,12 @@ fn numbered(n: u32) -> [u8; 16] {
 fn ten_thousand_invented_epochs_are_held_to_the_bound() {
     let liar = TestKeys::of(1).author();
     let all: Vec<Epoch> = (0..10_000).map(|n| Epoch::from_bytes(numbered(n))).collect();
-    let head = |epoch: &Epoch| EpochHead { epoch: *epoch, seq: Seq::new(0), hash: EventHash::from_bytes([7; 32]) };
+    let head = |epoch: &Epoch| EpochHead {
+        epoch: *epoch,
+        seq: Seq::new(0),
+        hash: EventHash::from_bytes([7; 32]),
+        checkpoint: None,
+    };
     let events: Vec<Bytes> = (0..10_000_u32)
         .map(|n| {
             let named = all.iter().cycle().skip(n as usize * 4 % all.len()).take(4).map(head).collect();

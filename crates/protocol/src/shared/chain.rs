@@ -6,6 +6,9 @@
 //!
 //! A checkpoint that is not of the events below it, and one from outside the log that the events up to its size contradict, lower the cut
 //! as well: each is judged by the events below the position where it would cut, so that a lower cut found earlier or later changes nothing.
+//!
+//! A chain whose beginning was pruned starts from a [`ChainBase`]: what folding that beginning had led to. What is kept from before it
+//! counts as it did. A cut that falls below takes the base away, and the beginning is wanted again from whoever holds it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,7 +16,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use watchfire_transparency::{Frontier, Hash};
 use watchfire_types::planted::{Mutation, planted};
-use watchfire_types::{Body, Event, EventHash, Seq, Timestamp, Unverified, Verified};
+use watchfire_types::{Body, ChainBase, Event, EventHash, Seq, Timestamp, Unverified, Verified};
 
 use super::{in_digest, is_decision};
 
@@ -52,7 +55,7 @@ impl Position {
         Self { hash: event.hash(), prev: inner.prev, seq: inner.seq, source: Source::Embedded(Arc::new(event.clone())) }
     }
 
-    fn as_loose(&self) -> Option<&Arc<Verified<Event>>> {
+    pub(super) fn as_loose(&self) -> Option<&Arc<Verified<Event>>> {
         match &self.source {
             Source::Loose(event) => Some(event),
             Source::Embedded(_) => None,
@@ -81,14 +84,14 @@ pub(crate) enum Noted {
 /// One hash chain of one author.
 #[derive(Debug, Clone)]
 pub(crate) struct AuthorChain {
-    positions: BTreeMap<Seq, Vec<Position>>,
-    cut: Option<Seq>,
+    pub(super) positions: BTreeMap<Seq, Vec<Position>>,
+    pub(super) cut: Option<Seq>,
     proof: Option<Box<(Unverified, Unverified)>>,
     /// First position not chained to the beginning without a gap.
-    next: Seq,
-    head: Option<EventHash>,
+    pub(super) next: Seq,
+    pub(super) head: Option<EventHash>,
     /// Author's clock at the event before `next`.
-    clock: Option<Timestamp>,
+    pub(super) clock: Option<Timestamp>,
     /// Whether it stood still or fell from one event below `next` to the following one.
     ///
     /// An author's time rises by at least a millisecond an event. One whose time does not breaks that rule for all to see, and it is told; but its
@@ -96,18 +99,20 @@ pub(crate) struct AuthorChain {
     /// comes before its predecessor, and cannot be compared yet), so that two honest nodes would never agree again; and to let the
     /// chain end there, as at a fork, would take votes away from an author whose clock is merely broken. Nothing is gained by it: a lower time
     /// only lowers the author's own quota, and nothing else counts by time.
-    slipped: bool,
+    pub(super) slipped: bool,
     /// SHA-256 chain over the digested events below `next`, and how many.
-    accumulated: ([u8; 32], u64),
+    pub(super) accumulated: ([u8; 32], u64),
     /// The author's tree over the events below `next`.
-    tree: Frontier,
+    pub(super) tree: Frontier,
     /// The tree at every [`KEPT_EVERY`]th leaf and the position after it, so that no question about an earlier size costs much.
-    kept: Vec<(Seq, Frontier)>,
+    pub(super) kept: Vec<(Seq, Frontier)>,
     /// The last checkpoint below `next`.
-    checkpoint: Option<Arc<Verified<Event>>>,
+    pub(super) checkpoint: Option<Arc<Verified<Event>>>,
     /// Roots that the author signed outside its log, by size, as far as the events below `next` did not confirm them. Each came in an event
     /// of a member and was signed by this author, so there are at most as many as events.
-    claims: BTreeMap<u64, BTreeSet<Hash>>,
+    pub(super) claims: BTreeMap<u64, BTreeSet<Hash>>,
+    /// Where the chain starts, if not at the first position.
+    pub(super) base: Option<Box<ChainBase>>,
 }
 
 impl Default for AuthorChain {
@@ -125,6 +130,7 @@ impl Default for AuthorChain {
             kept: Vec::new(),
             checkpoint: None,
             claims: BTreeMap::new(),
+            base: None,
         }
     }
 }
@@ -142,7 +148,7 @@ impl AuthorChain {
                 return Noted::Known;
             }
             *known = position;
-            return if self.cut.is_some_and(|cut| seq >= cut) { Noted::Known } else { self.taken() };
+            return if self.cut.is_some_and(|cut| seq >= cut) { Noted::Known } else { self.taken(seq) };
         }
         let conflict = self.conflict(&position).filter(|_| !planted(Mutation::BlindToForks));
         let at = self.positions.entry(seq).or_default();
@@ -155,7 +161,7 @@ impl AuthorChain {
                 Noted::Fell
             }
             _ if self.cut.is_some_and(|cut| seq >= cut) => Noted::Known,
-            _ => self.taken(),
+            _ => self.taken(seq),
         }
     }
 
@@ -174,7 +180,10 @@ impl AuthorChain {
         after.map(|after| (seq, (new.evidence(), after.evidence())))
     }
 
-    fn taken(&mut self) -> Noted {
+    fn taken(&mut self, seq: Seq) -> Noted {
+        if self.base.as_ref().is_some_and(|base| seq < base.next) {
+            return Noted::Taken(self.kept_at(seq));
+        }
         let cut = self.cut;
         let chained = self.advance();
         if self.cut == cut { Noted::Taken(chained) } else { Noted::Fell }
@@ -194,14 +203,7 @@ impl AuthorChain {
         self.proof = None;
         drop(self.positions.split_off(&cut.next()));
         if self.next > cut {
-            self.next = FIRST;
-            self.head = None;
-            self.clock = None;
-            self.slipped = false;
-            self.accumulated = ([0; 32], 0);
-            self.tree = Frontier::new();
-            self.kept.clear();
-            self.checkpoint = None;
+            self.restart(cut);
         }
         self.advance();
         true
@@ -222,12 +224,13 @@ impl AuthorChain {
         self.tree_at(size).map(|(at, tree)| (at, tree.root()))
     }
 
-    /// The tree of the first `size` events without checkpoints, and the position after the last of them.
+    /// The tree of the first `size` events without checkpoints, and the position after the last of them; `None` also where they were
+    /// pruned.
     pub(crate) fn tree_at(&self, size: u64) -> Option<(Seq, Frontier)> {
         if size == 0 || size > self.tree.size() {
             return None;
         }
-        let (mut at, mut tree) = self.kept_before(size);
+        let (mut at, mut tree) = self.kept_before(size)?;
         let mut events = self.positions.range(at..).filter_map(|(_, at)| at.first().and_then(Position::as_loose));
         while tree.size() < size {
             let event = events.next()?;
@@ -239,15 +242,16 @@ impl AuthorChain {
         Some((at, tree))
     }
 
-    /// The last kept tree of at most this size, and the position after it.
-    fn kept_before(&self, size: u64) -> (Seq, Frontier) {
+    /// The last kept tree of at most this size, and the position after it; `None` for a size below what was pruned.
+    fn kept_before(&self, size: u64) -> Option<(Seq, Frontier)> {
         let after = self.kept.partition_point(|(_, tree)| tree.size() <= size);
-        after.checked_sub(1).and_then(|last| self.kept.get(last)).cloned().unwrap_or((FIRST, Frontier::new()))
+        let last = after.checked_sub(1).and_then(|last| self.kept.get(last)).cloned();
+        last.or_else(|| self.base.is_none().then(|| (FIRST, Frontier::new())))
     }
 
-    /// The leaves of the tree from this index on, in order.
+    /// The leaves of the tree from this index on, in order; none where the first of them was pruned.
     pub(crate) fn leaves_from(&self, index: u64) -> impl Iterator<Item = &Arc<Verified<Event>>> {
-        let (at, tree) = self.kept_before(index);
+        let (at, tree) = self.kept_before(index).unwrap_or((self.next, Frontier::new()));
         let skipped = usize::try_from(index - tree.size()).unwrap_or(usize::MAX);
         let events = self.positions.range(at..self.next.max(at)).filter_map(|(_, at)| at.first()?.as_loose());
         events.filter(|event| !matches!(event.body, Body::Checkpoint(_))).skip(skipped)
@@ -314,9 +318,10 @@ impl AuthorChain {
         below.flat_map(|(_, at)| at).filter_map(Position::as_loose)
     }
 
-    /// Those of [`Self::held`] that are chained to the beginning.
+    /// Those of [`Self::held`] that are chained to the beginning, from the base on where there is one.
     pub(crate) fn chained(&self) -> impl Iterator<Item = &Arc<Verified<Event>>> {
-        self.held().take_while(|event| event.seq < self.next)
+        let first = self.base.as_ref().map_or(FIRST, |base| base.next);
+        self.held().filter(move |event| event.seq >= first).take_while(|event| event.seq < self.next)
     }
 
     /// The author's tree over what is chained.

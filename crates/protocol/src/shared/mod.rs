@@ -4,6 +4,7 @@
 //! rebuilt by replay when a cut falls. *Content* holds certificates and co-signatures by their own digest: they stay whatever happens
 //! to the event that carried them.
 
+mod base;
 pub(crate) mod chain;
 pub(crate) mod content;
 pub(crate) mod derived;
@@ -19,7 +20,9 @@ use sha2::{Digest, Sha256};
 use watchfire_charter::Charter;
 use watchfire_types::body::{Body, Checkpoint};
 use watchfire_types::planted::{Mutation, planted};
-use watchfire_types::{Epoch, Event, EventHash, MemberKey, NetworkId, Seq, Timestamp, Unverified, Verified, domain};
+use watchfire_types::{
+    ChainBase, Epoch, Event, EventHash, MemberKey, NetworkId, Seq, Timestamp, Unverified, Verified, domain,
+};
 
 use crate::fault::CheckpointClaim;
 use chain::{AuthorChain, Noted, Position};
@@ -81,6 +84,16 @@ impl Shared {
             derived: Derived::default(),
             content: Content::default(),
         }
+    }
+
+    /// Lets chains go on from where their beginning was pruned. Before any event is folded.
+    pub(crate) fn begin(&mut self, bases: &[ChainBase]) -> Result<(), ChainKey> {
+        for base in bases {
+            let key = (base.author, base.epoch);
+            let chain = AuthorChain::begin(base.clone()).ok_or(key)?;
+            self.chains.insert(key, chain);
+        }
+        Ok(())
     }
 
     /// Folds one event in. `seen` is this node's clock, kept beside signatures for the submitters' turns and never digested.

@@ -78,7 +78,12 @@ fn history() -> &'static History {
         events.push(c.nodes[3].forge(Body::FaultProof(proof(&pair))));
         // A restart that forgot, and what others say twice.
         let again = Node::new(&c.charter, 1, 0x77);
-        let head = EpochHead { epoch: c.nodes[1].machine.epoch(), seq: Seq::new(0), hash: c.nodes[1].log[0].hash() };
+        let head = EpochHead {
+            epoch: c.nodes[1].machine.epoch(),
+            seq: Seq::new(0),
+            hash: c.nodes[1].log[0].hash(),
+            checkpoint: None,
+        };
         let Body::Started(started) = started(&c.charter) else { unreachable!() };
         let started = Started { earlier: vec![head], ..started };
         events.push(again.seal_at(0, EventHash::from_bytes([0; 32]), Body::Started(started)));

@@ -98,7 +98,7 @@ fn epochs_that_overlap_or_forget_are_said() {
     let mut first = vec![a.log[0].clone(), a.seal_at(1, a.log[0].hash(), note("one"))];
     first.push(a.seal_at(seq, prev, note("two")));
     let again = Node::new(&charter, 0, 2);
-    let head = EpochHead { epoch: a.machine.epoch(), seq: Seq::new(0), hash: a.log[0].hash() };
+    let head = EpochHead { epoch: a.machine.epoch(), seq: Seq::new(0), hash: a.log[0].hash(), checkpoint: None };
     let second = again.seal_at(0, EventHash::from_bytes([0; 32]), started_after(&charter, vec![head]));
     let said = |order: &[&Verified<Event>]| {
         let mut b = Node::new(&charter, 1, 9);
@@ -167,8 +167,12 @@ fn a_late_node_takes_named_epochs_at_once() {
     let charter = charter(str::to_owned);
     let now = Timestamp::from_millis(1_700_000_000_000);
     let past: Vec<Node> = (10..40).map(|epoch| Node::new(&charter, 0, epoch)).collect();
-    let earlier =
-        past.iter().map(|old| EpochHead { epoch: old.machine.epoch(), seq: Seq::new(0), hash: old.log[0].hash() });
+    let earlier = past.iter().map(|old| EpochHead {
+        epoch: old.machine.epoch(),
+        seq: Seq::new(0),
+        hash: old.log[0].hash(),
+        checkpoint: None,
+    });
     let newest = Node::new(&charter, 0, 0x60);
     let zero = EventHash::from_bytes([0; 32]);
     let newest = newest.seal_at(0, zero, started_after(&charter, earlier.collect()));

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use watchfire_types::body::{
-    Basis, Body, Cause, Certificate, Classified, CloseVote, EpochHead, Executed, FaultProof, Finding, HumanStatement,
-    NotContained, PostconditionChecked, Purpose, Retracted, Started, Submitted, Veto, Vote,
+    Basis, Body, Cause, Certificate, Classified, CloseVote, EpochCheckpoint, EpochHead, Executed, FaultProof, Finding,
+    HumanStatement, NotContained, PostconditionChecked, Purpose, Retracted, Started, Submitted, Veto, Vote,
 };
 use watchfire_types::{BlockTime, ChainId, CharterDigest, CharterVersion, Epoch, EventHash, IncidentId, Seq};
 
@@ -97,6 +97,14 @@ fn epoch_head_in(head: &proto::EpochHead) -> Result<EpochHead, WireError> {
         epoch: Epoch::from_bytes(fixed("started.earlier.epoch", &head.epoch)?),
         seq: Seq::new(head.seq),
         hash: event_hash("started.earlier.hash", &head.hash)?,
+        checkpoint: match (head.checkpoint_size, head.checkpoint_root.is_empty()) {
+            (0, true) => None,
+            (0, false) => return Err(WireError::Range { field: "started.earlier.checkpoint_size", found: 0 }),
+            (size, _) => {
+                let root = hash("started.earlier.checkpoint_root", &head.checkpoint_root)?;
+                Some(EpochCheckpoint { size, root })
+            }
+        },
     })
 }
 

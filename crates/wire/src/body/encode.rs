@@ -51,6 +51,8 @@ fn started_out(started: &Started) -> proto::Started {
         epoch: raw(head.epoch.as_bytes()),
         seq: head.seq.get(),
         hash: raw(head.hash.as_bytes()),
+        checkpoint_size: head.checkpoint.map_or(0, |checkpoint| checkpoint.size),
+        checkpoint_root: head.checkpoint.map(|checkpoint| raw(&checkpoint.root.0)).unwrap_or_default(),
     });
     proto::Started {
         earlier: earlier.collect(),

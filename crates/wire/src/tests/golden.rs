@@ -6,7 +6,9 @@ use bytes::Bytes;
 use watchfire_types::{Epoch, EventHash, Seq};
 
 use super::samples::{author, bodies, sealed, signed_heartbeat};
-use crate::{CatchUpRequest, CatchUpResponse, ChainBound, Envelope, EpochPosition, decode_signed};
+use crate::{
+    CatchUpRequest, CatchUpResponse, ChainBound, Envelope, EpochPosition, PrunedChain, WitnessWanted, decode_signed,
+};
 
 /// `name hex` lines: outer bytes of each sample, in the order of the samples.
 const GOLDEN: &str = include_str!("golden.txt");
@@ -23,9 +25,16 @@ fn encodings() -> Vec<(&'static str, Bytes)> {
             hash: EventHash::from_bytes([0xaa; 32]),
         }],
         from: Some(ChainBound { author: author(1), epoch }),
-        until: None,
+        ..CatchUpRequest::default()
     };
-    let response = CatchUpResponse { events: vec![encodings[2].1.clone()], complete: true };
+    let response = CatchUpResponse { events: vec![encodings[2].1.clone()], complete: true, ..Default::default() };
+    let wanted = WitnessWanted { author: author(2), epoch, size: 5, held: vec![[1; 8], [2; 8]] };
+    let wanting = CatchUpRequest { wanted: vec![wanted], ..CatchUpRequest::default() };
+    let pruned = CatchUpResponse {
+        pruned: vec![PrunedChain { author: author(2), epoch, before: Seq::new(9) }],
+        witnesses: vec![Bytes::from_static(b"note")],
+        ..CatchUpResponse::default()
+    };
     encodings.push(("envelope-event", Envelope::Event(Bytes::from_static(b"event")).encode()));
     encodings.push(("envelope-heartbeat", Envelope::Heartbeat(Bytes::from_static(b"heartbeat")).encode()));
     encodings.push(("envelope-witness", Envelope::Witness(Bytes::from_static(b"note")).encode()));
@@ -33,6 +42,9 @@ fn encodings() -> Vec<(&'static str, Bytes)> {
     encodings.push(("heartbeat", signed_heartbeat().bytes().clone()));
     encodings.push(("catch-up-request", request.encode()));
     encodings.push(("catch-up-response", response.encode()));
+    encodings.push(("catch-up-request-wanting", wanting.encode()));
+    encodings.push(("catch-up-response-pruned", pruned.encode()));
+    encodings.push(("pruned-log", crate::encode_pruned(&super::pruned::log()).into()));
     encodings
 }
 

@@ -68,7 +68,7 @@ fn oversized_messages_are_refused() {
     assert!(matches!(Envelope::decode(&large(crate::MAX_ENVELOPE + 1)), Err(WireError::TooLarge { .. })));
     assert!(matches!(SignedHeartbeat::decode(large(MAX_HEARTBEAT + 1)), Err(WireError::TooLarge { .. })));
     assert!(matches!(CatchUpRequest::decode(large(MAX_CATCH_UP_REQUEST + 1)), Err(WireError::TooLarge { .. })));
-    let response = CatchUpResponse { events: vec![large(MAX_EVENT + 1)], complete: true };
+    let response = CatchUpResponse { events: vec![large(MAX_EVENT + 1)], ..CatchUpResponse::default() };
     assert!(matches!(CatchUpResponse::decode(response.encode()), Err(WireError::TooLarge { .. })));
     let plain = Body::Unknown(4_000, large(MAX_PLAIN_EVENT));
     assert!(matches!(refusal(plain), WireError::TooLarge { .. }));
@@ -198,7 +198,7 @@ fn heartbeats_and_requests_are_bounded() {
         seq: watchfire_types::Seq::new(1),
         hash: watchfire_types::EventHash::from_bytes([2; 32]),
     };
-    let request = CatchUpRequest { vector: vec![position(1), position(1)], from: None, until: None };
+    let request = CatchUpRequest { vector: vec![position(1), position(1)], ..CatchUpRequest::default() };
     assert!(matches!(CatchUpRequest::decode(request.encode()), Err(WireError::NotAscending { .. })));
 }
 

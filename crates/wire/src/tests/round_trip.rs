@@ -33,7 +33,8 @@ proptest! {
         for envelope in [Envelope::Event(content.clone()), Envelope::Heartbeat(content.clone())] {
             prop_assert_eq!(Envelope::decode(&envelope.clone().encode()).unwrap(), envelope);
         }
-        let response = CatchUpResponse { events: vec![content.clone(), content], complete };
+        let pruned = vec![crate::PrunedChain { author: author(2), epoch: watchfire_types::Epoch::from_bytes([2; 16]), before: watchfire_types::Seq::new(9) }];
+        let response = CatchUpResponse { events: vec![content.clone(), content.clone()], complete, pruned, witnesses: vec![content] };
         prop_assert_eq!(CatchUpResponse::decode(response.encode()).unwrap(), response);
     }
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use ed25519_dalek::{Signer, SigningKey};
 use watchfire_types::body::{
     AccessAction, Attested, Authority, Basis, Body, Cause, Certificate, Checkpoint, CheckpointFault, Classified,
-    CloseVote, CoSignature, Custodian, Custody, Decision, EpochHead, EvidenceAccessed, EvidenceCheck,
+    CloseVote, CoSignature, Custodian, Custody, Decision, EpochCheckpoint, EpochHead, EvidenceAccessed, EvidenceCheck,
     EvidenceCollected, EvidenceItem, EvidenceKind, EvidenceMissed, Executed, FaultProof, Finding, Heartbeat, Human,
     HumanStatement, Inconsistency, MissCause, NotContained, PostconditionChecked, Purpose, Retracted, Sealed,
     SealedAbout, SealedKey, Started, Submitted, Veto, Vote,
@@ -201,6 +201,7 @@ pub(super) fn bodies() -> Vec<(&'static str, Body)> {
         ("evidence-missed", Body::EvidenceMissed(evidence_missed())),
         ("sealed-note", Body::Sealed(sealed_body(SealedAbout::Incident(IncidentId::from_bytes([0x1d; 32]))))),
         ("sealed-vulnerability", Body::Sealed(sealed_body(SealedAbout::Vulnerability("vault-core".parse().unwrap())))),
+        ("started-after-checkpoints", Body::Started(started_after_checkpoints())),
         ("unknown", Body::Unknown(4_000, Bytes::from_static(b"from a later version"))),
     ]
 }
@@ -210,6 +211,7 @@ fn started() -> Started {
         epoch: Epoch::from_bytes([byte; 16]),
         seq: Seq::new(byte.into()),
         hash: EventHash::from_bytes([byte; 32]),
+        checkpoint: None,
     };
     Started {
         earlier: vec![head(1), head(2)],
@@ -217,6 +219,13 @@ fn started() -> Started {
         charter_digest: CharterDigest::from_bytes([0xcd; 32]),
         software: "watchfire/0.1.0".into(),
     }
+}
+
+/// Of an author that made checkpoints in its earlier epochs.
+fn started_after_checkpoints() -> Started {
+    let mut started = started();
+    started.earlier[1].checkpoint = Some(EpochCheckpoint { size: 2, root: B256::repeat_byte(0x2c) });
+    started
 }
 
 pub(super) fn step_authority() -> Authority {

@@ -5,9 +5,9 @@ use bytes::Bytes;
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::prelude::*;
 use watchfire_types::body::{
-    Attested, Authority, Basis, Body, Cause, Classified, CloseVote, CoSignature, Decision, EpochHead, Executed,
-    FaultProof, Finding, Human, HumanStatement, NotContained, PostconditionChecked, Purpose, Retracted, Started,
-    Submitted, Veto, Vote,
+    Attested, Authority, Basis, Body, Cause, Classified, CloseVote, CoSignature, Decision, EpochCheckpoint, EpochHead,
+    Executed, FaultProof, Finding, Human, HumanStatement, NotContained, PostconditionChecked, Purpose, Retracted,
+    Started, Submitted, Veto, Vote,
 };
 use watchfire_types::{
     BlockRef, BlockTime, ChainId, CharterDigest, CharterVersion, Epoch, Event, EventHash, IncidentId, MemberKey,
@@ -70,11 +70,17 @@ pub(super) fn hash() -> impl Strategy<Value = B256> {
 }
 
 fn started() -> impl Strategy<Value = Started> {
-    let heads = btree_map(any::<[u8; 16]>(), (any::<u64>(), event_hash()), 0..64);
+    let checkpoint = proptest::option::of((1_u64.., hash()).prop_map(|(size, root)| EpochCheckpoint { size, root }));
+    let heads = btree_map(any::<[u8; 16]>(), (any::<u64>(), event_hash(), checkpoint), 0..64);
     (heads, any::<u32>(), any::<[u8; 32]>(), "\\PC{0,16}").prop_map(|(heads, version, digest, software)| Started {
         earlier: heads
             .into_iter()
-            .map(|(epoch, (seq, hash))| EpochHead { epoch: Epoch::from_bytes(epoch), seq: Seq::new(seq), hash })
+            .map(|(epoch, (seq, hash, checkpoint))| EpochHead {
+                epoch: Epoch::from_bytes(epoch),
+                seq: Seq::new(seq),
+                hash,
+                checkpoint,
+            })
             .collect(),
         charter_version: CharterVersion::new(version),
         charter_digest: CharterDigest::from_bytes(digest),
