@@ -1,8 +1,13 @@
 //! `charter check` against a real chain and against members' signed entries.
 
 use serde_json::{Value, json};
-use watchfire_simulations::anvil::{Anvil, locate};
+use watchfire_simulations::anvil::{Anvil, FUNDER, locate};
+use watchfire_simulations::key::{Account, from_hex};
+use watchfire_simulations::npm::{self, Package};
 use watchfire_simulations::rpc::Rpc;
+use watchfire_simulations::safe::Safe;
+use watchfire_simulations::vault;
+use watchfire_types::{Address, U256};
 
 use crate::fixture::{Members, json as answer, watchfire};
 
@@ -48,6 +53,80 @@ fn judges_a_real_chain() {
     assert_eq!((&contained[0]["severity"], &contained[0]["subject"]), (&json!("info"), &untried[0]["subject"]));
     assert!(of_kind(&paused, "not-simulated").is_empty() && of_kind(&paused, "refuted").is_empty(), "{paused}");
     runtime.block_on(anvil.stop());
+}
+
+/// A real Safe of the members' guardians, and a vault that it may pause; beside them one that another may.
+struct Treasury {
+    runtime: tokio::runtime::Runtime,
+    anvil: Anvil,
+    rpc: Rpc,
+    members: Members,
+    safe: Address,
+    vault: Address,
+    foreign_vault: Address,
+    guard: Address,
+}
+
+impl Treasury {
+    fn new() -> Self {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let path = locate(&|_| {}).unwrap();
+        let modules = npm::install(Package::Drill, &|_| {}).unwrap();
+        let anvil = runtime.block_on(Anvil::start(&path, 31337)).unwrap();
+        let members = Members::new(anvil.url().as_str());
+        let rpc = Rpc::new(anvil.url().clone()).unwrap();
+        let guardian = |entry: &Value| entry["member"]["guardian"].as_str().unwrap().parse().unwrap();
+        let owners: Vec<Address> = members.entries.values().map(guardian).collect();
+        let (safe, vault, foreign_vault, guard) = runtime.block_on(async {
+            let mut payer = Account::open(from_hex(FUNDER).unwrap(), 31337, &rpc).await.unwrap();
+            let safe = Safe::deploy(&rpc, &mut payer, &modules, &owners, 3).await.unwrap().address;
+            let vault = vault::deploy(&rpc, &mut payer, safe, U256::ONE, U256::ONE).await.unwrap();
+            let foreign = vault::deploy(&rpc, &mut payer, owners[0], U256::ONE, U256::ONE).await.unwrap();
+            let guard = payer.execute(&rpc, &vault::blocking_guard().unwrap()).await.unwrap().contract.unwrap();
+            (safe, vault, foreign, guard)
+        });
+        Self { runtime, anvil, rpc, members, safe, vault, foreign_vault, guard }
+    }
+
+    /// What `charter check --rpc` finds wrong with the step of a charter over this vault.
+    fn refuted(&self, vault: Address) -> Vec<Value> {
+        let text = std::fs::read_to_string(self.members.charter()).unwrap();
+        let text = text.replace("0x5FbDB2315678afecb367f032d93F642f64180aa3", &self.safe.to_checksum(None));
+        let text = text.replace("0xe7f1725E7734CE288F8367e1Bb143E90bb3F0512", &vault.to_checksum(None));
+        let file = self.members.base.path().join("charter.toml");
+        std::fs::write(&file, text).unwrap();
+        let url = self.anvil.url().as_str();
+        let live =
+            answer(&watchfire(&["charter", "check", file.to_str().unwrap(), "--rpc", url, "--json"]))["live"].clone();
+        assert!(of_kind(&live, "not-simulated").is_empty(), "{live}");
+        of_kind(&live, "refuted")
+    }
+}
+
+/// Each step is tried through the real Safe now: one that works is not complained about; one that the vault refuses to this Safe,
+/// or a guard to everybody, is a fault that names step, Safe and reason.
+#[test]
+fn a_step_that_would_revert_now_is_refuted() {
+    let treasury = Treasury::new();
+    assert_eq!(treasury.refuted(treasury.vault), Vec::<Value>::new());
+    let foreign = treasury.refuted(treasury.foreign_vault);
+    assert_eq!(foreign.len(), 1, "{foreign:?}");
+    assert_eq!(
+        (&foreign[0]["severity"], &foreign[0]["subject"]),
+        (&json!("fault"), &json!("playbook contain-vault step 1 (pause)"))
+    );
+    let message = foreign[0]["message"].as_str().unwrap();
+    let not_the_pauser = "custom error 0xd1987b18";
+    assert!(message.contains(&treasury.safe.to_string()) && message.ends_with(not_the_pauser), "{message}");
+    // keccak256("guard_manager.guard.address")
+    let slot = "0x4a204f620c8c5ccdca3fd54d003badd85ba500436a431f0cbda4f558c93c34c8";
+    let set = json!([treasury.safe, slot, treasury.guard.into_word()]);
+    treasury.runtime.block_on(treasury.rpc.call("anvil_setStorageAt", set)).unwrap();
+    treasury.runtime.block_on(treasury.rpc.call("anvil_mine", json!([]))).unwrap();
+    let guarded = treasury.refuted(treasury.vault);
+    assert_eq!(guarded.len(), 1, "{guarded:?}");
+    assert!(guarded[0]["message"].as_str().unwrap().contains("it fails now: guard: "), "{guarded:?}");
+    treasury.runtime.block_on(treasury.anvil.stop());
 }
 
 /// An entry as its member made it holds; one that was changed, and one that the charter has otherwise, do not.

@@ -111,3 +111,29 @@ fn a_damaged_journal_is_named_and_repaired() {
     node.kill();
     assert_eq!(answer(&["log", "verify", "--config", config], 0)["log_verified"], true);
 }
+
+/// A record that a power cut left unfinished is no damage: it was never acknowledged. It is told in bytes, to people and in JSON.
+#[test]
+fn an_unfinished_record_is_told_and_is_no_damage() {
+    let members = Members::new(&endpoint_of_chain(31_337));
+    let config = &members.config("cedar");
+    for _ in 0..2 {
+        Running::start(config).0.kill();
+    }
+    let whole = answer(&["log", "verify", "--config", config], 0);
+    assert_eq!(whole["incomplete_bytes"], 0);
+    let path = members.directory("cedar").join("journal/00000000.log");
+    let bytes = std::fs::read(&path).unwrap();
+    let last = bytes.iter().rposition(|byte| *byte != 0).unwrap();
+    std::fs::File::options().write(true).open(&path).unwrap().set_len(last as u64 - 20).unwrap();
+    // What the journal lost before it was acknowledged no index has seen either.
+    std::fs::remove_dir_all(members.directory("cedar").join("sled")).unwrap();
+    let torn = answer(&["log", "verify", "--config", config], 0);
+    assert_eq!((&torn["log_verified"], &torn["faults"]), (&true.into(), &serde_json::json!([])));
+    assert_eq!(torn["events"].as_u64().unwrap() + 1, whole["events"].as_u64().unwrap());
+    let unfinished = torn["incomplete_bytes"].as_u64().unwrap();
+    assert!(unfinished > 20, "{torn}");
+    let told = watchfire(&["log", "verify", "--config", config]);
+    let text = String::from_utf8_lossy(&told.stdout).into_owned();
+    assert!(text.contains(&format!("\n{unfinished} bytes of an unfinished record at the end\n")), "{text}");
+}
