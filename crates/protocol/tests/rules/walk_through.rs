@@ -25,12 +25,18 @@ fn steps_certified(cluster: &Cluster, index: usize) -> Vec<u8> {
 #[test]
 fn the_walk_through() {
     let mut c = Cluster::new(charter(str::to_owned), 98);
+    five_find_it_and_one_lies(&mut c);
+    the_pause_outlasts_a_backup_a_reorg_and_a_lie(&mut c);
+    what_was_recovered_is_attacked_again(&mut c);
+}
+
+fn five_find_it_and_one_lies(c: &mut Cluster) {
     // Block 100: O1, O2 find SEV2 and vote step 1.
     c.mine(&[]);
     c.find(&[0, 1], "vault-outflow-early");
     c.mine(&[]);
     assert_eq!(c.chain.head().at.number, 100);
-    assert!(steps_certified(&c, 0).is_empty(), "two of three");
+    assert!(steps_certified(c, 0).is_empty(), "two of three");
 
     // Block 101: O3, O4 find SEV1; O5 lies, 1 to X (O1), 2 to Y (O2).
     c.find(&[2, 3], "vault-outflow");
@@ -41,14 +47,14 @@ fn the_walk_through() {
     let two = c.nodes[4].seal_at(seq, prev, c.forged_vote(2, evidence));
     c.mine(&[]);
     for index in 0..4 {
-        assert_eq!(steps_certified(&c, index), [1], "any three votes certify step 1 everywhere");
+        assert_eq!(steps_certified(c, index), [1], "any three votes certify step 1 everywhere");
     }
     assert_eq!(c.nodes[0].machine.signatures()[0].owners.len(), 4, "flag is signed at nonce 7");
     c.nodes[0].receive(c.now, &one).expect("X takes the one");
     c.nodes[1].receive(c.now, &two).expect("Y takes the other");
     c.settle();
     for index in 0..4 {
-        assert_eq!(steps_certified(&c, index), [1, 2], "both stand at {index}, the fork proven");
+        assert_eq!(steps_certified(c, index), [1, 2], "both stand at {index}, the fork proven");
         assert!(c.nodes[index].machine.members()[4].faulty);
         assert!(c.count(index, |b| matches!(b, Body::FaultProof(_))) >= 1);
     }
@@ -57,7 +63,9 @@ fn the_walk_through() {
     assert!(pause.owners.len() >= 3, "threshold-signed at 7: {}", pause.owners.len());
     assert_eq!(pause.nonce, U256::from(7));
     assert_eq!(c.digests().len(), 1, "digests are equal");
+}
 
+fn the_pause_outlasts_a_backup_a_reorg_and_a_lie(c: &mut Cluster) {
     // Pause executes, nonce 8; flag is no longer owed.
     let sent = c.submissions();
     assert_eq!(sent.len(), 1, "an honest node sends pause only");
@@ -99,7 +107,9 @@ fn the_walk_through() {
     let lie = c.nodes[4].forge(lie);
     let _ = c.nodes[0].receive(c.now, &lie);
     assert!(c.submissions().is_empty());
+}
 
+fn what_was_recovered_is_attacked_again(c: &mut Cluster) {
     // Recovery by four humans executes at block 900: evidence up to 900 authorises nothing more.
     c.clear();
     c.mine_to(897);
@@ -112,7 +122,7 @@ fn the_walk_through() {
     let recovered = c.nodes[0].machine.window_floors()[&name::<AssetId>("vault-core")];
     assert_eq!(recovered.number, c.chain.head().at.number);
     c.mine(&[]);
-    assert!(steps_certified(&c, 0).is_empty());
+    assert!(steps_certified(c, 0).is_empty());
     assert!(c.submissions().is_empty(), "nothing re-pauses");
 
     // Attack at 950: new votes, same decision, new certificate.
