@@ -1,9 +1,10 @@
 //! Processes that do not outlive the launcher, not even when it is killed.
 //!
 //! A killed process cannot stop what it started, so the kernel must: util-linux's `setpriv` has it kill the child when the
-//! thread that started it ends (`PR_SET_PDEATHSIG`), and then becomes the child, under the same process id. One thread,
-//! which lasts as long as this process, therefore starts them all. Where there is no such `setpriv` children are started
-//! as they are: they end with everything but a kill of the launcher.
+//! thread that started it ends (`PR_SET_PDEATHSIG`). One thread, which lasts as long as this process, therefore starts them all.
+//! A launcher that was killed before the kernel knew is seen after: a shell begins with the tie in force, compares its parent with the
+//! launcher, and ends where that is another. Else it becomes the child; the process id stays the same all the way. Where there is no
+//! such `setpriv` children are started as they are: they end with everything but a kill of the launcher.
 
 use std::ffi::OsStr;
 use std::io;
@@ -41,13 +42,17 @@ static BINDS: LazyLock<bool> = LazyLock::new(|| {
     probe.status().is_ok_and(|status| status.success())
 });
 
+/// `$0` is the launcher's process id, `$PPID` what the shell found when it began. 125 is nobody's status but of such wrappers.
+const IF_STILL_OURS: &str = r#"[ "$PPID" = "$0" ] || exit 125; exec "$@""#;
+
 /// A command for this program that [`spawn`] ties to this process, where that is possible.
 pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
     if !*BINDS {
         return Command::new(program);
     }
     let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL", "--"]).arg(program);
+    command.args(["--pdeathsig", "KILL", "--", "sh", "-c", IF_STILL_OURS]);
+    command.arg(std::process::id().to_string()).arg(program);
     command
 }
 
