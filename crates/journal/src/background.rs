@@ -17,8 +17,8 @@ use crate::error::is_full;
 use crate::segment;
 use crate::storage::{BackgroundMode, Storage, StorageFile};
 
-/// Zeros written at once.
-const AT_ONCE: u64 = 1 << 20;
+/// Zeros written at once, and made durable before more: what is dirty delays every sync on the same disk, the writer's too.
+const AT_ONCE: u64 = 256 << 10;
 
 /// One piece of work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -192,6 +192,9 @@ fn fill_until(file: &impl StorageFile, from: u64, to: u64, stop: &AtomicBool) ->
         let length = usize::try_from((to - at).min(AT_ONCE)).unwrap_or(0);
         file.write_at(at, &zeros[..length])?;
         at += length as u64;
+        if at < to {
+            file.sync()?;
+        }
     }
     Ok(())
 }
