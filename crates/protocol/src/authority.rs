@@ -10,7 +10,7 @@ use watchfire_types::input::PreflightOutcome;
 use watchfire_types::planted::{Mutation, planted};
 use watchfire_types::{AssetId, BlockRef, BlockTime, PlaybookId, SafeId, Severity, StepIndex};
 
-use crate::effect::{self, Effect};
+use crate::effect::{self, Effect, EffectFault};
 use crate::machine::Machine;
 use crate::shared::content::Kind;
 use crate::view::key;
@@ -114,10 +114,30 @@ impl Machine {
     /// The transactions of a step at the Safes' current nonces, calls whose postcondition already holds left out. Empty unless nonce,
     /// owners, threshold and postconditions were all readable at the head of each chain.
     pub(crate) fn effects(&self, rung: &Step) -> Vec<Effect> {
-        effect::safes(rung).iter().filter_map(|safe| self.effect_at(rung, safe)).collect()
+        effect::safes(rung).iter().filter_map(|safe| self.effect_at(rung, safe)?.ok()).collect()
     }
 
-    fn effect_at(&self, rung: &Step, safe: &SafeId) -> Option<Effect> {
+    /// As [`Machine::effects`], whole or not at all: each Safe of the step with its transaction, those left out where nothing is left
+    /// to call.
+    ///
+    /// # Errors
+    /// The first Safe whose transaction cannot be built, and why not.
+    pub(crate) fn all_effects(&self, rung: &Step) -> Result<Vec<Effect>, (SafeId, String)> {
+        let unread = || "nonce, owners, threshold or postconditions cannot be read at the head".to_owned();
+        let mut effects = Vec::new();
+        for safe in effect::safes(rung) {
+            match self.effect_at(rung, &safe) {
+                None => return Err((safe, unread())),
+                Some(Ok(effect)) => effects.push(effect),
+                Some(Err(EffectFault::NothingLeft)) => {}
+                Some(Err(fault)) => return Err((safe, fault.to_string())),
+            }
+        }
+        Ok(effects)
+    }
+
+    /// `None` while what it is built from cannot be read.
+    fn effect_at(&self, rung: &Step, safe: &SafeId) -> Option<Result<Effect, EffectFault>> {
         let chain = self.charter.safes.get(safe)?.chain;
         let head = self.view.head(chain)?;
         let view = self.view.safes.get(safe)?;
@@ -131,7 +151,7 @@ impl Machine {
                 omitted.insert(index);
             }
         }
-        effect::build(&self.charter, &self.hashes, rung, safe, nonce, &omitted).ok()
+        Some(effect::build(&self.charter, &self.hashes, rung, safe, nonce, &omitted))
     }
 
     /// Whether a simulation at the newest answer refutes any of a step's transactions.

@@ -105,6 +105,10 @@ pub struct AssetOutlook {
     pub asset: AssetId,
     /// No reason known why not.
     pub can_pause: bool,
+    /// Why that is not sure: not simulated yet, or it cannot be simulated.
+    pub doubt: Option<String>,
+    /// Why no vote of this member would count, if it is one that votes.
+    pub mute: Option<String>,
     /// `simulated ok at block N`, or why not.
     pub detail: String,
     /// Whether a containment postcondition holds.

@@ -28,11 +28,9 @@ pub(super) fn duties(machine: &Machine, now: Timestamp, owed: &[OwedEffect]) -> 
     wants(machine, now, owed).iter().filter_map(|want| duty(machine, want, owed)).collect()
 }
 
-/// Every simulation that is to run now.
+/// Every simulation that is to run now, whatever kind of member this is: who votes or watches says by its own knowledge too whether
+/// the network could pause.
 pub(crate) fn wants<'a>(machine: &'a Machine, now: Timestamp, owed: &[OwedEffect]) -> Vec<Want<'a>> {
-    if machine.own.entry.guardian.is_none() {
-        return Vec::new();
-    }
     let mut wants = Vec::new();
     for (id, playbook) in &machine.charter.playbooks {
         let wanted = wanted(machine, id, playbook);
@@ -65,7 +63,8 @@ fn wanted(machine: &Machine, id: &PlaybookId, playbook: &Playbook) -> Option<Ste
     alive.chain(stands).max()
 }
 
-/// Wanted: no answer at this head yet. Idle: none for a while, or a guard changed since.
+/// Wanted: no answer at this head yet. Idle: none for a while; at once when a guard, owners or threshold changed since, or a contract
+/// that matters said something. A head is simulated at once at most.
 fn due(machine: &Machine, now: Timestamp, effect: &Effect, live: bool) -> bool {
     let Some(head) = machine.view.head(effect.chain) else { return false };
     let Some(outcome) = machine.view.outcomes.get(&effect.safe_tx_hash) else { return true };
@@ -73,8 +72,12 @@ fn due(machine: &Machine, now: Timestamp, effect: &Effect, live: bool) -> bool {
     if live {
         return at.hash != head.hash;
     }
-    let guards = machine.view.safes.get(&effect.safe).and_then(|safe| safe.guards.since());
-    let stale = guards.is_some_and(|since| since.number > at.number);
+    let safe = machine.view.safes.get(&effect.safe);
+    let changed = safe.map(|safe| [safe.guards.since(), safe.owners.since(), safe.threshold.since()]);
+    let chain = machine.view.chains.get(&effect.chain);
+    let occasions = changed.into_iter().flatten().flatten().chain(chain.and_then(|chain| chain.stirred));
+    let orphaned = chain.is_some_and(|chain| chain.orphaned.contains_key(&(at.number, at.hash)));
+    let stale = orphaned || occasions.map(|since| since.number).max() > Some(at.number);
     let retry = matches!(answer, PreflightOutcome::Refuted { .. }) && at.hash != head.hash;
     stale || retry || now.millis_since(outcome.answered) >= IDLE_MS
 }

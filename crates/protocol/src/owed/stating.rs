@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use watchfire_charter::{Mode, Playbook, PlaybookPurpose};
 use watchfire_types::body::{Attested, Body, Cause, Decision, NotContained, Vote};
 use watchfire_types::input::{PreflightOutcome, SubmissionFailure};
-use watchfire_types::{AssetId, BlockRef, BlockTime, OrganisationId, PlaybookId, StepIndex, Timestamp};
+use watchfire_types::{AssetId, BlockRef, BlockTime, OperatorId, OrganisationId, PlaybookId, StepIndex, Timestamp};
 
 use super::effects::{self, OwedEffect};
 use super::submitting::packed;
@@ -16,6 +16,7 @@ use crate::effect::Effect;
 use crate::machine::Machine;
 use crate::shared::content::Kind;
 use crate::status::{AssetOutlook, WhyNot};
+use crate::view::Failed;
 
 /// Least time between two attestations of one asset, ms of this node's clock.
 const ATTEST_MS: u64 = 3_600_000;
@@ -47,7 +48,13 @@ fn not_contained(machine: &Machine, id: &PlaybookId, playbook: &Playbook) -> Opt
 
 fn attest(machine: &Machine, now: Timestamp, asset: &AssetId) -> Option<Attested> {
     let (_, playbook) = containment(machine, asset)?;
-    let (can_pause, detail) = readiness(machine, playbook)?;
+    let (ready, detail) = readiness(machine, playbook)?;
+    let can_pause = match ready {
+        Ready::Yes | Ready::Unsure => true,
+        Ready::No => false,
+        // What is stated for good rests on an answer.
+        Ready::Pending => return None,
+    };
     let own = machine.shared.derived.observed.get(&machine.own.key());
     let last = own.and_then(|own| own.attested.get(asset));
     let changed = last.is_none_or(|event| {
@@ -63,10 +70,13 @@ pub(crate) fn outlook(machine: &Machine, asset: &AssetId) -> Option<AssetOutlook
     let (id, playbook) = containment(machine, asset)?;
     machine.asset_head(asset)?;
     let contained = playbook.steps.iter().any(|rung| machine.took_effect(rung));
-    let (can_pause, detail) = readiness(machine, playbook)?;
+    let (ready, detail) = readiness(machine, playbook)?;
+    let can_pause = !matches!(ready, Ready::No);
+    let doubt = matches!(ready, Ready::Unsure | Ready::Pending).then(|| detail.clone());
     let owed_step = machine.owed_steps(id, playbook).first().map(|owed| owed.step);
     let why_not = why_not(machine, id, playbook);
-    Some(AssetOutlook { asset: asset.clone(), can_pause, detail, contained, owed_step, why_not })
+    let mute = mute(machine, asset);
+    Some(AssetOutlook { asset: asset.clone(), can_pause, doubt, mute, detail, contained, owed_step, why_not })
 }
 
 /// The first containment playbook of an asset.
@@ -74,37 +84,72 @@ fn containment<'a>(machine: &'a Machine, asset: &AssetId) -> Option<(&'a Playboo
     machine.charter.playbooks_of(asset).find(|(_, playbook)| playbook.purpose == PlaybookPurpose::Contain)
 }
 
+/// Whether the widest step of a playbook would succeed now.
+enum Ready {
+    /// It holds already, or every one of its transactions passes.
+    Yes,
+    /// Nothing speaks against it, and it is not known to pass.
+    Unsure,
+    /// As `Unsure`, until the answer of a simulation that is under way.
+    Pending,
+    /// It would not.
+    No,
+}
+
 /// Whether the widest step would succeed now, with one line.
-fn readiness(machine: &Machine, playbook: &Playbook) -> Option<(bool, String)> {
+fn readiness(machine: &Machine, playbook: &Playbook) -> Option<(Ready, String)> {
     machine.asset_head(&playbook.asset)?;
     let widest = playbook.steps.last()?;
     if machine.took_effect(widest) {
-        return Some((true, "already contained".to_owned()));
+        return Some((Ready::Yes, "already contained".to_owned()));
     }
-    simulated(machine, &machine.effects(widest))
+    Some(match machine.all_effects(widest) {
+        Ok(effects) => simulated(machine, &effects),
+        Err((safe, why)) => (Ready::No, format!("Safe {safe}: {why}")),
+    })
 }
 
-fn simulated(machine: &Machine, effects: &[Effect]) -> Option<(bool, String)> {
-    if effects.is_empty() {
-        return Some((false, "nonce, owners, threshold or postconditions cannot be read at the head".to_owned()));
-    }
-    let mut newest = 0;
+/// What refutes goes before what is not known, whichever Safe it is at; what passed is as old as its oldest answer.
+fn simulated(machine: &Machine, effects: &[Effect]) -> (Ready, String) {
+    let answer = |effect: &Effect| machine.view.outcomes.get(&effect.safe_tx_hash)?.preflight.as_ref();
     for effect in effects {
         if let Some(cause) = machine.view.chains.get(&effect.chain).and_then(|chain| chain.silent.clone()) {
-            return Some((false, format!("chain {} cannot be read: {cause}", effect.chain)));
+            return (Ready::No, format!("chain {} cannot be read: {cause}", effect.chain));
         }
-        let outcome = machine.view.outcomes.get(&effect.safe_tx_hash)?;
-        match outcome.preflight.as_ref()? {
-            (block, PreflightOutcome::Passes) => newest = newest.max(block.number),
-            (block, PreflightOutcome::Refuted { reason, .. }) => {
-                return Some((false, format!("refuted at block {}: {reason}", block.number)));
-            }
-            (block, PreflightOutcome::Unknown { reason }) => {
-                return Some((true, format!("not simulated at block {}: {reason}", block.number)));
-            }
+        if let Some((block, PreflightOutcome::Refuted { reason, .. })) = answer(effect) {
+            return (Ready::No, format!("refuted at block {}: {reason}", block.number));
         }
     }
-    Some((true, format!("simulated ok at block {newest}")))
+    let mut oldest = None;
+    for effect in effects {
+        match answer(effect) {
+            None => return (Ready::Pending, format!("not simulated yet at nonce {}", effect.transaction.nonce)),
+            Some((block, PreflightOutcome::Unknown { reason })) => {
+                return (Ready::Unsure, format!("not simulated at block {}: {reason}", block.number));
+            }
+            Some((block, _)) => oldest = Some(oldest.map_or(block.number, |oldest: u64| oldest.min(block.number))),
+        }
+    }
+    let Some(oldest) = oldest else {
+        return (Ready::No, "no call is left to make, and the step does not hold".to_owned());
+    };
+    (Ready::Yes, format!("simulated ok at block {oldest}"))
+}
+
+/// Why no vote of this member would count now, if it votes: only what one of its charter operators agreed on is its word.
+fn mute(machine: &Machine, asset: &AssetId) -> Option<String> {
+    let head = machine.asset_head(asset).filter(|_| machine.own.entry.votes())?;
+    let labels = &machine.own.entry.operators;
+    if machine.view.label(labels, &head).is_some() {
+        return None;
+    }
+    let labels: Vec<&str> = labels.iter().map(OperatorId::as_str).collect();
+    let text = format!(
+        "no vote of this node counts: none of its operators in the charter ({}) gave what it knows of block {}",
+        labels.join(", "),
+        head.number
+    );
+    Some(text)
 }
 
 /// A vote that is wanted, and whose.
@@ -226,9 +271,14 @@ fn executing(
         return (Cause::PostconditionFailed, format!("executed at block {block} and the postcondition does not hold"));
     }
     let Some(first) = mine.first() else {
-        let authorised = machine.authorising(id, step).is_some();
-        let detail = if authorised { "no transaction can be built at the head" } else { "the certificate has expired" };
-        return (Cause::Expired, detail.to_owned());
+        if machine.authorising(id, step).is_none() {
+            return (Cause::Expired, "the certificate has expired".to_owned());
+        }
+        let rungs = playbook.steps_indexed().filter(|(index, _)| *index <= step);
+        let unbuilt = rungs.rev().find_map(|(_, rung)| machine.all_effects(rung).err());
+        let detail = unbuilt.map(|(safe, why)| format!("Safe {safe}: {why}"));
+        let unknown = || "no transaction can be built at the head".to_owned();
+        return (Cause::ChainUnavailable, detail.unwrap_or_else(unknown));
     };
     unsent(machine, playbook, first)
 }
@@ -243,13 +293,31 @@ fn unsent(machine: &Machine, playbook: &Playbook, owed: &OwedEffect) -> (Cause, 
     let delay = playbook.actions().map(|action| action.delayed_s).max().unwrap_or_default();
     let outcome = machine.view.outcomes.get(&hash).cloned().unwrap_or_default();
     match (outcome.unsendable, outcome.failed) {
-        (Some(SubmissionFailure::Unfunded), _) => (Cause::SubmitterUnfunded, "this submitter cannot pay".to_owned()),
-        (Some(SubmissionFailure::NonceTaken), _) => {
-            (Cause::NonceTaken, "another transaction took the nonce".to_owned())
+        (Some(failure), _) => unsendable(failure),
+        (None, Some((block, Failed::Reverted(why)))) => {
+            (Cause::PreflightRefuted, format!("reverted on chain at block {}: {why}", block.number))
         }
-        (_, Some((block, why))) => (Cause::NotIncluded, format!("block {}: {why}", block.number)),
-        _ if delay > 0 => (Cause::Delayed, format!("its path only schedules: delayed by {delay} s")),
-        _ => (Cause::NotIncluded, "threshold-signed and not on chain yet".to_owned()),
+        (None, Some((block, Failed::NotIncluded))) => {
+            let detail = format!("block {}: not included for two blocks while its fees sufficed", block.number);
+            (Cause::NotIncluded, detail)
+        }
+        (None, None) if delay > 0 => (Cause::Delayed, format!("its path only schedules: delayed by {delay} s")),
+        (None, None) => (Cause::NotIncluded, "threshold-signed and not on chain yet".to_owned()),
+    }
+}
+
+/// What this node's submitter met, by its name and with its own words.
+fn unsendable(failure: SubmissionFailure) -> (Cause, String) {
+    match failure {
+        SubmissionFailure::Unfunded => (Cause::SubmitterUnfunded, "this submitter cannot pay".to_owned()),
+        SubmissionFailure::NonceTaken => (Cause::NonceTaken, "GS026: another transaction took the nonce".to_owned()),
+        SubmissionFailure::BadSignatures => {
+            (Cause::ThresholdNotReached, "GS026: the Safe refuses a signature at the current nonce".to_owned())
+        }
+        SubmissionFailure::TooFewSignatures => {
+            (Cause::ThresholdNotReached, "GS020: the Safe asks for more signatures".to_owned())
+        }
+        SubmissionFailure::Refused(why) => (Cause::NotIncluded, format!("the endpoint refuses it: {why}")),
     }
 }
 

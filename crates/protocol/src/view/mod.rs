@@ -8,7 +8,7 @@ pub(crate) mod track;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use alloy_primitives::{B256, U256};
+use alloy_primitives::{Address, B256, U256};
 use watchfire_charter::{Charter, Condition};
 use watchfire_types::body::{Body, Finding};
 use watchfire_types::input::{Input, PreflightOutcome, SubmissionFailure, SubmissionReport};
@@ -45,6 +45,8 @@ pub(crate) struct ChainView {
     /// By canonical height: the operators whose word this node's knowledge of the block is.
     pub(crate) vouched: BTreeMap<u64, BTreeSet<OperatorId>>,
     pub(crate) silent: Option<String>,
+    /// Newest block with a log of a Safe or of a contract that a step calls: what passed before may not pass any more.
+    pub(crate) stirred: Option<BlockRef>,
     pub(crate) standing: Vec<Finding>,
     /// By detector: the newest block that added to a standing finding (it began, or the balance it watches fell further).
     pub(crate) progress: BTreeMap<DetectorId, BlockRef>,
@@ -87,13 +89,22 @@ fn balance(finding: &Finding) -> Option<U256> {
 /// A condition on a chain: the read and the answer that makes it hold.
 pub(crate) type ConditionKey = (ChainId, Read, Bytes);
 
+/// What became of a submission that had no effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Failed {
+    /// It is on chain and reverted there; one line.
+    Reverted(String),
+    /// It was not included for two blocks while its fees sufficed.
+    NotIncluded,
+}
+
 /// What is known of a Safe transaction's fate.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Outcome {
     /// Newest simulation.
     pub(crate) preflight: Option<(BlockRef, PreflightOutcome)>,
     /// A submission of this node reverted or was not included, and no other result came since.
-    pub(crate) failed: Option<(BlockRef, String)>,
+    pub(crate) failed: Option<(BlockRef, Failed)>,
     /// It cannot be sent at all.
     pub(crate) unsendable: Option<SubmissionFailure>,
     /// Own clock at the newest answer.
@@ -126,6 +137,13 @@ pub(crate) struct View {
 
 pub(crate) fn key(chain: ChainId, condition: &Condition) -> ConditionKey {
     (chain, condition.read.clone(), condition.equals.clone())
+}
+
+/// Whether a contract is a Safe of the chain or one that a step calls there.
+fn concerns(charter: &Charter, chain: ChainId, contract: Address) -> bool {
+    let mut actions = charter.playbooks.values().flat_map(|playbook| playbook.actions());
+    charter.safes.values().any(|safe| safe.chain == chain && safe.address == contract)
+        || actions.any(|action| action.chain == chain && action.target == contract)
 }
 
 impl View {
@@ -166,6 +184,7 @@ impl View {
             view.orphaned.pop_first();
         }
         view.vouched.split_off(&number);
+        view.stirred = view.stirred.filter(|at| at.number < number);
         view.head = view.canonical.last_key_value().map(|(_, block)| *block);
         view.began = view.began.filter(|began| began.number < number);
         view.standing.retain(|finding| finding.block.number < number);
@@ -210,6 +229,9 @@ impl View {
         if let Some(known) = self.chains.get_mut(&chain) {
             known.extend(view.block);
             known.vouched.insert(number, view.agreed.clone());
+            if view.logs.iter().any(|log| concerns(charter, chain, log.address)) {
+                known.stirred = Some(view.block);
+            }
             while known.vouched.len() > VOUCHED_MAX {
                 known.vouched.pop_first();
             }
@@ -264,11 +286,10 @@ impl View {
                 outcome.unsendable = None;
             }
             SubmissionReport::Reverted { safe_tx_hash, block, reason } => {
-                self.outcome(*safe_tx_hash, now).failed = Some((*block, reason.clone()));
+                self.outcome(*safe_tx_hash, now).failed = Some((*block, Failed::Reverted(reason.clone())));
             }
             SubmissionReport::NotIncluded { safe_tx_hash, block } => {
-                let said = "not included for two blocks while its fees sufficed".to_owned();
-                self.outcome(*safe_tx_hash, now).failed = Some((*block, said));
+                self.outcome(*safe_tx_hash, now).failed = Some((*block, Failed::NotIncluded));
             }
             SubmissionReport::Failed { safe_tx_hash, reason } => {
                 self.outcome(*safe_tx_hash, now).unsendable = Some(reason.clone());

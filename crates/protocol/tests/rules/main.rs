@@ -13,6 +13,7 @@ mod traces_cancel;
 mod traces_claims;
 mod traces_labels;
 mod traces_liveness;
+mod traces_outlook;
 mod traces_pace;
 mod traces_recovery;
 mod traces_reorg;

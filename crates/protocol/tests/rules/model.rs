@@ -108,8 +108,9 @@ fn execute(block: &mut Block, submission: &Submission) {
 pub(crate) fn view(charter: &Charter, block: &Block) -> BlockView {
     let word = |value: u64| Bytes::copy_from_slice(&U256::from(value).to_be_bytes::<32>());
     let selector = |text: &str| keccak256(text.as_bytes())[..4].to_vec();
-    let mut owners = vec![U256::from(32), U256::from(charter.members.len())];
-    owners.extend(charter.members.values().filter_map(|m| m.guardian).map(|g| U256::from_be_slice(g.as_slice())));
+    let guardians: Vec<_> = charter.members.values().filter_map(|member| member.guardian).collect();
+    let mut owners = vec![U256::from(32), U256::from(guardians.len())];
+    owners.extend(guardians.iter().map(|guardian| U256::from_be_slice(guardian.as_slice())));
     let owners: Vec<u8> = owners.iter().flat_map(|word| word.to_be_bytes::<32>()).collect();
     let threshold = charter.safes.values().next().map_or(0, |safe| u64::from(safe.threshold));
     let answer = |read: &Read| match read {

@@ -1,0 +1,222 @@
+//! Traces of what a node says of itself before an attack: whether it could pause, how sure that is, and the one cause why not.
+
+use alloy_primitives::{Address, B256, address};
+use watchfire_protocol::AssetOutlook;
+use watchfire_types::body::{Body, Cause};
+use watchfire_types::duty::{Duty, Preflight};
+use watchfire_types::input::{Input, PreflightOutcome, SubmissionFailure, SubmissionReport};
+use watchfire_types::{BlockRef, Log, OperatorId, Read, SafeId};
+
+use crate::cluster::*;
+
+const SECOND: Address = address!("4000000000000000000000000000000000000004");
+const VAULT: Address = address!("1000000000000000000000000000000000000001");
+
+fn outlook(c: &Cluster, node: usize) -> AssetOutlook {
+    c.nodes[node].machine.outlooks().first().expect("an outlook").clone()
+}
+
+fn simulations(c: &Cluster, node: usize) -> Vec<Preflight> {
+    let duties = c.nodes[node].duties.iter();
+    duties
+        .filter_map(|duty| if let Duty::Preflight(preflight) = duty { Some(preflight.clone()) } else { None })
+        .collect()
+}
+
+/// A step through two Safes: the vault is paused by both.
+fn two_safes() -> Cluster {
+    let charter = charter(|text| {
+        let safe = text.find("[[safe]]").unwrap()..text.find("[[asset]]").unwrap();
+        let second = text[safe.clone()]
+            .replace("guardian-safe", "second-safe")
+            .replace("0x2000000000000000000000000000000000000002", &SECOND.to_checksum(None));
+        let pause = text.find("name = \"pause\"").unwrap();
+        let action = pause + text[pause..].find("[[playbook.step.action]]").unwrap()..;
+        let action = action.start..action.start + text[action.start..].find("[[playbook]]").unwrap();
+        let again = text[action.clone()].replace("guardian-safe", "second-safe");
+        let (before, between, after) = (&text[..safe.end], &text[safe.end..action.end], &text[action.end..]);
+        format!("{before}{second}{between}{again}{after}")
+    });
+    let mut c = Cluster::new(charter, 100);
+    c.silent = [0, 1, 2, 3, 4].into();
+    c.answers = false;
+    // What was simulated at the former nonce says nothing.
+    c.mine(&[Tx::TakesNonce]);
+    c
+}
+
+fn told(c: &mut Cluster, of: &Preflight, block: BlockRef, outcome: PreflightOutcome) {
+    let safe_tx_hash = of.safe_tx_hash;
+    c.nodes[0].machine.observe(c.now, &Input::Preflighted { safe_tx_hash, block, outcome });
+}
+
+/// Of a step through two Safes both are judged: what refutes goes before what is not known, whichever is first; what passed is as
+/// old as the older answer; and one Safe that cannot be read is no half of an ok.
+#[test]
+fn all_safes_of_a_step_or_none() {
+    let mut c = two_safes();
+    let owed = c.nodes[0].machine.owed(c.now).duties;
+    let of = |safe: Address| {
+        owed.iter().find_map(|duty| match duty {
+            Duty::Preflight(preflight) if preflight.safe == safe && preflight.postconditions.len() == 1 => {
+                preflight.transaction.data.starts_with(&[0x84, 0x56, 0xcb, 0x59]).then(|| preflight.clone())
+            }
+            _ => None,
+        })
+    };
+    let first = of(address!("2000000000000000000000000000000000000002")).expect("pause through the first");
+    let second = of(SECOND).expect("pause through the second");
+    let unknown = || PreflightOutcome::Unknown { reason: "no method".into() };
+    let refuted = || PreflightOutcome::Refuted { reason: "GS013".into(), by_guard: false };
+    let at = c.chain.head().at;
+
+    told(&mut c, &first, at, unknown());
+    let said = outlook(&c, 0);
+    assert!(said.can_pause && said.doubt.is_some(), "{said:?}");
+    told(&mut c, &second, at, refuted());
+    let said = outlook(&c, 0);
+    assert!(!said.can_pause && said.detail.contains("GS013"), "{said:?}");
+
+    let next = block(at.number + 1, 0);
+    told(&mut c, &first, at, PreflightOutcome::Passes);
+    told(&mut c, &second, next, PreflightOutcome::Passes);
+    let said = outlook(&c, 0);
+    assert!(said.can_pause && said.doubt.is_none(), "{said:?}");
+    assert_eq!(said.detail, format!("simulated ok at block {}", at.number));
+
+    let head = c.chain.mine(&[]).clone();
+    let mut half = view(&c.charter, &head);
+    half.reads.retain(|read, _| !matches!(read, Read::Call { to, .. } if *to == SECOND));
+    c.nodes[0].machine.observe(c.now, &Input::Block(Box::new(half)));
+    let said = outlook(&c, 0);
+    assert!(!said.can_pause && said.detail.contains("second-safe"), "{said:?}");
+}
+
+/// Until the answer comes an asset is shown, as unsure: at the start, and after each nonce that was taken.
+#[test]
+fn an_asset_is_shown_before_it_is_simulated() {
+    let mut c = Cluster::new(charter(str::to_owned), 100);
+    assert!(outlook(&c, 0).doubt.is_none(), "{:?}", outlook(&c, 0));
+    c.answers = false;
+    let attested = |c: &Cluster| c.count(0, |body| matches!(body, Body::Attested(_)));
+    let before = attested(&c);
+    c.mine(&[Tx::TakesNonce]);
+    let said = outlook(&c, 0);
+    assert!(said.can_pause && said.doubt.as_deref().is_some_and(|why| why.contains("not simulated yet")), "{said:?}");
+    assert_eq!(attested(&c), before, "what is stated for good rests on an answer");
+    c.answers = true;
+    c.mine(&[]);
+    assert!(outlook(&c, 0).doubt.is_none(), "{:?}", outlook(&c, 0));
+}
+
+/// Who only votes or watches simulates too, and says by its own knowledge whether the network could pause.
+#[test]
+fn voters_and_watchers_have_an_outlook() {
+    for kind in ["voter", "watcher"] {
+        let charter = charter(|text| {
+            let elm = text.find("id = \"elm-1\"").unwrap();
+            let keep = |line: &&str| !line.starts_with("guardian = ") && !line.starts_with("submitter = ");
+            let end = elm + text[elm..].find("[[chain]]").unwrap();
+            let entry: String = text[elm..end].lines().filter(keep).map(|line| format!("{line}\n")).collect();
+            let entry = entry.replace("kind = \"guardian\"", &format!("kind = \"{kind}\""));
+            let text = format!("{}{entry}{}", &text[..elm], &text[end..]);
+            // Four organisations vote where one only watches.
+            if kind == "voter" {
+                return text;
+            }
+            let text = text.replace("organisations = 3", "organisations = 2").replace("operators = 3", "operators = 2");
+            text.replace("organisations = 4", "organisations = 3")
+        });
+        let c = Cluster::new(charter, 100);
+        let said = outlook(&c, 4);
+        assert!(said.can_pause && said.detail.starts_with("simulated ok"), "{kind}: {said:?}");
+    }
+}
+
+/// A node none of whose operators agreed on the head says that its votes would not count, and what to look at; one that does
+/// not vote has nothing to say of it.
+#[test]
+fn a_node_whose_votes_would_not_count_says_so() {
+    let mut c = Cluster::new(charter(str::to_owned), 100);
+    assert_eq!(outlook(&c, 0).mute, None);
+    let block = c.chain.mine(&[]).clone();
+    let mut seen = view(&c.charter, &block);
+    seen.agreed = [name::<OperatorId>("op-birch")].into();
+    c.nodes[0].machine.observe(c.now, &Input::Block(Box::new(seen)));
+    let said = outlook(&c, 0);
+    assert!(said.mute.as_deref().is_some_and(|why| why.contains("op-alder")), "{said:?}");
+}
+
+/// Idle, a step is simulated again at once when a contract that it calls says something, and only then; once a block at most.
+#[test]
+fn a_log_of_a_target_is_an_occasion() {
+    let mut c = Cluster::new(charter(str::to_owned), 100);
+    c.answers = false;
+    c.mine(&[]);
+    assert_eq!(simulations(&c, 0), [], "nothing happened");
+    for (contract, expected) in [(Address::repeat_byte(9), 0), (VAULT, 2)] {
+        let head = c.chain.mine(&[]).clone();
+        let mut seen = view(&c.charter, &head);
+        let topics = vec![B256::repeat_byte(1)];
+        seen.logs.push(Log { address: contract, topics, data: Default::default(), transaction: B256::ZERO, index: 0 });
+        c.nodes[0].machine.observe(c.now, &Input::Block(Box::new(seen)));
+        c.settle();
+        let due = simulations(&c, 0);
+        assert_eq!(due.len(), expected, "{contract}: {due:?}");
+        assert!(due.iter().all(|preflight| preflight.at == head.at));
+    }
+    for preflight in simulations(&c, 0) {
+        told(&mut c, &preflight.clone(), preflight.at, PreflightOutcome::Passes);
+    }
+    c.settle();
+    assert_eq!(simulations(&c, 0), [], "answered at that block");
+}
+
+/// Each way in which a submission fails has its cause, with the submitter's own words.
+#[test]
+fn every_failure_of_a_submission_has_its_cause() {
+    let failed = |reason: SubmissionFailure| move |safe_tx_hash, _| SubmissionReport::Failed { safe_tx_hash, reason };
+    type Report = Box<dyn FnOnce(B256, BlockRef) -> SubmissionReport>;
+    let cases: [(Report, Cause, &str); 7] = [
+        (Box::new(failed(SubmissionFailure::Unfunded)), Cause::SubmitterUnfunded, "cannot pay"),
+        (Box::new(failed(SubmissionFailure::NonceTaken)), Cause::NonceTaken, "took the nonce"),
+        (Box::new(failed(SubmissionFailure::BadSignatures)), Cause::ThresholdNotReached, "GS026"),
+        (Box::new(failed(SubmissionFailure::TooFewSignatures)), Cause::ThresholdNotReached, "GS020"),
+        (Box::new(failed(SubmissionFailure::Refused("nonce too low".into()))), Cause::NotIncluded, "nonce too low"),
+        (
+            Box::new(|safe_tx_hash, block| SubmissionReport::Reverted { safe_tx_hash, block, reason: "GS013".into() }),
+            Cause::PreflightRefuted,
+            "GS013",
+        ),
+        (
+            Box::new(|safe_tx_hash, block| SubmissionReport::NotIncluded { safe_tx_hash, block }),
+            Cause::NotIncluded,
+            "two blocks",
+        ),
+    ];
+    for (report, cause, words) in cases {
+        let mut c = Cluster::new(charter(str::to_owned), 100);
+        c.all_find("vault-outflow");
+        c.mine(&[]);
+        let sent = c.submissions();
+        let report = report(sent[0].safe_tx_hash, c.chain.head().at);
+        c.nodes[0].machine.observe(c.now, &Input::Submission(report));
+        let why = outlook(&c, 0).why_not.expect("a cause");
+        assert!(why.cause == cause && why.detail.contains(words), "{cause:?}: {why:?}");
+    }
+}
+
+/// A chain whose Safe cannot be read is what stands in the way of a certified step, not the certificate's age.
+#[test]
+fn an_unreadable_safe_is_named_as_such() {
+    let mut c = Cluster::new(charter(str::to_owned), 100);
+    c.all_find("vault-outflow");
+    c.mine(&[]);
+    let head = c.chain.mine(&[]).clone();
+    let mut blind = view(&c.charter, &head);
+    let safe = c.charter.safes[&name::<SafeId>("guardian-safe")].address;
+    blind.reads.retain(|read, _| !matches!(read, Read::Call { to, .. } if *to == safe));
+    c.nodes[0].machine.observe(c.now, &Input::Block(Box::new(blind)));
+    let why = outlook(&c, 0).why_not.expect("a cause");
+    assert!(why.cause == Cause::ChainUnavailable && why.detail.contains("guardian-safe"), "{why:?}");
+}
