@@ -77,6 +77,8 @@ pub struct Config {
     pub peers: BTreeMap<MemberId, Vec<String>>,
     /// Where the keys' password comes from.
     pub password: PasswordSource,
+    /// Days for which evidence is kept before a human may dispose of it.
+    pub retention_days: u32,
     /// Chains.
     pub chains: BTreeMap<ChainId, ChainSection>,
 }
@@ -131,7 +133,21 @@ struct File {
     #[serde(default)]
     keys: KeysSection,
     #[serde(default)]
+    evidence: EvidenceSection,
+    #[serde(default)]
     chain: Vec<ChainSection>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EvidenceSection {
+    retention_days: u32,
+}
+
+impl Default for EvidenceSection {
+    fn default() -> Self {
+        Self { retention_days: crate::evidence::retention::RETENTION_DAYS }
+    }
 }
 
 #[derive(Deserialize)]
@@ -199,6 +215,7 @@ impl Config {
             listen: file.network.listen,
             peers: file.network.peers,
             password: file.keys.source(parent),
+            retention_days: file.evidence.retention_days,
             chains: file.chain.into_iter().map(|chain| (chain.id, chain)).collect(),
         })
     }

@@ -310,7 +310,7 @@ impl Play<'_> {
     }
 
     fn tell(&mut self, progress: &dyn Progress) {
-        const QUIET: [&str; 4] = ["block", "peer-connected", "attested", "started"];
+        const QUIET: [&str; 5] = ["block", "peer-connected", "attested", "started", "evidence-ended"];
         let records = &self.played.seen.records;
         for (place, record) in records.iter().skip(self.told) {
             let own = record.author.is_none_or(|author| author == self.stage.cluster.nodes[*place].key);

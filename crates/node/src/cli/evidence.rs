@@ -30,6 +30,9 @@ pub(super) enum EvidenceCommand {
     Show(ShowArgs),
     /// Take an object, or all of an incident, out of the store; who, where to, and why is an event.
     Export(ExportArgs),
+    /// Remove an object, or all of an incident, from this node's store: closed, exported before, and older than the retention; who and why
+    /// is an event.
+    Dispose(DisposeArgs),
 }
 
 /// Of which incident.
@@ -74,12 +77,22 @@ pub(super) struct ExportArgs {
     access: AccessArgs,
 }
 
+/// What.
+#[derive(Debug, Args)]
+pub(super) struct DisposeArgs {
+    /// SHA-256 of an object or id of an incident, or the beginning of one.
+    what: String,
+    #[command(flatten)]
+    access: AccessArgs,
+}
+
 /// Runs an `evidence` command.
 pub(super) fn run(command: EvidenceCommand, output: Output) -> Result<u8, CliError> {
     match command {
         EvidenceCommand::List(arguments) => list(&arguments, output),
         EvidenceCommand::Show(arguments) => show(arguments, output),
         EvidenceCommand::Export(arguments) => export(arguments, output),
+        EvidenceCommand::Dispose(arguments) => dispose(arguments, output),
     }
 }
 
@@ -103,8 +116,10 @@ fn digits(wanted: &str) -> Result<String, CliError> {
 /// The objects that are meant: one by its digest, or all of one incident.
 fn find(all: &[EvidenceObject], wanted: &str, incidents: bool) -> Result<Vec<EvidenceObject>, CliError> {
     let wanted = digits(wanted)?;
-    let named: Vec<_> =
+    let mut named: Vec<_> =
         all.iter().filter(|object| format!("{:x}", object.object).starts_with(&wanted)).cloned().collect();
+    // One object may belong to several incidents.
+    named.dedup_by_key(|object| object.object);
     let of: Vec<_> =
         all.iter().filter(|object| incidents && object.incident.to_string().starts_with(&wanted)).cloned().collect();
     let incidents: BTreeSet<_> = of.iter().map(|object| object.incident).collect();
@@ -145,14 +160,14 @@ fn list(arguments: &ListArgs, output: Output) -> Result<u8, CliError> {
     Ok(code::OK)
 }
 
-/// Has the node say it, then reads the bytes, which must have their digests.
-fn access(
+/// Has the node say it, which is durable on return.
+fn say(
     config: &Config,
     access: AccessArgs,
     objects: &[EvidenceObject],
     action: AccessAction,
     detail: &str,
-) -> Result<Vec<(B256, Vec<u8>)>, CliError> {
+) -> Result<(), CliError> {
     let human = access.speaker.human(config, access.reason)?;
     for some in objects.chunks(OBJECTS_MAX) {
         let objects = some.iter().map(|object| object.object).collect();
@@ -162,10 +177,36 @@ fn access(
             _ => return Err(CliError::failed("the node answered another question; do both run the same version?")),
         }
     }
+    Ok(())
+}
+
+/// Has the node say it, then reads the bytes, which must have their digests.
+fn access(
+    config: &Config,
+    access: AccessArgs,
+    objects: &[EvidenceObject],
+    action: AccessAction,
+    detail: &str,
+) -> Result<Vec<(B256, Vec<u8>)>, CliError> {
+    say(config, access, objects, action, detail)?;
     let store = Store::look(&config.directory);
     let read =
         |object: &EvidenceObject| Ok((object.object, store.get(&object.object).map_err(CliError::failed)?.to_vec()));
     objects.iter().map(read).collect()
+}
+
+fn dispose(arguments: DisposeArgs, output: Output) -> Result<u8, CliError> {
+    let config = Config::load(&arguments.access.node.config)?;
+    let mut found = find(&objects(&config)?, &arguments.what, true)?;
+    found.retain(|object| object.here);
+    if found.is_empty() {
+        return Err(CliError::failed("none of it is in this node's store"));
+    }
+    say(&config, arguments.access, &found, AccessAction::Disposed, "removed from the node's store")?;
+    let bytes: u64 = found.iter().map(|object| object.size).sum();
+    let text = format!("{} objects, {bytes} bytes, are no longer in this node's store", found.len());
+    output.answer(&text, &serde_json::json!({ "objects": found, "bytes": bytes }))?;
+    Ok(code::OK)
 }
 
 fn show(arguments: ShowArgs, output: Output) -> Result<u8, CliError> {

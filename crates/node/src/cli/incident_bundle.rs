@@ -132,14 +132,24 @@ fn announce(config: &Config, kept: &Kept, incident: &IncidentStatus, arguments: 
     };
     let name = arguments.output.file_name().unwrap_or_default().to_string_lossy();
     let detail: String = format!("evidence bundle {name}").chars().take(120).collect();
-    for objects in held.chunks(ACCESS_MAX) {
-        let objects = objects.iter().copied().collect();
+    let export = |objects: BTreeSet<B256>| {
         let (by, detail) = (by.clone(), detail.clone());
         let request = Request::AccessEvidence { objects, action: AccessAction::Exported, by, detail };
-        match ask(&config.directory, &request) {
+        ask(&config.directory, &request)
+    };
+    for objects in held.chunks(ACCESS_MAX) {
+        match export(objects.iter().copied().collect()) {
+            Ok(_) => {}
             Err(ClientError::NotRunning { .. }) => return Ok(false),
-            answered => answered?,
-        };
+            Err(refused) => {
+                // Damaged objects are moved aside when they are refused; the others are handed out without them.
+                let whole: BTreeSet<B256> = objects.iter().copied().filter(|object| store.has(object)).collect();
+                if whole.is_empty() || whole.len() == objects.len() {
+                    return Err(refused.into());
+                }
+                export(whole)?;
+            }
+        }
     }
     Ok(!held.is_empty())
 }

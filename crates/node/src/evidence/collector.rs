@@ -1,35 +1,34 @@
 //! Collects what one block shows, from two operators, and says what it took and what it missed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use tokio::sync::{Semaphore, mpsc};
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep_until};
 use watchfire_evm::{ChainClient, RawFault, evidence};
 use watchfire_types::body::{
-    Custody, EvidenceCheck, EvidenceCollected, EvidenceItem, EvidenceKind, EvidenceMissed, EvidenceStatement, MissCause,
+    Custody, EvidenceCheck, EvidenceCollected, EvidenceItem, EvidenceKind, EvidenceMissed, MissCause,
 };
 use watchfire_types::{AssetId, B256, BlockRef, Bytes, EventHash, IncidentId, OperatorId};
 
-use super::OBJECT_BYTES_MAX;
+use super::bench::Bench;
 use super::store::{Store, digest};
+use super::told::{Ended, Told};
 use super::want::{Known, Want, Watched, cause};
+use super::{ATTEMPTS_MAX, OBJECT_BYTES_MAX};
 use crate::run::now;
 
 /// Operators whose word is wanted.
 const OPERATORS: usize = 2;
 /// How long an operator has to answer one request.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
-/// First wait before asking again; doubles up to the last.
+/// Twice the first wait before asking again; doubles up to the last, or an eighth of the job's patience where that is longer.
 const RETRY_MS_MIN: u64 = 250;
 const RETRY_MS_MAX: u64 = 4_000;
-/// What was taken is said at least this often, so that a restart repeats little.
-const SAID_EVERY: Duration = Duration::from_secs(3);
-/// Items of one manifest, as the wire bounds them.
-const ITEMS_MAX: usize = 32;
 /// Texts of an event, as the wire bounds them.
 const PARAMS_MAX: usize = 256;
 const LINE_MAX: usize = 512;
@@ -53,30 +52,21 @@ pub struct Job {
     pub custody: Custody,
     /// How long to try.
     pub patience: Duration,
-    /// What an earlier process took and said, by operator and request.
-    pub taken: BTreeMap<(OperatorId, B256), EvidenceItem>,
-    /// What an earlier process gave up.
-    pub missed: BTreeSet<(EvidenceKind, OperatorId)>,
+    /// What this member took and said before, by operator and request: in an earlier process, or for another incident.
+    pub taken: BTreeMap<(OperatorId, B256), Earlier>,
+    /// What an earlier process gave up, and why: what no wait can mend is not asked for again.
+    pub missed: BTreeMap<(EvidenceKind, OperatorId), MissCause>,
+    /// Bytes that the incident may still take; shared by its jobs.
+    pub room: Arc<AtomicU64>,
 }
 
-/// What became of a job.
+/// Something taken before.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ended {
-    /// Incident.
-    pub incident: IncidentId,
-    /// Block.
-    pub block: BlockRef,
-    /// Whether everything is there from two operators.
-    pub complete: bool,
-}
-
-/// What the collector tells the loop.
-#[derive(Debug)]
-pub enum Told {
-    /// To become an event.
-    Statement(Box<EvidenceStatement>),
-    /// The job is over; everything it had to say came before.
-    Ended(Ended),
+pub struct Earlier {
+    /// As it was said.
+    pub item: EvidenceItem,
+    /// Whether it was said for this incident.
+    pub said: bool,
 }
 
 /// One answer that was kept.
@@ -113,11 +103,16 @@ pub struct Collector {
     pub client: Arc<ChainClient>,
     /// Where to keep it.
     pub store: Store,
+    /// Who parses, proves and writes.
+    pub bench: Bench,
     /// Requests at a time.
     pub gate: Arc<Semaphore>,
-    /// Where statements go.
+    /// Where it is told.
     pub out: mpsc::Sender<Told>,
 }
+
+/// Misses of one job: the same lack of several accounts is one.
+type Misses = BTreeMap<(EvidenceKind, Option<OperatorId>, MissCause), EvidenceMissed>;
 
 impl Collector {
     /// Runs the job to its end. An end of the loop ends it too.
@@ -131,75 +126,65 @@ impl Collector {
     }
 
     async fn collect(&self, deadline: Instant) -> Option<bool> {
-        let block = &self.job.block;
+        let block = self.job.block;
         let mut known = Known::default();
-        let mut complete = true;
-        let mut items = Vec::new();
-        let first = self.gather(&Want::block(block), &known, deadline).await;
-        known.facts = first.taken.iter().find_map(|taken| evidence::block(&taken.bytes, block).ok());
-        self.settle(first, &mut items, &mut complete).await?;
+        let (mut complete, mut missed) = (true, Misses::new());
+        let first = self.gather(&Want::block(&block), &known, deadline).await;
+        let answers: Vec<Bytes> = first.taken.iter().map(|taken| taken.bytes.clone()).collect();
+        let facts = move || answers.iter().find_map(|bytes| evidence::block(bytes, &block).ok());
+        known.facts = self.bench.run(facts).await?;
+        self.settle(first, &mut missed, &mut complete).await?;
         if self.job.full {
-            let receipts = self.gather(&Want::receipts(block), &known, deadline).await;
+            let mut receipts = self.gather(&Want::receipts(&block), &known, deadline).await;
             let proved = receipts.taken.iter().find(|taken| taken.item.check == EvidenceCheck::ReceiptsRoot);
             known.receipts = proved.map(|taken| taken.bytes.clone());
-            if let (Some(taken), Some(facts)) = (proved, &known.facts) {
-                items.extend(self.proofs(taken, facts));
+            if let (Some(taken), Some(facts)) = (proved, known.facts.clone()) {
+                let derived = self.proofs(taken, facts).await;
+                receipts.items.extend(derived);
             }
-            self.settle(receipts, &mut items, &mut complete).await?;
+            self.settle(receipts, &mut missed, &mut complete).await?;
         }
-        let wants = Want::rest(block, &self.job.watched, self.job.full);
+        let wants = Want::rest(&block, &self.job.watched, self.job.full);
         let mut running: FuturesUnordered<_> = wants.iter().map(|want| self.gather(want, &known, deadline)).collect();
-        let mut say = Instant::now() + SAID_EVERY;
-        loop {
-            match timeout_at(say, running.next()).await {
-                Ok(Some(gathered)) => self.settle(gathered, &mut items, &mut complete).await?,
-                Ok(None) => break,
-                Err(_) => {
-                    self.say(&mut items).await?;
-                    say = Instant::now() + SAID_EVERY;
-                }
-            }
+        while let Some(gathered) = running.next().await {
+            self.settle(gathered, &mut missed, &mut complete).await?;
         }
-        self.say(&mut items).await?;
+        for missed in missed.into_values() {
+            self.out.send(Told::Missed(Box::new(missed))).await.ok()?;
+        }
         Some(complete)
     }
 
-    async fn settle(&self, gathered: Gathered, items: &mut Vec<EvidenceItem>, complete: &mut bool) -> Option<()> {
-        items.extend(gathered.items);
+    async fn settle(&self, gathered: Gathered, missed: &mut Misses, complete: &mut bool) -> Option<()> {
         *complete &= gathered.complete;
-        if !gathered.missed.is_empty() {
-            self.say(items).await?;
+        for lost in gathered.missed {
+            let attempts = lost.attempts;
+            let held = missed.entry((lost.kind, lost.operator.clone(), lost.cause)).or_insert(lost);
+            held.attempts = held.attempts.max(attempts);
         }
-        for missed in gathered.missed {
-            self.out.send(Told::Statement(Box::new(EvidenceStatement::Missed(missed)))).await.ok()?;
+        if gathered.items.is_empty() {
+            return Some(());
         }
-        Some(())
-    }
-
-    async fn say(&self, items: &mut Vec<EvidenceItem>) -> Option<()> {
-        let all = std::mem::take(items);
-        for some in all.chunks(ITEMS_MAX) {
-            let collected = EvidenceCollected {
-                incident: self.job.incident,
-                asset: self.job.asset.clone(),
-                basis: self.job.basis,
-                custody: self.job.custody.clone(),
-                items: some.to_vec(),
-            };
-            self.out.send(Told::Statement(Box::new(EvidenceStatement::Collected(collected)))).await.ok()?;
-        }
-        Some(())
+        let collected = EvidenceCollected {
+            incident: self.job.incident,
+            asset: self.job.asset.clone(),
+            basis: self.job.basis,
+            custody: self.job.custody.clone(),
+            items: gathered.items,
+        };
+        self.out.send(Told::Items(Box::new(collected))).await.ok()
     }
 
     /// Proofs of the receipts that concern the asset, derived once.
-    fn proofs(&self, source: &Taken, facts: &evidence::BlockFacts) -> Option<EvidenceItem> {
-        let touched = self.job.watched.touched();
-        let key = (source.item.operator.clone(), source.item.object);
-        if self.job.taken.contains_key(&key) {
-            return None;
+    async fn proofs(&self, source: &Taken, facts: evidence::BlockFacts) -> Option<EvidenceItem> {
+        let (touched, block, bytes) = (self.job.watched.touched(), self.job.block, source.bytes.clone());
+        let earlier = self.job.taken.get(&(source.item.operator.clone(), source.item.object));
+        if let Some(earlier) = earlier {
+            return (!earlier.said).then(|| earlier.item.clone());
         }
-        let object = evidence::receipt_proofs(&source.bytes, &self.job.block, facts, &touched).ok()??;
-        let digest = self.keep(&object)?;
+        let derive = move || evidence::receipt_proofs(&bytes, &block, &facts, &touched).ok().flatten();
+        let object = self.bench.run(derive).await??;
+        let digest = self.keep(object.clone()).await.ok()?;
         Some(EvidenceItem {
             kind: EvidenceKind::ReceiptProofs,
             method: "receipt-proofs".to_owned(),
@@ -212,14 +197,31 @@ impl Collector {
         })
     }
 
-    fn keep(&self, bytes: &[u8]) -> Option<B256> {
-        match self.store.put(bytes) {
-            Ok(object) => Some(object),
-            Err(error) => {
-                tracing::error!(cause = %error, "evidence could not be kept");
-                None
-            }
+    /// Keeps an object within the incident's room, or says why not.
+    async fn keep(&self, bytes: Bytes) -> Result<B256, (MissCause, String)> {
+        let size = bytes.len() as u64;
+        let left = self.job.room.fetch_update(Ordering::AcqRel, Ordering::Acquire, |room| room.checked_sub(size));
+        if left.is_err() {
+            let text = format!("{size} bytes are beyond the {} that one incident may hold", super::INCIDENT_BYTES_MAX);
+            return Err((MissCause::OverBound, text));
         }
+        let store = self.store.clone();
+        match self.bench.run(move || store.put(&bytes)).await {
+            Some(Ok(object)) => Ok(object),
+            Some(Err(error)) => {
+                tracing::error!(cause = %error, "evidence could not be kept");
+                Err((MissCause::Damaged, "it could not be written to the store".to_owned()))
+            }
+            None => Err((MissCause::Damaged, "the node is stopping".to_owned())),
+        }
+    }
+
+    /// What was taken before, whole.
+    async fn earlier(&self, operator: &OperatorId, request: B256) -> Option<(Earlier, Bytes)> {
+        let earlier = self.job.taken.get(&(operator.clone(), request))?.clone();
+        let (store, object) = (self.store.clone(), earlier.item.object);
+        let bytes = self.bench.run(move || store.get(&object).ok()).await??;
+        Some((earlier, bytes))
     }
 
     /// One want from two operators, whoever gives it first; operators that fail are replaced by others, or asked again.
@@ -228,14 +230,17 @@ impl Collector {
         let mut gathered = Gathered::default();
         let mut asked = Vec::new();
         for operator in self.client.evidence_operators() {
-            let earlier = self.job.taken.get(&(operator.clone(), request));
-            match earlier.and_then(|item| Some((item, self.store.get(&item.object).ok()?))) {
-                Some((item, bytes)) if item.check != EvidenceCheck::Contradicts => {
-                    gathered.taken.push(Taken { item: item.clone(), bytes });
+            match self.earlier(&operator, request).await {
+                Some((Earlier { item, said }, bytes)) => {
+                    if !said {
+                        gathered.items.push(item.clone());
+                    }
+                    if item.check != EvidenceCheck::Contradicts {
+                        gathered.taken.push(Taken { item, bytes });
+                    }
                 }
-                Some(_) => {}
                 None => asked.push(Asked {
-                    open: !self.job.missed.contains(&(want.kind, operator.clone())),
+                    open: self.job.missed.get(&(want.kind, operator.clone())).is_none_or(|cause| may_pass(*cause)),
                     operator,
                     attempts: 0,
                     not_before: Instant::now(),
@@ -262,7 +267,7 @@ impl Collector {
                 gathered.taken.push(taken);
             }
         }
-        self.compare(want, &mut gathered);
+        self.compare(want, &mut gathered).await;
         self.miss(want, &asked, &mut gathered);
         gathered
     }
@@ -278,23 +283,28 @@ impl Collector {
     ) -> Option<(Taken, bool)> {
         let permit = self.gate.acquire().await.ok()?;
         state.attempts = state.attempts.saturating_add(1);
-        let patience = REQUEST_TIMEOUT.min(deadline.saturating_duration_since(Instant::now()));
+        let left = deadline.saturating_duration_since(Instant::now());
+        let patience = REQUEST_TIMEOUT.min(left);
         let answer = self.client.raw(&state.operator, &want.request, OBJECT_BYTES_MAX, patience).await;
         drop(permit);
         let bytes = match answer {
             Ok(bytes) => bytes,
             Err(fault) => {
-                let backoff = RETRY_MS_MIN.saturating_mul(1 << state.attempts.min(8)).min(RETRY_MS_MAX);
+                let patience_ms = u64::try_from(self.job.patience.as_millis()).unwrap_or(u64::MAX);
+                let most = RETRY_MS_MAX.max(patience_ms / 8);
+                let backoff = RETRY_MS_MIN.saturating_mul(1 << state.attempts.min(16)).min(most);
                 let asked_for = if let RawFault::RateLimited { retry_after_ms } = &fault { *retry_after_ms } else { 0 };
                 state.not_before = Instant::now() + Duration::from_millis(backoff.max(asked_for));
-                state.open = fault.may_pass();
+                state.open = fault.may_pass() && state.attempts < ATTEMPTS_MAX;
                 state.last = Some((cause(&fault), fault.to_string()));
                 return None;
             }
         };
         let at = now();
         state.open = false;
-        let judged = want.judge(&bytes, &self.job.block, known, &self.job.watched.touched());
+        let (judging, block, facts) = (want.clone(), self.job.block, known.clone());
+        let (touched, answer) = (self.job.watched.touched(), bytes.clone());
+        let judged = self.bench.run(move || judging.judge(&answer, &block, &facts, &touched)).await?;
         let check = match &judged {
             Ok(check) => check.unwrap_or(EvidenceCheck::OneOperator),
             Err(why) => {
@@ -302,9 +312,12 @@ impl Collector {
                 EvidenceCheck::Contradicts
             }
         };
-        let Some(object) = self.keep(&bytes) else {
-            state.last = Some((MissCause::Damaged, "it could not be written to the store".to_owned()));
-            return None;
+        let object = match self.keep(bytes.clone()).await {
+            Ok(object) => object,
+            Err(lost) => {
+                state.last = Some(lost);
+                return None;
+            }
         };
         let item = EvidenceItem {
             kind: want.kind,
@@ -325,12 +338,14 @@ impl Collector {
     }
 
     /// Where no root proves anything, two operators that say the same do; that they differ is said.
-    fn compare(&self, want: &Want, gathered: &mut Gathered) {
+    async fn compare(&self, want: &Want, gathered: &mut Gathered) {
         let [first, second, ..] = gathered.taken.as_slice() else { return };
         if first.item.check != EvidenceCheck::OneOperator && second.item.check != EvidenceCheck::OneOperator {
             return;
         }
-        if evidence::same_result(&first.bytes, &second.bytes) {
+        let (one, other) = (first.bytes.clone(), second.bytes.clone());
+        let Some(same) = self.bench.run(move || evidence::same_result(&one, &other)).await else { return };
+        if same {
             for item in &mut gathered.items {
                 if item.check == EvidenceCheck::OneOperator {
                     item.check = EvidenceCheck::TwoOperators;
@@ -347,8 +362,8 @@ impl Collector {
         gathered.complete = gathered.taken.len() >= OPERATORS;
         for state in asked {
             let Some((cause, detail)) = &state.last else { continue };
-            // A replacement makes up for an operator that has nothing; one that lies is named in any case.
-            if !gathered.complete || *cause == MissCause::Contradicts {
+            // A replacement makes up for an operator that has nothing; one that lies is named in any case, and what is too large.
+            if !gathered.complete || matches!(cause, MissCause::Contradicts | MissCause::OverBound) {
                 let operator = Some(state.operator.clone());
                 gathered.missed.push(self.missed(want.kind, operator, *cause, state.attempts, detail));
             }
@@ -360,10 +375,6 @@ impl Collector {
         {
             gathered.complete = true;
             gathered.missed.clear();
-        }
-        if self.client.evidence_operators().len() < OPERATORS && self.job.missed.is_empty() {
-            let detail = "evidence needs endpoints of two operators; add one with evidence_only = true";
-            gathered.missed.push(self.missed(want.kind, None, MissCause::TooFewOperators, 0, detail));
         }
     }
 
@@ -388,6 +399,11 @@ impl Collector {
             custody: self.job.custody.clone(),
         }
     }
+}
+
+/// Whether asking again after a restart may bring what was missed for this cause.
+fn may_pass(cause: MissCause) -> bool {
+    matches!(cause, MissCause::RateLimited | MissCause::Timeout | MissCause::Unreachable | MissCause::UnknownBlock)
 }
 
 /// At most `max` bytes, cut between characters.

@@ -1,10 +1,8 @@
-//! Who copies an object: two other organisations, the same two by everyone's reckoning, the next where one of them stays away.
-
-use std::collections::BTreeSet;
+//! Copies of an object on the network: two other organisations take one, the same two by everyone's reckoning, the next where one of
+//! them stays away.
 
 use sha2::{Digest as _, Sha256};
-use watchfire_charter::{Charter, MemberKind};
-use watchfire_types::{B256, Bytes, MemberId, OrganisationId};
+use watchfire_types::{B256, Bytes, MemberId};
 
 /// Organisations besides the collector's that should hold each object.
 pub const COPIES: usize = 2;
@@ -13,34 +11,8 @@ pub const TURN_MS: u64 = 10_000;
 /// Bytes of one stretch of an object on the network.
 pub const STRETCH_BYTES_MAX: usize = 512 << 10;
 
-/// Whether this member is to take a copy now: its place among the guardians of organisations that hold none, by SHA-256 of object
-/// and member id, is within the copies that are missing, one more for each [`TURN_MS`] that passed.
-#[must_use]
-pub fn is_due(
-    charter: &Charter,
-    member: &MemberId,
-    object: &B256,
-    held: &BTreeSet<OrganisationId>,
-    age_ms: u64,
-) -> bool {
-    let missing = (COPIES + 1).saturating_sub(held.len());
-    if missing == 0 {
-        return false;
-    }
-    let mut line: Vec<([u8; 32], &MemberId, &OrganisationId)> = charter
-        .members
-        .iter()
-        .filter(|(_, entry)| entry.kind == MemberKind::Guardian && !held.contains(&entry.organisation))
-        .map(|(id, entry)| (rank(object, id), id, &entry.organisation))
-        .collect();
-    line.sort();
-    let mut organisations = BTreeSet::new();
-    line.retain(|(_, _, organisation)| organisations.insert((*organisation).clone()));
-    let turns = usize::try_from(age_ms / TURN_MS).unwrap_or(usize::MAX);
-    line.iter().take(missing.saturating_add(turns)).any(|(_, id, _)| *id == member)
-}
-
-fn rank(object: &B256, member: &MemberId) -> [u8; 32] {
+/// A member's place in the line for an object: SHA-256 of the object's digest and the member's id; the lowest is first.
+pub(crate) fn rank(object: &B256, member: &MemberId) -> [u8; 32] {
     Sha256::new().chain_update(object).chain_update(member.as_str()).finalize().into()
 }
 
@@ -68,6 +40,7 @@ pub fn answer(total: u64, stretch: &[u8]) -> Bytes {
 pub struct Incoming {
     /// Object.
     pub object: B256,
+    size: u64,
     bytes: Vec<u8>,
 }
 
@@ -76,39 +49,40 @@ pub struct Incoming {
 pub enum Arrived {
     /// Ask for the stretch from here.
     More(u64),
-    /// The whole object, whose digest is right.
+    /// As many bytes as the object has; their digest is still to be checked.
     Whole(Vec<u8>),
+    /// The member holds no such object.
+    Absent,
     /// Not the object: said in one line.
     Wrong(&'static str),
 }
 
 impl Incoming {
-    /// Nothing yet.
+    /// Nothing yet of an object of this size, as its manifest says.
     #[must_use]
-    pub fn new(object: B256) -> Self {
-        Self { object, bytes: Vec::new() }
+    pub fn new(object: B256, size: u64) -> Self {
+        Self { object, size, bytes: Vec::new() }
     }
 
-    /// Takes the next stretch; the whole must have the object's digest and its announced size the bound of an object.
+    /// Takes the next stretch. Every one but the last is as long as may be: who sends less makes the asker ask forever.
     pub fn take(&mut self, answer: &[u8]) -> Arrived {
+        if answer.is_empty() {
+            return Arrived::Absent;
+        }
         let Some((total, stretch)) = answer.split_at_checked(8) else {
-            return Arrived::Wrong("it holds no such object");
+            return Arrived::Wrong("it is no stretch of an object");
         };
         let total = <[u8; 8]>::try_from(total).map_or(u64::MAX, u64::from_be_bytes);
-        if total > super::OBJECT_BYTES_MAX as u64 || (self.bytes.len() + stretch.len()) as u64 > total {
-            return Arrived::Wrong("it is larger than an object may be, or than announced");
+        if total != self.size || total > super::OBJECT_BYTES_MAX as u64 {
+            return Arrived::Wrong("it has another size than its manifest says");
+        }
+        let left = total.saturating_sub(self.bytes.len() as u64);
+        if stretch.len() as u64 != left.min(STRETCH_BYTES_MAX as u64) {
+            return Arrived::Wrong("a stretch of it is shorter or longer than asked for");
         }
         self.bytes.extend_from_slice(stretch);
         let have = self.bytes.len() as u64;
-        if have < total {
-            return if stretch.is_empty() { Arrived::Wrong("it ends early") } else { Arrived::More(have) };
-        }
-        let bytes = std::mem::take(&mut self.bytes);
-        if super::store::digest(&bytes) == self.object {
-            Arrived::Whole(bytes)
-        } else {
-            Arrived::Wrong("its bytes have another digest")
-        }
+        if have < total { Arrived::More(have) } else { Arrived::Whole(std::mem::take(&mut self.bytes)) }
     }
 }
 

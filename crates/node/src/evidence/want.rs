@@ -72,22 +72,23 @@ impl Want {
         Self::new(EvidenceKind::Receipts, RawRequest::new("eth_getBlockReceipts", &json!([block.hash])))
     }
 
-    /// What follows from header and receipts. Of the block before an attack (`full` = false) only the state.
+    /// What follows from header and receipts, what operators forget first in front; logs come last, since the receipts hold them. Of the
+    /// block before an attack (`full` = false) only the state.
     #[must_use]
     pub fn rest(block: &BlockRef, watched: &Watched, full: bool) -> Vec<Self> {
-        let mut wants = Vec::new();
-        if full {
-            let filter = json!([{ "address": watched.touched(), "blockHash": block.hash }]);
-            wants.push(Self::new(EvidenceKind::Logs, RawRequest::new("eth_getLogs", &filter)));
-            let tracer = json!([block.hash, { "tracer": "prestateTracer", "tracerConfig": { "diffMode": true } }]);
-            wants.push(Self::new(EvidenceKind::StateDiff, RawRequest::new("debug_traceBlockByHash", &tracer)));
-        }
-        wants.extend(watched.accounts.iter().map(|(account, slots)| {
+        let proofs = watched.accounts.iter().map(|(account, slots)| {
             let slots: Vec<B256> = slots.iter().copied().collect();
             let params = json!([account, slots, format!("{:#x}", block.number)]);
             let request = RawRequest::new("eth_getProof", &params);
             Self { kind: EvidenceKind::StateProof, request, account: Some((*account, slots)) }
-        }));
+        });
+        let mut wants: Vec<Self> = proofs.collect();
+        if full {
+            let tracer = json!([block.hash, { "tracer": "prestateTracer", "tracerConfig": { "diffMode": true } }]);
+            wants.push(Self::new(EvidenceKind::StateDiff, RawRequest::new("debug_traceBlockByHash", &tracer)));
+            let filter = json!([{ "address": watched.touched(), "blockHash": block.hash }]);
+            wants.push(Self::new(EvidenceKind::Logs, RawRequest::new("eth_getLogs", &filter)));
+        }
         wants
     }
 

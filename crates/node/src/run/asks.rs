@@ -19,8 +19,10 @@ impl Node {
             Request::Act { act } => self.act(act).await?,
             Request::Notes => Reply::Notes { notes: self.notes() },
             Request::Evidence => Reply::Evidence { objects: self.evidence_objects() },
+            // Answered when the objects were looked at and the access is durable.
             Request::AccessEvidence { objects, action, by, detail } => {
-                self.access_evidence(&objects, action, by, detail).await?
+                self.access_evidence(objects, action, by, detail, ask.reply);
+                return Ok(());
             }
             Request::Checkpoint => self.checkpoint().await?,
             // Answered by the socket itself.

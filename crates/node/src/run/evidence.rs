@@ -2,170 +2,150 @@
 
 mod access;
 mod copying;
+mod saying;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc};
 use watchfire_charter::{Charter, PlaybookPurpose};
-use watchfire_driver::Answer;
 use watchfire_evm::ChainClient;
 use watchfire_protocol::IncidentStatus;
-use watchfire_types::body::{AccessAction, Body, Custody, EvidenceKind, EvidenceStatement, Purpose};
-use watchfire_types::input::Input;
+use watchfire_types::body::{Body, Custody, EvidenceKind, EvidenceMissed, MissCause};
 use watchfire_types::{
-    AssetId, B256, BlockRef, ChainId, Event, EventHash, IncidentId, MemberKey, OrganisationId, Read, Timestamp,
-    Verified,
+    AssetId, B256, BlockRef, ChainId, Event, EventHash, IncidentId, MemberKey, OperatorId, Read, Timestamp, Verified,
 };
 
+use self::saying::Unsaid;
 use super::node::Node;
 use super::{RunError, describe, now};
-use crate::evidence::collector::{Collector, Ended, Job, Told};
-use crate::evidence::copies::{self, Incoming};
+use crate::config::Config;
+use crate::evidence::bench::Bench;
+use crate::evidence::collector::{Collector, Earlier, Job};
+use crate::evidence::copies::Incoming;
+use crate::evidence::ledger::Ledger;
+use crate::evidence::scene::Scene;
 use crate::evidence::store::{Store, StoreError};
+use crate::evidence::told::{Ended, Told};
 use crate::evidence::want::Watched;
-use crate::evidence::{BLOCKS_MAX, INCIDENT_BYTES_MAX, REQUESTS_MAX, TOOL};
+use crate::evidence::{BLOCKS_MAX, HOLD_BLOCKS_MAX, INCIDENT_BYTES_MAX, REQUESTS_MAX, TOOL};
 
-/// Blocks of executions and changed postconditions collected beyond [`BLOCKS_MAX`].
-const PAUSES_MAX: usize = 8;
-/// Statements that wait for the loop.
+/// Messages of the keeper's tasks that wait for the loop.
 const TOLD_MAX: usize = 64;
-/// Least time that a block's evidence is tried for.
+/// Least time that a block's evidence is tried for, and that a decision may hold evidence back, ms.
 const PATIENCE_MS_MIN: u64 = 16_000;
-
-/// What is known of one object, from everyone's events.
-#[derive(Debug, Clone)]
-struct Known {
-    incident: IncidentId,
-    asset: AssetId,
-    kind: EvidenceKind,
-    block: BlockRef,
-    size: u64,
-    collector: MemberKey,
-    organisations: BTreeSet<OrganisationId>,
-    holders: BTreeSet<MemberKey>,
-    since: Timestamp,
-}
+const HOLD_MS_MIN: u64 = 1_000;
+/// Blocks below the head whose state full nodes keep: an attack further back is not looked for again after a restart.
+const STATE_BLOCKS: u64 = 128;
 
 /// The keeper.
 pub(super) struct Keeper {
     store: Store,
+    bench: Bench,
     out: mpsc::Sender<Told>,
     gate: Arc<Semaphore>,
     clients: BTreeMap<ChainId, Arc<ChainClient>>,
     /// Blocks begun in this process, and how each ended.
     begun: BTreeMap<(IncidentId, B256), Option<bool>>,
-    objects: BTreeMap<B256, Known>,
-    /// Copies under way, at most one of each member.
-    incoming: BTreeMap<MemberKey, Incoming>,
-    /// Objects of which a lack of copies was said.
-    short: BTreeSet<B256>,
+    /// Bytes that each incident may still take.
+    rooms: BTreeMap<IncidentId, Arc<AtomicU64>>,
+    ledger: Ledger,
+    /// Copies under way, at most one of each member; `None` while its bytes are checked.
+    incoming: BTreeMap<MemberKey, (B256, Option<Incoming>)>,
+    unsaid: Unsaid,
+    /// Since when something is owed for a decision.
+    deciding: Option<Timestamp>,
+    /// Chains with blocks that were not looked at.
+    fresh: BTreeSet<ChainId>,
+    /// Incidents as of the last block.
+    incidents: BTreeSet<IncidentId>,
+    /// Incidents about whose completeness something changed, and what was said.
+    changed: BTreeSet<IncidentId>,
     said: BTreeSet<(IncidentId, usize)>,
+    /// Blocks of an attack from before this process, and attacks that were asked about.
+    former: BTreeMap<(ChainId, u64), BlockRef>,
+    sought: BTreeSet<(IncidentId, u64)>,
+    /// Incidents of which it was said that two operators are not there.
+    few: BTreeSet<IncidentId>,
+    patience_ms_min: u64,
 }
 
 impl Keeper {
-    /// Opens the store; statements come out of the receiver.
-    pub(super) fn open(directory: &std::path::Path) -> Result<(Self, mpsc::Receiver<Told>), StoreError> {
+    /// Opens the store; messages come out of the receiver. `events` is what the log holds.
+    pub(super) fn open<'a>(
+        config: &Config,
+        charter: &Charter,
+        own: MemberKey,
+        events: impl Iterator<Item = &'a Verified<Event>>,
+    ) -> Result<(Self, mpsc::Receiver<Told>), StoreError> {
         let (out, told) = mpsc::channel(TOLD_MAX);
+        let store = Store::open(&config.directory)?;
+        let thread =
+            |source| StoreError::System { doing: "start a thread for", path: config.directory.clone(), source };
+        let bench = Bench::start().map_err(thread)?;
+        let mut ledger = Ledger::new(charter, config.member.clone(), own);
+        let at = now();
+        events.for_each(|event| ledger.note(event, charter, at));
+        let held: BTreeSet<B256> = ledger.own().filter(|object| store.has(object)).collect();
+        held.into_iter().for_each(|object| ledger.kept(object));
         let keeper = Self {
-            store: Store::open(directory)?,
+            store,
+            bench,
             out,
             gate: Arc::new(Semaphore::new(REQUESTS_MAX)),
             clients: BTreeMap::new(),
             begun: BTreeMap::new(),
-            objects: BTreeMap::new(),
+            rooms: BTreeMap::new(),
+            ledger,
             incoming: BTreeMap::new(),
-            short: BTreeSet::new(),
+            unsaid: Unsaid::default(),
+            deciding: None,
+            fresh: BTreeSet::new(),
+            incidents: BTreeSet::new(),
+            changed: BTreeSet::new(),
             said: BTreeSet::new(),
+            former: BTreeMap::new(),
+            sought: BTreeSet::new(),
+            few: BTreeSet::new(),
+            patience_ms_min: PATIENCE_MS_MIN,
         };
         Ok((keeper, told))
     }
 
     pub(super) fn connected(&mut self, chain: ChainId, client: Arc<ChainClient>) {
         self.clients.insert(chain, client);
+        self.fresh.insert(chain);
     }
 
     /// Takes what an event says about objects.
     pub(super) fn note(&mut self, event: &Verified<Event>, charter: &Charter, at: Timestamp) {
-        let Some(organisation) = charter.organisation_of(&event.author) else { return };
-        match &event.body {
-            Body::EvidenceCollected(collected) => {
-                for item in &collected.items {
-                    let known = self.objects.entry(item.object).or_insert_with(|| Known {
-                        incident: collected.incident,
-                        asset: collected.asset.clone(),
-                        kind: item.kind,
-                        block: item.block,
-                        size: item.size,
-                        collector: event.author,
-                        organisations: BTreeSet::new(),
-                        holders: BTreeSet::new(),
-                        since: at,
-                    });
-                    known.organisations.insert(organisation.clone());
-                    known.holders.insert(event.author);
-                }
-            }
-            Body::EvidenceAccessed(accessed) => {
-                for object in &accessed.objects {
-                    let Some(known) = self.objects.get_mut(object) else { continue };
-                    match accessed.action {
-                        AccessAction::Copied => {
-                            known.organisations.insert(organisation.clone());
-                            known.holders.insert(event.author);
-                        }
-                        AccessAction::Disposed => {
-                            known.organisations.remove(organisation);
-                            known.holders.remove(&event.author);
-                        }
-                        AccessAction::Read | AccessAction::Exported => {}
-                    }
-                }
-            }
-            _ => {}
-        }
+        let incident = match &event.body {
+            Body::EvidenceCollected(collected) => collected.incident,
+            Body::EvidenceAccessed(accessed) => accessed.incident,
+            _ => return,
+        };
+        self.ledger.note(event, charter, at);
+        self.changed.insert(incident);
+    }
+
+    fn room(&mut self, incident: IncidentId) -> Arc<AtomicU64> {
+        let left = INCIDENT_BYTES_MAX.saturating_sub(self.ledger.bytes(&incident));
+        Arc::clone(self.rooms.entry(incident).or_insert_with(|| Arc::new(AtomicU64::new(left))))
     }
 }
 
-/// What an incident's events say about where to look.
-struct Scene {
-    basis: EventHash,
-    first: u64,
-    pauses: BTreeSet<BlockRef>,
-}
-
-/// The scene, if a finding of this member or a certificate stands.
-fn scene(events: &[&Verified<Event>], own: MemberKey) -> Option<Scene> {
-    let findings = events.iter().filter_map(|event| match &event.body {
-        Body::Finding(finding) => Some((event.author == own, finding.first.number, event.hash())),
-        _ => None,
-    });
-    let findings: Vec<_> = findings.collect();
-    let certificate = events.iter().find_map(|event| match &event.body {
-        Body::Certificate(held) if matches!(held.purpose, Purpose::Step(_)) => Some(event.hash()),
-        _ => None,
-    });
-    let voted = events
-        .iter()
-        .filter_map(|event| if let Body::Vote(vote) = &event.body { Some(vote.evidence.number) } else { None });
-    let mine = findings.iter().filter(|(own, ..)| *own).min_by_key(|(_, number, _)| *number);
-    let (basis, first) = match (mine, certificate) {
-        (Some((_, number, hash)), _) => (*hash, *number),
-        (None, Some(hash)) => (hash, findings.iter().map(|(_, number, _)| *number).chain(voted).min()?),
-        (None, None) => return None,
-    };
-    let pauses = events.iter().filter(|event| event.author == own).filter_map(|event| match &event.body {
-        Body::Executed(executed) => Some(executed.block),
-        Body::PostconditionChecked(checked) if checked.holds => Some(checked.block),
-        _ => None,
-    });
-    let pauses: BTreeSet<BlockRef> = pauses.filter(|block| block.number >= first).take(PAUSES_MAX).collect();
-    Some(Scene { basis, first, pauses })
+/// An incident with what its evidence rests on.
+struct Case<'a> {
+    status: &'a IncidentStatus,
+    scene: Scene,
+    /// The own events about evidence.
+    own: Vec<&'a Verified<Event>>,
 }
 
 impl Node {
-    fn own_key(&self) -> Option<MemberKey> {
+    pub(super) fn own_key(&self) -> Option<MemberKey> {
         self.charter.members.get(&self.config.member).map(|member| member.node_key)
     }
 
@@ -181,98 +161,198 @@ impl Node {
         Custody { tool: TOOL.to_owned(), clock }
     }
 
-    /// Starts what a new block of this chain makes due. Runs after everything that decides.
-    pub(super) async fn keep_evidence(&mut self, chain: ChainId) -> Result<(), RunError> {
-        let jobs = self.jobs(chain);
-        for job in jobs {
-            let Some(client) = self.evidence.clients.get(&chain).cloned() else { break };
-            self.evidence.begun.insert((job.incident, job.block.hash), None);
-            let (store, gate, out) =
-                (self.evidence.store.clone(), Arc::clone(&self.evidence.gate), self.evidence.out.clone());
-            tokio::spawn(Collector { job, client, store, gate, out }.run());
+    /// Whether evidence is to wait for a decision: something is owed for one, for no longer than [`HOLD_BLOCKS_MAX`] blocks.
+    fn is_held(&mut self) -> bool {
+        if !self.executor.decides() {
+            self.evidence.deciding = None;
+            return false;
         }
-        self.copy().await
+        let at = now();
+        let since = *self.evidence.deciding.get_or_insert(at);
+        let block_ms = self.charter.chains.values().map(|chain| chain.block_time_ms).min().unwrap_or(HOLD_MS_MIN);
+        at.millis_since(since) < block_ms.saturating_mul(HOLD_BLOCKS_MAX).max(HOLD_MS_MIN)
     }
 
-    fn jobs(&self, chain: ChainId) -> Vec<Job> {
-        let machine = self.driver.machine();
-        let Some(own) = self.own_key() else { return Vec::new() };
-        let incidents = machine.incidents();
+    /// A new block of this chain may make something due. Runs after everything that decides.
+    pub(super) async fn keep_evidence(&mut self, chain: ChainId) -> Result<(), RunError> {
+        self.evidence.fresh.insert(chain);
+        self.tend_evidence().await
+    }
+
+    /// Begins what is due, says what waits to be said and takes copies, if no decision needs the time. Called at each block and each second.
+    pub(super) async fn tend_evidence(&mut self) -> Result<(), RunError> {
+        if self.is_held() {
+            return Ok(());
+        }
+        for chain in std::mem::take(&mut self.evidence.fresh) {
+            self.begin(chain).await?;
+        }
+        self.say_evidence(false).await?;
+        self.copy().await?;
+        for incident in std::mem::take(&mut self.evidence.changed) {
+            self.say_complete(incident);
+        }
+        Ok(())
+    }
+
+    async fn begin(&mut self, chain: ChainId) -> Result<(), RunError> {
+        let Some(client) = self.evidence.clients.get(&chain).cloned() else { return Ok(()) };
+        let (jobs, missed) = self.jobs(chain);
+        for lost in missed {
+            self.say_missed(lost).await?;
+        }
+        for job in jobs {
+            self.evidence.begun.insert((job.incident, job.block.hash), None);
+            let keeper = &self.evidence;
+            let (client, store, bench) = (Arc::clone(&client), keeper.store.clone(), keeper.bench.clone());
+            let (gate, out) = (Arc::clone(&keeper.gate), keeper.out.clone());
+            tokio::spawn(Collector { job, client, store, bench, gate, out }.run());
+        }
+        Ok(())
+    }
+
+    fn jobs(&mut self, chain: ChainId) -> (Vec<Job>, Vec<EvidenceMissed>) {
+        let (mut jobs, mut missed) = (Vec::new(), Vec::new());
+        let Some(own) = self.own_key() else { return (jobs, missed) };
+        let incidents = self.driver.machine().incidents();
+        self.evidence.incidents = incidents.iter().map(|incident| incident.id).collect();
         let here = |incident: &&IncidentStatus| {
             self.charter.assets.get(&incident.asset).is_some_and(|asset| asset.chain == chain)
                 && incident.phase != "closed"
         };
         let incidents: Vec<&IncidentStatus> = incidents.iter().filter(here).collect();
-        if incidents.is_empty() {
-            return Vec::new();
+        for status in incidents {
+            let named: BTreeSet<EventHash> = status.events.iter().copied().collect();
+            let events = self.driver.machine().events().filter(|event| named.contains(&event.hash()));
+            let events: Vec<Verified<Event>> = events.cloned().collect();
+            let events: Vec<&Verified<Event>> = events.iter().collect();
+            let Some(scene) = Scene::of(&events, own) else { continue };
+            let own = events.into_iter().filter(|event| event.author == own).collect();
+            self.plan(chain, &Case { status, scene, own }, &mut jobs, &mut missed);
         }
-        let held: BTreeMap<EventHash, &Verified<Event>> = machine.events().map(|event| (event.hash(), event)).collect();
-        let mut jobs = Vec::new();
-        for incident in incidents {
-            let events: Vec<_> = incident.events.iter().filter_map(|hash| held.get(hash).copied()).collect();
-            if let Some(scene) = scene(&events, own) {
-                self.plan(chain, incident, &scene, &events, own, &mut jobs);
-            }
-        }
-        jobs
+        (jobs, missed)
     }
 
-    fn plan(
-        &self,
-        chain: ChainId,
-        incident: &IncidentStatus,
-        scene: &Scene,
-        events: &[&Verified<Event>],
-        own: MemberKey,
-        jobs: &mut Vec<Job>,
-    ) {
-        let Some(state) = self.chains.get(&chain) else { return };
-        let bytes: u64 = (self.evidence.objects.values().filter(|known| known.incident == incident.id))
-            .fold(0, |sum, known| sum.saturating_add(known.size));
-        let last = scene.pauses.iter().map(|block| block.number).max().unwrap_or(u64::MAX);
-        let end = last.min(scene.first.saturating_add(BLOCKS_MAX - 1));
-        let before = state.recent.get(&scene.first.saturating_sub(1)).map(|block| (*block, false));
-        let during = state.recent.range(scene.first..=end.max(scene.first)).map(|(_, block)| (*block, true));
-        let pauses = scene.pauses.iter().filter(|block| state.recent.get(&block.number) == Some(block));
-        let blocks = before.into_iter().chain(during).chain(pauses.map(|block| (*block, true)));
-        let mut watched = None;
+    fn plan(&mut self, chain: ChainId, case: &Case<'_>, jobs: &mut Vec<Job>, missed: &mut Vec<EvidenceMissed>) {
+        let incident = case.status.id;
+        let mut blocks = self.blocks(chain, case);
+        blocks.retain(|(block, _)| !self.evidence.begun.contains_key(&(incident, block.hash)));
+        // The whole block is more than its state alone.
+        blocks.sort_by_key(|(block, full)| (block.number, block.hash, !full));
+        blocks.dedup_by_key(|(block, _)| block.hash);
+        if blocks.is_empty() {
+            return;
+        }
+        let watched = self.watched(chain, &case.status.asset);
+        let block_ms = self.charter.chains.get(&chain).map_or(12_000, |chain| chain.block_time_ms);
+        let room = self.evidence.room(incident);
+        let custody = self.custody(chain);
+        missed.extend(self.too_few(chain, case, &custody));
         for (block, full) in blocks {
-            let key = (incident.id, block.hash);
-            if self.evidence.begun.contains_key(&key) || jobs.iter().any(|job| (job.incident, job.block.hash) == key) {
-                continue;
-            }
-            if bytes > INCIDENT_BYTES_MAX {
-                tracing::warn!(incident = %incident.id.short(), block = block.number, "evidence of this incident is at its bound");
-                continue;
-            }
-            let watched = watched.get_or_insert_with(|| self.watched(chain, &incident.asset)).clone();
-            let (mut taken, mut missed) = (BTreeMap::new(), BTreeSet::new());
-            for event in events.iter().filter(|event| event.author == own) {
-                match &event.body {
-                    Body::EvidenceCollected(collected) => {
-                        let items = collected.items.iter().filter(|item| item.block == block);
-                        taken.extend(items.map(|item| ((item.operator.clone(), item.request), item.clone())));
-                    }
-                    Body::EvidenceMissed(lost) if lost.block == block => {
-                        missed.extend(lost.operator.iter().map(|operator| (lost.kind, operator.clone())));
-                    }
-                    _ => {}
-                }
-            }
-            let block_ms = self.charter.chains.get(&chain).map_or(12_000, |chain| chain.block_time_ms);
+            let basis = case.scene.windows.iter().rev().find(|window| window.first <= block.number.saturating_add(1));
+            let basis = basis.or(case.scene.windows.first()).map(|window| window.basis);
+            let (taken, gone) = self.earlier(case, &block);
             jobs.push(Job {
-                incident: incident.id,
-                asset: incident.asset.clone(),
-                basis: scene.basis,
+                incident,
+                asset: case.status.asset.clone(),
+                basis: basis.unwrap_or(EventHash::from_bytes([0; 32])),
                 block,
                 full,
-                watched,
-                custody: self.custody(chain),
-                patience: Duration::from_millis(block_ms.saturating_mul(BLOCKS_MAX).max(PATIENCE_MS_MIN)),
+                watched: watched.clone(),
+                custody: custody.clone(),
+                patience: Duration::from_millis(block_ms.saturating_mul(BLOCKS_MAX).max(self.evidence.patience_ms_min)),
                 taken,
-                missed,
+                missed: gone,
+                room: Arc::clone(&room),
             });
         }
+    }
+
+    /// The blocks that the scene asks for, as far as they are known; whether the whole block is wanted.
+    fn blocks(&mut self, chain: ChainId, case: &Case<'_>) -> Vec<(BlockRef, bool)> {
+        let Some(state) = self.chains.get(&chain) else { return Vec::new() };
+        let Keeper { former, sought, .. } = &mut self.evidence;
+        let known = |number: u64| state.recent.get(&number).or_else(|| former.get(&(chain, number))).copied();
+        let head = state.head.map_or(0, |(block, _)| block.number);
+        let mut blocks = Vec::new();
+        let mut unknown = BTreeSet::new();
+        for window in &case.scene.windows {
+            let before = window.first.saturating_sub(1);
+            let numbers = before..=window.last.min(head);
+            blocks.extend(numbers.clone().filter_map(|number| Some((known(number)?, number != before))));
+            unknown.extend(numbers.filter(|number| known(*number).is_none() && number + STATE_BLOCKS > head));
+        }
+        blocks
+            .extend(case.scene.pauses.iter().filter(|block| known(block.number) == Some(**block)).map(|b| (*b, true)));
+        let incident = case.status.id;
+        unknown.retain(|number| sought.insert((incident, *number)));
+        self.seek(chain, unknown);
+        blocks
+    }
+
+    /// Asks for blocks that an earlier process saw and this one did not.
+    fn seek(&self, chain: ChainId, numbers: BTreeSet<u64>) {
+        let Some(client) = self.evidence.clients.get(&chain).cloned().filter(|_| !numbers.is_empty()) else { return };
+        let out = self.evidence.out.clone();
+        tokio::spawn(async move {
+            let mut blocks = Vec::new();
+            for number in numbers {
+                blocks.extend(client.block_at(number).await.ok());
+            }
+            // The loop may be gone.
+            let _ = out.send(Told::Blocks { chain, blocks }).await;
+        });
+    }
+
+    /// What this member took of a block before, for this incident or another, and what it gave up for this one.
+    fn earlier(
+        &self,
+        case: &Case<'_>,
+        block: &BlockRef,
+    ) -> (BTreeMap<(OperatorId, B256), Earlier>, BTreeMap<(EvidenceKind, OperatorId), MissCause>) {
+        let (mut taken, mut missed) = (BTreeMap::new(), BTreeMap::new());
+        let own = self.own_key();
+        for event in self.driver.machine().events().filter(|event| Some(event.author) == own) {
+            match &event.body {
+                Body::EvidenceCollected(collected) => {
+                    let said = collected.incident == case.status.id;
+                    for item in collected.items.iter().filter(|item| item.block == *block) {
+                        let earlier = Earlier { item: item.clone(), said };
+                        let held = taken.entry((item.operator.clone(), item.request)).or_insert(earlier.clone());
+                        if said {
+                            *held = earlier;
+                        }
+                    }
+                }
+                Body::EvidenceMissed(lost) if lost.block == *block && lost.incident == case.status.id => {
+                    missed.extend(lost.operator.iter().map(|operator| ((lost.kind, operator.clone()), lost.cause)));
+                }
+                _ => {}
+            }
+        }
+        (taken, missed)
+    }
+
+    /// That two operators are not configured is said once for an incident.
+    fn too_few(&mut self, chain: ChainId, case: &Case<'_>, custody: &Custody) -> Option<EvidenceMissed> {
+        let operators = self.evidence.clients.get(&chain)?.evidence_operators().len();
+        let said = |event: &&Verified<Event>| matches!(&event.body, Body::EvidenceMissed(lost) if lost.cause == MissCause::TooFewOperators);
+        let block = self.chains.get(&chain)?.head?.0;
+        if operators >= 2 || case.own.iter().any(|event| said(&event)) || !self.evidence.few.insert(case.status.id) {
+            return None;
+        }
+        Some(EvidenceMissed {
+            incident: case.status.id,
+            asset: case.status.asset.clone(),
+            kind: EvidenceKind::Block,
+            block,
+            operator: None,
+            object: None,
+            cause: MissCause::TooFewOperators,
+            attempts: 0,
+            detail: "evidence needs endpoints of two operators; add one with evidence_only = true".to_owned(),
+            custody: custody.clone(),
+        })
     }
 
     /// The asset's contracts, the Safes that contain it, its owner; and the slots of theirs that anybody reads.
@@ -292,50 +372,32 @@ impl Node {
 
     pub(super) async fn on_told(&mut self, told: Told) -> Result<(), RunError> {
         match told {
-            Told::Statement(statement) => self.state(*statement).await.map(drop),
+            Told::Items(collected) => {
+                for item in &collected.items {
+                    self.evidence.ledger.kept(item.object);
+                }
+                self.evidence.unsaid.items(*collected, now());
+            }
+            Told::Missed(missed) => self.say_missed(*missed).await?,
             Told::Ended(Ended { incident, block, complete }) => {
                 self.evidence.begun.insert((incident, block.hash), Some(complete));
-                self.say_complete(incident);
-                Ok(())
+                self.evidence.changed.insert(incident);
+                let whole = if complete { "complete" } else { "not complete" };
+                let text = format!("evidence of block {} is {whole}", block.number);
+                let mut record = describe::plain(now().as_millis(), "evidence-ended", text);
+                record.block = Some(block);
+                self.records.push(record);
+            }
+            Told::Copied(copied) => return self.on_copied(copied).await,
+            Told::Looked(look) => return self.hand_out(*look).await,
+            Told::Blocks { chain, blocks } => {
+                self.evidence.former.extend(blocks.into_iter().map(|block| ((chain, block.number), block)));
+                self.evidence.fresh.insert(chain);
             }
         }
-    }
-
-    /// Makes a statement durable; its event, or why there is none.
-    async fn state(&mut self, statement: EvidenceStatement) -> Result<Result<Vec<EventHash>, String>, RunError> {
-        Ok(match self.input(Input::Evidence(Box::new(statement))).await? {
-            Some(Answer { result: Ok(events), .. }) => Ok(events),
-            Some(Answer { result: Err(rejection), .. }) => {
-                tracing::warn!(cause = %rejection, "an evidence event was refused");
-                Err(rejection.to_string())
-            }
-            None => Err("the statement was not answered; look at the node's log".to_owned()),
-        })
-    }
-
-    /// Says once for each extent of an incident's evidence that nothing is missing: every block begun is there from two operators, a
-    /// pause's among them, and every object is with two other organisations (or with all there are).
-    fn say_complete(&mut self, incident: IncidentId) {
-        let machine = self.driver.machine();
-        let Some(status) = machine.incidents().into_iter().find(|status| status.id == incident) else { return };
-        let contained = machine.events().any(|event| {
-            matches!(&event.body, Body::Executed(_)) && status.events.contains(&event.hash())
-                || matches!(&event.body, Body::PostconditionChecked(checked) if checked.holds && checked.asset == status.asset)
-        });
-        let begun: Vec<Option<bool>> =
-            self.evidence.begun.iter().filter(|((of, _), _)| *of == incident).map(|(_, ended)| *ended).collect();
-        let all = self.charter.voting_organisations().len();
-        let objects = self.evidence.objects.values().filter(|known| known.incident == incident);
-        let counts: Vec<usize> = objects.map(|known| known.organisations.len()).collect();
-        let copied = counts.iter().all(|count| *count >= (copies::COPIES + 1).min(all));
-        let whole = !begun.is_empty() && begun.iter().all(|ended| *ended == Some(true));
-        if contained && copied && whole && self.evidence.said.insert((incident, begun.len())) {
-            let text =
-                format!("evidence of {} is complete: {} blocks, {} objects", status.asset, begun.len(), counts.len());
-            tracing::info!("{text}");
-            let mut record = describe::plain(now().as_millis(), "evidence-complete", text);
-            record.asset = Some(status.asset);
-            self.records.push(record);
-        }
+        Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -137,6 +137,11 @@ impl Executor {
         self.waiting.retain(|(waiting, release)| waiting != submitted && !release.is_closed());
     }
 
+    /// Whether a simulation or a submission is owed: a decision is under way.
+    pub(super) fn decides(&self) -> bool {
+        self.duties.iter().any(|duty| matches!(duty, Duty::Preflight(_) | Duty::Submit(_)))
+    }
+
     /// What is owed, a line each.
     pub(super) fn owed(&self) -> Vec<String> {
         self.duties.iter().filter_map(describe).collect()

@@ -26,7 +26,7 @@ use super::{RunError, now};
 use crate::config::Config;
 use crate::control::records::Records;
 use crate::control::server::Ask;
-use crate::evidence::collector::Told;
+use crate::evidence::told::Told;
 use crate::keys::KeyRing;
 use crate::keys::sealing::Opener;
 
@@ -105,7 +105,11 @@ impl Node {
                 }
                 Some(event) = inbox.gossip.recv() => self.on_gossip(event, &mut inbox.gossip).await?,
                 Some(checked) = inbox.checked.recv() => { self.on_checked(checked).await?; Turned::On }
-                () = sleep_until(timeout) => { self.input(Input::Tick).await?; Turned::On }
+                () = sleep_until(timeout) => {
+                    self.input(Input::Tick).await?;
+                    self.tend_evidence().await?;
+                    Turned::On
+                }
                 Some(ask) = inbox.asks.recv() => { self.on_ask(ask).await?; Turned::On }
                 Some(told) = inbox.evidence.recv() => { self.on_told(told).await?; Turned::On }
                 Some(report) = inbox.live.recv() => { self.on_live(report); Turned::On }
@@ -121,9 +125,10 @@ impl Node {
         self.stop().await
     }
 
-    async fn stop(mut self) -> Result<(), RunError> {
+    pub(super) async fn stop(mut self) -> Result<(), RunError> {
         tracing::info!("stopping");
         self.keep_scanned();
+        self.say_evidence(true).await?;
         // A last checkpoint covers all that this process said; whoever is connected may still witness it.
         let closed = self.driver.close(now())?;
         self.take(closed).await?;

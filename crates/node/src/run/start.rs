@@ -11,7 +11,7 @@ use watchfire_driver::{Driver, Output, Witness};
 use watchfire_evm::Backfill;
 use watchfire_gossip::{Entry, GossipConfig, Kind};
 use watchfire_journal::{FileStorage, IndexOptions, Journal, JournalError, JournalOptions, LogIndex};
-use watchfire_types::{ChainId, Epoch, MemberId};
+use watchfire_types::{ChainId, Epoch, MemberId, MemberKey};
 
 use super::catch_up::CatchingUp;
 use super::chains::{ChainTask, Scanned, config_of};
@@ -130,10 +130,8 @@ pub(super) fn assemble(opened: Opened) -> Result<Assembled, RunError> {
     drop(gossip_config);
     let records = Records::default();
     let (socket, asks) = server::spawn(&socket_path(&config.directory), records.clone())?;
-    let (mut evidence, told) = Keeper::open(&config.directory)?;
-    for event in driver.machine().events() {
-        evidence.note(event, &charter, now());
-    }
+    let own = charter.members.get(&config.member).map_or(MemberKey::from_bytes([0; 32]), |member| member.node_key);
+    let (evidence, told) = Keeper::open(&config, &charter, own, driver.machine().events())?;
     let (preflight_out, preflights) = mpsc::channel(ANSWERS_MAX);
     let (live_out, live) = mpsc::channel(ANSWERS_MAX);
     let (catching_up, checked) = CatchingUp::new();

@@ -3,7 +3,7 @@
 
 use watchfire_types::B256;
 
-use super::{Arrived, Incoming, answer, asked, question};
+use super::{Arrived, Incoming, STRETCH_BYTES_MAX, answer, asked, question};
 use crate::evidence::store::digest;
 
 /// A question survives its encoding; anything else is none.
@@ -15,18 +15,26 @@ fn questions_round_trip() {
     assert_eq!(asked(&[0; 41]), None);
 }
 
-/// An object comes in stretches and is whole only with its digest.
+/// An object comes in stretches, each as long as may be; anything else is wrong, and its digest is looked at when it is whole.
 #[test]
 fn stretches_make_the_object_or_are_wrong() {
-    let bytes = b"the raw answer of an operator";
-    let mut incoming = Incoming::new(digest(bytes));
-    assert_eq!(incoming.take(&answer(29, &bytes[..10])), Arrived::More(10));
-    assert_eq!(incoming.take(&answer(29, &bytes[10..])), Arrived::Whole(bytes.to_vec()));
-    for wrong in
-        [answer(29, b"the raw answer of nobody's own"), answer(29, &[]), answer(u64::MAX, b"x"), b"".as_slice().into()]
-    {
-        assert!(matches!(Incoming::new(digest(bytes)).take(&wrong), Arrived::Wrong(_)));
+    let bytes: Vec<u8> = (0..STRETCH_BYTES_MAX + 10).map(|byte| byte as u8).collect();
+    let (object, size) = (digest(&bytes), bytes.len() as u64);
+    let (first, second) = bytes.split_at(STRETCH_BYTES_MAX);
+    let mut incoming = Incoming::new(object, size);
+    assert_eq!(incoming.take(&answer(size, first)), Arrived::More(STRETCH_BYTES_MAX as u64));
+    assert_eq!(incoming.take(&answer(size, second)), Arrived::Whole(bytes.clone()));
+    let wrong = [
+        answer(size, &first[..10]),
+        answer(size, &[]),
+        answer(size, &bytes),
+        answer(size - 1, first),
+        answer(u64::MAX, first),
+        b"\0\0\0".as_slice().into(),
+    ];
+    for wrong in wrong {
+        assert!(matches!(Incoming::new(object, size).take(&wrong), Arrived::Wrong(_)), "{} bytes", wrong.len());
     }
-    let other = answer(4, b"else");
-    assert_eq!(Incoming::new(digest(bytes)).take(&other), Arrived::Wrong("its bytes have another digest"));
+    assert_eq!(Incoming::new(object, size).take(b""), Arrived::Absent);
+    assert!(matches!(Incoming::new(object, u64::MAX).take(&answer(u64::MAX, first)), Arrived::Wrong(_)));
 }

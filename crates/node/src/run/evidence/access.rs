@@ -2,13 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use tokio::sync::oneshot;
 use watchfire_types::body::{AccessAction, Custodian, EvidenceAccessed, EvidenceStatement};
 use watchfire_types::control::{EvidenceObject, Reply};
 use watchfire_types::{B256, ChainId, IncidentId};
 
+use crate::evidence::retention::{Kept, may_go};
 use crate::evidence::store::StoreError;
-use crate::run::RunError;
+use crate::evidence::told::{Look, Told};
 use crate::run::node::Node;
+use crate::run::{RunError, now};
 
 /// Objects of one access, as the wire bounds them.
 const OBJECTS_MAX: usize = 256;
@@ -16,71 +19,141 @@ const OBJECTS_MAX: usize = 256;
 impl Node {
     /// Everything known of evidence, by incident, block and object.
     pub(in crate::run) fn evidence_objects(&self) -> Vec<EvidenceObject> {
-        let objects = self.evidence.objects.iter().map(|(object, known)| EvidenceObject {
+        let objects = self.evidence.ledger.all().map(|((incident, object), entry)| EvidenceObject {
             object: *object,
-            incident: known.incident,
-            asset: known.asset.clone(),
-            kind: known.kind,
-            block: known.block,
-            size: known.size,
-            here: self.evidence.store.has(object),
-            organisations: known.organisations.iter().cloned().collect(),
+            incident: *incident,
+            asset: entry.asset.clone(),
+            kind: entry.kind,
+            block: entry.block,
+            size: entry.size,
+            here: self.evidence.ledger.is_here(object),
+            organisations: entry.organisations.iter().cloned().collect(),
         });
         let mut objects: Vec<EvidenceObject> = objects.collect();
         objects.sort_by_key(|object| (object.incident, object.block.number, object.kind, object.object));
         objects
     }
 
-    /// Makes an access durable before anything is handed out. Damaged objects are named, and fetched again from who holds them.
-    pub(in crate::run) async fn access_evidence(
+    /// Looks at the objects beside the loop, then hands them out: the reply follows when the access is durable.
+    pub(in crate::run) fn access_evidence(
         &mut self,
-        objects: &BTreeSet<B256>,
+        objects: BTreeSet<B256>,
+        action: AccessAction,
+        by: Custodian,
+        detail: String,
+        reply: oneshot::Sender<Reply>,
+    ) {
+        let refused = if objects.is_empty() || objects.len() > OBJECTS_MAX {
+            Some(format!("name 1 to {OBJECTS_MAX} objects at a time"))
+        } else if let Some(object) =
+            objects.iter().find(|object| self.evidence.ledger.incidents_of(object).next().is_none())
+        {
+            Some(format!("no evidence object {object} is in this log; see `watchfire evidence list`"))
+        } else if action == AccessAction::Copied {
+            Some("a copy is said by the node that takes it".to_owned())
+        } else if action == AccessAction::Disposed {
+            self.disposal(&objects, &by)
+        } else {
+            None
+        };
+        if let Some(error) = refused {
+            // Whoever asked may have hung up.
+            let _ = reply.send(Reply::Error { error });
+            return;
+        }
+        let (store, bench, out) = (self.evidence.store.clone(), self.evidence.bench.clone(), self.evidence.out.clone());
+        tokio::spawn(async move {
+            let all = objects.clone();
+            let look = move || all.into_iter().filter_map(|object| Some((object, store.get(&object).err()?))).collect();
+            let Some(faults) = bench.run(look).await else { return };
+            // The loop may be gone.
+            let _ = out.send(Told::Looked(Box::new(Look { objects, action, by, detail, reply, faults }))).await;
+        });
+    }
+
+    /// Why objects may not be disposed of, if so.
+    fn disposal(&self, objects: &BTreeSet<B256>, by: &Custodian) -> Option<String> {
+        let closed: BTreeMap<IncidentId, bool> = self
+            .driver
+            .machine()
+            .incidents()
+            .iter()
+            .map(|incident| (incident.id, incident.phase == "closed"))
+            .collect();
+        let at = now();
+        objects.iter().find_map(|object| {
+            let of: Vec<_> = self.evidence.ledger.incidents_of(object).collect();
+            let kept = Kept {
+                object: *object,
+                at: of.iter().map(|(_, entry)| entry.at).max().unwrap_or(at),
+                exported: of.iter().any(|(_, entry)| entry.exported),
+                closed: of.iter().all(|(incident, _)| closed.get(incident).copied().unwrap_or(false)),
+                by,
+            };
+            may_go(kept, self.config.retention_days, at).err().map(|stays| stays.to_string())
+        })
+    }
+
+    /// Makes an access durable before anything is handed out. Damaged objects are named, and fetched again from who holds them.
+    pub(super) async fn hand_out(&mut self, look: Look) -> Result<(), RunError> {
+        let Look { objects, action, by, detail, reply, faults } = look;
+        let answer = match faults.first() {
+            Some((_, error)) => {
+                let error = error.to_string();
+                for (object, fault) in &faults {
+                    self.damaged(object, fault);
+                }
+                self.copy().await?;
+                Reply::Error { error }
+            }
+            None => self.state_access(objects, action, by, detail).await?,
+        };
+        // Whoever asked may have hung up.
+        let _ = reply.send(answer);
+        Ok(())
+    }
+
+    fn damaged(&mut self, object: &B256, fault: &StoreError) {
+        if matches!(fault, StoreError::Damaged { .. }) {
+            let path = self.evidence.store.path(object);
+            // Moved aside, so that the next copy takes its place; the bytes stay for whoever looks into it.
+            if let Err(cause) = std::fs::rename(&path, path.with_extension("damaged")) {
+                tracing::error!(%cause, "damaged evidence could not be moved aside");
+            }
+            self.alarm(fault.to_string());
+        }
+        self.evidence.ledger.lost(object);
+    }
+
+    async fn state_access(
+        &mut self,
+        objects: BTreeSet<B256>,
         action: AccessAction,
         by: Custodian,
         detail: String,
     ) -> Result<Reply, RunError> {
-        let refuse = |error: String| Ok(Reply::Error { error });
-        if objects.is_empty() || objects.len() > OBJECTS_MAX {
-            return refuse(format!("name 1 to {OBJECTS_MAX} objects at a time"));
-        }
         let mut by_incident: BTreeMap<IncidentId, (ChainId, Vec<B256>)> = BTreeMap::new();
-        for object in objects {
-            let Some(known) = self.evidence.objects.get(object) else {
-                return refuse(format!("no evidence object {object} is in this log; see `watchfire evidence list`"));
-            };
-            let (incident, chain) = (known.incident, known.block.chain);
-            if let Err(error) = self.evidence.store.get(object) {
-                if matches!(error, StoreError::Damaged { .. }) {
-                    let path = self.evidence.store.path(object);
-                    // Moved aside, so that the next copy takes its place; the bytes stay for whoever looks into it.
-                    let aside = path.with_extension("damaged");
-                    if let Err(cause) = std::fs::rename(&path, &aside) {
-                        tracing::error!(%cause, "damaged evidence could not be moved aside");
-                    }
-                    self.alarm(error.to_string());
-                    self.copy().await?;
-                }
-                return refuse(error.to_string());
+        for object in &objects {
+            for (incident, entry) in self.evidence.ledger.incidents_of(object) {
+                by_incident.entry(*incident).or_insert((entry.block.chain, Vec::new())).1.push(*object);
             }
-            by_incident.entry(incident).or_insert((chain, Vec::new())).1.push(*object);
         }
         let mut events = Vec::new();
         for (incident, (chain, objects)) in by_incident {
-            let gone = objects.clone();
             let custody = self.custody(chain);
             let (by, detail) = (by.clone(), detail.clone());
             let accessed = EvidenceAccessed { incident, action, objects, by, from: None, detail, custody };
             match self.state(EvidenceStatement::Accessed(accessed)).await? {
                 Ok(made) => events.extend(made),
-                Err(error) => return refuse(error),
+                Err(error) => return Ok(Reply::Error { error }),
             }
-            if action == AccessAction::Disposed {
-                for object in gone {
-                    if let Err(error) = std::fs::remove_file(self.evidence.store.path(&object)) {
-                        return refuse(format!(
-                            "disposal of {object} is said, and its file could not be removed: {error}"
-                        ));
-                    }
+        }
+        if action == AccessAction::Disposed {
+            for object in &objects {
+                self.evidence.ledger.lost(object);
+                if let Err(error) = std::fs::remove_file(self.evidence.store.path(object)) {
+                    let error = format!("disposal of {object} is said, and its file could not be removed: {error}");
+                    return Ok(Reply::Error { error });
                 }
             }
         }

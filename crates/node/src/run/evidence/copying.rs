@@ -3,76 +3,57 @@
 use std::collections::BTreeSet;
 
 use watchfire_gossip::{ReplyToken, SendError};
-use watchfire_types::body::{AccessAction, Custodian, EvidenceAccessed, EvidenceMissed, EvidenceStatement, MissCause};
-use watchfire_types::{B256, Bytes, IncidentId, MemberKey};
+use watchfire_types::body::{EvidenceMissed, MissCause};
+use watchfire_types::{B256, Bytes, MemberKey};
 
 use crate::evidence::copies::{self, Arrived, Incoming};
+use crate::evidence::ledger::Due;
+use crate::evidence::store::digest;
+use crate::evidence::told::{Copied, NotKept, Told};
 use crate::run::node::Node;
 use crate::run::{RunError, now};
-
-/// A copy that no two other organisations hold after this is missed, ms.
-const COPY_MS_MAX: u64 = 60_000;
 
 impl Node {
     /// Takes the copies that are this member's to take, and says which are not taken.
     pub(super) async fn copy(&mut self) -> Result<(), RunError> {
         let at = now();
-        let own = self.own_key();
-        let mut wanted: Vec<(MemberKey, B256)> = Vec::new();
-        let mut late = Vec::new();
-        for (object, known) in &self.evidence.objects {
-            let age_ms = at.millis_since(known.since);
-            let enough = known.organisations.len() > copies::COPIES;
-            if !enough && age_ms > COPY_MS_MAX && own == Some(known.collector) && !self.evidence.short.contains(object)
-            {
-                late.push((*object, known.clone()));
+        let keeper = &mut self.evidence;
+        let busy: BTreeSet<MemberKey> = keeper.incoming.keys().copied().collect();
+        let underway: BTreeSet<B256> = keeper.incoming.values().map(|(object, _)| *object).collect();
+        let (incidents, unsaid) = (&keeper.incidents, &keeper.unsaid);
+        let due = keeper.ledger.due(at, &self.connected, &busy, &underway, |incident| incidents.contains(incident));
+        let due: Vec<_> = due.into_iter().filter(|((of, object), _)| !unsaid.has_copy(of, object)).collect();
+        for ((incident, object), due) in due {
+            let Some(entry) = self.evidence.ledger.get(&(incident, object)) else { continue };
+            let (size, chain) = (entry.size, entry.block.chain);
+            match due {
+                Due::Say => self.evidence.unsaid.copy(incident, None, chain, object, at),
+                Due::Fetch(from) => {
+                    self.evidence.incoming.insert(from, (object, Some(Incoming::new(object, size))));
+                    self.fetch(from, &object, 0).await?;
+                }
             }
-            let mine = own.is_some_and(|own| known.holders.contains(&own));
-            let due = if mine {
-                !self.evidence.store.has(object)
-            } else {
-                !enough && copies::is_due(&self.charter, &self.config.member, object, &known.organisations, age_ms)
-            };
-            let underway = self.evidence.incoming.values().any(|incoming| incoming.object == *object);
-            if !due || underway {
-                continue;
-            }
-            let from = known.holders.iter().find(|holder| {
-                Some(**holder) != own
-                    && self.connected.contains(holder)
-                    && !self.evidence.incoming.contains_key(holder)
-                    && !wanted.iter().any(|(taken, _)| taken == *holder)
-            });
-            wanted.extend(from.map(|from| (*from, *object)));
         }
-        for (from, object) in wanted {
-            self.evidence.incoming.insert(from, Incoming::new(object));
-            self.fetch(from, &object, 0).await?;
-        }
-        for (object, known) in late {
-            self.evidence.short.insert(object);
-            self.alarm(format!(
-                "evidence object {object} of block {} is not with two other organisations: {}",
-                known.block.number,
-                known.organisations.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-            ));
+        for late in self.evidence.ledger.late(at) {
+            let count = late.objects.len();
+            let text =
+                format!("{count} object(s) are with {} organisation(s), with three they should be", late.organisations);
+            self.alarm(format!("evidence of block {} is not with two other organisations: {text}", late.block.number));
+            let Some(object) = late.objects.first().copied() else { continue };
+            let Some(entry) = self.evidence.ledger.get(&(late.incident, object)) else { continue };
             let missed = EvidenceMissed {
-                incident: known.incident,
-                asset: known.asset,
-                kind: known.kind,
-                block: known.block,
+                incident: late.incident,
+                asset: entry.asset.clone(),
+                kind: entry.kind,
+                block: late.block,
                 operator: None,
-                object: Some(object),
+                object: (count == 1).then_some(object),
                 cause: MissCause::NotCopied,
                 attempts: 0,
-                detail: format!("held by {} organisations", known.organisations.len()),
-                custody: self.custody(known.block.chain),
+                detail: text,
+                custody: self.custody(late.block.chain),
             };
-            self.state(EvidenceStatement::Missed(missed)).await?.ok();
-        }
-        let incidents: BTreeSet<IncidentId> = self.evidence.begun.keys().map(|(incident, _)| *incident).collect();
-        for incident in incidents {
-            self.say_complete(incident);
+            self.say_missed(missed).await?;
         }
         Ok(())
     }
@@ -95,62 +76,94 @@ impl Node {
             tracing::warn!(peer = %from.short(), "evidence request is malformed");
             return Ok(());
         };
-        let answer = match self.evidence.store.stretch(&object, at, copies::STRETCH_BYTES_MAX) {
-            Ok((total, stretch)) if self.evidence.objects.contains_key(&object) => copies::answer(total, &stretch),
-            Ok(_) | Err(_) => Bytes::new(),
-        };
-        self.gossip.reply(reply, answer).await.map_err(Into::into)
+        if self.evidence.ledger.incidents_of(&object).next().is_none() {
+            return self.gossip.reply(reply, Bytes::new()).await.map_err(Into::into);
+        }
+        let (store, bench, gossip) = (self.evidence.store.clone(), self.evidence.bench.clone(), self.gossip.clone());
+        tokio::spawn(async move {
+            let read = bench.run(move || store.stretch(&object, at, copies::STRETCH_BYTES_MAX)).await;
+            let answer = match read {
+                Some(Ok((total, stretch))) => copies::answer(total, &stretch),
+                Some(Err(_)) | None => Bytes::new(),
+            };
+            // The network is gone only with the node.
+            let _ = gossip.reply(reply, answer).await;
+        });
+        Ok(())
     }
 
-    /// Takes an answer; a whole copy is kept, then said.
+    /// Takes an answer; a whole copy is checked and kept beside the loop.
     pub(in crate::run) async fn on_evidence_response(
         &mut self,
         from: MemberKey,
         result: Result<Bytes, watchfire_gossip::CatchUpError>,
     ) -> Result<(), RunError> {
-        let Some(mut incoming) = self.evidence.incoming.remove(&from) else { return Ok(()) };
-        let object = incoming.object;
+        let Some((object, Some(mut incoming))) = self.evidence.incoming.remove(&from) else { return Ok(()) };
         let bytes = match result {
             Ok(bytes) => bytes,
             Err(error) => {
                 tracing::debug!(peer = %from.short(), cause = %error, "no copy of evidence");
+                self.evidence.ledger.failed(from, &object, false, now());
                 return Ok(());
             }
         };
-        let whole = match incoming.take(&bytes) {
+        match incoming.take(&bytes) {
             Arrived::More(at) => {
-                self.evidence.incoming.insert(from, incoming);
-                return self.fetch(from, &object, at).await;
+                self.evidence.incoming.insert(from, (object, Some(incoming)));
+                self.fetch(from, &object, at).await
+            }
+            Arrived::Absent => {
+                tracing::info!(peer = %from.short(), %object, "member no longer holds evidence that it said it holds");
+                self.evidence.ledger.failed(from, &object, false, now());
+                Ok(())
             }
             Arrived::Wrong(why) => {
-                self.alarm(format!("{} gave a wrong copy of evidence object {object}: {why}", self.name_of(&from)));
-                if let Some(known) = self.evidence.objects.get_mut(&object) {
-                    known.holders.remove(&from);
-                }
-                return Ok(());
+                self.wrong_copy(from, &object, why);
+                Ok(())
             }
-            Arrived::Whole(whole) => whole,
-        };
-        if let Err(error) = self.evidence.store.put(&whole) {
-            self.alarm(format!("a copy of evidence could not be kept: {error}"));
-            return Ok(());
+            Arrived::Whole(whole) => {
+                self.evidence.incoming.insert(from, (object, None));
+                let (store, bench, out) =
+                    (self.evidence.store.clone(), self.evidence.bench.clone(), self.evidence.out.clone());
+                tokio::spawn(async move {
+                    let keep = move || {
+                        if digest(&whole) != object {
+                            return Err(NotKept::Wrong);
+                        }
+                        store.put(&whole).map(drop).map_err(|error| NotKept::Store(error.to_string()))
+                    };
+                    let Some(kept) = bench.run(keep).await else { return };
+                    // The loop may be gone.
+                    let _ = out.send(Told::Copied(Copied { from, object, kept })).await;
+                });
+                Ok(())
+            }
         }
-        let Some(known) = self.evidence.objects.get(&object).cloned() else { return Ok(()) };
-        let reason = "one of two copies with other organisations, or in place of a damaged one";
-        let accessed = EvidenceAccessed {
-            incident: known.incident,
-            action: AccessAction::Copied,
-            objects: vec![object],
-            by: Custodian::Node(reason.to_owned()),
-            from: Some(from),
-            detail: format!("evidence/{object:x}, digest checked on arrival"),
-            custody: self.custody(known.block.chain),
-        };
-        self.state(EvidenceStatement::Accessed(accessed)).await?.ok();
-        self.copy().await
     }
 
-    fn name_of(&self, member: &MemberKey) -> String {
-        self.charter.member_by_key(member).map_or_else(|| member.short(), |(id, _)| id.to_string())
+    /// A copy is kept, or not: the next one is asked for.
+    pub(super) async fn on_copied(&mut self, copied: Copied) -> Result<(), RunError> {
+        let Copied { from, object, kept } = copied;
+        self.evidence.incoming.remove(&from);
+        match kept {
+            Ok(()) => {
+                let at = now();
+                let of: Vec<_> =
+                    self.evidence.ledger.incidents_of(&object).map(|(id, entry)| (*id, entry.block.chain)).collect();
+                self.evidence.ledger.kept(object);
+                for (incident, chain) in of {
+                    self.evidence.unsaid.copy(incident, Some(from), chain, object, at);
+                }
+            }
+            Err(NotKept::Wrong) => self.wrong_copy(from, &object, "its bytes have another digest"),
+            Err(NotKept::Store(error)) => self.alarm(format!("a copy of evidence could not be kept: {error}")),
+        }
+        self.tend_evidence().await
+    }
+
+    fn wrong_copy(&mut self, from: MemberKey, object: &B256, why: &str) {
+        let name = self.charter.member_by_key(&from).map_or_else(|| from.short(), |(id, _)| id.to_string());
+        self.alarm(format!("{name} gave a wrong copy of evidence object {object}: {why}; others are asked"));
+        self.evidence.ledger.failed(from, object, true, now());
     }
 }

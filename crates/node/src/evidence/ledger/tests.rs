@@ -1,0 +1,119 @@
+//! Who is to copy what, from whom, and for how long nobody else is asked.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use watchfire_types::B256;
+use watchfire_types::body::AccessAction;
+
+use super::*;
+use crate::evidence::fixture::{accessed, charter, collected, incident, key};
+
+const NAMES: [&str; 5] = ["alder-1", "birch-1", "cedar-1", "dogwood-1", "elm-1"];
+
+fn at(seconds: u64) -> Timestamp {
+    Timestamp::from_millis(1_800_000_000_000 + seconds * 1_000)
+}
+
+fn ledger(member: u8) -> Ledger {
+    Ledger::new(&charter(), NAMES[usize::from(member) - 1].parse().unwrap(), key(member))
+}
+
+fn everyone() -> BTreeSet<MemberKey> {
+    (1..=5).map(key).collect()
+}
+
+fn due(ledger: &mut Ledger, seconds: u64) -> Vec<(Key, Due)> {
+    ledger.due(at(seconds), &everyone(), &BTreeSet::new(), &BTreeSet::new(), |of| *of == incident(1))
+}
+
+/// The members among these whose copy of the object is due.
+fn takers(object: B256, events: &[Verified<Event>], seconds: u64) -> Vec<u8> {
+    let takes = |member: &u8| {
+        let mut ledger = ledger(*member);
+        events.iter().for_each(|event| ledger.note(event, &charter(), at(0)));
+        due(&mut ledger, seconds).iter().any(|(key, _)| key.1 == object)
+    };
+    (2..=5).filter(takes).collect()
+}
+
+/// Goal: two of four others copy, the same two by everyone's reckoning; one more for each turn that passes without; nobody once three
+/// organisations hold it; another in the place of one that disposed of it, never that one.
+#[test]
+fn two_other_organisations_copy() {
+    let object = B256::repeat_byte(1);
+    let made = collected(1, incident(1), &[object], 10);
+    let first = takers(object, std::slice::from_ref(&made), 0);
+    assert_eq!(first.len(), 2);
+    assert_eq!(takers(object, std::slice::from_ref(&made), 10).len(), 3);
+    assert_eq!(takers(object, std::slice::from_ref(&made), 20).len(), 4);
+    let copied = |member| accessed(member, incident(1), AccessAction::Copied, object);
+    let whole = [made.clone(), copied(first[0]), copied(first[1])];
+    assert_eq!(takers(object, &whole, 100), Vec::<u8>::new());
+    let mut gone = whole.to_vec();
+    gone.push(accessed(first[0], incident(1), AccessAction::Disposed, object));
+    let next = takers(object, &gone, 0);
+    assert!(!next.contains(&first[0]) && next.len() <= 1, "{next:?}");
+    assert_eq!(takers(object, &gone, 100), (2..=5).filter(|member| !first.contains(member)).collect::<Vec<_>>());
+    assert_eq!(takers(object, &[collected(1, incident(2), &[object], 10)], 100), Vec::<u8>::new(), "no such incident");
+}
+
+/// Goal: who gave nothing is asked after the others, who gave a wrong copy not at all for a minute.
+#[test]
+fn another_holder_is_asked() {
+    let object = B256::repeat_byte(1);
+    let mut ledger = ledger(5);
+    ledger.note(&collected(1, incident(1), &[object], 10), &charter(), at(0));
+    ledger.note(&accessed(2, incident(1), AccessAction::Copied, object), &charter(), at(0));
+    let from = |ledger: &mut Ledger, seconds| match due(ledger, seconds).as_slice() {
+        [(_, Due::Fetch(from))] => Some(*from),
+        [] => None,
+        other => panic!("{other:?}"),
+    };
+    let first = from(&mut ledger, 30).unwrap();
+    ledger.failed(first, &object, false, at(30));
+    let second = from(&mut ledger, 30).unwrap();
+    assert_ne!(first, second);
+    ledger.failed(second, &object, true, at(30));
+    assert_eq!(from(&mut ledger, 31), Some(first));
+    ledger.failed(first, &object, true, at(31));
+    assert_eq!(from(&mut ledger, 89), None);
+    assert!(from(&mut ledger, 92).is_some());
+}
+
+/// Goal: what is here for one incident is only said for another one; what is lost is fetched again.
+#[test]
+fn one_object_serves_several_incidents() {
+    let object = B256::repeat_byte(1);
+    let mut ledger = ledger(5);
+    ledger.note(&collected(5, incident(2), &[object], 10), &charter(), at(0));
+    ledger.kept(object);
+    ledger.note(&collected(1, incident(1), &[object], 10), &charter(), at(0));
+    assert_eq!(due(&mut ledger, 30), [((incident(1), object), Due::Say)]);
+    ledger.note(&accessed(5, incident(1), AccessAction::Copied, object), &charter(), at(0));
+    assert_eq!(due(&mut ledger, 30), []);
+    ledger.lost(&object);
+    assert_eq!(due(&mut ledger, 30), [((incident(1), object), Due::Fetch(key(1)))]);
+    ledger.kept(object);
+    ledger.note(&accessed(5, incident(1), AccessAction::Disposed, object), &charter(), at(0));
+    ledger.lost(&object);
+    assert!(!due(&mut ledger, 30).iter().any(|(key, _)| key.0 == incident(1)), "what was disposed of came back");
+}
+
+/// Goal: a member that announces more than an incident may hold is copied up to the bound, and a lack of copies is told once for a block.
+#[test]
+fn claims_and_lateness_are_bounded() {
+    let objects: Vec<B256> = (1..=20).map(B256::with_last_byte).collect();
+    let mut other = ledger(5);
+    let size = INCIDENT_BYTES_MAX / 8;
+    other.note(&collected(1, incident(1), &objects, size), &charter(), at(0));
+    let open = other.open.len();
+    assert_eq!(open, 8);
+    let mut own = ledger(1);
+    own.note(&collected(1, incident(1), &objects, 1), &charter(), at(0));
+    objects.iter().for_each(|object| own.kept(*object));
+    assert_eq!(own.bytes(&incident(1)), 20);
+    assert_eq!(own.late(at(60)), []);
+    let late = own.late(at(61));
+    assert_eq!(late.iter().map(|late| (late.objects.len(), late.organisations)).collect::<Vec<_>>(), [(20, 1)]);
+    assert_eq!(own.late(at(1_000)), []);
+    assert_eq!(own.copied(&incident(1)), (20, false));
+}

@@ -1,0 +1,189 @@
+//! What the keeper says: gathered for a few seconds, so that evidence costs the log and the other members few events.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use watchfire_driver::Answer;
+use watchfire_types::body::{
+    AccessAction, Body, Custodian, EvidenceAccessed, EvidenceCollected, EvidenceItem, EvidenceMissed, EvidenceStatement,
+};
+use watchfire_types::input::Input;
+use watchfire_types::{B256, ChainId, EventHash, IncidentId, MemberKey, Timestamp};
+
+use crate::evidence::SAID_MS;
+use crate::run::node::Node;
+use crate::run::{RunError, describe, now};
+
+/// Items of one manifest and objects of one access, as the wire bounds them.
+const ITEMS_MAX: usize = 32;
+const OBJECTS_MAX: usize = 256;
+
+/// Copies of one incident that came from one member.
+#[derive(Debug)]
+struct Copies {
+    chain: ChainId,
+    since: Timestamp,
+    objects: BTreeSet<B256>,
+}
+
+/// What was done and is not yet said; a process that ends before repeats it.
+#[derive(Debug, Default)]
+pub(super) struct Unsaid {
+    items: BTreeMap<IncidentId, (Timestamp, EvidenceCollected)>,
+    copies: BTreeMap<(IncidentId, Option<MemberKey>), Copies>,
+}
+
+impl Unsaid {
+    /// Items that are in the store.
+    pub(super) fn items(&mut self, collected: EvidenceCollected, at: Timestamp) {
+        match self.items.get_mut(&collected.incident) {
+            Some((_, held)) => {
+                held.custody = collected.custody;
+                held.items.extend(collected.items);
+            }
+            None => drop(self.items.insert(collected.incident, (at, collected))),
+        }
+    }
+
+    /// A copy that is in the store.
+    pub(super) fn copy(
+        &mut self,
+        incident: IncidentId,
+        from: Option<MemberKey>,
+        chain: ChainId,
+        object: B256,
+        at: Timestamp,
+    ) {
+        let copies = || Copies { chain, since: at, objects: BTreeSet::new() };
+        self.copies.entry((incident, from)).or_insert_with(copies).objects.insert(object);
+    }
+
+    /// Whether a copy waits to be said.
+    pub(super) fn has_copy(&self, incident: &IncidentId, object: &B256) -> bool {
+        self.copies.iter().any(|((of, _), copies)| of == incident && copies.objects.contains(object))
+    }
+
+    /// Manifests that are full or, `all` or old enough, begun.
+    fn manifests(&mut self, at: Timestamp, all: bool) -> Vec<EvidenceCollected> {
+        let mut due = Vec::new();
+        for (since, held) in self.items.values_mut() {
+            let old = all || at.millis_since(*since) >= SAID_MS;
+            while held.items.len() >= ITEMS_MAX || old && !held.items.is_empty() {
+                let left = held.items.split_off(held.items.len().min(ITEMS_MAX));
+                let items: Vec<EvidenceItem> = std::mem::replace(&mut held.items, left);
+                due.push(EvidenceCollected { items, ..held.clone_head() });
+                *since = at;
+            }
+        }
+        self.items.retain(|_, (_, held)| !held.items.is_empty());
+        due
+    }
+
+    fn copied(&mut self, at: Timestamp, all: bool) -> Vec<((IncidentId, Option<MemberKey>), Copies)> {
+        let due =
+            |copies: &Copies| all || copies.objects.len() >= OBJECTS_MAX || at.millis_since(copies.since) >= SAID_MS;
+        let keys: Vec<_> = self.copies.iter().filter(|(_, copies)| due(copies)).map(|(key, _)| *key).collect();
+        keys.into_iter().filter_map(|key| Some((key, self.copies.remove(&key)?))).collect()
+    }
+}
+
+/// A manifest without its items.
+trait Head {
+    fn clone_head(&self) -> EvidenceCollected;
+}
+
+impl Head for EvidenceCollected {
+    fn clone_head(&self) -> EvidenceCollected {
+        EvidenceCollected {
+            incident: self.incident,
+            asset: self.asset.clone(),
+            basis: self.basis,
+            custody: self.custody.clone(),
+            items: Vec::new(),
+        }
+    }
+}
+
+impl Node {
+    /// Makes a statement durable; its event, or why there is none.
+    pub(super) async fn state(
+        &mut self,
+        statement: EvidenceStatement,
+    ) -> Result<Result<Vec<EventHash>, String>, RunError> {
+        Ok(match self.input(Input::Evidence(Box::new(statement))).await? {
+            Some(Answer { result: Ok(events), .. }) => Ok(events),
+            Some(Answer { result: Err(rejection), .. }) => {
+                tracing::warn!(cause = %rejection, "an evidence event was refused");
+                Err(rejection.to_string())
+            }
+            None => Err("the statement was not answered; look at the node's log".to_owned()),
+        })
+    }
+
+    /// Says what was taken and copied: what is old enough or fills an event; `all` says everything.
+    pub(in crate::run) async fn say_evidence(&mut self, all: bool) -> Result<(), RunError> {
+        let at = now();
+        for manifest in self.evidence.unsaid.manifests(at, all) {
+            self.state(EvidenceStatement::Collected(manifest)).await?.ok();
+        }
+        for ((incident, from), copies) in self.evidence.unsaid.copied(at, all) {
+            let objects: Vec<B256> = copies.objects.into_iter().collect();
+            let (reason, detail) = match from {
+                Some(_) => (
+                    "one of two copies with other organisations, or in place of a damaged one",
+                    "into evidence/, digests checked on arrival",
+                ),
+                None => ("held already, for another incident", "in evidence/"),
+            };
+            for objects in objects.chunks(OBJECTS_MAX) {
+                let accessed = EvidenceAccessed {
+                    incident,
+                    action: AccessAction::Copied,
+                    objects: objects.to_vec(),
+                    by: Custodian::Node(reason.to_owned()),
+                    from,
+                    detail: detail.to_owned(),
+                    custody: self.custody(copies.chain),
+                };
+                self.state(EvidenceStatement::Accessed(accessed)).await?.ok();
+            }
+        }
+        Ok(())
+    }
+
+    /// What could not be had is said at once: there is little of it.
+    pub(super) async fn say_missed(&mut self, missed: EvidenceMissed) -> Result<(), RunError> {
+        self.state(EvidenceStatement::Missed(missed)).await?.ok();
+        Ok(())
+    }
+
+    /// Says once for each extent of an incident's evidence that nothing is missing: every block begun is there from two operators, a
+    /// pause's among them, and every object is with two other organisations (or with all there are).
+    pub(super) fn say_complete(&mut self, incident: IncidentId) {
+        let of = self.evidence.begun.iter().filter(|((of, _), _)| *of == incident);
+        let begun: Vec<Option<bool>> = of.map(|(_, ended)| *ended).collect();
+        let whole = !begun.is_empty() && begun.iter().all(|ended| *ended == Some(true));
+        let (objects, copied) = self.evidence.ledger.copied(&incident);
+        if !whole || !copied || self.evidence.said.contains(&(incident, begun.len())) {
+            return;
+        }
+        let machine = self.driver.machine();
+        let Some(status) = machine.incidents().into_iter().find(|status| status.id == incident) else { return };
+        let named: BTreeSet<EventHash> = status.events.iter().copied().collect();
+        let contained = machine.events().any(|event| match &event.body {
+            Body::Executed(_) => named.contains(&event.hash()),
+            Body::PostconditionChecked(checked) => checked.holds && checked.asset == status.asset,
+            _ => false,
+        });
+        if !contained {
+            // Looked at again with the next block: only what comes then can change it.
+            self.evidence.changed.insert(incident);
+            return;
+        }
+        self.evidence.said.insert((incident, begun.len()));
+        let text = format!("evidence of {} is complete: {} blocks, {objects} objects", status.asset, begun.len());
+        tracing::info!("{text}");
+        let mut record = describe::plain(now().as_millis(), "evidence-complete", text);
+        record.asset = Some(status.asset);
+        self.records.push(record);
+    }
+}

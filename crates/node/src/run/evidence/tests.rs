@@ -1,0 +1,267 @@
+//! A whole node (real log, real keys, real files, its own loop) that is told blocks of a small chain and asks operators about them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod chain;
+mod peers;
+mod running;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use watchfire_types::body::{AccessAction, Body, EvidenceItem, EvidenceKind, EvidenceMissed, MissCause};
+use watchfire_types::{B256, BlockRef, OperatorId};
+
+use self::chain::{Answers, Operator, block};
+use self::peers::Peer;
+use self::running::{Running, events};
+use crate::evidence::store::{Store, digest};
+use crate::evidence::{copies, fixture};
+
+/// Kinds of objects of a whole block.
+const KINDS: usize = 5;
+
+fn items(config: &Path) -> Vec<EvidenceItem> {
+    let collected = events(config).into_iter().filter_map(|body| match body {
+        Body::EvidenceCollected(collected) => Some(collected.items),
+        _ => None,
+    });
+    collected.flatten().collect()
+}
+
+fn missed(config: &Path) -> Vec<EvidenceMissed> {
+    let missed = events(config).into_iter().filter_map(|body| match body {
+        Body::EvidenceMissed(missed) => Some(missed),
+        _ => None,
+    });
+    missed.collect()
+}
+
+/// By block and kind: the operators whose answers are kept.
+fn by_operator(items: &[EvidenceItem]) -> BTreeMap<(u64, EvidenceKind), BTreeSet<OperatorId>> {
+    let mut all: BTreeMap<_, BTreeSet<OperatorId>> = BTreeMap::new();
+    for item in items.iter().filter(|item| item.kind != EvidenceKind::ReceiptProofs) {
+        all.entry((item.block.number, item.kind)).or_default().insert(item.operator.clone());
+    }
+    all
+}
+
+fn operator(name: &str) -> OperatorId {
+    name.parse().unwrap()
+}
+
+/// An attack over thirty blocks: sixteen are collected and the one before it, each question goes to two operators once, and every object
+/// lies in the store under its digest. An operator that fails is replaced by a third one, and only where it fails.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_attack_costs_a_bounded_number_of_questions() {
+    let operators = [Operator::start("op-alder"), Operator::start("op-birch"), Operator::start("op-cedar")];
+    operators[1]
+        .now(|method, _| if method == "debug_traceBlockByHash" { Answers::Unsupported } else { Answers::Truly });
+    let (directory, config) = running::directory();
+    let mut node = Running::start(&config, &operators).await;
+    for number in 98..=130 {
+        node.block(number, number >= 100).await;
+    }
+    node.ended(17).await;
+    node.stop().await;
+
+    let items = items(&config);
+    let by = by_operator(&items);
+    let blocks: BTreeSet<u64> = by.keys().map(|(number, _)| *number).collect();
+    assert_eq!(blocks, (99..=115).collect());
+    for ((number, kind), operators) in &by {
+        let expected =
+            if *kind == EvidenceKind::StateDiff { ["op-alder", "op-cedar"] } else { ["op-alder", "op-birch"] };
+        assert_eq!(*operators, expected.map(operator).into(), "{kind:?} of block {number}");
+    }
+    assert_eq!(by.len(), 16 * KINDS + 2, "whole blocks, and header and state of the one before");
+    assert_eq!(missed(&config), []);
+    for operator in &operators {
+        let most = operator.asked().into_iter().max_by_key(|(_, count)| *count);
+        assert!(most.as_ref().is_none_or(|(_, count)| *count == 1), "{}: {most:?}", operator.name);
+    }
+    let store = Store::look(directory.path());
+    for item in &items {
+        assert_eq!(digest(&store.get(&item.object).unwrap()), item.object);
+    }
+    let manifests = events(&config).iter().filter(|body| matches!(body, Body::EvidenceCollected(_))).count();
+    assert!(manifests <= items.len() / 8, "{manifests} events for {} objects", items.len());
+}
+
+/// A node that is killed while it collects goes on where it was: what it said is not asked for again, blocks that the new process never
+/// saw are looked up, and everything is there in the end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_in_the_middle_goes_on() {
+    let operators = [Operator::start("op-alder"), Operator::start("op-birch")];
+    let hold = |operator: &Operator| {
+        operator.now(|method, block| match method {
+            "eth_getProof" | "eth_getBlockReceipts" if block > 102 => Answers::Limited,
+            _ => Answers::Truly,
+        })
+    };
+    operators.iter().for_each(hold);
+    let (_directory, config) = running::directory();
+    let mut node = Running::start(&config, &operators).await;
+    for number in 98..=106 {
+        node.block(number, number >= 100).await;
+    }
+    node.said("evidence-collected").await;
+    node.kill().await;
+    let before = items(&config);
+    let said: BTreeSet<_> = before.iter().map(|item| (item.operator.clone(), item.request)).collect();
+    assert!(!said.is_empty());
+
+    operators.iter().for_each(|operator| {
+        operator.forget();
+        operator.now(|_, _| Answers::Truly);
+    });
+    let mut node = Running::start(&config, &operators).await;
+    node.block(130, false).await;
+    node.ended(17).await;
+    node.stop().await;
+    let after = items(&config);
+    let by = by_operator(&after);
+    assert_eq!(by.keys().map(|(number, _)| *number).collect::<BTreeSet<_>>(), (99..=115).collect());
+    assert!(by.values().all(|operators| operators.len() == 2), "{by:?}");
+    let mut seen = BTreeSet::new();
+    for item in &after {
+        assert!(
+            seen.insert((item.operator.clone(), item.request)),
+            "{} of block {} was taken twice",
+            item.method,
+            item.block.number
+        );
+    }
+    for (operator, request) in said {
+        let place = operators.iter().find(|one| operator == one.name.parse().unwrap()).unwrap();
+        assert!(!place.asked().contains_key(&request), "asked again for what was said");
+    }
+}
+
+/// What no wait can mend stays missed after a restart and is not asked for again; what an operator that was merely away owes is had then.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_final_miss_stays_and_a_passing_one_is_mended() {
+    let operators = [Operator::start("op-alder"), Operator::start("op-birch")];
+    operators[1].now(|method, _| match method {
+        "eth_getProof" => Answers::Pruned,
+        "eth_getBlockReceipts" => Answers::Limited,
+        _ => Answers::Truly,
+    });
+    let (_directory, config) = running::directory();
+    let mut node = Running::start_patient(&config, &operators, 3_000).await;
+    for number in [99, 100] {
+        node.block(number, number == 100).await;
+    }
+    node.said("evidence-missed").await;
+    node.ended(2).await;
+    node.stop().await;
+    let causes = |missed: &[EvidenceMissed]| {
+        missed.iter().map(|missed| (missed.block.number, missed.kind, missed.cause)).collect::<BTreeSet<_>>()
+    };
+    let first = causes(&missed(&config));
+    let pruned = [99, 100].map(|number| (number, EvidenceKind::StateProof, MissCause::Pruned));
+    assert_eq!(first, pruned.into_iter().chain([(100, EvidenceKind::Receipts, MissCause::RateLimited)]).collect());
+
+    operators.iter().for_each(|operator| {
+        operator.forget();
+        operator.now(|_, _| Answers::Truly);
+    });
+    let mut node = Running::start(&config, &operators).await;
+    node.block(100, true).await;
+    node.ended(2).await;
+    node.stop().await;
+    assert_eq!(causes(&missed(&config)), first);
+    let by = by_operator(&items(&config));
+    assert_eq!(by[&(100, EvidenceKind::Receipts)].len(), 2);
+    assert_eq!(by[&(100, EvidenceKind::StateProof)], [operator("op-alder")].into());
+    assert!(operators[1].methods().iter().all(|method| method != "eth_getProof"), "{:?}", operators[1].methods());
+}
+
+/// An answer that is larger than an object may be is missed as such, also where another operator makes up for it; so is one operator's lie.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_too_large_or_false_is_said() {
+    let operators = [Operator::start("op-alder"), Operator::start("op-birch"), Operator::start("op-cedar")];
+    operators[0].now(|method, _| match method {
+        "eth_getLogs" => Answers::Endlessly,
+        "eth_getBlockReceipts" => Answers::Falsely,
+        _ => Answers::Truly,
+    });
+    let (_directory, config) = running::directory();
+    let mut node = Running::start(&config, &operators).await;
+    for number in [99, 100] {
+        node.block(number, number == 100).await;
+    }
+    node.ended(2).await;
+    node.stop().await;
+    let said: BTreeSet<_> =
+        missed(&config).iter().map(|missed| (missed.kind, missed.operator.clone(), missed.cause)).collect();
+    let alder = Some(operator("op-alder"));
+    let expected = [(EvidenceKind::Receipts, MissCause::Contradicts), (EvidenceKind::Logs, MissCause::OverBound)];
+    assert_eq!(said, expected.map(|(kind, cause)| (kind, alder.clone(), cause)).into());
+    let by = by_operator(&items(&config));
+    assert_eq!(by[&(100, EvidenceKind::Logs)], ["op-birch", "op-cedar"].map(operator).into());
+    assert_eq!(by[&(100, EvidenceKind::Receipts)].len(), 3, "a lie is kept too");
+}
+
+/// With one operator there is half of it, and it is said once that the other half is nobody's.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_operator_is_too_few_and_that_is_said_once() {
+    let operators = [Operator::start("op-alder")];
+    let (_directory, config) = running::directory();
+    let mut node = Running::start(&config, &operators).await;
+    for number in 98..=104 {
+        node.block(number, number >= 100).await;
+    }
+    node.ended(6).await;
+    node.stop().await;
+    let said: Vec<_> = missed(&config).iter().map(|missed| missed.cause).collect();
+    assert_eq!(said, [MissCause::TooFewOperators]);
+    let blocks: BTreeSet<BlockRef> = items(&config).iter().map(|item| item.block).collect();
+    assert_eq!(blocks, (99..=104).map(block).collect());
+}
+
+/// A member that serves garbage in the middle of an object is named and left alone; another holder is asked, and what is kept and said is the
+/// object. The same for one that serves another object of the same size.
+#[tokio::test(flavor = "multi_thread")]
+async fn garbage_is_named_and_another_holder_is_asked() {
+    let operators = [Operator::start("op-alder"), Operator::start("op-birch")];
+    let (directory, config) = running::directory();
+    let ports = [peers::free_port(), peers::free_port(), peers::free_port()];
+    peers::connect(&config, ports[0], &[("birch-1", ports[1]), ("cedar-1", ports[2])]);
+    // An object of two stretches, such that this member is the next in line for it.
+    let next = |object: &B256| {
+        let rank = |member: &str| copies::rank(object, &member.parse().unwrap());
+        rank("alder-1") < rank("dogwood-1") && rank("alder-1") < rank("elm-1")
+    };
+    let made = |salt: u8| vec![salt; copies::STRETCH_BYTES_MAX + 1_000];
+    let truth = (0..=255).map(made).find(|bytes| next(&digest(bytes))).unwrap();
+    let object = digest(&truth);
+    let mut garbage = truth.clone();
+    garbage[copies::STRETCH_BYTES_MAX + 500] ^= 1;
+    let charter = crate::charter_file::load(&directory.path().join("charter.toml")).unwrap().0;
+    let incident = watchfire_protocol::incident_id(charter.network_id(), &"vault-core".parse().unwrap(), 0);
+    // Holders are asked in the order of their keys: the first one is the liar.
+    let (liar, honest) = if peers::key(2) < peers::key(3) { (2, 3) } else { (3, 2) };
+    let manifest = fixture::collected(liar, incident, &[object], truth.len() as u64).body.clone();
+    let copy = fixture::accessed(honest, incident, AccessAction::Copied, object).body.clone();
+    // Both holders' words come in one answer, so that there is a choice as soon as there is anything.
+    let mut said = peers::chain(&charter, liar, vec![manifest]);
+    said.extend(peers::chain(&charter, honest, vec![copy]));
+    let port = |member: u8| ports[usize::from(member) - 1];
+    let mut node = Running::start(&config, &operators).await;
+    let _liar = Peer::start(&config, liar, port(liar), ports[0], said, garbage);
+    let _honest = Peer::start(&config, honest, port(honest), ports[0], Vec::new(), truth.clone());
+    for number in [99, 100] {
+        node.block(number, number == 100).await;
+    }
+    node.until_text("evidence-accessed", "copied 1").await;
+    let name = if liar == 2 { "birch-1" } else { "cedar-1" };
+    node.until_text("alarm", &format!("{name} gave a wrong copy of evidence object {object}")).await;
+    node.stop().await;
+    assert_eq!(Store::look(directory.path()).get(&object).unwrap(), truth);
+    let copied = events(&config).into_iter().find_map(|body| match body {
+        Body::EvidenceAccessed(accessed) if accessed.from.is_some() => Some(accessed),
+        _ => None,
+    });
+    let copied = copied.unwrap();
+    assert_eq!((copied.from, copied.objects), (Some(peers::key(honest)), vec![object]));
+}

@@ -1,0 +1,203 @@
+//! A chain of empty blocks whose headers hash, and operators that answer about it over HTTP, truly or not.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+
+use alloy::consensus::Header;
+use alloy::primitives::{B256, KECCAK256_EMPTY};
+use serde_json::{Value, json};
+use watchfire_types::{BlockRef, BlockTime, ChainId};
+
+use crate::evidence::OBJECT_BYTES_MAX;
+use crate::evidence::store::digest;
+
+pub(super) const CHAIN: ChainId = ChainId::new(31_337);
+
+fn header(number: u64) -> Header {
+    let parent_hash = if number == 0 { B256::ZERO } else { B256::with_last_byte(1) };
+    Header {
+        number,
+        parent_hash,
+        timestamp: 1_800_000_000 + number,
+        state_root: alloy::consensus::constants::EMPTY_ROOT_HASH,
+        gas_limit: 30_000_000,
+        ..Header::default()
+    }
+}
+
+pub(super) fn block(number: u64) -> BlockRef {
+    let header = header(number);
+    BlockRef { chain: CHAIN, number, hash: header.hash_slow(), time: BlockTime::from_secs(header.timestamp) }
+}
+
+/// How an operator answers one question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answers {
+    Truly,
+    /// A result that is not the block's.
+    Falsely,
+    /// More bytes than an object may have.
+    Endlessly,
+    /// "Too many requests".
+    Limited,
+    Pruned,
+    Unsupported,
+}
+
+type Conduct = Box<dyn Fn(&str, u64) -> Answers + Send>;
+
+/// An operator; its thread ends with the process.
+pub(super) struct Operator {
+    pub(super) name: &'static str,
+    pub(super) url: String,
+    conduct: Arc<Mutex<Conduct>>,
+    /// Evidence questions by the digest of their body: method and how often.
+    asked: Arc<Mutex<BTreeMap<B256, (String, usize)>>>,
+}
+
+impl Operator {
+    pub(super) fn start(name: &'static str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let conduct: Arc<Mutex<Conduct>> = Arc::new(Mutex::new(Box::new(|_: &str, _: u64| Answers::Truly)));
+        let asked = Arc::new(Mutex::new(BTreeMap::new()));
+        let (shared, count) = (Arc::clone(&conduct), Arc::clone(&asked));
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (conduct, asked) = (Arc::clone(&shared), Arc::clone(&count));
+                std::thread::spawn(move || drop(serve(stream.unwrap(), &conduct, &asked)));
+            }
+        });
+        Self { name, url, conduct, asked }
+    }
+
+    /// Answers so from now on, by method and block.
+    pub(super) fn now(&self, conduct: impl Fn(&str, u64) -> Answers + Send + 'static) {
+        *self.conduct.lock().unwrap() = Box::new(conduct);
+    }
+
+    pub(super) fn forget(&self) {
+        self.asked.lock().unwrap().clear();
+    }
+
+    pub(super) fn asked(&self) -> BTreeMap<B256, usize> {
+        self.asked.lock().unwrap().iter().map(|(request, (_, count))| (*request, *count)).collect()
+    }
+
+    pub(super) fn methods(&self) -> Vec<String> {
+        self.asked.lock().unwrap().values().map(|(method, _)| method.clone()).collect()
+    }
+}
+
+fn serve(
+    stream: TcpStream,
+    conduct: &Mutex<Conduct>,
+    asked: &Mutex<BTreeMap<B256, (String, usize)>>,
+) -> std::io::Result<()> {
+    let mut stream = BufReader::new(stream);
+    loop {
+        let mut length = 0;
+        loop {
+            let mut line = String::new();
+            match stream.read_line(&mut line)? {
+                0 => return Ok(()),
+                1 | 2 => break,
+                _ => {}
+            }
+            if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                length = value.trim().parse().unwrap();
+            }
+        }
+        let mut body = vec![0; length];
+        stream.read_exact(&mut body)?;
+        let call: Value = serde_json::from_slice(&body).unwrap();
+        let (status, answer) = match &call {
+            Value::Array(calls) => {
+                (200, Value::Array(calls.iter().map(|call| result(call, Answers::Truly)).collect()).to_string())
+            }
+            _ => one(&body, &call, conduct, asked),
+        };
+        let head = format!(
+            "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+            answer.len()
+        );
+        stream.get_mut().write_all((head + &answer).as_bytes())?;
+    }
+}
+
+fn one(
+    body: &[u8],
+    call: &Value,
+    conduct: &Mutex<Conduct>,
+    asked: &Mutex<BTreeMap<B256, (String, usize)>>,
+) -> (u16, String) {
+    let method = call["method"].as_str().unwrap_or_default();
+    let mut answers = Answers::Truly;
+    if ["eth_getBlockByHash", "eth_getBlockReceipts", "eth_getLogs", "eth_getProof", "debug_traceBlockByHash"]
+        .contains(&method)
+    {
+        asked.lock().unwrap().entry(digest(body)).or_insert_with(|| (method.to_owned(), 0)).1 += 1;
+        answers = conduct.lock().unwrap()(method, number_of(call));
+    }
+    match answers {
+        Answers::Limited => (429, String::new()),
+        Answers::Endlessly => {
+            (200, format!(r#"{{"jsonrpc":"2.0","id":1,"result":"{}"}}"#, "0".repeat(OBJECT_BYTES_MAX)))
+        }
+        other => (200, result(call, other).to_string()),
+    }
+}
+
+/// The block that a question is about.
+fn number_of(call: &Value) -> u64 {
+    let text = call["params"].to_string();
+    let by_hash = (0..200).find(|number| text.contains(&block(*number).hash.to_string()));
+    let number = || u64::from_str_radix(call["params"][2].as_str()?.trim_start_matches("0x"), 16).ok();
+    by_hash.or_else(number).unwrap_or(0)
+}
+
+fn result(call: &Value, answers: Answers) -> Value {
+    let id = &call["id"];
+    let error =
+        |code: i64, message: &str| json!({ "jsonrpc": "2.0", "id": id, "error": { "code": code, "message": message } });
+    let of = |number: u64| {
+        let mut header = serde_json::to_value(header(number)).unwrap();
+        header["hash"] = json!(block(number).hash);
+        header["transactions"] = json!([]);
+        header["uncles"] = json!([]);
+        header
+    };
+    let result = match (answers, call["method"].as_str().unwrap()) {
+        (Answers::Pruned, _) => return error(-32_000, "missing trie node"),
+        (Answers::Unsupported, _) => return error(-32_601, "the method does not exist"),
+        (Answers::Falsely, "eth_getBlockReceipts") => json!([receipt()]),
+        (_, "eth_chainId") => json!("0x7a69"),
+        (_, "eth_getBlockByHash") => of(number_of(call)),
+        (_, "eth_getBlockByNumber") => match call["params"][0].as_str().unwrap().strip_prefix("0x") {
+            Some(number) => of(u64::from_str_radix(number, 16).unwrap()),
+            None => of(130),
+        },
+        (_, "eth_getBlockReceipts" | "eth_getLogs" | "debug_traceBlockByHash") => json!([]),
+        (_, "eth_getProof") => {
+            let slots = call["params"][1].as_array().unwrap();
+            let slots: Vec<_> = slots.iter().map(|key| json!({ "key": key, "value": "0x0", "proof": [] })).collect();
+            json!({
+                "address": call["params"][0], "accountProof": [], "balance": "0x0", "nonce": "0x0", "codeHash": KECCAK256_EMPTY,
+                "storageHash": alloy::consensus::constants::EMPTY_ROOT_HASH, "storageProof": slots,
+            })
+        }
+        (_, method) => return error(-32_601, method),
+    };
+    json!({ "jsonrpc": "2.0", "id": id, "result": result })
+}
+
+fn receipt() -> Value {
+    let bloom = format!("0x{}", "00".repeat(256));
+    json!({
+        "type": "0x2", "status": "0x1", "cumulativeGasUsed": "0x1", "logs": [], "logsBloom": bloom, "transactionHash": B256::ZERO,
+        "transactionIndex": "0x0", "blockHash": B256::ZERO, "blockNumber": "0x64", "gasUsed": "0x1", "effectiveGasPrice": "0x1",
+        "from": alloy::primitives::Address::ZERO, "to": null, "contractAddress": null
+    })
+}
