@@ -41,7 +41,7 @@ impl Heartbeats {
     pub(crate) fn take(
         &mut self,
         now: Timestamp,
-        machine: &Machine,
+        machine: &mut Machine,
         clocks: &mut Clocks,
         bytes: Bytes,
     ) -> Result<VerifiedHeartbeat, Refusal> {
@@ -64,11 +64,18 @@ impl Heartbeats {
             let (held, epoch) = (held.heartbeat(), signed.heartbeat().epoch);
             let later = machine.follows(author, epoch, held.epoch);
             let earlier = machine.follows(author, held.epoch, epoch);
+            if earlier && held.time_ms < time_ms {
+                // The process that another one took over from sends heartbeats still, or its last one was on its way.
+                signed.verify(network)?;
+                machine.lives(now, author, epoch);
+                return stale("a process that began later is heard");
+            }
             if earlier || (!later && held.time_ms >= time_ms) {
                 return stale("a newer one is held");
             }
         }
         let verified = signed.verify(network)?;
+        machine.beats(now, author, verified.heartbeat().epoch);
         self.newest.insert(author, verified.clone());
         Ok(verified)
     }

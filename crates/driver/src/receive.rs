@@ -30,9 +30,8 @@ impl<S: Storage, K: Keys> Driver<S, K> {
                 Err(refusal) => Err(refusal),
             },
             Ok(Envelope::Heartbeat(bytes)) => {
-                let taken = self.heartbeats.take(now, &self.machine, &mut self.clocks, bytes);
+                let taken = self.heartbeats.take(now, &mut self.machine, &mut self.clocks, bytes);
                 taken.map(|heartbeat| {
-                    self.machine.beats(heartbeat.author(), heartbeat.heartbeat().epoch);
                     output.heartbeats.push(heartbeat);
                     Verdict::Accept
                 })

@@ -130,7 +130,7 @@ pub struct MemberStatus {
     pub newest_epoch: Option<Epoch>,
     /// A newer epoch names an earlier one at less than what is held of it: the node was restored or cloned.
     pub restored: bool,
-    /// Two epochs grew at the same time.
+    /// This node hears two of its epochs in turn.
     pub in_use_twice: bool,
     /// Cut by a fault proof.
     pub faulty: bool,
@@ -279,7 +279,7 @@ fn member_status(machine: &Machine, id: &MemberId, key: MemberKey) -> MemberStat
         key,
         newest_epoch: epochs.newest(&key),
         restored: epochs.restored(&key),
-        in_use_twice: epochs.in_use_twice(&key),
+        in_use_twice: machine.view.lives.twice(&key, machine.view.clock, |epoch| epochs.over(&(key, *epoch))),
         faulty: epochs.faulty(&key),
         clock_slipped: epochs.slipped(&key),
     }
@@ -299,7 +299,11 @@ pub(crate) fn alarm_pages(machine: &Machine, pages: &mut BTreeSet<Page>) {
             );
         }
         if member.in_use_twice {
-            page("identity-in-use-twice", Severity::Sev2, format!("two epochs of {} grow at once", member.member));
+            page(
+                "identity-in-use-twice",
+                Severity::Sev2,
+                format!("two processes speak for {}: stop one of them", member.member),
+            );
         }
         if member.clock_slipped {
             page(

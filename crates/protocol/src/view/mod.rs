@@ -3,6 +3,7 @@
 //! Never persisted and never fed by another member's words. Every collection is bounded; what goes first is said at each bound.
 
 pub(crate) mod admission;
+pub(crate) mod lives;
 pub(crate) mod safe;
 pub(crate) mod track;
 
@@ -20,6 +21,7 @@ use watchfire_types::{
 use crate::machine::Machine;
 use crate::settle::settle;
 use admission::Admissions;
+use lives::Lives;
 use safe::SafeView;
 use track::Track;
 
@@ -129,6 +131,8 @@ pub(crate) struct View {
     pub(crate) asked: BTreeMap<B256, (BlockRef, Timestamp)>,
     /// New epochs taken lately, by author.
     pub(crate) admissions: Admissions,
+    /// Epochs heard lately, by author.
+    pub(crate) lives: Lives,
     /// Members connected now; shown, never counted.
     pub(crate) connected: BTreeSet<MemberKey>,
     /// An event claimed this process's own epoch.
