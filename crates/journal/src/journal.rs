@@ -34,9 +34,9 @@ pub struct JournalOptions {
 }
 
 impl Default for JournalOptions {
-    /// Segments of 16 MiB, zeros 1 MiB at a time, 1 MiB in reserve.
+    /// Segments of 16 MiB, zeros 256 KiB at a time, 1 MiB in reserve.
     fn default() -> Self {
-        Self { segment_bytes: 16 << 20, chunk_bytes: 1 << 20, reserve_bytes: 1 << 20 }
+        Self { segment_bytes: 16 << 20, chunk_bytes: 256 << 10, reserve_bytes: 1 << 20 }
     }
 }
 
@@ -187,6 +187,16 @@ impl<S: Storage> Journal<S> {
     pub fn tend(&mut self) -> Result<(), JournalError> {
         self.sound()?;
         self.ahead.tend(u64::from(self.durable.through().offset())).map_err(|error| self.poisoned(error))
+    }
+
+    /// Fills the segment with zeros to its end, makes the next one, and waits for both: in a burst they would cost the disk as much as
+    /// the records. On a full disk it does not wait.
+    ///
+    /// # Errors
+    /// As [`Journal::tend`].
+    pub fn prepare(&mut self) -> Result<(), JournalError> {
+        self.sound()?;
+        self.ahead.settle().map_err(|error| self.poisoned(error))
     }
 
     /// Does one piece of the work beside the writer, where the storage leaves that to its owner ([`BackgroundMode::Driven`]);

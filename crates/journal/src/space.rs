@@ -128,14 +128,19 @@ impl<S: Storage> Ahead<S> {
         let reserve = u64::from(self.options.reserve_bytes);
         let low = (self.filled / 4).min(2 * chunk);
         if !self.extending && end + reserve + low > self.filled {
-            let whole = self.segment_length();
-            let doubled = (2 * self.filled).min(whole);
+            let doubled = (2 * self.filled).min(self.segment_length());
             let step = self.filled + chunk;
             // On a full disk a little is tried, often.
             let to = if self.full { step } else { doubled.max(step) };
             self.extend(to.max(end + reserve));
         }
-        if self.next == Next::Absent && end >= u64::from(self.options.segment_bytes) / 2 {
+        if end >= u64::from(self.options.segment_bytes) / 2 {
+            self.ask_next();
+        }
+    }
+
+    fn ask_next(&mut self) {
+        if self.next == Next::Absent {
             self.pause.0 = self.pause.0.saturating_sub(1);
             let number = self.number.checked_add(1);
             if let Some(number) = number.filter(|_| self.pause.0 == 0) {
@@ -175,6 +180,26 @@ impl<S: Storage> Ahead<S> {
                 None => self.extending = false,
             }
         }
+    }
+
+    /// Fills the segment to its whole length and makes the next one, and waits for both; not on a full disk.
+    ///
+    /// # Errors
+    /// As [`Ahead::tend`].
+    pub(crate) fn settle(&mut self) -> Result<(), JournalError> {
+        self.look()?;
+        while !self.full {
+            if !self.extending && self.filled < self.segment_length() {
+                self.extend(self.segment_length());
+            }
+            self.ask_next();
+            if !self.extending && self.next != Next::UnderWay {
+                break;
+            }
+            let Some(done) = self.background.wait() else { break };
+            self.take(done)?;
+        }
+        Ok(())
     }
 
     /// Whether the next segment can be begun. With `wait` one that is under way is waited for.

@@ -38,7 +38,8 @@ fn round() -> (f64, f64) {
     let mut raw = Raw::new(&directory.path().join("raw"), 4 << 20);
     let raw_first = commits(&mut raw, &records[..RAW / 2]);
     let storage = Counted::new(&directory.path().join("journal"));
-    let journal = Journal::open(storage, JournalOptions::default()).expect("a journal");
+    let mut journal = Journal::open(storage, JournalOptions::default()).expect("a journal");
+    journal.prepare().expect("room");
     let index = LogIndex::open(&directory.path().join("sled"), &journal, index_keys, IndexOptions::default())
         .expect("an index");
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");

@@ -7,6 +7,7 @@ use super::{COMMIT_MAX, Journal, JournalOptions};
 use crate::error::JournalError;
 use crate::frame::RECORD_MAX;
 use crate::position::Position;
+use crate::segment;
 use crate::space::Space;
 use crate::storage::{BackgroundMode, CrashState, FaultyStorage, FileStorage, MemoryStorage, Storage};
 
@@ -40,6 +41,7 @@ fn record(number: usize, length: usize) -> Vec<u8> {
 fn one_sync_per_commit() {
     let storage = MemoryStorage::new();
     let mut journal = Journal::open(storage.clone(), JournalOptions::default()).unwrap();
+    journal.prepare().unwrap();
     let before = storage.file_syncs();
     for commit in 1..=20 {
         for number in 0..commit {
@@ -89,6 +91,21 @@ fn a_new_segment_costs_the_writer_nothing() {
     }
     assert_eq!(journal.end().segment(), 9);
     assert_eq!(all(&open(&storage.crash(&CrashState::LoseAll))).len(), 10);
+}
+
+/// Once prepared, the segment is whole and the next one there: the zeros of both stand before anybody needs them.
+#[test]
+fn prepared_room_is_a_whole_segment_and_the_next() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = JournalOptions { segment_bytes: 300_000, chunk_bytes: 4096, reserve_bytes: 4096 };
+    let mut journal = Journal::open(FileStorage::open(directory.path()).unwrap(), options).unwrap();
+    journal.prepare().unwrap();
+    for number in 0..2 {
+        let length = std::fs::metadata(directory.path().join(segment::name(number))).unwrap().len();
+        assert!(length > 300_000, "segment {number} has {length} bytes");
+    }
+    assert!(!directory.path().join(segment::name(2)).exists());
+    assert_eq!(journal.space(), Space::Ample);
 }
 
 /// Records larger than what is written at once, and larger than a segment, come back.
