@@ -33,8 +33,18 @@ impl<S: Storage, K: Keys> Driver<S, K> {
             Err(rejection) => return Ok(Err(rejection)),
         };
         let mut authored = Vec::new();
+        let wanted = !step.drafts.is_empty();
+        let room = self.log.has_room(Origin::Own);
         for draft in step.drafts {
             authored.extend(self.author(now, draft, output)?);
+        }
+        if wanted && authored.is_empty() {
+            let why = match (room, &self.violation) {
+                (false, _) => "the log has no room, the disk is full; free space on it and say it again",
+                (true, Some(_)) => "this node's own log is in doubt, see `watchfire status`",
+                (true, None) => "it could not be written as an event, see the node's log",
+            };
+            return Ok(Err(Rejection::Unsaid { why }));
         }
         // A finding that stands at this block only must not be lost to the next one in the same turn.
         if matches!(input, Input::Detected { .. }) {

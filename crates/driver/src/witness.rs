@@ -14,7 +14,7 @@ mod store;
 use std::collections::{BTreeMap, BTreeSet};
 
 use watchfire_charter::Charter;
-use watchfire_journal::{JournalError, Storage};
+use watchfire_journal::{JournalError, SegmentRepair, Storage};
 use watchfire_protocol::Draft;
 use watchfire_transparency::{Checkpoint, Frontier, Origin, SignedCheckpoint, Statement, Witnessed, verify};
 use watchfire_types::body::{self, CheckpointFault, Inconsistency};
@@ -140,6 +140,15 @@ fn take((at, left): &mut (Timestamp, u64), now: Timestamp, most: u64, every_ms: 
     let allowed = *left > 0;
     *left = left.saturating_sub(1);
     allowed
+}
+
+/// Repairs one of the two directories that hold a witness state, which nobody has open. What is lost is lost: the node's own log then guards
+/// alone against signing two histories, and what other members kept of this node's cosignatures, once it comes back by catch-up.
+///
+/// # Errors
+/// [`JournalError`] for what cannot be repaired; the directory is as it was or repaired.
+pub fn repair_witness<S: Storage>(storage: &S) -> Result<Vec<SegmentRepair>, JournalError> {
+    log::repair(storage)
 }
 
 /// The witness messages that a node directory keeps, oldest first, read beside a running node too.
@@ -349,6 +358,17 @@ impl<S: Storage, K: Keys> Driver<S, K> {
         let checkpoint = Checkpoint::stated(self.own.network(), epoch, stated);
         let mut tree = witness.store.own(&checkpoint.origin).cloned().unwrap_or_default();
         if tree.size() >= checkpoint.size {
+            return None;
+        }
+        // A witness that lost its state is still bound by what others kept of its cosignatures.
+        let own = self.own.author();
+        let bound: Vec<(u64, [u8; 32])> = witness.store.signed_by(&checkpoint.origin, &own).collect();
+        let agrees = |&(size, root): &(u64, [u8; 32])| {
+            let held = self.machine.root_at(author, epoch, size).map(|(_, held)| held);
+            size <= tree.size() || held == Some(root) || (held.is_none() && size > checkpoint.size)
+        };
+        if !bound.iter().all(agrees) {
+            output.notices.push(Notice::NotWitnessed { member: checkpoint.origin.member, size: checkpoint.size });
             return None;
         }
         // A tree that was cosigned is not pruned past unless the base grows from it.

@@ -4,11 +4,13 @@
 //! everything or nothing.
 //!
 //! First line: format, network, charter. Then one line for each event, in the order of this node's log. Last line: count, SHA-256 of all
-//! bytes before it, and the root of every (author, epoch) tree. What is signed is `outer` alone; everything beside it is for readers,
+//! bytes before it, and the root of every (author, epoch) tree. Of a log that was pruned the first line names the archives that hold the
+//! rest. What is signed is `outer` alone; everything beside it is for readers,
 //! the fixed fields are compared with it, and the free text is covered by the last line's digest.
 
 mod export;
 mod import;
+mod read;
 
 use std::collections::BTreeMap;
 
@@ -25,7 +27,8 @@ use watchfire_wire::MAX_EVENT;
 use crate::run::describe;
 
 pub use export::{ExportError, export};
-pub use import::{ImportError, LineFault, import};
+pub use import::{ImportError, Imported, import};
+pub use read::{Contents, LineFault, ReadError, read};
 
 /// Version of the format.
 const FORMAT: u32 = 1;
@@ -40,6 +43,9 @@ struct Head {
     watchfire_log: u32,
     network: NetworkId,
     charters: Vec<CharterName>,
+    /// SHA-256 of the archives that hold what this log had pruned when it was exported; without them it is not whole.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pruned_into: Vec<B256>,
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,9 +56,9 @@ struct CharterName {
 }
 
 impl Head {
-    fn of(charter: &Charter) -> Self {
+    fn of(charter: &Charter, pruned_into: Vec<B256>) -> Self {
         let charters = vec![CharterName { version: charter.version, digest: charter.digest() }];
-        Self { watchfire_log: FORMAT, network: charter.network_id(), charters }
+        Self { watchfire_log: FORMAT, network: charter.network_id(), charters, pruned_into }
     }
 }
 

@@ -1,5 +1,6 @@
 //! A node directory looked at without its node: the journal replayed through the same verification and the same rules.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,12 +9,12 @@ use thiserror::Error;
 use watchfire_charter::Charter;
 use watchfire_journal::index::{IndexStore, is_distrusted};
 use watchfire_journal::{
-    ChainFault, ChainLink, FileStorage, HashChains, IndexOptions, JournalError, LogReport, verify_log,
+    ChainFault, ChainLink, FileStorage, HashChains, IndexOptions, JournalError, LogReport, prune, verify_log,
 };
 use watchfire_protocol::{Machine, UnknownMember};
 use watchfire_transparency::Frontier;
-use watchfire_types::{B256, Body, Epoch, Event, MemberId, NetworkId, Timestamp, Verified};
-use watchfire_wire::decode_signed;
+use watchfire_types::{B256, Body, Epoch, Event, MemberId, MemberKey, NetworkId, PrunedLog, Timestamp, Verified};
+use watchfire_wire::{decode_pruned, decode_signed};
 
 /// Why a directory cannot be looked at.
 #[derive(Debug, Error)]
@@ -21,6 +22,12 @@ pub enum KeptError {
     /// The journal cannot be read at all.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// What the base of a pruned journal says cannot be used.
+    #[error("the base of what was pruned cannot be read: {cause}; import the archive (`watchfire log import`)")]
+    Base {
+        /// Why.
+        cause: String,
+    },
     /// The charter is not this node's.
     #[error(transparent)]
     Member(#[from] UnknownMember),
@@ -62,12 +69,14 @@ pub struct Kept {
     pub chain_count: usize,
     /// Its index.
     pub index: IndexState,
-    /// This member's newest epoch in the log.
+    /// This member's newest epoch: the last one by its own clock that no other one names as its past.
     pub epoch: Option<Epoch>,
     /// RFC 6962 root over this member's events of that epoch, checkpoints left out; of nothing when there is none.
     pub log_root: B256,
     /// Time of the newest own event.
     pub last: Timestamp,
+    /// What was pruned of it.
+    pub pruned: Option<PrunedLog>,
 }
 
 impl Kept {
@@ -92,8 +101,10 @@ pub fn look(
     let network = charter.network_id();
     let storage = FileStorage::read_only(&directory.join("journal"));
     let (store, mut index) = open_index(&directory.join("sled"), &storage);
+    let base = prune::base(&storage);
     let mut replay_with = |store: Option<&IndexStore>| {
         let mut replay = Replay::new(charter, member)?;
+        let base = base.as_ref().map_err(|error| error.to_string()).and_then(|note| replay.begin(note.as_deref()));
         let mut seen = 0;
         let report = verify_log(&storage, store, |record| {
             seen += 1;
@@ -102,6 +113,11 @@ pub fn look(
             }
             replay.take(network, record.bytes.clone())
         })?;
+        if let Err(cause) = base
+            && report.faults.is_empty()
+        {
+            return Err(KeptError::Base { cause });
+        }
         Ok::<_, KeptError>((report, replay))
     };
     let (report, replay) = match replay_with(store.as_ref()) {
@@ -112,7 +128,8 @@ pub fn look(
         replayed => replayed?,
     };
     let chain_count = replay.links.chains();
-    let tree = replay.own.zip(replay.newest).and_then(|(own, epoch)| replay.machine.tree(own, epoch));
+    let newest = replay.own.and_then(|own| newest(&replay.machine, own));
+    let tree = replay.own.zip(newest).and_then(|(own, epoch)| replay.machine.tree(own, epoch));
     let log_root = tree.map_or_else(|| Frontier::new().root(), Frontier::root);
     Ok(Kept {
         machine: replay.machine,
@@ -120,10 +137,25 @@ pub fn look(
         chains: replay.links.faults(),
         chain_count,
         index,
-        epoch: replay.newest,
+        epoch: newest,
         log_root: B256::from(log_root),
         last: replay.last,
+        pruned: replay.pruned,
     })
+}
+
+/// A member's newest epoch: of those that none of its held epochs names as its past, the last by the author's own clock. The order of the
+/// log says nothing: an older epoch may come later, by catch-up or out of an archive.
+pub(crate) fn newest(machine: &Machine, author: MemberKey) -> Option<Epoch> {
+    let mut past = BTreeSet::new();
+    for event in machine.events().filter(|event| event.author == author) {
+        if let Body::Started(started) = &event.body {
+            past.extend(started.earlier.iter().map(|head| head.epoch));
+        }
+    }
+    let epochs = || machine.epochs().filter(|(of, _)| *of == author).map(|(_, epoch)| epoch);
+    let order = |epoch: &Epoch| (machine.started(author, *epoch), *epoch);
+    epochs().filter(|epoch| !past.contains(epoch)).max_by_key(order).or_else(|| epochs().max_by_key(order))
 }
 
 /// The two directories that take turns in holding the witness state.
@@ -147,9 +179,9 @@ pub(crate) fn open_index(path: &Path, journal: &FileStorage) -> (Option<IndexSto
 struct Replay {
     machine: Machine,
     links: HashChains,
-    own: Option<watchfire_types::MemberKey>,
-    newest: Option<Epoch>,
+    own: Option<MemberKey>,
     last: Timestamp,
+    pruned: Option<PrunedLog>,
 }
 
 impl Replay {
@@ -159,9 +191,18 @@ impl Replay {
             machine: Machine::new(Arc::clone(charter), charter.network_id(), member.clone(), nobody)?,
             links: HashChains::new(),
             own: charter.members.get(member).map(|member| member.node_key),
-            newest: None,
             last: Timestamp::default(),
+            pruned: None,
         })
+    }
+
+    fn begin(&mut self, note: Option<&[u8]>) -> Result<(), String> {
+        let Some(note) = note else { return Ok(()) };
+        let pruned = decode_pruned(note).map_err(|error| error.to_string())?;
+        let begun = self.machine.begin(&pruned.chains);
+        begun.map_err(|(author, epoch)| format!("wrong about epoch {} of {}", epoch.short(), author.short()))?;
+        self.pruned = Some(pruned);
+        Ok(())
     }
 
     fn take(&mut self, network: NetworkId, bytes: watchfire_types::Bytes) -> Result<(), String> {
@@ -170,11 +211,7 @@ impl Replay {
         let Event { author, epoch, seq, prev, time, .. } = *event;
         self.links.push(ChainLink { author, epoch, seq, prev, hash: event.hash() });
         if Some(author) == self.own {
-            self.last = time;
-            // Own epochs follow each other in the own journal: the last one begun is the newest.
-            if matches!(event.body, Body::Started(_)) {
-                self.newest = Some(epoch);
-            }
+            self.last = time.max(self.last);
         }
         self.machine.apply(&event);
         Ok(())

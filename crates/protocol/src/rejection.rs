@@ -143,6 +143,12 @@ pub enum Rejection {
         /// Newest evidence's height.
         evidence: u64,
     },
+    /// What the input led to could not be written or signed: nothing was said, and nothing will be by itself.
+    #[error("nothing was said: {why}")]
+    Unsaid {
+        /// Why.
+        why: &'static str,
+    },
     /// A text is longer than its bound.
     #[error("{field} has {found} bytes, at most {bound} are kept")]
     TextTooLong {
@@ -189,6 +195,7 @@ impl Rejection {
             | Self::NotVouched { .. }
             | Self::NoHead { .. }
             | Self::VetoTooOld { .. }
+            | Self::Unsaid { .. }
             | Self::TextTooLong { .. } => Verdict::Ignore,
         }
     }

@@ -4,7 +4,9 @@
 use std::io;
 
 use watchfire_journal::lock::LOCK_FILE;
-use watchfire_journal::{Journal, JournalError, JournalOptions, Position, Record, Storage, verify_log};
+use watchfire_journal::{
+    DamageKind, Journal, JournalError, JournalOptions, Position, Record, SegmentRepair, Storage, verify_log,
+};
 use watchfire_transparency::Hash;
 use watchfire_types::Bytes;
 
@@ -68,7 +70,7 @@ struct Held {
 impl Held {
     fn take(&mut self, bytes: &Bytes) -> Result<(), String> {
         match bytes.as_ref() {
-            [BEGINS, generation @ ..] if self.generation.is_none() => {
+            [BEGINS, generation @ ..] if self.generation.is_none() || self.complete => {
                 let generation = generation.try_into().map_err(|_| "a broken first record".to_owned())?;
                 self.generation = Some(u64::from_be_bytes(generation));
             }
@@ -100,24 +102,31 @@ pub(crate) struct WitnessLog<S: Storage> {
 impl<S: Storage> WitnessLog<S> {
     /// Opens whichever directory holds the newest whole state, or begins one.
     pub(crate) fn open(storages: [S; 2]) -> Result<(Self, Vec<Entry>), JournalError> {
+        // Nothing is begun, and nothing older is believed, beside what cannot be read: the newer state may be there.
         let mut sides: [Option<(u64, Held, Journal<S>)>; 2] = [None, None];
         let mut failed = None;
-        for (side, storage) in sides.iter_mut().zip(&storages) {
+        for (number, (side, storage)) in sides.iter_mut().zip(&storages).enumerate() {
             match read_whole(storage) {
                 Ok(whole) => *side = whole,
-                Err(error) => failed = Some(error),
+                Err(error) if is_half_removed(&error) => failed = Some(named(error, number)),
+                Err(error) => return Err(named(error, number)),
             }
+        }
+        // What a rewrite was removing counts for nothing where the state that it wrote is there.
+        if let (Some(error), true) = (failed, sides.iter().all(Option::is_none)) {
+            return Err(error);
         }
         let generation = |side: &Option<(u64, Held, Journal<S>)>| side.as_ref().map(|(generation, ..)| *generation);
         let active = usize::from(generation(&sides[1]) > generation(&sides[0]));
-        match (sides[active].take(), failed) {
-            (Some((generation, held, journal)), _) => {
+        match sides[active].take() {
+            Some((generation, held, journal)) => {
+                drop(sides);
+                // What a rewrite left behind when it was interrupted.
+                wipe(&storages[1 - active])?;
                 let log = Self { storages, active, generation, journal, records: held.entries.len(), unsynced: false };
                 Ok((log, held.entries))
             }
-            // Nothing is begun over what cannot be read: the state may be there.
-            (None, Some(error)) => Err(error),
-            (None, None) => {
+            None => {
                 let journal = begin(&storages[0], 1, &[])?;
                 Ok((Self { storages, active: 0, generation: 1, journal, records: 0, unsynced: false }, Vec::new()))
             }
@@ -160,6 +169,28 @@ impl<S: Storage> WitnessLog<S> {
     }
 }
 
+/// Whether a directory's first segment is gone: what [`wipe`] leaves when it is interrupted.
+fn is_half_removed(error: &JournalError) -> bool {
+    matches!(error, JournalError::Damaged { segment, kind: DamageKind::MissingSegment, .. } if segment == "00000000.log")
+}
+
+/// Says in which of the two directories it is.
+fn named(error: JournalError, side: usize) -> JournalError {
+    match error {
+        JournalError::Damaged { segment, offset, kind } => {
+            JournalError::Damaged { segment: format!("witness/{side}/{segment}"), offset, kind }
+        }
+        error => error,
+    }
+}
+
+/// Sets damaged bytes of one directory aside and keeps every sound record: what is left is believed as far as it goes.
+pub(crate) fn repair<S: Storage>(storage: &S) -> Result<Vec<SegmentRepair>, JournalError> {
+    watchfire_journal::repair(storage, |record| {
+        Entry::decode(record).is_some() || matches!(record, [COMPLETE] | [BEGINS, ..])
+    })
+}
+
 /// The entries of whichever directory holds the newest whole state, read beside a running node too. Empty where there is none.
 pub(crate) fn read<S: Storage>(storages: &[S; 2]) -> Result<Vec<Entry>, JournalError> {
     let mut newest = Held::default();
@@ -183,6 +214,10 @@ fn read_whole<S: Storage>(storage: &S) -> Result<Option<(u64, Held, Journal<S>)>
     }
     let journal = Journal::open(storage.clone(), OPTIONS)?;
     let mut held = Held::default();
+    if journal.recovery().lost > 0 {
+        // Repaired: what is lost may be what says that it is whole.
+        (held.generation, held.complete) = (Some(1), true);
+    }
     for record in journal.replay()? {
         let Record { bytes, position } = record?;
         held.take(&bytes).map_err(|cause| unreadable(position, &cause))?;

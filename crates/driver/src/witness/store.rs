@@ -154,6 +154,13 @@ impl Store {
         })
     }
 
+    /// Sizes and roots of the kept checkpoints of an origin that this member cosigned.
+    pub(crate) fn signed_by(&self, origin: &Origin, key: &MemberKey) -> impl Iterator<Item = (u64, Hash)> {
+        let notes = self.notes.get(origin).into_iter().flat_map(|notes| &notes.by_size);
+        let signed = notes.filter(move |(_, kept)| kept.lines.values().any(|(witness, _)| witness == key));
+        signed.map(|(size, kept)| (*size, kept.root))
+    }
+
     /// Who is known to have witnessed a checkpoint of an origin over at least so many events.
     pub(crate) fn witnesses(&self, origin: &Origin, size: u64) -> impl Iterator<Item = MemberKey> {
         let notes = self.notes.get(origin).into_iter().flat_map(move |notes| notes.by_size.range(size..));

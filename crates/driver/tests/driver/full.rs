@@ -4,6 +4,7 @@
 use watchfire_driver::Refusal;
 use watchfire_journal::storage::CrashState;
 use watchfire_journal::{FaultyStorage, JournalOptions, Space};
+use watchfire_protocol::Rejection;
 
 use crate::load::Load;
 
@@ -18,6 +19,7 @@ fn a_full_disk_is_told_and_survived() {
     disk.set_capacity(Some(800 << 10));
     let (mut load, mut acknowledged) = Load::open_with(disk.clone(), 1, OPTIONS);
     let (mut told, mut refused, mut silent) = (None, None, None);
+    let mut unsaid_once = false;
     for turn in 0..3_000 {
         let output = load.try_turn();
         acknowledged.extend(output.appended.iter().map(|event| event.hash()));
@@ -27,6 +29,12 @@ fn a_full_disk_is_told_and_survived() {
         if output.verdicts.iter().any(|verdict| verdict.2 == Some(Refusal::NoRoom)) {
             refused.get_or_insert(turn);
         }
+        for answer in &output.answers {
+            assert_ne!(answer.result, Ok(Vec::new()), "a human hears that nothing was said");
+            let unsaid = matches!(&answer.result, Err(Rejection::Unsaid { why }) if why.contains("disk is full"));
+            assert!(answer.result.is_ok() || unsaid, "{:?}", answer.result);
+            unsaid_once |= unsaid;
+        }
         if output.appended.is_empty() {
             silent.get_or_insert(turn);
             if turn > silent.unwrap() + 20 {
@@ -34,6 +42,7 @@ fn a_full_disk_is_told_and_survived() {
             }
         }
     }
+    assert!(unsaid_once);
     let (told, refused, silent) = (told.unwrap(), refused.unwrap(), silent.unwrap());
     assert!(told < refused && refused < silent, "told at {told}, others refused from {refused}, silent from {silent}");
     let (left, _) = Load::open_with(disk.crash(&CrashState::LoseAll), 2, OPTIONS);

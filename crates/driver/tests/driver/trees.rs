@@ -15,6 +15,7 @@ use watchfire_wire::{Envelope, decode_fault, encode_fault};
 use crate::forge::{Author, charter, network, note, started};
 use crate::world::{TestKeys, gossip, member, open};
 
+mod carried;
 mod honest;
 
 const START: u64 = 1_700_000_000_000;

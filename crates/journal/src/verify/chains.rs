@@ -86,6 +86,26 @@ impl HashChains {
         self.0.len()
     }
 
+    /// The first position before `next` of a chain at which nothing links up to the event `head` just before `next`; `None` where all do.
+    #[must_use]
+    pub fn broken_before(&self, author: MemberKey, epoch: Epoch, next: Seq, head: EventHash) -> Option<Seq> {
+        let links: BTreeMap<(Seq, EventHash), EventHash> = self
+            .0
+            .get(&(author, epoch))
+            .into_iter()
+            .flatten()
+            .map(|(seq, hash, prev)| ((*seq, *hash), *prev))
+            .collect();
+        let mut wanted = head;
+        for seq in (0..next.get()).rev().map(Seq::new) {
+            match links.get(&(seq, wanted)) {
+                Some(prev) => wanted = *prev,
+                None => return Some(seq),
+            }
+        }
+        None
+    }
+
     /// Every fault, in order of author, epoch and seq.
     #[must_use]
     pub fn faults(mut self) -> Vec<ChainFault> {

@@ -6,9 +6,9 @@ use std::path::Path;
 use serde::Serialize;
 use thiserror::Error;
 use watchfire_charter::Charter;
-use watchfire_journal::{FileStorage, JournalError, verify_log};
+use watchfire_journal::{FileStorage, JournalError, prune, verify_log};
 use watchfire_types::B256;
-use watchfire_wire::decode_signed;
+use watchfire_wire::{decode_pruned, decode_signed};
 
 use super::{Head, Line, Sum};
 
@@ -54,7 +54,10 @@ pub fn export(
     let network = charter.network_id();
     let mut sum = Sum::default();
     let mut broken = None;
-    line(out, &mut sum, &Head::of(charter))?;
+    let pruned = prune::base(&storage)?.map(|note| decode_pruned(&note)).transpose();
+    let pruned = pruned.map_err(|error| ExportError::DoesNotHold { first: error.to_string() })?;
+    let into = pruned.map(|pruned| pruned.archives.iter().map(|into| into.sha256).collect()).unwrap_or_default();
+    line(out, &mut sum, &Head::of(charter, into))?;
     let report = verify_log(&storage, None, |record| {
         if broken.is_some() {
             return Ok(());

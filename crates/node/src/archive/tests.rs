@@ -101,9 +101,9 @@ fn exported(directory: &Path) -> Vec<u8> {
     bytes
 }
 
-fn imported(directory: &Path, archive: &[u8]) -> Result<import::Imported, ImportError> {
+fn imported(directory: &Path, archive: &[u8]) -> Result<Imported, ImportError> {
     let own = MemberKey::from_bytes(SigningKey::from_bytes(&[1; 32]).verifying_key().to_bytes());
-    import(directory, &charter(), &own, Cursor::new(archive), |_| {})
+    import(directory, &charter(), &own, [Cursor::new(archive)], |_| {})
 }
 
 /// Where and what an import stumbles over; nothing may be left of it.
@@ -112,7 +112,7 @@ fn refused(archive: &[u8]) -> (u64, LineFault) {
     let error = imported(directory.path(), archive).unwrap_err();
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0, "nothing is kept: {error}");
     match error {
-        ImportError::Line { line, fault } => (line, fault),
+        ImportError::Line { line, fault, .. } => (line, fault),
         other => panic!("{other}"),
     }
 }
@@ -122,7 +122,7 @@ fn refused(archive: &[u8]) -> (u64, LineFault) {
 fn a_round_trip_gives_equal_bytes() {
     let archive = exported(directory(&records()).path());
     let fresh = tempfile::tempdir().unwrap();
-    assert_eq!(imported(fresh.path(), &archive).unwrap(), import::Imported { events: 7, forked: 0 });
+    assert_eq!(imported(fresh.path(), &archive).unwrap(), Imported { events: 7, kept: 0, forked: 0 });
     assert_eq!(exported(fresh.path()), archive);
     let lines: Vec<&str> = std::str::from_utf8(&archive).unwrap().lines().collect();
     assert_eq!(lines.len(), 9);
@@ -204,7 +204,7 @@ fn forks_of_others_are_kept() {
     records.extend([liar.sealed(note("one")).outer().to_vec(), liar.sealed(note("another")).outer().to_vec()]);
     let archive = exported(directory(&records).path());
     let fresh = tempfile::tempdir().unwrap();
-    assert_eq!(imported(fresh.path(), &archive).unwrap(), import::Imported { events: 3, forked: 1 });
+    assert_eq!(imported(fresh.path(), &archive).unwrap(), Imported { events: 3, kept: 0, forked: 1 });
     assert_eq!(exported(fresh.path()), archive);
 
     let mut own = Author::new(1, 0xa1);

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use clap::Subcommand;
 use serde::Serialize;
 use watchfire_journal::{ChainFault, IndexDifference, LogFault};
-use watchfire_types::{B256, Epoch, MemberId};
+use watchfire_types::{B256, Epoch, MemberId, PrunedInto, Timestamp};
 
 use super::output::{CliError, Output, code};
-use super::{NodeArgs, log_archive, log_store, log_trees};
+use super::{NodeArgs, log_archive, log_prune, log_store, log_trees};
 use crate::charter_file::load;
 use crate::config::Config;
 use crate::kept::{IndexState, Kept, look};
@@ -35,6 +35,9 @@ pub(super) enum LogCommand {
     Export(log_archive::ExportArgs),
     /// Read such a file into the directory of a node that has no log yet: everything is verified, and all or nothing is kept.
     Import(log_archive::ImportArgs),
+    /// Remove from the journal what is older than the retention, as far as checked archives hold it and no decision needs it. The node must
+    /// not run.
+    Prune(log_prune::PruneArgs),
     /// List who is convicted of contradicting itself, and write the proofs that `watchfire verify` accepts from anyone.
     Faults(log_trees::FaultsArgs),
 }
@@ -54,8 +57,25 @@ struct Verified {
     index_behind: u64,
     incomplete_bytes: u64,
     faults: Vec<String>,
+    /// What was pruned, and into which archives.
+    pruned: Vec<Pruning>,
     #[serde(skip)]
     journal_holds: bool,
+}
+
+#[derive(Serialize)]
+struct Pruning {
+    archive: B256,
+    events: u64,
+    pruned: u64,
+    through: String,
+    at: String,
+}
+
+/// A time in RFC 3339.
+fn time(at: Timestamp) -> String {
+    let at = i64::try_from(at.as_millis()).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+    at.map_or_else(|| "beyond the calendar".to_owned(), |at| at.to_string())
 }
 
 /// Runs a `log` command.
@@ -70,6 +90,7 @@ pub(super) fn run(command: &LogCommand, output: Output) -> Result<u8, CliError> 
         LogCommand::Check(arguments) => log_trees::check(arguments, output),
         LogCommand::Export(arguments) => log_archive::to(arguments, output),
         LogCommand::Import(arguments) => log_archive::from(arguments, output),
+        LogCommand::Prune(arguments) => log_prune::run(arguments, output),
         LogCommand::Faults(arguments) => log_trees::faults(arguments, output),
     }
 }
@@ -95,10 +116,16 @@ fn verify(node: &NodeArgs, output: Output) -> Result<u8, CliError> {
         index_behind: kept.report.index_behind,
         incomplete_bytes: kept.report.incomplete_bytes,
         faults,
+        pruned: kept.pruned.iter().flat_map(|pruned| &pruned.archives).map(pruning).collect(),
         journal_holds: kept.report.is_sound() && kept.chains.is_empty(),
     };
     output.answer(&text(&verified), &verified)?;
     Ok(if verified.log_verified { code::OK } else { code::NO })
+}
+
+fn pruning(into: &PrunedInto) -> Pruning {
+    let PrunedInto { sha256, events, pruned, through, at } = into;
+    Pruning { archive: *sha256, events: *events, pruned: *pruned, through: time(*through), at: time(*at) }
 }
 
 fn faults(kept: &Kept) -> Vec<String> {
@@ -159,6 +186,11 @@ fn text(verified: &Verified) -> String {
     ));
     if verified.incomplete_bytes > 0 {
         text.push_str(&format!("{} bytes of an unfinished record at the end\n", verified.incomplete_bytes));
+    }
+    for Pruning { archive, pruned, through, at, .. } in &verified.pruned {
+        text.push_str(&format!(
+            "{pruned} events up to {through} were pruned on {at}; archive with SHA-256 {archive}\n"
+        ));
     }
     text.push_str(&format!("log root      {}\nstate digest  {}", verified.log_root, verified.state_digest));
     text

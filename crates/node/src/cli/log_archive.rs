@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 
 use super::NodeArgs;
 use super::output::{CliError, Output, code};
-use crate::archive::{export, import};
+use crate::archive::{ImportError, export, import};
 use crate::charter_file::load;
 use crate::config::Config;
 
@@ -36,8 +36,9 @@ pub(super) struct ExportArgs {
 /// Where from.
 #[derive(Debug, Args)]
 pub(super) struct ImportArgs {
-    /// The archive.
-    archive: PathBuf,
+    /// The archives, oldest first: each that `log verify` names where something was pruned.
+    #[arg(required = true)]
+    archives: Vec<PathBuf>,
     #[command(flatten)]
     node: NodeArgs,
 }
@@ -92,12 +93,21 @@ pub(super) fn from(arguments: &ImportArgs, output: Output) -> Result<u8, CliErro
         .members
         .get(&config.member)
         .ok_or_else(|| CliError::failed(format!("{} is no member of {}", config.member, config.charter.display())))?;
-    let path = &arguments.archive;
-    let archive =
-        File::open(path).map_err(|error| CliError::failed(format!("cannot read {}: {error}", path.display())))?;
+    let open = |path: &PathBuf| {
+        let file = File::open(path);
+        file.map(BufReader::new).map_err(|error| CliError::failed(format!("cannot read {}: {error}", path.display())))
+    };
+    let archives = arguments.archives.iter().map(open).collect::<Result<Vec<_>, _>>()?;
     let told = |events| output.progress(&format!("{events} events imported"));
-    let imported = import(&config.directory, &charter, &own.node_key, BufReader::new(archive), told)
-        .map_err(|error| CliError::failed(format!("{}: {error}", path.display())))?;
+    let imported =
+        import(&config.directory, &charter, &own.node_key, archives, told).map_err(|error| match &error {
+            ImportError::Line { archive: number @ 1.., .. } => {
+                let path =
+                    arguments.archives.get(number - 1).map(|path| path.display().to_string()).unwrap_or_default();
+                CliError::failed(format!("{path}: {error}"))
+            }
+            _ => error.into(),
+        })?;
     let mut text = format!("{} events imported; `watchfire run` continues with a new epoch", imported.events);
     if imported.forked > 0 {
         text.push_str(&format!("; {} of them are of authors that signed two histories", imported.forked));

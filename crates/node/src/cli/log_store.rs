@@ -20,7 +20,7 @@ use super::output::{CliError, Output, code};
 use crate::charter_file::load;
 use crate::config::Config;
 use crate::control::client::{ClientError, ask};
-use crate::kept::{look, open_index};
+use crate::kept::{look, open_index, witness_directories};
 use crate::run::{describe, index_keys};
 
 /// Between two tellings of how far a rebuild is.
@@ -50,11 +50,19 @@ pub(super) fn repair(node: &NodeArgs, output: Output) -> Result<u8, CliError> {
     let (charter, _) = load(&config.charter)?;
     let network = charter.network_id();
     let storage = take(&config)?;
-    let done = watchfire_journal::repair(&storage, |record| {
+    let mut done = watchfire_journal::repair(&storage, |record| {
         decode_signed(Bytes::copy_from_slice(record)).is_ok_and(|event| event.verify(network).is_ok())
     })?;
     if !done.is_empty() {
         distrust(&config.directory.join("sled"));
+    }
+    for (side, directory) in witness_directories(&config.directory).iter().enumerate().filter(|(_, at)| at.is_dir()) {
+        let repaired = watchfire_driver::repair_witness(&FileStorage::open(directory)?)?;
+        done.extend(repaired.into_iter().map(|segment| SegmentRepair {
+            segment: format!("witness/{side}/{}", segment.segment),
+            set_aside: segment.set_aside.map(|name| format!("witness/{side}/{name}")),
+            ..segment
+        }));
     }
     let lost: u64 = done.iter().map(|segment| segment.lost).sum();
     let text = match done.is_empty() {

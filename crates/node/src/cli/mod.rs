@@ -3,6 +3,7 @@
 mod charter;
 mod charter_live;
 mod check;
+mod disclose;
 mod drill;
 mod entries;
 mod evidence;
@@ -13,6 +14,7 @@ mod incident_bundle;
 mod init;
 mod log;
 mod log_archive;
+mod log_prune;
 mod log_store;
 mod log_trees;
 pub mod output;
@@ -63,6 +65,8 @@ enum Command {
     Log(log::LogCommand),
     /// Check a file offline (an evidence bundle, a fault object, a checkpoint or a proof): every check with its result. Exit code 0 only if none fails.
     Verify(verify::VerifyArgs),
+    /// Write the words of a sealed event that this member can open into a file, for whoever should be able to check them.
+    Disclose(disclose::DiscloseArgs),
     /// Report vulnerabilities, sealed to the guardians, and read what was reported.
     #[command(subcommand)]
     Vulnerability(Box<sealed::VulnerabilityCommand>),
@@ -153,6 +157,7 @@ fn dispatch(command: Command, output: Output) -> Result<u8, CliError> {
         Command::Evidence(command) => evidence::run(*command, output),
         Command::Log(command) => log::run(&command, output),
         Command::Verify(arguments) => verify::run(&arguments, output),
+        Command::Disclose(arguments) => disclose::run(&arguments, output),
         Command::Vulnerability(command) => sealed::vulnerability(*command, output),
         Command::People(command) => people::run(&command, output),
         Command::Charter(command) => charter::run(command, output),

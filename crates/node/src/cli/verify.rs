@@ -13,9 +13,10 @@ use watchfire_transparency::text::{CONSISTENCY, INCLUSION};
 use watchfire_types::Bytes;
 use watchfire_wire::{FAULT_HEADER, decode_fault};
 
-use super::log_trees;
 use super::output::{CliError, Output, code};
+use super::{disclose, log_trees};
 use crate::charter_file::load;
+use crate::disclosure::DISCLOSURE_HEADER;
 
 /// What to verify.
 #[derive(Debug, Args)]
@@ -36,6 +37,9 @@ pub(super) fn run(arguments: &VerifyArgs, output: Output) -> Result<u8, CliError
     }
     if let Some(text) = text_of_tree(&file) {
         return log_trees::check_with(text, &known(charter)?, output);
+    }
+    if let Some(text) = std::str::from_utf8(&file).ok().filter(|text| text.starts_with(DISCLOSURE_HEADER)) {
+        return disclose::verify(text, &known(charter)?, output);
     }
     bundle(&file, charter.as_ref(), output)
 }

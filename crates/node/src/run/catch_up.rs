@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use watchfire_driver::{CaughtUp, CheckedAnswer, Door};
 use watchfire_gossip::{CatchUpError, SendError};
 use watchfire_types::{Bytes, MemberKey};
-use watchfire_wire::{CatchUpRequest, CatchUpResponse};
+use watchfire_wire::{CatchUpRequest, CatchUpResponse, PrunedChain};
 
 use super::node::Node;
 use super::{RunError, now};
@@ -36,12 +36,20 @@ pub(super) struct CatchingUp {
     /// Members whose last answer brought nothing, while another one is on its way.
     fruitless: BTreeSet<MemberKey>,
     left_alone: BTreeMap<MemberKey, Instant>,
+    /// Members that said that they pruned what this node lacks.
+    told: BTreeSet<MemberKey>,
 }
 
 impl CatchingUp {
     pub(super) fn new() -> (Self, mpsc::Receiver<Checked>) {
         let (out, checked) = mpsc::channel(CHECKED_MAX);
-        let state = Self { out, checking: BTreeSet::new(), fruitless: BTreeSet::new(), left_alone: BTreeMap::new() };
+        let state = Self {
+            out,
+            checking: BTreeSet::new(),
+            fruitless: BTreeSet::new(),
+            left_alone: BTreeMap::new(),
+            told: BTreeSet::new(),
+        };
         (state, checked)
     }
 
@@ -105,6 +113,16 @@ impl Node {
             Ok(response) => response,
             Err(error) => return self.garbage(from, &error.to_string()).await,
         };
+        self.told_of_pruning(from, &response.pruned);
+        if !response.witnesses.is_empty() {
+            let output = self.driver.handle(now(), vec![Door::Witnesses { from, messages: response.witnesses }])?;
+            let caught_up = output.caught_up.clone();
+            self.take(output).await?;
+            if let Some(garbage) = caught_up.iter().find(|caught_up| caught_up.is_garbage()) {
+                let reason = garbage.reason.as_ref().map(ToString::to_string).unwrap_or_default();
+                return self.garbage(from, &reason).await;
+            }
+        }
         if response.events.is_empty() {
             self.catching_up.fruitless.remove(&from);
             return Ok(());
@@ -143,6 +161,22 @@ impl Node {
             }
         }
         Ok(())
+    }
+
+    /// Says once of each member that it no longer holds what this node lacks: others may, and archives do.
+    fn told_of_pruning(&mut self, from: MemberKey, pruned: &[PrunedChain]) {
+        let heads = self.driver.machine().heads();
+        let lacking = |chain: &&PrunedChain| {
+            heads.get(&(chain.author, chain.epoch)).is_none_or(|(seq, _)| seq.next() < chain.before)
+        };
+        let lacking = pruned.iter().filter(lacking).count();
+        if lacking == 0 || !self.catching_up.told.insert(from) {
+            return;
+        }
+        let name = self.charter.member_by_key(&from).map_or_else(|| from.short(), |(id, _)| id.to_string());
+        self.alarm(format!(
+            "catch-up-pruned: {name} no longer holds the beginning of {lacking} epochs that this node lacks; others are asked, and an archive has it (`watchfire log import`)"
+        ));
     }
 
     /// Names who served what no honest member would, and asks another one in its place.

@@ -67,6 +67,20 @@ fn holding(directory: &Path, texts: &[&str]) -> Vec<String> {
     found
 }
 
+/// Words that this member can open are shown to a third party, who checks them with the charter alone; words that were altered are not believed.
+fn discloses(members: &Members, config: &str, event: &str) {
+    let file = members.base.path().join("disclosed");
+    let path = file.to_str().unwrap();
+    answer(&["disclose", event, "-o", path, "--config", config]);
+    let checked = answer(&["verify", path, "--charter", &members.charter()]);
+    assert_eq!((&checked["kind"], &checked["disclosed"]["words"]), (&"disclosure".into(), &WORDS.into()));
+    assert!(stderr(&watchfire(&["disclose", event, "-o", path, "--config", config])).contains("cannot write"));
+    assert!(stderr(&watchfire(&["disclose", "ffff", "-o", "x", "--config", config])).contains("no sealed event"));
+    fs::write(&file, fs::read_to_string(&file).unwrap().replace("one block", "two blocks")).unwrap();
+    assert_eq!(watchfire(&["verify", path, "--charter", &members.charter()]).status.code(), Some(1));
+    fs::remove_file(file).unwrap();
+}
+
 /// A report sealed by default to the guardians is read by its author through the running node; neither its words nor the person's name
 /// are in any file of the node but the table of names. The log travels as a file into a new directory of that member, and on.
 #[test]
@@ -85,6 +99,7 @@ fn sealed_words_and_names_stay_where_they_belong() {
     assert_eq!(listed["opened"]["words"], WORDS, "{list}");
     assert_eq!(listed["human"]["person"], pseudonym.as_str());
     assert_eq!(listed["to"].as_array().unwrap().len(), 5, "all guardians");
+    discloses(&members, &config, listed["event"].as_str().unwrap());
     let stranger = ["vulnerability", "report", file, "--asset", "vault-core", "--as", "Bob", "--config", &config];
     assert!(stderr(&watchfire(&stranger)).contains("nobody is called \"Bob\""));
     let nowhere = ["vulnerability", "report", file, "--asset", "attic", "--as", NAME, "--config", &config];
@@ -106,6 +121,10 @@ fn sealed_words_and_names_stay_where_they_belong() {
     }
     let imported = answer(&["log", "import", archive.to_str().unwrap(), "--config", &config]);
     assert!(imported["events"].as_u64().unwrap() >= 2, "{imported}");
+    // So young a log has nothing that may go, and says why.
+    let pruned = answer(&["log", "prune", "--archive", archive.to_str().unwrap(), "--config", &config]);
+    assert!(pruned["pruned"] == 0 && pruned["reason"].is_string(), "{pruned}");
+    assert_eq!(answer(&["log", "verify", "--config", &config])["pruned"], serde_json::json!([]));
     let again = members.base.path().join("again.jsonl");
     answer(&["log", "export", "-o", again.to_str().unwrap(), "--config", &config]);
     assert_eq!(fs::read(&again).unwrap(), fs::read(&archive).unwrap());

@@ -1,0 +1,262 @@
+//! Reading an archive: every line is checked before anything of it can count.
+
+use std::io::{self, BufRead, Read as _};
+
+use sha2::{Digest as _, Sha256};
+use thiserror::Error;
+use watchfire_charter::Charter;
+use watchfire_types::{B256, Event, MemberKey, NetworkId, Verified};
+use watchfire_wire::decode_signed;
+
+use super::{FORMAT, Foot, Head, LINE_MAX, Line, Sum};
+
+/// Longest last line: it names every tree.
+const FOOT_MAX: usize = 256 * super::TREES_MAX;
+
+/// What is wrong with a line.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum LineFault {
+    /// Not what belongs there.
+    #[error("it is no {expected}: {reason}")]
+    Malformed {
+        /// What should be there.
+        expected: &'static str,
+        /// Why it is not.
+        reason: String,
+    },
+    /// Longer than any line of an archive.
+    #[error("it is longer than {LINE_MAX} bytes")]
+    TooLong,
+    /// An archive of a later version.
+    #[error("the archive has format {found}; this version reads {FORMAT}")]
+    Format {
+        /// Its format.
+        found: u32,
+    },
+    /// An archive of another network.
+    #[error("the archive is of network {found}, the charter here of {expected}")]
+    ForeignNetwork {
+        /// Of the archive.
+        found: NetworkId,
+        /// Of the charter.
+        expected: NetworkId,
+    },
+    /// Another charter than this node's.
+    #[error("the archive was made under another charter than this node's")]
+    ForeignCharter,
+    /// An event line is missing, or stands twice.
+    #[error("event {expected} should stand here, found {found}")]
+    Position {
+        /// By count.
+        expected: u64,
+        /// By the line.
+        found: u64,
+    },
+    /// The bytes are no event, or its signature does not hold.
+    #[error("the event does not hold: {reason}")]
+    Event {
+        /// Why.
+        reason: String,
+    },
+    /// Nobody of the charter signed it.
+    #[error("its author {author} is no member of the charter")]
+    UnknownAuthor {
+        /// Key.
+        author: MemberKey,
+    },
+    /// What is told beside the event is not what it says.
+    #[error("its {field} is not the signed event's")]
+    Differs {
+        /// Field.
+        field: &'static str,
+    },
+    /// It does not continue its author's chain.
+    #[error("it does not fit its author's chain: {reason}")]
+    Chain {
+        /// Why.
+        reason: String,
+    },
+    /// The file ends without its last line.
+    #[error("the file ends here without its last line: it was cut")]
+    Truncated,
+    /// Bytes before the last line were altered, added or removed.
+    #[error("the lines before have another {field} than this last one says")]
+    Sum {
+        /// What differs.
+        field: &'static str,
+    },
+    /// Something follows the last line.
+    #[error("it stands after the last line")]
+    AfterTheEnd,
+}
+
+/// Why an archive cannot be read.
+#[derive(Debug, Error)]
+pub enum ReadError {
+    /// It does not hold.
+    #[error("line {line}: {fault}")]
+    Line {
+        /// Line, from 1.
+        line: u64,
+        /// What is wrong.
+        fault: LineFault,
+    },
+    /// The system refuses.
+    #[error("cannot read the archive: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// What a whole archive is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contents {
+    /// SHA-256 of the whole file.
+    pub sha256: B256,
+    /// Events.
+    pub events: u64,
+    /// Archives that hold what its log had pruned.
+    pub pruned_into: Vec<B256>,
+}
+
+/// Reads an archive to its end and hands out each event with the number of its line. Nothing of it counts before this returned: only then is it
+/// known to be whole.
+///
+/// # Errors
+/// [`ReadError`] for the archive, or what `each` answers.
+pub fn read<E: From<ReadError>>(
+    archive: impl BufRead,
+    charter: &Charter,
+    mut each: impl FnMut(Verified<Event>, u64) -> Result<(), E>,
+) -> Result<Contents, E> {
+    let mut reader = Reader { archive, line: 0, file: Sha256::new() };
+    let mut sum = Sum::default();
+    let pruned_into = reader.head(charter, &mut sum)?.pruned_into;
+    let foot = loop {
+        match reader.next(charter, &sum)? {
+            Next::Event(event, bytes) => {
+                sum.line(&bytes);
+                sum.event(&event);
+                each(*event, reader.line)?;
+            }
+            Next::Foot(foot) => break foot,
+        }
+    };
+    let events = sum.events;
+    reader.close(&foot, sum)?;
+    let sha256: [u8; 32] = reader.file.finalize().into();
+    Ok(Contents { sha256: B256::from(sha256), events, pruned_into })
+}
+
+enum Next {
+    Event(Box<Verified<Event>>, Vec<u8>),
+    Foot(Foot),
+}
+
+/// The archive, a bounded line at a time.
+struct Reader<R> {
+    archive: R,
+    line: u64,
+    /// Everything read so far.
+    file: Sha256,
+}
+
+impl<R: BufRead> Reader<R> {
+    fn fault(&self, fault: LineFault) -> ReadError {
+        ReadError::Line { line: self.line, fault }
+    }
+
+    /// The next line with its end; empty at the end of the file.
+    fn read(&mut self) -> Result<Vec<u8>, ReadError> {
+        self.line += 1;
+        let mut bytes = Vec::new();
+        let read = (&mut self.archive).take(FOOT_MAX as u64 + 1).read_until(b'\n', &mut bytes);
+        read?;
+        self.file.update(&bytes);
+        if bytes.len() > LINE_MAX && !bytes.starts_with(b"{\"end\"") {
+            return Err(self.fault(LineFault::TooLong));
+        }
+        match bytes.last() {
+            Some(b'\n') | None => Ok(bytes),
+            Some(_) => Err(self.fault(LineFault::Truncated)),
+        }
+    }
+
+    fn head(&mut self, charter: &Charter, sum: &mut Sum) -> Result<Head, ReadError> {
+        let bytes = self.read()?;
+        if bytes.is_empty() {
+            return Err(self.fault(LineFault::Truncated));
+        }
+        let head: Head = serde_json::from_slice(&bytes).map_err(|error| {
+            self.fault(LineFault::Malformed { expected: "first line of an archive", reason: error.to_string() })
+        })?;
+        let expected = charter.network_id();
+        if head.watchfire_log != FORMAT {
+            return Err(self.fault(LineFault::Format { found: head.watchfire_log }));
+        }
+        if head.network != expected {
+            return Err(self.fault(LineFault::ForeignNetwork { found: head.network, expected }));
+        }
+        if head != Head::of(charter, head.pruned_into.clone()) {
+            return Err(self.fault(LineFault::ForeignCharter));
+        }
+        sum.line(&bytes);
+        Ok(head)
+    }
+
+    fn next(&mut self, charter: &Charter, sum: &Sum) -> Result<Next, ReadError> {
+        let bytes = self.read()?;
+        if bytes.is_empty() {
+            return Err(self.fault(LineFault::Truncated));
+        }
+        let malformed = |reason: serde_json::Error| LineFault::Malformed {
+            expected: "line of an archive",
+            reason: reason.to_string(),
+        };
+        if bytes.starts_with(b"{\"end\"") {
+            return serde_json::from_slice(&bytes).map(Next::Foot).map_err(|error| self.fault(malformed(error)));
+        }
+        let line: Line = serde_json::from_slice(&bytes).map_err(|error| self.fault(malformed(error)))?;
+        let event = event(&line, sum.events, charter).map_err(|fault| self.fault(fault))?;
+        Ok(Next::Event(Box::new(event), bytes))
+    }
+
+    fn close(&mut self, foot: &Foot, sum: Sum) -> Result<(), ReadError> {
+        let counted = sum.foot();
+        let fields = [
+            ("count", foot.events == counted.events && foot.end),
+            ("SHA-256", foot.sha256 == counted.sha256),
+            ("tree roots", foot.trees == counted.trees),
+        ];
+        if let Some((field, _)) = fields.into_iter().find(|(_, equal)| !equal) {
+            return Err(self.fault(LineFault::Sum { field }));
+        }
+        if self.read()?.is_empty() { Ok(()) } else { Err(self.fault(LineFault::AfterTheEnd)) }
+    }
+}
+
+/// The event of a line, its signature checked, and what stands beside it compared.
+fn event(line: &Line, position: u64, charter: &Charter) -> Result<Verified<Event>, LineFault> {
+    if line.position != position {
+        return Err(LineFault::Position { expected: position, found: line.position });
+    }
+    let broken = |reason: String| LineFault::Event { reason };
+    let outer = hex::decode(&line.outer).map_err(|error| broken(error.to_string()))?;
+    let event = decode_signed(outer.into()).map_err(|error| broken(error.to_string()))?;
+    let event = event.verify(charter.network_id()).map_err(|error| broken(error.to_string()))?;
+    if charter.member_by_key(&event.author).is_none() {
+        return Err(LineFault::UnknownAuthor { author: event.author });
+    }
+    let told = Line::of(position, &event, charter);
+    let fields = [
+        ("hash", line.hash == told.hash),
+        ("author", line.author == told.author),
+        ("member", line.member == told.member),
+        ("epoch", line.epoch == told.epoch),
+        ("seq", line.seq == told.seq),
+        ("time_ms", line.time_ms == told.time_ms),
+        ("kind", line.kind == told.kind),
+    ];
+    match fields.into_iter().find(|(_, equal)| !equal) {
+        Some((field, _)) => Err(LineFault::Differs { field }),
+        None => Ok(event),
+    }
+}

@@ -1,0 +1,94 @@
+//! How far the own epochs, and what was cosigned of others, are proven by checkpoints.
+
+use std::collections::BTreeMap;
+
+use watchfire_protocol::Machine;
+use watchfire_transparency::{Checkpoint, Witnessed};
+use watchfire_types::{Body, Epoch, MemberId, MemberKey, Seq};
+
+/// What the kept lines of witnesses prove.
+pub(super) struct Coverage {
+    /// By own epoch: the first position that nothing proves.
+    through: BTreeMap<Epoch, Seq>,
+    /// Checkpoints of others that this node cosigned, by member and epoch: size and root.
+    cosigned: BTreeMap<(MemberId, Epoch), Vec<(u64, [u8; 32])>>,
+}
+
+impl Coverage {
+    pub(super) fn of(machine: &Machine, own: &MemberId, lines: &BTreeMap<Checkpoint, Vec<Witnessed>>) -> Self {
+        let mut coverage = Self { through: BTreeMap::new(), cosigned: BTreeMap::new() };
+        let Some(key) = machine.charter().members.get(own).map(|member| member.node_key) else { return coverage };
+        for (checkpoint, by) in lines.iter().filter(|(_, by)| !by.is_empty()) {
+            let Checkpoint { origin, size, root } = checkpoint;
+            if origin.member == *own {
+                // The tree of what is held has that root, so that these very events are what was witnessed. What was pruned before was so then.
+                let after = match machine.root_at(key, origin.epoch, *size) {
+                    Some((after, held)) if held == *root => after,
+                    _ => continue,
+                };
+                coverage.raise(origin.epoch, after);
+            } else if by.iter().any(|line| line.witness == *own) {
+                let of = coverage.cosigned.entry((origin.member.clone(), origin.epoch)).or_default();
+                of.push((*size, *root));
+            }
+        }
+        for (_, epoch) in machine.epochs().filter(|(author, _)| *author == key) {
+            if let Some(base) = machine.base(key, epoch) {
+                coverage.raise(epoch, base);
+            }
+        }
+        coverage.spread(machine, key);
+        coverage
+    }
+
+    /// Answers whether it rose.
+    fn raise(&mut self, epoch: Epoch, to: Seq) -> bool {
+        let known = self.through.entry(epoch).or_insert(Seq::new(0));
+        let rises = *known < to;
+        *known = to.max(*known);
+        rises
+    }
+
+    /// The first event of a proven epoch names the ends of earlier ones by hash, and so all that leads up to them. A checkpoint is no leaf, but
+    /// whatever follows it names it in the same way.
+    fn spread(&mut self, machine: &Machine, own: MemberKey) {
+        let started: Vec<(Epoch, Vec<(Epoch, Seq)>)> = machine
+            .events()
+            .filter(|event| event.author == own)
+            .filter_map(|event| match &event.body {
+                Body::Started(started) => {
+                    let named =
+                        started.earlier.iter().filter(|head| machine.holds(own, head.epoch, head.seq, head.hash));
+                    Some((event.epoch, named.map(|head| (head.epoch, head.seq)).collect()))
+                }
+                _ => None,
+            })
+            .collect();
+        let mut rose = true;
+        while rose {
+            rose = false;
+            for (epoch, named) in &started {
+                if self.through(*epoch) > Seq::new(0) {
+                    for (earlier, seq) in named {
+                        rose |= self.raise(*earlier, seq.next());
+                    }
+                }
+            }
+        }
+    }
+
+    /// The first position of an own epoch that nothing proves.
+    pub(super) fn through(&self, epoch: Epoch) -> Seq {
+        self.through.get(&epoch).copied().unwrap_or(Seq::new(0))
+    }
+
+    /// Whether everything that this node cosigned of a chain is of the events held: only then may a base stand for them.
+    pub(super) fn agrees(&self, machine: &Machine, author: MemberKey, epoch: Epoch) -> bool {
+        let Some((member, _)) = machine.charter().member_by_key(&author) else { return false };
+        let pruned = machine.base_tree(author, epoch).map_or(0, |base| base.size());
+        let cosigned = self.cosigned.get(&(member.clone(), epoch)).into_iter().flatten();
+        cosigned
+            .filter(|(size, _)| *size >= pruned)
+            .all(|(size, root)| machine.root_at(author, epoch, *size).is_some_and(|(_, held)| held == *root))
+    }
+}

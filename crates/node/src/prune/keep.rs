@@ -1,0 +1,82 @@
+//! Which events stay though an archive holds them and they are older than the retention: what the rules may still ask for.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use watchfire_protocol::Machine;
+use watchfire_types::body::Basis;
+use watchfire_types::{BlockTime, Body, Event, EventHash, Seq, Timestamp, Verified};
+
+use super::Entry;
+
+/// What is kept whatever its kind.
+pub(super) struct Keeper {
+    /// Everything of incidents that are not closed, and what that refers to.
+    needed: BTreeSet<EventHash>,
+    /// Block times from here on are not over.
+    young: BlockTime,
+}
+
+impl Keeper {
+    pub(super) fn new(machine: &Machine, log: &[Entry], through: u32, cutoff: Timestamp) -> Self {
+        let young = BlockTime::from_secs(cutoff.as_millis() / 1_000);
+        let open = machine.incidents().into_iter().filter(|incident| incident.phase != "closed");
+        let mut keeper = Self { needed: open.flat_map(|incident| incident.events).collect(), young };
+        keeper.needed.extend(newest(machine));
+        // What stays rests on findings; what was taken back stays taken back.
+        let stays = |entry: &&Entry| entry.position.segment() > through || keeper.keeps(&entry.event);
+        let rests: Vec<EventHash> = log
+            .iter()
+            .filter(stays)
+            .filter_map(|entry| match &entry.event.body {
+                Body::Vote(vote) => match &vote.basis {
+                    Basis::Finding(finding) => Some(*finding),
+                    Basis::Human(_) => None,
+                },
+                _ => None,
+            })
+            .collect();
+        keeper.needed.extend(rests);
+        let retracted: Vec<EventHash> = log
+            .iter()
+            .filter(|entry| matches!(&entry.event.body, Body::Retracted(taken) if keeper.needed.contains(&taken.event)))
+            .map(|entry| entry.event.hash())
+            .collect();
+        keeper.needed.extend(retracted);
+        keeper
+    }
+
+    /// Whether an event stays.
+    pub(super) fn keeps(&self, event: &Verified<Event>) -> bool {
+        let by_kind = match &event.body {
+            // They define epochs, cuts, closes and cancels, and signatures that may still be at large, for good.
+            Body::Started(_)
+            | Body::Certificate(_)
+            | Body::CoSignature(_)
+            | Body::FaultProof(_)
+            | Body::CheckpointFault(_)
+            | Body::CloseVote(_) => true,
+            Body::Vote(vote) => vote.evidence.time >= self.young,
+            Body::Veto(veto) => veto.head.time >= self.young || veto.act.time >= self.young,
+            _ => false,
+        };
+        by_kind || self.needed.contains(&event.hash())
+    }
+}
+
+/// The last word of each author about each thing that it says only when it changes.
+fn newest(machine: &Machine) -> impl Iterator<Item = EventHash> {
+    let mut newest: BTreeMap<String, (Timestamp, Seq, EventHash)> = BTreeMap::new();
+    for event in machine.events() {
+        let what = match &event.body {
+            Body::PostconditionChecked(checked) => {
+                format!("{} checked {} {} {}", event.author, checked.asset, checked.playbook, checked.step)
+            }
+            Body::Attested(attested) => format!("{} attested {}", event.author, attested.asset),
+            _ => continue,
+        };
+        let said = (event.time, event.seq, event.hash());
+        let known = newest.entry(what).or_insert(said);
+        *known = said.max(*known);
+    }
+    newest.into_values().map(|(.., hash)| hash)
+}
