@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use alloy_primitives::B256;
+use alloy_primitives::{Address, B256};
 use watchfire_charter::Charter;
 use watchfire_protocol::{check_certificate, incident_subject};
 use watchfire_types::body::{Body, CoSignature, Purpose, Sealed, SealedAbout};
 use watchfire_types::{
-    AssetId, BlockRef, BlockTime, CharterVersion, Event, EventHash, IncidentId, MemberKey, NetworkId,
+    AssetId, BlockRef, BlockTime, ChainId, CharterVersion, Event, EventHash, IncidentId, MemberKey, NetworkId,
 };
 
 /// One event and the hash of its outer bytes.
@@ -123,6 +123,18 @@ fn executes(signed: &BTreeSet<B256>, event: &Event) -> bool {
 pub fn safe_tx_hash(charters: &BTreeMap<CharterVersion, Charter>, signature: &CoSignature) -> Option<B256> {
     let (_, safe) = charters.get(&signature.version)?.safe_at(signature.chain, &signature.safe)?;
     Some(signature.transaction.hashes(safe.version, signature.chain.get(), signature.safe).safe_tx_hash)
+}
+
+/// The accounts whose state an incident's bundle may show on a chain: the asset's contracts and owner, and the charters' Safes.
+#[must_use]
+pub fn watched(charters: &BTreeMap<CharterVersion, Charter>, asset: &AssetId, chain: ChainId) -> BTreeSet<Address> {
+    let of = |charter: &Charter| {
+        let entry = charter.assets.get(asset).filter(|entry| entry.chain == chain);
+        let contracts = entry.into_iter().flat_map(|entry| entry.contracts.iter().copied().chain(entry.owner));
+        let safes = charter.safes.values().filter(|safe| safe.chain == chain).map(|safe| safe.address);
+        contracts.chain(safes).collect::<Vec<_>>()
+    };
+    charters.values().flat_map(of).collect()
 }
 
 /// The blocks that an event is bound to.

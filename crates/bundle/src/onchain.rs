@@ -13,7 +13,7 @@ use watchfire_wire::bundle::{
     MAX_BUNDLE_RECEIPTS, ProvedAccount, ProvedReceipt, ProvedSlot,
 };
 
-use crate::belong::Belonging;
+use crate::belong::{Belonging, watched};
 use crate::build::Parts;
 use crate::trie::{self, HeaderFacts};
 
@@ -94,18 +94,23 @@ pub(crate) fn collect(parts: &Parts<'_>, belonging: &Belonging) -> (Vec<BundledB
             receipts(entry, facts, content);
         }
     }
+    let charters = parts.charters.iter().map(|text| (text.charter.version, text.charter.clone())).collect();
     for (block, content) in of(EvidenceKind::StateProof) {
         if let Some((entry, facts)) = blocks.get_mut(&(block.chain, block.hash)) {
-            account(entry, facts, content);
+            account(entry, facts, &watched(&charters, &parts.asset, block.chain), content);
         }
     }
     (blocks.into_values().map(|(block, _)| block).collect(), objects)
 }
 
+/// The header, if it is that of the block as the manifest names it.
 fn header(block: BlockRef, content: &Bytes) -> Option<(BundledBlock, HeaderFacts)> {
     let answer: Answer<alloy_consensus::Header> = serde_json::from_slice(content).ok()?;
     let header = alloy_rlp::encode(&answer.result);
     let facts = trie::header(&header, block.hash).ok()?;
+    if (facts.number, facts.time_s) != (block.number, block.time.as_secs()) {
+        return None;
+    }
     let (chain, hash) = (block.chain, block.hash);
     Some((BundledBlock { chain, hash, header: header.into(), receipts: Vec::new(), accounts: Vec::new() }, facts))
 }
@@ -131,9 +136,11 @@ fn receipts(block: &mut BundledBlock, facts: &HeaderFacts, content: &Bytes) {
     block.receipts = held.into_values().collect();
 }
 
-fn account(block: &mut BundledBlock, facts: &HeaderFacts, content: &Bytes) {
+fn account(block: &mut BundledBlock, facts: &HeaderFacts, watched: &BTreeSet<Address>, content: &Bytes) {
     let Ok(Answer { result }) = serde_json::from_slice::<Answer<AccountProof>>(content) else { return };
-    let Some(mut proved) = proved_account(facts, result) else { return };
+    // What some member collected of another account stays among the raw answers.
+    let result = watched.contains(&result.address).then_some(result);
+    let Some(mut proved) = result.and_then(|result| proved_account(facts, result)) else { return };
     match block.accounts.binary_search_by_key(&proved.address, |account| account.address) {
         Ok(at) => {
             let Some(held) = block.accounts.get_mut(at) else { return };

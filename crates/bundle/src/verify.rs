@@ -5,6 +5,7 @@ mod charters;
 mod custody;
 mod decisions;
 mod events;
+mod further;
 mod trees;
 
 use std::collections::BTreeMap;
@@ -89,6 +90,7 @@ fn judge(bundle: &Bundle, charters: &BTreeMap<CharterVersion, Charter>, checks: 
     let belonging = belonging(&subject(bundle, charters), &known);
     let opened = Opened { bundle, charters, events, belonging };
     events::chains(&opened, checks);
+    further::check(&opened, checks);
     trees::check(&opened, checks);
     decisions::references(&opened, checks);
     decisions::certificates(&opened, checks);

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::{Address, B256, b256};
-use watchfire_types::{BlockRef, Body};
+use watchfire_types::body::EvidenceKind;
+use watchfire_types::{BlockRef, Body, ChainId, EventHash};
 use watchfire_wire::bundle::{BundledBlock, ProvedAccount};
 
 use super::Opened;
-use crate::belong::blocks;
+use crate::belong::{blocks, watched};
 use crate::report::Checks;
 use crate::trie::{self, HeaderFacts, ReceiptFacts, TrieError};
 
@@ -15,11 +16,13 @@ use crate::trie::{self, HeaderFacts, ReceiptFacts, TrieError};
 const EXECUTION_SUCCESS: B256 = b256!("442e715f626346e8c54381002da614f62bee8d27386535b2521ec8540898556e");
 
 pub(super) fn check(opened: &Opened<'_>, checks: &mut Checks) {
-    let told = opened.told().flat_map(|(_, event)| blocks(event.event())).collect::<BTreeSet<BlockRef>>();
+    let told = opened.told().flat_map(|(hash, event)| blocks(event.event()).into_iter().map(|block| (block, *hash)));
+    let told: BTreeSet<(BlockRef, EventHash)> = told.collect();
+    let shown = shown(opened);
     let mut receipts = BTreeMap::new();
     for block in &opened.bundle.blocks {
         let subject = format!("chain {} {}", block.chain, block.hash);
-        let facts = match header(block, &told) {
+        let facts = match header(opened, block, &told, checks) {
             Ok(facts) => facts,
             Err(error) => {
                 checks.fails("header", subject, error);
@@ -27,36 +30,60 @@ pub(super) fn check(opened: &Opened<'_>, checks: &mut Checks) {
             }
         };
         checks.holds("header", &subject, format!("block {} at {}", facts.number, facts.time_s));
-        receipts.insert((block.chain, block.hash), proved_receipts(block, &facts, &subject, checks));
+        let kinds = shown.get(&(block.chain, block.hash)).cloned().unwrap_or_default();
+        let proved = proved_receipts(block, &facts, &kinds, &subject, checks);
+        receipts.insert((block.chain, block.hash), proved);
+        let watched = watched(opened.charters, &opened.bundle.incident.asset, block.chain);
         for account in &block.accounts {
-            state(account, &facts, &subject, checks);
+            state(account, &facts, kinds.contains(&EvidenceKind::StateProof), &watched, &subject, checks);
         }
     }
     executions(opened, &receipts, checks);
 }
 
-fn header(block: &BundledBlock, told: &BTreeSet<BlockRef>) -> Result<HeaderFacts, String> {
-    let facts = trie::header(&block.header, block.hash).map_err(|error| error.to_string())?;
-    let mut named = false;
-    for stated in told.iter().filter(|stated| (stated.chain, stated.hash) == (block.chain, block.hash)) {
-        named = true;
-        if (stated.number, stated.time.as_secs()) != (facts.number, facts.time_s) {
-            return Err(format!(
-                "an event says block {} at {}, the header block {} at {}",
-                stated.number,
-                stated.time.as_secs(),
-                facts.number,
-                facts.time_s
-            ));
+/// What manifests say that they hold of each block.
+fn shown(opened: &Opened<'_>) -> BTreeMap<(ChainId, B256), BTreeSet<EvidenceKind>> {
+    let mut shown: BTreeMap<_, BTreeSet<EvidenceKind>> = BTreeMap::new();
+    for (_, event) in opened.told() {
+        if let Body::EvidenceCollected(collected) = &event.event().body {
+            for item in &collected.items {
+                shown.entry((item.block.chain, item.block.hash)).or_default().insert(item.kind);
+            }
         }
     }
-    if !named {
-        return Err("no event of the incident names this block of this chain".into());
-    }
-    Ok(facts)
+    shown
 }
 
-fn proved_receipts(block: &BundledBlock, facts: &HeaderFacts, subject: &str, checks: &mut Checks) -> Vec<ReceiptFacts> {
+/// What the header says. That a member says otherwise is that member's falsehood and none of the bundle: it is named, and stays open.
+fn header(
+    opened: &Opened<'_>,
+    block: &BundledBlock,
+    told: &BTreeSet<(BlockRef, EventHash)>,
+    checks: &mut Checks,
+) -> Result<HeaderFacts, String> {
+    let facts = trie::header(&block.header, block.hash).map_err(|error| error.to_string())?;
+    let mut agreed = false;
+    for (stated, hash) in told.iter().filter(|(stated, _)| (stated.chain, stated.hash) == (block.chain, block.hash)) {
+        if (stated.number, stated.time.as_secs()) == (facts.number, facts.time_s) {
+            agreed = true;
+        } else if let Some(event) = opened.events.get(hash) {
+            let (number, time_s) = (stated.number, stated.time.as_secs());
+            let detail =
+                format!("it says block {number} at {time_s}, the header block {} at {}", facts.number, facts.time_s);
+            checks.open("statement", opened.name(event.event(), *hash), detail);
+        }
+    }
+    if agreed { Ok(facts) } else { Err("no event of the incident names this block of this chain as it is".into()) }
+}
+
+fn proved_receipts(
+    block: &BundledBlock,
+    facts: &HeaderFacts,
+    kinds: &BTreeSet<EvidenceKind>,
+    subject: &str,
+    checks: &mut Checks,
+) -> Vec<ReceiptFacts> {
+    let collected = kinds.contains(&EvidenceKind::Receipts) || kinds.contains(&EvidenceKind::ReceiptProofs);
     let mut proved = Vec::new();
     for receipt in &block.receipts {
         let judged: Result<ReceiptFacts, TrieError> =
@@ -65,6 +92,7 @@ fn proved_receipts(block: &BundledBlock, facts: &HeaderFacts, subject: &str, che
         let subject = format!("{subject} receipt {}", receipt.index);
         match judged {
             Ok(_) if receipt.receipt.is_empty() => checks.fails("receipt", subject, "it is empty"),
+            Ok(_) if !collected => checks.fails("receipt", subject, "no manifest has receipts of this block"),
             Ok(facts) => {
                 let status = if facts.success { "success" } else { "failure" };
                 checks.holds("receipt", subject, format!("{status}, {} log(s)", facts.logs.len()));
@@ -76,8 +104,21 @@ fn proved_receipts(block: &BundledBlock, facts: &HeaderFacts, subject: &str, che
     proved
 }
 
-fn state(account: &ProvedAccount, facts: &HeaderFacts, subject: &str, checks: &mut Checks) {
+fn state(
+    account: &ProvedAccount,
+    facts: &HeaderFacts,
+    collected: bool,
+    watched: &BTreeSet<Address>,
+    subject: &str,
+    checks: &mut Checks,
+) {
     let subject = format!("{subject} {}", account.address);
+    if !collected {
+        return checks.fails("account", subject, "no manifest has state of this block");
+    }
+    if !watched.contains(&account.address) {
+        return checks.fails("account", subject, "it is no contract or owner of the asset and no safe of the charter");
+    }
     let key = trie::secure_key(account.address.as_slice());
     let root = trie::prove(facts.state_root, &key, &account.value, &account.proof)
         .and_then(|()| trie::storage_root(&account.value));
@@ -93,11 +134,7 @@ fn state(account: &ProvedAccount, facts: &HeaderFacts, subject: &str, checks: &m
     }
 }
 
-fn executions(
-    opened: &Opened<'_>,
-    receipts: &BTreeMap<(watchfire_types::ChainId, B256), Vec<ReceiptFacts>>,
-    checks: &mut Checks,
-) {
+fn executions(opened: &Opened<'_>, receipts: &BTreeMap<(ChainId, B256), Vec<ReceiptFacts>>, checks: &mut Checks) {
     let mut stated: BTreeMap<(BlockRef, Address, B256), usize> = BTreeMap::new();
     for (_, event) in opened.told() {
         if let Body::Executed(executed) = &event.event().body {

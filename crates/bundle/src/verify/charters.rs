@@ -83,7 +83,14 @@ fn trust(bundle: &Bundle, trusted: Option<&Charter>, checks: &mut Checks) {
             subject,
             "no charter given: the members' keys are what the bundle says; compare its digest with one you know, or give --charter",
         ),
-        Some(charter) if charter.digest() == digest => checks.holds("charter-trusted", subject, digest),
+        Some(charter) if charter.digest() == digest => {
+            checks.holds("charter-trusted", subject, digest);
+            // Version 1 makes the network's id, which the given charter names; nothing binds those between.
+            for between in bundle.charters.iter().filter(|entry| entry.version != newest.version && entry.version.get() > 1) {
+                let subject = format!("version {}", between.version);
+                checks.fails("charter-trusted", subject, "nothing binds it to the given charter");
+            }
+        }
         Some(charter) => {
             let detail = format!("the given charter has digest {}, the bundle's {digest}", charter.digest());
             checks.fails("charter-trusted", subject, detail);

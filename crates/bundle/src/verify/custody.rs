@@ -49,6 +49,11 @@ pub(super) fn check(opened: &Opened<'_>, checks: &mut Checks) {
     }
     for (digest, entry) in &custody {
         held(opened, digest, entry, objects.contains_key(digest), checks);
+        let size = objects.get(digest).map(|content| content.len() as u64);
+        for item in entry.items.iter().filter(|item| size.is_some_and(|size| size != item.size)) {
+            let detail = format!("a manifest says it has {} bytes, which it has not", item.size);
+            checks.open("statement", digest, detail);
+        }
     }
     missed(opened, checks);
 }
@@ -59,13 +64,12 @@ fn object(digest: &B256, content: &Bytes, custody: Option<&Custody<'_>>) -> Resu
         return Err(format!("its content has SHA-256 {found}"));
     }
     let items = custody.map_or(&[][..], |custody| &custody.items);
-    let Some(first) = items.first() else {
-        return Err("no manifest names it: nobody says where it came from".to_owned());
-    };
     let size = content.len() as u64;
-    if let Some(item) = items.iter().find(|item| item.size != size) {
-        return Err(format!("it has {size} bytes, a manifest says {}", item.size));
-    }
+    // A manifest that says another size is its author's falsehood and spoils nobody else's.
+    let Some(first) = items.iter().find(|item| item.size == size) else {
+        let detail = "no manifest names it: nobody says where it came from".to_owned();
+        return Err(items.first().map_or(detail, |item| format!("it has {size} bytes, a manifest says {}", item.size)));
+    };
     Ok(format!("{} from {} at block {}, {size} bytes", first.method, first.operator, first.block.number))
 }
 

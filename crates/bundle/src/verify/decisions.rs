@@ -80,15 +80,18 @@ fn certificates_by_digest<'a>(opened: &'a Opened<'_>) -> BTreeMap<B256, Vec<(Eve
     found
 }
 
+/// Digests of the certificates that the incident's co-signatures name.
+pub(super) fn named_certificates(opened: &Opened<'_>) -> BTreeSet<B256> {
+    let named = opened.told().filter_map(|(_, event)| match &event.event().body {
+        Body::CoSignature(signature) => authority(signature),
+        _ => None,
+    });
+    named.collect()
+}
+
 /// Section 8.
 pub(super) fn certificates(opened: &Opened<'_>, checks: &mut Checks) {
-    let named: BTreeSet<B256> = opened
-        .told()
-        .filter_map(|(_, event)| match &event.event().body {
-            Body::CoSignature(signature) => authority(signature),
-            _ => None,
-        })
-        .collect();
+    let named = named_certificates(opened);
     for (digest, carriers) in certificates_by_digest(opened) {
         let belongs = carriers.iter().any(|(hash, _)| opened.belonging.told.contains(hash));
         let Some((_, certificate)) = carriers.first().filter(|_| belongs || named.contains(&digest)) else { continue };

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use alloy_consensus::Header;
-use alloy_primitives::{Address, B256, U256, b256, keccak256};
+use alloy_primitives::{Address, B256, U256, address, b256, keccak256};
 use ed25519_dalek::{Signer as _, SigningKey};
 use k256::ecdsa::SigningKey as GuardianKey;
 use serde_json::json;
@@ -15,12 +15,13 @@ use watchfire_protocol::{content_digest, incident_id};
 use watchfire_transparency as transparency;
 use watchfire_types::body::*;
 use watchfire_types::*;
+use watchfire_wire::bundle::ProvedAccount;
 
 use crate::trie::trie;
 
 pub(crate) const CHARTER: &str = include_str!("../../../charter/tests-data/drill.charter.toml");
 pub(crate) const CHAIN: ChainId = ChainId::new(31337);
-pub(crate) const VAULT: Address = Address::with_last_byte(1);
+pub(crate) const VAULT: Address = address!("1000000000000000000000000000000000000001");
 const EXECUTION_SUCCESS: B256 = b256!("442e715f626346e8c54381002da614f62bee8d27386535b2521ec8540898556e");
 
 pub(crate) fn charter() -> Charter {
@@ -39,11 +40,11 @@ pub(crate) struct Author {
 }
 
 impl Author {
-    fn new(charter: &Charter, index: u8) -> Self {
+    fn new(charter: &Charter, index: u8, epochs: u8) -> Self {
         let key = SigningKey::from_bytes(&[index + 1; 32]);
         let (member, _) = charter.member_by_key(&MemberKey::from_bytes(key.verifying_key().to_bytes())).unwrap();
         let guardian = GuardianKey::from_slice(&[0x11 * (index + 1); 32]).unwrap();
-        let (epoch, network) = (Epoch::from_bytes([0xe0 + index; 16]), charter.network_id());
+        let (epoch, network) = (Epoch::from_bytes([epochs + index; 16]), charter.network_id());
         let tree = transparency::Tree::new();
         let mut author = Self { member: member.clone(), key, guardian, epoch, network, log: Vec::new(), tree };
         author.says(Body::Started(Started {
@@ -176,26 +177,44 @@ fn hexed(nodes: &[Bytes]) -> Vec<String> {
     nodes.iter().map(|node| format!("0x{}", hex::encode(node))).collect()
 }
 
-fn on_chain(safe: Address, safe_tx_hash: B256) -> OnChain {
-    let paused = (B256::with_last_byte(3), U256::from(1));
-    let slots = BTreeMap::from([
-        (keccak256(paused.0).to_vec(), alloy_rlp::encode(paused.1)),
-        (keccak256(B256::with_last_byte(4)).to_vec(), alloy_rlp::encode(U256::from(7))),
-    ]);
-    let absent = B256::with_last_byte(9);
-    let (storage_root, slot_proofs) = trie(&slots, &[keccak256(paused.0).to_vec(), keccak256(absent).to_vec()]);
+/// The state after the block: the vault and others with the same storage.
+fn state(storage_root: B256) -> (alloy_trie::TrieAccount, BTreeMap<Vec<u8>, Vec<u8>>) {
     let account = alloy_trie::TrieAccount { nonce: 1, balance: U256::from(70), storage_root, code_hash: B256::ZERO };
     let mut accounts = BTreeMap::from([(keccak256(VAULT).to_vec(), alloy_rlp::encode(account))]);
     for other in 2..20_u8 {
         accounts.insert(keccak256(Address::with_last_byte(other)).to_vec(), alloy_rlp::encode(account));
     }
+    (account, accounts)
+}
+
+fn storage() -> BTreeMap<Vec<u8>, Vec<u8>> {
+    BTreeMap::from([
+        (keccak256(B256::with_last_byte(3)).to_vec(), alloy_rlp::encode(U256::from(1))),
+        (keccak256(B256::with_last_byte(4)).to_vec(), alloy_rlp::encode(U256::from(7))),
+    ])
+}
+
+/// An account of the same block that is nobody's in the charter, with its proof.
+pub(crate) fn stranger() -> ProvedAccount {
+    let address = Address::with_last_byte(2);
+    let (account, accounts) = state(trie(&storage(), &[]).0);
+    let (_, mut proofs) = trie(&accounts, &[keccak256(address).to_vec()]);
+    ProvedAccount { address, value: alloy_rlp::encode(account).into(), proof: proofs.remove(0), slots: Vec::new() }
+}
+
+fn on_chain(safe: Address, safe_tx_hash: B256, gas_limit: u64) -> OnChain {
+    let paused = (B256::with_last_byte(3), U256::from(1));
+    let absent = B256::with_last_byte(9);
+    let (storage_root, slot_proofs) = trie(&storage(), &[keccak256(paused.0).to_vec(), keccak256(absent).to_vec()]);
+    let (_, accounts) = state(storage_root);
     let (state_root, account_proofs) = trie(&accounts, &[keccak256(VAULT).to_vec()]);
     let success = (safe, vec![EXECUTION_SUCCESS, safe_tx_hash], vec![0; 32]);
     let receipts = [receipt(1, &[]), receipt(1, &[success])];
     let by_index: BTreeMap<Vec<u8>, Vec<u8>> =
         (0_u64..).zip(&receipts).map(|(index, receipt)| (alloy_rlp::encode(index), receipt.clone())).collect();
     let (receipts_root, receipt_proofs) = trie(&by_index, &[alloy_rlp::encode(1_u64)]);
-    let header = Header { number: 103, timestamp: 1_700_000_103, state_root, receipts_root, ..Header::default() };
+    let header =
+        Header { number: 103, timestamp: 1_700_000_103, state_root, receipts_root, gas_limit, ..Header::default() };
     let hash = header.hash_slow();
     let block = BlockRef { chain: CHAIN, number: 103, hash, time: BlockTime::from_secs(1_700_000_103) };
     let mut answer = serde_json::to_value(&header).unwrap();
@@ -226,8 +245,17 @@ fn on_chain(safe: Address, safe_tx_hash: B256) -> OnChain {
 impl Story {
     /// Everything up to the end.
     pub(crate) fn whole() -> Self {
+        Self::told(0xe0, 0)
+    }
+
+    /// The same in other epochs, on a chain whose block is another one.
+    pub(crate) fn other() -> Self {
+        Self::told(0xc0, 1)
+    }
+
+    fn told(epochs: u8, gas_limit: u64) -> Self {
         let charter = charter();
-        let mut authors: Vec<Author> = (0..5).map(|index| Author::new(&charter, index)).collect();
+        let mut authors: Vec<Author> = (0..5).map(|index| Author::new(&charter, index, epochs)).collect();
         let step = StepIndex::new(2);
         let mut votes = Vec::new();
         for (index, author) in authors.iter_mut().enumerate().take(4) {
@@ -261,13 +289,13 @@ impl Story {
             }));
         }
         let mut story = Self { charter, authors, witnessed: BTreeMap::new(), objects: BTreeMap::new(), generation: 0 };
-        story.end(safe.address, safe_tx_hash);
+        story.end(safe.address, safe_tx_hash, gas_limit);
         story
     }
 
     /// Execution, evidence, custody, a human's word, checkpoints.
-    fn end(&mut self, safe: Address, safe_tx_hash: B256) {
-        let OnChain { block: executed, objects } = on_chain(safe, safe_tx_hash);
+    fn end(&mut self, safe: Address, safe_tx_hash: B256, gas_limit: u64) {
+        let OnChain { block: executed, objects } = on_chain(safe, safe_tx_hash, gas_limit);
         let transaction = B256::repeat_byte(0x7a);
         self.authors[0].says(Body::Submitted(Submitted {
             chain: CHAIN,

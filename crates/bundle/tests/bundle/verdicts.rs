@@ -3,9 +3,10 @@
 use sha2::{Digest as _, Sha256};
 use watchfire_bundle::{Outcome, Report, verify};
 use watchfire_types::Bytes;
-use watchfire_wire::bundle::{BUNDLE_MAGIC, Bundle};
+use watchfire_types::body::{Body, Custody};
+use watchfire_wire::bundle::{BUNDLE_MAGIC, Bundle, BundledCharter};
 
-use crate::fixture::{Story, charter, whole};
+use crate::fixture::{CHARTER, Story, charter, stranger, whole};
 
 pub(crate) fn names(report: &Report, outcome: Outcome) -> Vec<&'static str> {
     let mut names: Vec<_> =
@@ -124,23 +125,43 @@ pub(crate) fn falsehoods() -> Vec<(&'static str, &'static str, Change)> {
         ("another header", "header", |b| flip(&mut b.blocks[0].header, 40)),
         ("another receipt", "receipt", |b| flip(&mut b.blocks[0].receipts[0].receipt, 20)),
         ("another account", "account", |b| flip(&mut b.blocks[0].accounts[0].value, 4)),
+        ("an account that is nobody's", "account", |b| {
+            b.blocks[0].accounts.push(stranger());
+            b.blocks[0].accounts.sort_by_key(|account| account.address);
+        }),
+        ("an event beside its segment", "further", |b| add(b, |b| b.segments[0].events[1].clone())),
+        ("an event outside any chain", "further", |b| {
+            let gone = b.segments.iter().position(holds_note).unwrap();
+            let segment = b.segments.remove(gone);
+            b.trees.retain(|tree| tree.author != segment.author);
+            b.further.retain(|outer| author(outer) != segment.author);
+            add(b, |_| segment.events.last().unwrap().clone());
+        }),
+        ("the start of nobody's segment", "further", |b| add(b, |_| Story::whole().authors[4].log[0].outer().clone())),
+        ("the start of another epoch", "further", |b| add(b, |_| Story::other().authors[0].log[0].outer().clone())),
+        ("an event of the author's other epoch", "further", |b| {
+            add(b, |_| Story::other().authors[0].log[1].outer().clone());
+        }),
         ("a slot said to be zero", "slot", |b| {
             let set = b.blocks[0].accounts[0].slots.iter_mut().find(|slot| !slot.value.is_empty()).unwrap();
             set.value = Bytes::new();
         }),
         ("an object's byte changed", "object", |b| flip(&mut b.objects[0].content, 10)),
-        ("an object from nowhere", "object", |b| {
-            let content = Bytes::from_static(b"made up");
-            let digest = alloy_primitives::B256::from_slice(&Sha256::digest(&content));
-            b.objects.push(watchfire_wire::bundle::BundledObject { digest, content });
-            b.objects.sort_by_key(|object| object.digest);
-        }),
+        ("an object from nowhere", "object", make_up),
         ("no event", "chain", |b| {
             b.segments.clear();
             b.trees.clear();
             b.objects.clear();
         }),
     ]
+}
+
+/// Adds an object that no event speaks of.
+fn make_up(bundle: &mut Bundle) {
+    let content = Bytes::from_static(b"made up");
+    let digest = alloy_primitives::B256::from_slice(&Sha256::digest(&content));
+    bundle.objects.push(watchfire_wire::bundle::BundledObject { digest, content });
+    bundle.objects.sort_by_key(|object| object.digest);
 }
 
 /// Each kind of falsehood fails under the name of the check that sees it, though the file's own digest is right.
@@ -190,6 +211,61 @@ fn holds_note(segment: &watchfire_wire::bundle::Segment) -> bool {
 
 fn author(outer: &Bytes) -> watchfire_types::MemberKey {
     watchfire_wire::decode_signed(outer.clone()).unwrap().event().author
+}
+
+/// Puts one more event where those outside the segments are, in their order.
+fn add(bundle: &mut Bundle, event: impl FnOnce(&Bundle) -> Bytes) {
+    let event = event(bundle);
+    bundle.further.push(event);
+    bundle.further.sort_by_key(|outer| Sha256::digest(outer));
+}
+
+/// A member's falsehood about a block or an object spoils nothing that others say: it is named and stays open.
+#[test]
+fn one_members_falsehood_spoils_nothing() {
+    let mut story = Story::whole();
+    let incident = story.incident();
+    let custody = Custody { tool: "liar".into(), clock: "its own".into() };
+    let truth = story.authors[0].log.iter().find_map(|event| match &event.body {
+        Body::EvidenceCollected(collected) => Some(collected.clone()),
+        _ => None,
+    });
+    let mut manifest = truth.unwrap();
+    manifest.custody = custody;
+    manifest.incident = incident;
+    for item in &mut manifest.items {
+        item.size += 1;
+        item.block.number += 7;
+    }
+    story.authors[4].says(Body::EvidenceCollected(manifest));
+    let report = verify(&story.bundle(), Some(&charter()));
+    assert!(report.holds, "{:?}", report.first_failure);
+    let statements = report.checks.iter().filter(|check| check.name == "statement").count();
+    assert_eq!(statements, 4, "one about the block, one about each object: {:#?}", report.checks);
+    assert!(!names(&report, Outcome::Open).contains(&"execution"));
+}
+
+/// A charter between the first and the one that is known binds nobody: its members could be anyone.
+#[test]
+fn a_charter_between_is_bound_by_nothing() {
+    let version = |number: u32| {
+        let network = charter().network_id();
+        let text = CHARTER.replace("version = 1\n", &format!("version = {number}\nnetwork = \"{network}\"\n"));
+        let charter = watchfire_charter::parse(&text).unwrap().0;
+        let canonical = charter.canonical_json().unwrap().into();
+        let version = charter.version;
+        (charter, BundledCharter { version, canonical, toml: text.into() })
+    };
+    let (known, third) = version(3);
+    let with = |more: Vec<BundledCharter>| {
+        let mut bundle = Bundle::decode(&whole()).unwrap();
+        bundle.charters.extend(more);
+        verify(&bundle.encode().unwrap(), Some(&known))
+    };
+    let report = with(vec![third.clone()]);
+    assert!(report.holds, "{:?}", report.first_failure);
+    let failure = with(vec![version(2).1, third]).first_failure.unwrap();
+    assert_eq!((failure.name, failure.subject.as_str()), ("charter-trusted", "version 2"));
 }
 
 fn flip(bytes: &mut Bytes, at: usize) {
