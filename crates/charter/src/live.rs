@@ -5,6 +5,7 @@
 //! wrong, not that a step would succeed: that is for a simulation.
 
 mod contracts;
+mod remedies;
 mod safes;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -62,7 +62,7 @@ fn document(root: &mut Section<'_>) -> Option<Charter> {
     let drill = root.get("drill").map_or(Some(false), |value| value.flag());
     let network = network(root, version);
     let declared = Declared::scan(root);
-    let partners = partners::read(root, &declared);
+    let partners = partners::read(root, &declared, drill);
     let chains = chains::read_chains(root, &declared, drill);
     let safes = chains::read_safes(root, &declared, &partners);
     let assets = assets::read(root, &declared, &safes);

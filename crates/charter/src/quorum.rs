@@ -17,7 +17,7 @@ pub(crate) struct Roster {
     pub(crate) roles: BTreeMap<OrganisationId, BTreeSet<String>>,
     /// Members whose organisation and kind are known.
     pub(crate) voters: Vec<Voter>,
-    /// Members that could not be counted: what is said of thresholds would be wrong while there are any.
+    /// Members that could not be counted: while there are any, nothing is said of what hangs on how many there are.
     pub(crate) uncounted: usize,
 }
 
@@ -47,27 +47,26 @@ impl Roster {
     }
 }
 
-/// Checks everything that hangs on counts.
+/// Checks everything that hangs on counts. A member that cannot be counted hides only what its vote could mend.
 pub(crate) fn check(log: &Log, roster: &Roster, safes: &Safes, rules: Option<&PlacedRules>, playbooks: &Playbooks) {
-    if roster.uncounted > 0 {
-        return;
-    }
+    let whole = roster.uncounted == 0;
     let electorate = roster.electorate();
     let mut checked: Vec<(&Rule, &Place)> = playbooks.own_rules.iter().map(|own| (&own.rule, &own.at)).collect();
     if let Some(rules) = rules {
         checked.extend(rules.each().map(|(_, rule, place)| (rule, place)));
-        order(log, rules, electorate.len());
+        order(log, rules, whole.then_some(electorate.len()));
         own_rules(log, rules, playbooks);
     }
-    for (rule, at) in checked {
+    for (rule, at) in checked.into_iter().filter(|_| whole) {
         meetable(log, &electorate, roster, rule, at);
     }
-    thresholds(log, safes, rules);
+    thresholds(log, safes, rules, whole);
     binding(log, safes, rules, playbooks);
 }
 
-/// contain <= extend <= recover <= amend, recover more than contain, and amendments exclusive.
-fn order(log: &Log, rules: &PlacedRules, n: usize) {
+/// contain <= extend <= recover <= amend, recover more than contain, and amendments exclusive among `n` organisations
+/// where all are known.
+fn order(log: &Log, rules: &PlacedRules, n: Option<usize>) {
     let [contain, extend, recover, amend, tune] = rules.each();
     for (narrow, wide) in [(contain, extend), (extend, recover), (recover, amend), (tune, amend)] {
         if !narrow.1.is_within(wide.1) {
@@ -83,7 +82,7 @@ fn order(log: &Log, rules: &PlacedRules, n: usize) {
     }
     let (organisations, least) = (usize::from(amend.1.organisations), usize::from(contain.1.organisations));
     // Two amendments of one version, each with this many of n, share more than contain - 1 organisations: an honest one.
-    if 2 * organisations < n + least {
+    if let Some(n) = n.filter(|n| 2 * organisations < n + least) {
         let needed = (n + least).div_ceil(2);
         let message = format!("{organisations} organisations could amend while others amend differently");
         let remedy = format!("with {n} organisations and contain {least} an amendment needs {needed}");
@@ -197,12 +196,12 @@ fn augment<'a>(
     false
 }
 
-/// contain.organisations <= Safe threshold <= guardians - 1.
-fn thresholds(log: &Log, safes: &Safes, rules: Option<&PlacedRules>) {
+/// contain.organisations <= Safe threshold <= guardians - 1; the latter where all guardians are known.
+fn thresholds(log: &Log, safes: &Safes, rules: Option<&PlacedRules>, whole: bool) {
     for (id, safe) in &safes.safes {
         let Some(at) = safes.thresholds.get(id) else { continue };
         let (threshold, guardians) = (usize::from(safe.threshold), safe.guardians.len());
-        if threshold >= guardians {
+        if whole && threshold >= guardians {
             let kind = if threshold == guardians { "n-of-n" } else { "above-members" };
             let message = format!("threshold {threshold} of {guardians} guardians leaves none to lose");
             log.fault(at, kind, message, format!("use at most {}", guardians.saturating_sub(1)));

@@ -204,6 +204,11 @@ impl<'a> Value<'a> {
         self.log.fault(&self.at, kind, message, remedy);
     }
 
+    /// Reports a warning here.
+    pub(crate) fn warn(&self, kind: &'static str, message: impl Display, remedy: impl Display) {
+        self.log.warn(&self.at, kind, message, remedy);
+    }
+
     fn wrong_type(&self, wanted: &str) {
         let found = self.value.type_str();
         self.fault("wrong-type", format!("expected {wanted}, found {found}"), format!("write {wanted}"));

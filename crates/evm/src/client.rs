@@ -94,16 +94,8 @@ impl ChainClient {
     }
 
     fn new(config: ChainConfig) -> Result<Arc<Self>, ConnectError> {
+        config.check()?;
         let chain = config.chain;
-        let numbers = [("agree", config.agree as u64), ("block_time_ms", config.block_time_ms)];
-        if let Some((key, _)) = numbers.into_iter().find(|(_, value)| *value == 0) {
-            return Err(ConnectError::Zero { chain, key });
-        }
-        let asked = config.endpoints.iter().filter(|endpoint| endpoint.is_asked());
-        let operators = asked.map(|endpoint| &endpoint.operator).collect::<BTreeSet<_>>().len();
-        if operators < config.agree {
-            return Err(ConnectError::TooFewOperators { chain, agree: config.agree, operators });
-        }
         // Both TLS stacks may be in the tree; the first caller decides, and a second install is no error.
         let http = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)

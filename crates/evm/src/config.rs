@@ -1,7 +1,11 @@
 //! What a node is told about one chain and the endpoints it may ask.
 
+use std::collections::BTreeSet;
+
 use url::Url;
 use watchfire_types::{ChainId, OperatorId};
+
+use crate::error::ConnectError;
 
 /// When a block is final.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +46,9 @@ pub struct Endpoint {
     pub submit_only: bool,
     /// Asked for evidence only ([`ChainClient::raw`](crate::ChainClient::raw)): neither a decision nor a transaction goes through it.
     pub evidence_only: bool,
+    /// Its operator is a label that the charter gives this member: only where such an operator is among those that agreed
+    /// on a block can the member vote on it. Asked first, and waited for a little.
+    pub vouches: bool,
 }
 
 impl Endpoint {
@@ -84,6 +91,7 @@ impl ChainConfig {
             requests_per_second: 100,
             submit_only: false,
             evidence_only: false,
+            vouches: false,
         };
         Self {
             chain,
@@ -95,6 +103,24 @@ impl ChainConfig {
             route: Route::Public,
             silence_ms: None,
         }
+    }
+
+    /// What can be wrong with it before anybody is asked.
+    ///
+    /// # Errors
+    /// [`ConnectError::Zero`], [`ConnectError::TooFewOperators`].
+    pub fn check(&self) -> Result<(), ConnectError> {
+        let chain = self.chain;
+        let numbers = [("agree", self.agree as u64), ("block_time_ms", self.block_time_ms)];
+        if let Some((key, _)) = numbers.into_iter().find(|(_, value)| *value == 0) {
+            return Err(ConnectError::Zero { chain, key });
+        }
+        let asked = self.endpoints.iter().filter(|endpoint| endpoint.is_asked());
+        let operators = asked.map(|endpoint| &endpoint.operator).collect::<BTreeSet<_>>().len();
+        if operators < self.agree {
+            return Err(ConnectError::TooFewOperators { chain, agree: self.agree, operators });
+        }
+        Ok(())
     }
 
     pub(crate) fn silence_ms(&self) -> u64 {

@@ -129,7 +129,7 @@ fn push_holds(code: &mut Code, check: &Check) -> Option<()> {
             code.push32(B256::try_from(check.equals.as_ref()).ok()?);
             code.op(&[0x14]);
         }
-        Read::Storage { .. } => return None,
+        Read::Storage { .. } | Read::Delegation { .. } => return None,
     }
     Some(())
 }

@@ -1,7 +1,8 @@
 //! Equal answers from k operators.
 //!
 //! The preferred endpoints of k operators are asked first; whenever one fails, differs or is slow, the next one is asked too.
-//! An operator counts once however many endpoints it runs.
+//! An operator counts once however many endpoints it runs. Operators whose word this member's vote needs are asked first; what
+//! is agreed without them waits a little for one of them, since a view that none of them vouches for cannot be voted on.
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -17,6 +18,8 @@ use crate::error::RpcError;
 
 /// How long the first k operators have before the next is asked as well.
 const HEDGE: Duration = Duration::from_millis(150);
+/// How long what is agreed waits for the word of an operator that vouches for this member.
+const VOUCH: Duration = Duration::from_millis(150);
 /// How long an endpoint that does not know the block yet is left alone.
 const LAG_RETRY: Duration = Duration::from_millis(40);
 
@@ -46,6 +49,11 @@ impl<T: Eq> Tally<T> {
         self.answers.iter().any(|(_, operators)| operators.len() >= agree)
     }
 
+    /// The operators behind what is agreed.
+    fn by(&self, agree: usize) -> Option<&BTreeSet<OperatorId>> {
+        self.answers.iter().map(|(_, operators)| operators).find(|operators| operators.len() >= agree)
+    }
+
     fn agreement(self, agree: usize) -> Agreement<(T, BTreeSet<OperatorId>)> {
         let mut said: Vec<String> = Vec::new();
         if self.answers.len() > 1 {
@@ -64,7 +72,15 @@ fn join(operators: &BTreeSet<OperatorId>) -> String {
     operators.iter().map(OperatorId::as_str).collect::<Vec<_>>().join(", ")
 }
 
-/// As [`gather_by`], without the names.
+/// Whether one of the operators behind everything that is agreed vouches for this member.
+fn vouched<T: Eq>(tallies: &[Tally<T>], agree: usize, vouching: &BTreeSet<OperatorId>) -> bool {
+    let behind = |operator: &&OperatorId| {
+        tallies.iter().filter_map(|tally| tally.by(agree)).all(|operators| operators.contains(*operator))
+    };
+    vouching.iter().any(|operator| behind(&operator))
+}
+
+/// As [`gather_by`], without the names, and without a wait for any particular one.
 pub(crate) async fn gather<T, F, Fut>(
     remotes: &[Arc<Remote>],
     agree: usize,
@@ -78,12 +94,13 @@ where
     F: Fn(Arc<Remote>) -> Fut,
     Fut: Future<Output = Vec<Result<T, RpcError>>>,
 {
-    let agreed = gather_by(remotes, agree, items, deadline, patient, ask).await;
+    let agreed = collect(remotes, agree, items, deadline, patient, false, ask).await;
     agreed.into_iter().map(|agreement| agreement.map(|(value, _)| value)).collect()
 }
 
-/// Each item's answer with the operators that gave it. Asks until every item has `agree` equal answers, every endpoint has answered, or the deadline passes. With `patient`, an
-/// endpoint that does not know the block yet is asked again until the deadline.
+/// Each item's answer with the operators that gave it. Asks until every item has `agree` equal answers, every endpoint has
+/// answered, or the deadline passes; then for at most [`VOUCH`] until an operator that vouches for this member is among those
+/// that agreed. With `patient`, an endpoint that does not know the block yet is asked again until the deadline.
 pub(crate) async fn gather_by<T, F, Fut>(
     remotes: &[Arc<Remote>],
     agree: usize,
@@ -97,7 +114,29 @@ where
     F: Fn(Arc<Remote>) -> Fut,
     Fut: Future<Output = Vec<Result<T, RpcError>>>,
 {
+    collect(remotes, agree, items, deadline, patient, true, ask).await
+}
+
+async fn collect<T, F, Fut>(
+    remotes: &[Arc<Remote>],
+    agree: usize,
+    items: usize,
+    mut deadline: Instant,
+    patient: bool,
+    named: bool,
+    ask: F,
+) -> Vec<Agreement<(T, BTreeSet<OperatorId>)>>
+where
+    T: Eq,
+    F: Fn(Arc<Remote>) -> Fut,
+    Fut: Future<Output = Vec<Result<T, RpcError>>>,
+{
     let mut waiting = in_order(remotes);
+    // Those whose word may still come: one that has answered, agreeing or not, is not waited for again.
+    let vouching = waiting.iter().filter(|remote| named && remote.config.vouches);
+    let mut missing: BTreeSet<String> = vouching.clone().map(|remote| remote.config.name.clone()).collect();
+    let vouching: BTreeSet<OperatorId> = vouching.map(|remote| remote.config.operator.clone()).collect();
+    let mut settled = false;
     let mut tallies: Vec<Tally<T>> = (0..items).map(|_| Tally { answers: Vec::new(), failures: Vec::new() }).collect();
     let ask = &ask;
     let launch = |remote: Arc<Remote>, delay: Duration| async move {
@@ -121,10 +160,22 @@ where
                     lags |= matches!(answer, Err(RpcError::UnknownBlock));
                     tally.add(&remote.config.operator, answer);
                 }
-                if tallies.iter().all(|tally| tally.settled(agree)) {
-                    break;
+                let again = lags && patient;
+                if !again {
+                    missing.remove(&remote.config.name);
                 }
-                if lags && patient {
+                if tallies.iter().all(|tally| tally.settled(agree)) {
+                    if missing.is_empty() || vouched(&tallies, agree, &vouching) {
+                        break;
+                    }
+                    if !settled {
+                        settled = true;
+                        deadline = deadline.min(Instant::now() + VOUCH);
+                        let asked: Vec<_> = waiting.drain(..).filter(|remote| remote.config.vouches).collect();
+                        running.extend(asked.into_iter().map(|remote| launch(remote, Duration::ZERO)));
+                    }
+                }
+                if again {
                     running.push(launch(remote, LAG_RETRY));
                 }
                 running.extend(waiting.pop_front().map(|remote| launch(remote, Duration::ZERO)));
@@ -136,10 +187,11 @@ where
     tallies.into_iter().map(|tally| tally.agreement(agree)).collect()
 }
 
-/// Healthy before unhealthy, and endpoints of distinct operators before an operator's second one.
+/// Healthy before unhealthy, those that vouch for this member before others, and endpoints of distinct operators before an
+/// operator's second one.
 fn in_order(remotes: &[Arc<Remote>]) -> std::collections::VecDeque<Arc<Remote>> {
     let mut order: Vec<_> = remotes.iter().filter(|remote| remote.config.is_asked()).cloned().collect();
-    order.sort_by_key(|remote| !remote.healthy());
+    order.sort_by_key(|remote| (!remote.healthy(), !remote.config.vouches));
     let mut seen = BTreeSet::new();
     let (mut first, second): (Vec<_>, Vec<_>) =
         order.into_iter().partition(|remote| seen.insert(remote.config.operator.clone()));

@@ -135,9 +135,12 @@ fn request(read: &Read, at: &Value) -> Request {
         }
         Read::Balance { account } => Request::new("eth_getBalance", json!([account, at])),
         Read::Storage { account, slot } => Request::new("eth_getStorageAt", json!([account, slot, at])),
-        Read::CodeHash { account } => Request::new("eth_getCode", json!([account, at])),
+        Read::CodeHash { account } | Read::Delegation { account } => Request::new("eth_getCode", json!([account, at])),
     }
 }
+
+/// What the code of an account that delegates begins with (EIP-7702).
+const DELEGATION: [u8; 3] = [0xef, 0x01, 0x00];
 
 fn outcome(read: &Read, answer: Answer) -> Result<ReadOutcome, RpcError> {
     let raw = match answer {
@@ -158,6 +161,14 @@ fn outcome(read: &Read, answer: Answer) -> Result<ReadOutcome, RpcError> {
         Read::CodeHash { .. } => {
             let code: AlloyBytes = decode(&raw)?.ok_or_else(missing)?;
             return Ok(ReadOutcome::Value(Bytes::copy_from_slice(keccak256(&code).as_slice())));
+        }
+        Read::Delegation { .. } => {
+            let code: AlloyBytes = decode(&raw)?.ok_or_else(missing)?;
+            let mut word = [0; 32];
+            if let Some(delegate) = code.strip_prefix(&DELEGATION).filter(|delegate| delegate.len() == 20) {
+                word[12..].copy_from_slice(delegate);
+            }
+            return Ok(ReadOutcome::Value(Bytes::copy_from_slice(&word)));
         }
     };
     bounded(value).map(ReadOutcome::Value)

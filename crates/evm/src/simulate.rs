@@ -71,6 +71,9 @@ impl Simulation {
     /// By `eth_simulateV1` where the endpoint has it, else by an `eth_call` with state override: the call itself where nothing is
     /// checked after it, so that it has the caller that it is given, else creation code.
     pub(crate) async fn run(&self, remote: &Remote, timeout: Duration) -> Result<Simulated, RpcError> {
+        if self.checks.iter().any(|check| matches!(check.read, Read::Delegation { .. })) {
+            return Err(RpcError::Garbage("a delegation cannot be read within a simulation".to_owned()));
+        }
         let lacks = &remote.lacks.simulate;
         if !lacks.load(Ordering::Relaxed) {
             match self.simulate_v1(remote, timeout).await {
@@ -99,7 +102,7 @@ impl Simulation {
         let mut second = Map::new();
         for check in &self.checks {
             let (account, opcode) = match &check.read {
-                Read::Call { .. } => continue,
+                Read::Call { .. } | Read::Delegation { .. } => continue,
                 Read::Balance { .. } => (BALANCE_PROBE, 0x31),
                 Read::CodeHash { .. } => (CODE_PROBE, 0x3f),
                 // The account itself answers its slots, after the call and in place of its own code.
@@ -224,7 +227,9 @@ fn probe_call(read: &Read) -> Value {
     match read {
         Read::Call { to, data } => json!({ "to": to, "data": AlloyBytes::from(data.clone()) }),
         Read::Balance { account } => json!({ "to": BALANCE_PROBE, "data": account.into_word() }),
-        Read::CodeHash { account } => json!({ "to": CODE_PROBE, "data": account.into_word() }),
+        Read::CodeHash { account } | Read::Delegation { account } => {
+            json!({ "to": CODE_PROBE, "data": account.into_word() })
+        }
         Read::Storage { account, slot } => json!({ "to": account, "data": slot }),
     }
 }

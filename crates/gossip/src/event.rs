@@ -30,6 +30,13 @@ pub enum GossipEvent {
         /// Why.
         cause: DialCause,
     },
+    /// Addresses of a member cannot be used and are left out; the others are dialled. Told once, at the start.
+    Undialable {
+        /// Who.
+        member: MemberKey,
+        /// Each address with what is wrong with it.
+        problems: Vec<String>,
+    },
     /// A message not seen in the last [`DUPLICATE_CACHE`](crate::config::limits::DUPLICATE_CACHE). Give its verdict by `id`: until then it is not forwarded.
     Message {
         /// This process's number for the message.

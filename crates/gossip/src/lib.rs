@@ -31,4 +31,4 @@ pub use config::{Entry, GossipConfig, Kind};
 pub use error::{CatchUpError, DialCause, GossipError, SendError};
 pub use event::{GossipEvent, ReplyToken};
 pub use handle::{Figures, Handle};
-pub use start::spawn;
+pub use start::{check, check_listen, spawn};

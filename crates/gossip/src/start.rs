@@ -29,9 +29,9 @@ use crate::task::Task;
 /// Outside a tokio runtime.
 pub fn spawn(config: &GossipConfig) -> Result<(Handle, mpsc::Receiver<GossipEvent>), GossipError> {
     let (pair, own_key) = pair_of(&config.identity).ok_or(GossipError::Identity)?;
-    let members = members(config)?;
+    let (members, undialable) = members(config)?;
     let own = members.iter().find(|m| m.key == own_key).ok_or(GossipError::NotAMember { key: own_key })?;
-    let listen = listen_addresses(config)?;
+    let listen = listen_addresses(&config.listen)?;
     let peers: Vec<_> = members.iter().filter(|m| m.key != own_key).map(|m| m.peer).collect();
     let names = members.iter().flat_map(|m| &m.addresses).any(|a| a.iter().any(|part| is_name(&part)));
     let mut swarm = behaviour::swarm(pair, config.network, &peers, names)?;
@@ -46,6 +46,10 @@ pub fn spawn(config: &GossipConfig) -> Result<(Handle, mpsc::Receiver<GossipEven
     }
     let (commands_in, commands) = mpsc::channel(limits::COMMANDS_MAX);
     let (events, events_out) = mpsc::channel(limits::EVENTS_MAX);
+    // Said first, and not waited for: the receiver is empty and holds more than there are members.
+    for event in undialable {
+        let _ = events.try_send(event);
+    }
     let counters = Arc::new(Counters::default());
     let dialer = Dialer::new(own, &members, Instant::now());
     let by_peer: BTreeMap<_, _> = members.iter().map(|m| (m.peer, m.key)).collect();
@@ -55,21 +59,54 @@ pub fn spawn(config: &GossipConfig) -> Result<(Handle, mpsc::Receiver<GossipEven
     Ok((Handle::new(commands_in, counters), events_out))
 }
 
-fn members(config: &GossipConfig) -> Result<Vec<Member>, GossipError> {
+/// Everything that [`spawn`] refuses and that can be known beforehand: no port is touched.
+///
+/// # Errors
+/// As [`spawn`].
+pub fn check(config: &GossipConfig) -> Result<(), GossipError> {
+    let (_, own_key) = pair_of(&config.identity).ok_or(GossipError::Identity)?;
+    let (members, _) = members(config)?;
+    if !members.iter().any(|member| member.key == own_key) {
+        return Err(GossipError::NotAMember { key: own_key });
+    }
+    listen_addresses(&config.listen).map(drop)
+}
+
+/// Whether these addresses can be listened on, as far as their text tells.
+///
+/// # Errors
+/// [`GossipError::NoListenAddress`], [`GossipError::Address`].
+pub fn check_listen(listen: &[String]) -> Result<(), GossipError> {
+    listen_addresses(listen).map(drop)
+}
+
+/// The members with the addresses at which they can be dialled, and an event for each member that has an address at
+/// which it cannot: what one member wrote must not keep another from starting.
+fn members(config: &GossipConfig) -> Result<(Vec<Member>, Vec<GossipEvent>), GossipError> {
     let bounded = |what, count, max| if count > max { Err(GossipError::TooMany { what, count, max }) } else { Ok(()) };
     bounded("members", config.members.len(), limits::MEMBERS_MAX)?;
     let mut seen = BTreeMap::new();
     let mut members = Vec::with_capacity(config.members.len());
+    let mut undialable = Vec::new();
     for entry in &config.members {
         if seen.insert(entry.key, ()).is_some() {
             return Err(GossipError::DuplicateMember { key: entry.key });
         }
         bounded("addresses of one member", entry.addresses.len(), limits::ADDRESSES_MAX)?;
-        let addresses = entry.addresses.iter().map(|text| dial_address(text)).collect::<Result<_, _>>()?;
+        let (mut addresses, mut problems) = (Vec::new(), Vec::new());
+        for text in &entry.addresses {
+            match dial_address(text) {
+                Ok(address) => addresses.push(address),
+                Err(error) => problems.push(error.to_string()),
+            }
+        }
+        if !problems.is_empty() {
+            undialable.push(GossipEvent::Undialable { member: entry.key, problems });
+        }
         let peer = peer_of(&entry.key).ok_or(GossipError::MemberKey { key: entry.key })?;
         members.push(Member { key: entry.key, peer, kind: entry.kind, addresses });
     }
-    Ok(members)
+    Ok((members, undialable))
 }
 
 fn refuse(address: &str, problem: &(impl ToString + ?Sized)) -> GossipError {
@@ -95,6 +132,8 @@ fn is_name(part: &Protocol<'_>) -> bool {
 fn dial_address(text: &str) -> Result<Multiaddr, GossipError> {
     match shape(text)? {
         (_, _, 0, _) => Err(refuse(text, "port 0 cannot be dialled")),
+        (_, Protocol::Ip4(ip), _, _) if ip.is_unspecified() => Err(refuse(text, "no host has this address")),
+        (_, Protocol::Ip6(ip), _, _) if ip.is_unspecified() => Err(refuse(text, "no host has this address")),
         (address, Protocol::Ip4(_) | Protocol::Ip6(_), _, _) => Ok(address),
         (address, host, _, _) if is_name(&host) => Ok(address),
         (_, host, _, _) => Err(refuse(text, &format!("unknown kind of host {host}"))),
@@ -103,12 +142,12 @@ fn dial_address(text: &str) -> Result<Multiaddr, GossipError> {
 
 type Listen = (String, Multiaddr, (SocketAddr, bool));
 
-fn listen_addresses(config: &GossipConfig) -> Result<Vec<Listen>, GossipError> {
-    if config.listen.is_empty() {
+fn listen_addresses(texts: &[String]) -> Result<Vec<Listen>, GossipError> {
+    if texts.is_empty() {
         return Err(GossipError::NoListenAddress);
     }
-    let mut listen = Vec::with_capacity(config.listen.len());
-    for text in &config.listen {
+    let mut listen = Vec::with_capacity(texts.len());
+    for text in texts {
         let (address, host, port, quic) = shape(text)?;
         let ip = match host {
             Protocol::Ip4(ip) => IpAddr::V4(ip),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use thiserror::Error;
 use url::Url;
+use watchfire_charter::multiaddress;
 use watchfire_types::{ChainId, MemberId, OperatorId, OrganisationId};
 
 use crate::keys::PasswordSource;
@@ -243,9 +244,14 @@ impl File {
         if self.network.listen.is_empty() {
             faults.push("network.listen: give at least one multiaddress, such as \"/ip4/0.0.0.0/tcp/9001\"".to_owned());
         }
-        for address in self.network.listen.iter().chain(self.network.peers.values().flatten()) {
-            if let Err(error) = watchfire_charter::multiaddress::check(address) {
-                faults.push(format!("network: {error}; write it like \"/ip4/203.0.113.1/tcp/9001\""));
+        for address in &self.network.listen {
+            if let Err(error) = multiaddress::check_listen(address) {
+                faults.push(format!("network.listen: {error}; write it like \"/ip4/0.0.0.0/tcp/9001\""));
+            }
+        }
+        for address in self.network.peers.values().flatten() {
+            if let Err(error) = multiaddress::check_dial(address) {
+                faults.push(format!("network.peers: {error}; write it like \"/ip4/203.0.113.1/tcp/9001\""));
             }
         }
         let mut ids = BTreeSet::new();
@@ -260,10 +266,11 @@ impl File {
 }
 
 impl ChainSection {
-    /// Distinct operators behind the endpoints.
+    /// Distinct operators behind the endpoints that are asked for views and decisions.
     #[must_use]
     pub fn operators(&self) -> BTreeSet<&OperatorId> {
-        self.endpoint.iter().map(|endpoint| &endpoint.operator).collect()
+        let asked = self.endpoint.iter().filter(|endpoint| !endpoint.submit_only && !endpoint.evidence_only);
+        asked.map(|endpoint| &endpoint.operator).collect()
     }
 
     fn faults(&self, faults: &mut Vec<String>) {
@@ -274,7 +281,8 @@ impl ChainSection {
         let operators = self.operators().len();
         if self.agree == 0 || self.agree > operators {
             faults.push(format!(
-                "chain {id}: agree = {} needs that many distinct operators and at least 1; the endpoints have {operators}",
+                "chain {id}: agree = {} needs that many distinct operators and at least 1; the endpoints have \
+                 {operators}, those of submit_only and evidence_only endpoints not counted",
                 self.agree
             ));
         }

@@ -1,9 +1,12 @@
 //! Whether a node's configuration and keys are those of the member that its charter names.
 
 use watchfire_charter::{Charter, Member};
+use watchfire_types::OperatorId;
 
-use crate::config::Config;
+use crate::config::{ChainSection, Config};
+use crate::control::socket_fault;
 use crate::keys::UnboundKeys;
+use crate::run::{config_of, gossip_config};
 
 /// What in the configuration does not fit the charter, a line each.
 #[must_use]
@@ -31,6 +34,30 @@ pub fn faults(config: &Config, charter: &Charter) -> Vec<String> {
     for id in config.peers.keys().filter(|id| !charter.members.contains_key(id)) {
         faults.push(format!("{path}: network.peers names {id}, which is no member of the charter; remove it"));
     }
+    faults.extend(socket_fault(&config.directory));
+    faults.extend(config.chains.values().flat_map(|section| chain_faults(config, charter, section)));
+    faults
+}
+
+/// What keeps a chain from being followed as configured, or this member from voting on what it sees there.
+fn chain_faults(config: &Config, charter: &Charter, section: &ChainSection) -> Vec<String> {
+    let (path, id) = (config.path.display(), section.id);
+    let Some(chain) = config_of(charter, &config.member, section) else { return Vec::new() };
+    let mut faults = Vec::new();
+    if let Err(error) = chain.check() {
+        faults.push(format!("{path}: {error}"));
+    }
+    let Some(member) = charter.members.get(&config.member).filter(|member| member.votes()) else { return faults };
+    let asked = section.operators();
+    if !member.operators.iter().any(|label| asked.contains(label)) {
+        let labels: Vec<&str> = member.operators.iter().map(OperatorId::as_str).collect();
+        faults.push(format!(
+            "{path}: chain {id}: no endpoint that is asked has one of the operator labels that the charter gives member {} ({}), \
+             so none of its votes would count; add such an endpoint, or have the charter name the operators it reads from",
+            config.member,
+            labels.join(", ")
+        ));
+    }
     faults
 }
 
@@ -52,5 +79,11 @@ pub fn key_faults(config: &Config, charter: &Charter, keys: &UnboundKeys) -> Vec
     };
     differs("the guardian", shown(keys.guardian_address()), shown(*guardian));
     differs("the submitter", shown(keys.submitter_address()), shown(*submitter));
+    faults.extend(keys.may_bind(charter.network_id()).err().map(|error| error.to_string()));
+    // With another node key than the charter's, what the network says of it says no more.
+    if faults.is_empty() {
+        let refused = watchfire_gossip::check(&gossip_config(config, charter, keys)).err();
+        faults.extend(refused.map(|error| format!("{}: {error}", config.path.display())));
+    }
     faults
 }

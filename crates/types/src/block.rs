@@ -49,6 +49,12 @@ pub enum Read {
         /// Account.
         account: Address,
     },
+    /// Whom an account delegates to (EIP-7702: its code is `0xef0100` and 20 bytes of an address): the address as a word of 32
+    /// bytes, zero where it does not. Such an account still signs with its key. Never asked of a simulation.
+    Delegation {
+        /// Account.
+        account: Address,
+    },
 }
 
 /// The answer to a [`Read`] at one block.

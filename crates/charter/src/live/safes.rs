@@ -76,6 +76,7 @@ pub(super) fn reads(charter: &Charter, chain: ChainId, reads: &mut BTreeSet<Read
         reads.insert(Read::Balance { account: safe.address });
         reads.extend(tokens(charter, chain).into_iter().map(|token| token_balance(token, safe)));
         reads.extend(accounts(charter, safe).into_iter().map(|account| Read::CodeHash { account }));
+        reads.extend(charter.owners_of(safe).into_iter().map(|account| Read::Delegation { account }));
         reads.extend(submitters(charter, safe).into_iter().map(|account| Read::Balance { account }));
     }
     if let Some(pinned) = charter.chains.get(&chain).and_then(|chain| chain.multi_send_call_only) {
@@ -138,7 +139,14 @@ impl Subject<'_> {
         let Some(threshold) = self.threshold(facts) else { return };
         let mut reachable = 0_usize;
         for owner in &owners {
-            match self.answers.has_code(*owner) {
+            // EIP-7702: an account that delegates still signs with its key, and the Safe recovers it.
+            let delegate =
+                self.answers.address(&Read::Delegation { account: *owner }).filter(|to| *to != Address::ZERO);
+            if let Some(to) = delegate {
+                let text = format!("{name}: owner {} delegates to {to} and still signs", label(owner));
+                facts.warn("owner-delegated", text, about);
+            }
+            match self.answers.has_code(*owner).map(|code| code && delegate.is_none()) {
                 Some(true) => {
                     let text = format!("{name}: owner {} has code: contract owners are not reachable", label(owner));
                     facts.warn("owner-has-code", text, about);

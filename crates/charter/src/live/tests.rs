@@ -66,7 +66,7 @@ fn sound(charter: &Charter) -> Chain {
             Read::CodeHash { account } if [SAFE, VAULT].contains(account) => ReadOutcome::Value(vec![7; 32].into()),
             Read::CodeHash { .. } => ReadOutcome::Value(KECCAK256_EMPTY.to_vec().into()),
             Read::Balance { account } => word(U256::from(u64::from(*account != SAFE))),
-            Read::Storage { .. } => word(U256::ZERO),
+            Read::Storage { .. } | Read::Delegation { .. } => word(U256::ZERO),
             Read::Call { to, .. } if *to == VAULT => ReadOutcome::Reverted(Bytes::new()),
             Read::Call { .. } => word(U256::ZERO),
         };
@@ -150,6 +150,20 @@ fn owners_with_code_do_not_sign() {
     };
     warning("owner-has-code", with_code(2));
     fault("threshold-unreachable", with_code(3));
+}
+
+/// EIP-7702: a guardian's account that delegates has code and signs as before; that it does is told, and with whom.
+#[test]
+fn owners_that_delegate_still_sign() {
+    let facts = facts_of(DRILL, |charter, chain| {
+        for account in charter.members.values().filter_map(|member| member.guardian) {
+            chain.insert(Read::CodeHash { account }, ReadOutcome::Value(vec![9; 32].into()));
+            chain.insert(Read::Delegation { account }, holds(STRANGER));
+        }
+    });
+    let told = facts.iter().filter(|fact| fact.kind == "owner-delegated" && fact.text.contains(&STRANGER.to_string()));
+    assert_eq!(told.count(), 5, "{facts:#?}");
+    assert!(facts.iter().all(|fact| fact.kind == "owner-delegated"), "{facts:#?}");
 }
 
 #[test]
@@ -346,4 +360,21 @@ proptest! {
         prop_assert!(facts.is_sorted(), "faults come first");
         let _ = changes(&charter, CHAIN, &before, &after);
     }
+}
+
+/// Every kind of fact that the sources name has a remedy of its own, and no remedy is of a kind that none names.
+#[test]
+fn every_fact_has_its_own_remedy() {
+    let sources = [include_str!("../live.rs"), include_str!("safes.rs"), include_str!("contracts.rs")];
+    let text = sources.concat().split_whitespace().collect::<String>();
+    let mut named: BTreeSet<&str> = BTreeSet::new();
+    for (opening, any) in [(".fault(\"", true), (".warn(\"", true), ("[(\"", false), ("),(\"", false)] {
+        let names = text.split(opening).skip(1).filter_map(|rest| rest.split('"').next());
+        let is_kind = |name: &&str| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+        named.extend(names.filter(is_kind).filter(|name| any || name.contains('-')));
+    }
+    let kinds: BTreeSet<&str> = super::remedies::REMEDIES.iter().map(|(kind, _)| *kind).collect();
+    assert_eq!(named, kinds);
+    let remedies: BTreeSet<&str> = super::remedies::REMEDIES.iter().map(|(_, remedy)| *remedy).collect();
+    assert_eq!(remedies.len(), kinds.len(), "each its own");
 }

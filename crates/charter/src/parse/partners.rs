@@ -8,7 +8,7 @@ use watchfire_types::{MemberId, MemberKey, OperatorId, OrganisationId};
 
 use super::references::{Declared, address, refer, unique};
 use crate::model::{Member, MemberKind, Organisation};
-use crate::multiaddress;
+use crate::multiaddress::{self, MultiaddressError};
 use crate::quorum::{Roster, Voter};
 use crate::reader::{Log, Place, Section, Value};
 
@@ -26,8 +26,8 @@ pub(crate) struct Partners {
     pub(crate) accounts: Vec<(Address, Place)>,
 }
 
-/// Reads `[[organisation]]` and `[[member]]`.
-pub(crate) fn read(root: &mut Section<'_>, declared: &Declared) -> Partners {
+/// Reads `[[organisation]]` and `[[member]]`. In a drill all members may live on one machine.
+pub(crate) fn read(root: &mut Section<'_>, declared: &Declared, drill: Option<bool>) -> Partners {
     let mut partners = Partners {
         organisations: BTreeMap::new(),
         members: BTreeMap::new(),
@@ -47,7 +47,7 @@ pub(crate) fn read(root: &mut Section<'_>, declared: &Declared) -> Partners {
         }
         section.finish();
     }
-    let mut keys = Keys::default();
+    let mut keys = Keys { drill: drill != Some(false), ..Keys::default() };
     for mut section in root.sections("member", PARTNERS_MAX) {
         if let Some((id, member)) = member(&mut section, declared, &mut partners.roster, &mut keys) {
             partners.members.insert(id, member);
@@ -92,8 +92,10 @@ fn member(
         let message = "a guardian without an address can be dialled by nobody";
         section.log.warn(&section.place_of("addresses"), "no-address", message, "add its multiaddresses");
     }
-    let addresses = written.iter().filter_map(multiaddress).collect();
-    if let (Some(organisation), Some(kind)) = (&organisation, kind) {
+    let addresses = written.iter().filter_map(|value| multiaddress(value, keys.drill)).collect();
+    // A kind that cannot be read hides no fault of a count: who carries a guardian's key is meant as one.
+    let meant = kind.or_else(|| section.get("guardian").map(|_| MemberKind::Guardian));
+    if let (Some(organisation), Some(kind)) = (&organisation, meant) {
         let (id, organisation, operators) = (id.clone(), organisation.clone(), operators.clone());
         roster.voters.push(Voter { id, organisation, kind, operators });
     } else {
@@ -163,16 +165,28 @@ fn account(
     Some(Some(address))
 }
 
-fn multiaddress(value: &Value<'_>) -> Option<String> {
+/// An address that every other member can dial.
+fn multiaddress(value: &Value<'_>, drill: bool) -> Option<String> {
     let text = value.text()?;
-    let remedy = "write such as /ip4/192.0.2.1/tcp/9001 or /dns4/node.example.org/udp/9001/quic-v1";
-    multiaddress::check(&text).map_err(|error| value.fault("malformed", error, remedy)).ok()?;
+    let remedy =
+        "write where partners reach it, such as /ip4/192.0.2.1/tcp/9001 or /dns4/node.example.org/udp/9001/quic-v1";
+    let kind = |error: &MultiaddressError| match error {
+        MultiaddressError::Unspecified { .. } | MultiaddressError::PortZero { .. } => "not-dialable",
+        _ => "malformed",
+    };
+    multiaddress::check_dial(&text).map_err(|error| value.fault(kind(&error), error, remedy)).ok()?;
+    if !drill && multiaddress::is_loopback(&text) {
+        let message = format!("{text} leads every partner to its own machine");
+        value.warn("loopback-address", message, remedy);
+    }
     Some(text)
 }
 
 /// Every key with its place, for finding those used twice.
 #[derive(Debug, Default)]
 struct Keys {
+    /// Whether members may share a machine.
+    drill: bool,
     nodes: Vec<(MemberKey, Place)>,
     accounts: Vec<(Address, Place)>,
 }

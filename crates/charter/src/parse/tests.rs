@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::{SOURCE_MAX, is_drill_chain, parse};
+use crate::fault::Warning;
 
 mod faults;
 
@@ -110,4 +111,15 @@ fn warnings_name_what_hangs_on_one() {
     warned(&unreachable, "no-address", "dialled by nobody");
     let empty = unreachable.replace("operators = [\"op-alder\"]", "operators = [\"op-alder\"]\naddresses = []");
     warned(&empty, "no-address", "dialled by nobody");
+}
+
+/// Members of a drill may share a machine; of a real network a loopback address is worth a word.
+#[test]
+fn a_loopback_address_is_warned_of_outside_drills() {
+    let loopback = |warnings: &[Warning]| warnings.iter().any(|warning| warning.kind == "loopback-address");
+    assert!(!loopback(&parse(DRILL).unwrap().1));
+    let real = DRILL.replace("drill = true", "drill = false").replace("31337", "1");
+    let (_, warnings) = parse(&real).unwrap();
+    assert!(loopback(&warnings), "{warnings:#?}");
+    assert!(!loopback(&parse(&real.replace("127.0.0.1", "192.0.2.1")).unwrap().1));
 }

@@ -149,6 +149,32 @@ async fn a_view_names_whose_word_it_is() {
     assert_eq!(names(alone.view(&head, &reads, true).await.unwrap()), ["liar"]);
 }
 
+/// Goal: an operator that vouches for this member is among those that agreed wherever it is listed, and though it is the
+/// slowest; one that does not answer holds the view up for a moment only.
+#[tokio::test]
+async fn a_view_waits_a_little_for_who_vouches() {
+    let anvil = Anvil::start();
+    anvil.mine(1).await;
+    let account = anvil.account().await;
+    let own = Operator::start(&anvil.http, |_, _| Act::Pass).await;
+    let vouching = crate::Endpoint { vouches: true, ..endpoint("own", &own.url) };
+    let endpoints = vec![endpoint("a", &anvil.http), endpoint("b", &anvil.http), vouching];
+    let names = |view: watchfire_types::BlockView| view.agreed.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let client = ChainClient::connect(config(2, endpoints)).await.unwrap();
+    let head = client.head_at(anvil.number().await).await.unwrap();
+    let reads = &balance(account) | &BTreeSet::from([Read::CodeHash { account }]);
+    assert!(names(client.view(&head, &reads, true).await.unwrap()).contains(&"own".to_owned()), "asked first");
+
+    own.now(|_, _| Act::Lag(Duration::from_millis(60)));
+    assert!(names(client.view(&head, &reads, true).await.unwrap()).contains(&"own".to_owned()), "waited for");
+
+    own.now(|_, _| Act::Hang);
+    let asked = std::time::Instant::now();
+    let view = client.view(&head, &reads, true).await.unwrap();
+    assert_eq!(names(view), ["a", "b"]);
+    assert!(asked.elapsed() < Duration::from_millis(1_000), "{:?}", asked.elapsed());
+}
+
 /// Goal: a header that does not recompute to its hash is garbage even from the only operator.
 #[tokio::test]
 async fn a_forged_header_is_refused() {
@@ -167,6 +193,10 @@ async fn a_forged_header_is_refused() {
 #[tokio::test]
 async fn reads_of_every_kind() {
     let world = World::new().await;
+    let (delegating, delegate) = (alloy_primitives::Address::repeat_byte(5), alloy_primitives::Address::repeat_byte(6));
+    let code = format!("0xef0100{}", alloy_primitives::hex::encode(delegate));
+    world.anvil.call("anvil_setCode", json!([delegating, code])).await;
+    world.anvil.mine(1).await;
     let plain = endpoint("a", &world.anvil.http);
     let poor = Operator::start(&world.anvil.http, |method, params| {
         let by_hash = params.as_array().is_some_and(|params| params.iter().any(|p| p.get("blockHash").is_some()));
@@ -180,10 +210,16 @@ async fn reads_of_every_kind() {
         let threshold = Read::Storage { account: world.safe, slot: B256::with_last_byte(4) };
         let empty = Read::CodeHash { account: alloy_primitives::Address::repeat_byte(9) };
         let reverting = Read::Call { to: world.vault, data: vec![1, 2, 3, 4].into() };
+        let delegation = |account| Read::Delegation { account };
+        let (to, contract) = (delegation(delegating), delegation(world.vault));
+        let delegations = BTreeSet::from([to.clone(), contract.clone()]);
         let reads = BTreeSet::from([world.paused(), threshold.clone(), empty.clone(), reverting.clone()]);
+        let reads = &reads | &delegations;
         let answers = client.read_at(head.block, &reads).await;
         assert_eq!(answers[&world.paused()].word(), Some(U256::ZERO));
         assert_eq!(answers[&threshold].word(), Some(U256::from(3)));
+        assert_eq!(answers[&to].word(), Some(delegate.into_word().into()), "EIP-7702");
+        assert_eq!(answers[&contract].word(), Some(U256::ZERO), "code that is no delegation");
         assert_eq!(answers[&empty].word(), Some(alloy_primitives::keccak256([]).into()));
         assert!(matches!(answers[&reverting], ReadOutcome::Reverted(_)), "{answers:?}");
         // A hash that is not canonical is never answered from its number.

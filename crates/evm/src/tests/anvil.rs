@@ -184,6 +184,7 @@ pub(super) fn endpoint(name: &str, http: &Url) -> Endpoint {
         requests_per_second: 10_000,
         submit_only: false,
         evidence_only: false,
+        vouches: false,
     }
 }
 

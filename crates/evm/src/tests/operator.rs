@@ -27,6 +27,8 @@ pub(super) enum Act {
     Status(u16),
     /// Bytes that are no JSON, for the whole request.
     Garbage,
+    /// The node's answer, so much later.
+    Lag(std::time::Duration),
     /// Never answers.
     Hang,
     /// Never answers; what is held is dropped when the asker gives up.
@@ -115,6 +117,10 @@ async fn answer(
             }
             Act::Status(status) => return Ok(Response::builder().status(status).body(Full::default()).unwrap()),
             Act::Garbage => return Ok(Response::new(Full::from("<html>busy</html>"))),
+            Act::Lag(late) => {
+                tokio::time::sleep(late).await;
+                passed.await
+            }
             Act::Hang => std::future::pending().await,
             Act::Hold(held) => {
                 let _until_dropped = held;

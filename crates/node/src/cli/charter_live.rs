@@ -9,7 +9,7 @@ use watchfire_evm::{ChainClient, ChainConfig, ConnectError};
 use watchfire_protocol::Machine;
 use watchfire_types::duty::{Duty, Preflight};
 use watchfire_types::input::{Input, PreflightOutcome};
-use watchfire_types::{B256, BlockView, ChainId, Epoch, OperatorId, PlaybookId, Read, ReadOutcome};
+use watchfire_types::{B256, BlockView, ChainId, Epoch, OperatorId, PlaybookId, Read, ReadOutcome, SafeId};
 
 use super::finding::{Finding, Severity};
 use super::output::{CliError, Output};
@@ -81,7 +81,7 @@ async fn look(charter: &Arc<Charter>, chain: ChainId, client: &ChainClient) -> R
         parent: B256::ZERO,
         base_fee: head.base_fee,
         logs: Vec::new(),
-        reads: answers,
+        reads: answers.clone(),
         agreed: BTreeSet::new(),
     };
     let at = now();
@@ -89,19 +89,22 @@ async fn look(charter: &Arc<Charter>, chain: ChainId, client: &ChainClient) -> R
     let mut simulated = BTreeSet::new();
     for duty in machine.owed(at).duties {
         let Duty::Preflight(preflight) = duty else { continue };
-        let made = open.iter().filter(|step| step.is_made_by(charter, &preflight));
+        let made = open.iter().filter(|step| step.is_made_by(charter, &answers, &preflight));
         let names: Vec<String> = made.map(StepOf::name).collect();
         simulated.extend(names.iter().cloned());
         if !names.is_empty() {
             found.extend(judged(&names.join(", "), &preflight, client.preflight(&preflight).await));
         }
     }
-    // Idle nodes simulate the widest step of a playbook: one of its steps stands for all.
-    let tried = |step: &StepOf<'_>| {
-        open.iter().any(|other| other.playbook == step.playbook && simulated.contains(&other.name()))
+    // A wider step that holds makes narrower ones needless: no node simulates them.
+    let covered = |step: &StepOf<'_>| {
+        let playbook = charter.playbooks.get(step.playbook);
+        let mut wider = playbook.into_iter().flat_map(|playbook| playbook.steps.iter().skip(step.number));
+        wider.any(|step| holds(step.actions.iter(), &answers))
     };
-    for step in open.iter().filter(|step| !tried(step)) {
-        let message = format!("nothing could be simulated at block {}: the Safe cannot be read", head.block.number);
+    for step in open.iter().filter(|step| !simulated.contains(&step.name()) && !covered(step)) {
+        let (block, safe) = (head.block.number, step.safe);
+        let message = format!("it could not be simulated at block {block}: safe {safe} cannot be read");
         found.push(Finding::warning("not-simulated", step.name(), message, "see what is said of its Safe"));
     }
     Ok(found)
@@ -123,6 +126,7 @@ fn judged(subject: &str, preflight: &Preflight, outcome: PreflightOutcome) -> Op
 }
 
 fn of_fact(fact: Fact) -> Finding {
+    let remedy = fact.remedy();
     let assets: Vec<String> = fact.assets.iter().map(ToString::to_string).collect();
     let subject = match fact.safe {
         Some(safe) => format!("safe {safe}"),
@@ -130,53 +134,66 @@ fn of_fact(fact: Fact) -> Finding {
         None => assets.join(", "),
     };
     match fact.severity {
-        FactSeverity::Fault => {
-            Finding::fault(fact.kind, subject, fact.text, "change the chain or the charter, so that both say the same")
-        }
-        FactSeverity::Warning => Finding::warning(fact.kind, subject, fact.text, ""),
+        FactSeverity::Fault => Finding::fault(fact.kind, subject, fact.text, remedy),
+        FactSeverity::Warning => Finding::warning(fact.kind, subject, fact.text, remedy),
     }
 }
 
-/// One step for containment, as far as it acts on one chain.
+/// One step for containment, as far as it acts through one Safe: each has its own transaction.
 struct StepOf<'a> {
     playbook: &'a PlaybookId,
+    /// Counted from 1.
     number: usize,
     step: &'a str,
+    safe: &'a SafeId,
+    /// Whether the step acts through other Safes too.
+    shared: bool,
     actions: Vec<&'a Action>,
 }
 
 fn steps(charter: &Charter, chain: ChainId) -> Vec<StepOf<'_>> {
     let contain = charter.playbooks.iter().filter(|(_, playbook)| playbook.purpose == PlaybookPurpose::Contain);
-    let all = contain.flat_map(|(playbook, of)| {
-        of.steps.iter().enumerate().map(move |(index, step)| StepOf {
+    let all = contain.flat_map(|(playbook, of)| of.steps.iter().enumerate().map(move |step| (playbook, step)));
+    let parts = all.flat_map(|(playbook, (index, step))| {
+        let safes: BTreeSet<&SafeId> = step.actions.iter().map(|action| &action.safe).collect();
+        let shared = safes.len() > 1;
+        safes.into_iter().map(move |safe| StepOf {
             playbook,
             number: index + 1,
             step: &step.name,
-            actions: step.actions.iter().filter(|action| action.chain == chain).collect(),
+            safe,
+            shared,
+            actions: step.actions.iter().filter(|action| action.safe == *safe && action.chain == chain).collect(),
         })
     });
-    all.filter(|step| !step.actions.is_empty()).collect()
+    parts.filter(|part| !part.actions.is_empty()).collect()
+}
+
+/// Whether all that these actions would bring about holds already.
+fn holds<'a>(mut actions: impl Iterator<Item = &'a Action>, answers: &BTreeMap<Read, ReadOutcome>) -> bool {
+    actions.all(|action| {
+        let condition = &action.postcondition;
+        matches!(answers.get(&condition.read), Some(ReadOutcome::Value(value)) if *value == condition.equals)
+    })
 }
 
 impl StepOf<'_> {
     fn name(&self) -> String {
-        format!("playbook {} step {} ({})", self.playbook, self.number, self.step)
+        let through = if self.shared { format!(" through safe {}", self.safe) } else { String::new() };
+        format!("playbook {} step {} ({}){through}", self.playbook, self.number, self.step)
     }
 
     fn is_contained(&self, answers: &BTreeMap<Read, ReadOutcome>) -> bool {
-        let mut conditions = self.actions.iter().map(|action| &action.postcondition);
-        conditions.all(|condition| {
-            matches!(answers.get(&condition.read), Some(ReadOutcome::Value(value)) if *value == condition.equals)
-        })
+        holds(self.actions.iter().copied(), answers)
     }
 
-    /// Whether the transaction makes this step's calls through its Safe: one call itself, several within a multi-send.
-    fn is_made_by(&self, charter: &Charter, preflight: &Preflight) -> bool {
-        let safe = |action: &Action| charter.safes.get(&action.safe).map(|safe| safe.address);
-        let mut through = self.actions.iter().filter(|action| safe(action) == Some(preflight.safe)).peekable();
+    /// Whether the transaction makes this step's calls through its Safe, without those that are needless: one call itself,
+    /// several within a multi-send.
+    fn is_made_by(&self, charter: &Charter, answers: &BTreeMap<Read, ReadOutcome>, preflight: &Preflight) -> bool {
+        let address = charter.safes.get(self.safe).map(|safe| safe.address);
         let (to, data) = (preflight.transaction.to, &preflight.transaction.data);
-        through.peek().is_some()
-            && through.all(|action| {
+        address == Some(preflight.safe)
+            && self.actions.iter().filter(|action| !holds(std::iter::once(**action), answers)).all(|action| {
                 let itself = to == action.target && *data == action.calldata;
                 let mut packed = action.target.to_vec();
                 packed.extend_from_slice(&[0; 32]);

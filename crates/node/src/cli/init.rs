@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 use ed25519_dalek::SigningKey as NodeKey;
 use k256::ecdsa::SigningKey as EvmKey;
 use serde::Serialize;
+use watchfire_charter::multiaddress;
 use watchfire_types::{MemberId, MemberKey, NetworkId, OperatorId, OrganisationId};
 use zeroize::Zeroizing;
 
@@ -32,7 +33,8 @@ pub(super) struct InitArgs {
     /// Multiaddress to listen on; may be given several times.
     #[arg(long, value_name = "MULTIADDR", default_values = ["/ip4/0.0.0.0/tcp/9001", "/ip4/0.0.0.0/udp/9001/quic-v1"])]
     listen: Vec<String>,
-    /// Multiaddress at which partners reach this node, for the charter; the listen addresses unless given.
+    /// Multiaddress at which partners reach this node, for the charter, such as /dns4/node.example.org/tcp/9001; needed
+    /// wherever the listen addresses are none that partners could dial.
     #[arg(long, value_name = "MULTIADDR")]
     address: Vec<String>,
     /// Label of an RPC operator that this node reads from, for the charter; op-ORGANISATION unless given.
@@ -98,21 +100,22 @@ pub(super) fn run(arguments: &InitArgs, output: Output) -> Result<u8, CliError> 
         Some(member) => member.clone(),
         None => format!("{}-1", arguments.organisation).parse()?,
     };
-    for address in arguments.listen.iter().chain(&arguments.address) {
-        if let Err(error) = watchfire_charter::multiaddress::check(address) {
-            let message = format!("{error}; write it like /ip4/203.0.113.1/tcp/9001");
-            return Err(CliError { message, code: code::USAGE });
-        }
+    for address in &arguments.listen {
+        multiaddress::check_listen(address).map_err(|error| usage(format!("--listen: {error}")))?;
+    }
+    for address in &arguments.address {
+        multiaddress::check_dial(address).map_err(|error| usage(format!("--address: {error}")))?;
     }
     let directory = arguments.directory.clone().unwrap_or_else(|| PathBuf::from(member.as_str()));
     let config = directory.join("config.toml");
     if config.exists() {
         return Err(KeyError::Exists { path: config }.into());
     }
+    let addresses = addresses(arguments)?;
     let source = source(arguments);
     let password = source.take_new()?;
     let keys = gather(arguments, &password)?;
-    let entry = entry(arguments, member.clone(), &keys).sign(&keys.node, keys.guardian.as_ref())?;
+    let entry = entry(arguments, member.clone(), addresses, &keys).sign(&keys.node, keys.guardian.as_ref())?;
     if !entry.holds() {
         return Err(CliError::failed(
             "the member entry does not verify under its own keys; an imported key may be damaged",
@@ -122,8 +125,31 @@ pub(super) fn run(arguments: &InitArgs, output: Output) -> Result<u8, CliError> 
     write(&directory, &keys, &password, derivation)?;
     // Last: a directory without config.toml is an unfinished one.
     create_private(&config, config_text(arguments, &member, &source, &directory).as_bytes())?;
+    for address in entry.member.addresses.iter().filter(|address| multiaddress::is_loopback(address)) {
+        eprintln!("warning: {address} leads every partner to its own machine; outside a drill give --address");
+    }
     output.answer(&summary(&directory, &entry), &entry)?;
     Ok(code::OK)
+}
+
+fn usage(message: String) -> CliError {
+    CliError { message, code: code::USAGE }
+}
+
+/// Where partners reach this node. The entry is signed with them, so nothing goes in that nobody could dial.
+fn addresses(arguments: &InitArgs) -> Result<Vec<String>, CliError> {
+    if !arguments.address.is_empty() {
+        return Ok(arguments.address.clone());
+    }
+    for address in &arguments.listen {
+        multiaddress::check_dial(address).map_err(|error| {
+            usage(format!(
+                "partners cannot reach this node where it listens: {error}; say where they can, such as \
+                 --address /dns4/node.example.org/tcp/9001"
+            ))
+        })?;
+    }
+    Ok(arguments.listen.clone())
 }
 
 fn source(arguments: &InitArgs) -> PasswordSource {
@@ -179,8 +205,7 @@ fn import_evm(path: &Path, password: &Password) -> Result<(EvmKey, Option<Networ
     Ok((unlocked.into_key(), network))
 }
 
-fn entry(arguments: &InitArgs, member: MemberId, keys: &NewKeys) -> MemberEntry {
-    let addresses = if arguments.address.is_empty() { &arguments.listen } else { &arguments.address };
+fn entry(arguments: &InitArgs, member: MemberId, addresses: Vec<String>, keys: &NewKeys) -> MemberEntry {
     let default_operator = format!("op-{}", arguments.organisation).parse();
     let operators = match (arguments.operator.is_empty(), default_operator) {
         (true, Ok(operator)) => vec![operator],
@@ -194,7 +219,7 @@ fn entry(arguments: &InitArgs, member: MemberId, keys: &NewKeys) -> MemberEntry 
         guardian: keys.guardian.as_ref().map(keystore::address_of),
         submitter: keys.submitter.as_ref().map(keystore::address_of),
         operators,
-        addresses: addresses.clone(),
+        addresses,
     }
 }
 

@@ -52,6 +52,11 @@ fn names_each_mistake() {
         ("/ip4/127.0.0.1/tcp/9002", "/foo/bar", "no multiaddress"),
         ("/ip4/127.0.0.1/tcp/9001", "/ip4/127.0.0.1/tcp/99999", "no multiaddress"),
         ("/ip4/127.0.0.1/tcp/9002", "127.0.0.1:9002", "no multiaddress"),
+        ("/ip4/127.0.0.1/tcp/9002", "/ip4/0.0.0.0/tcp/9002", "network.peers"),
+        ("/ip4/127.0.0.1/tcp/9002", "/ip4/127.0.0.1/tcp/0", "port 0"),
+        ("/ip4/127.0.0.1/tcp/9001", "/dns4/node.example.org/tcp/9001", "network.listen"),
+        ("= 200", "= 200\nsubmit_only = true", "the endpoints have 0"),
+        ("= 200", "= 200\nevidence_only = true", "the endpoints have 0"),
         ("password_file = \"password\"", "password_file = \"p\"\npassword_env = \"P\"", "only one"),
         ("[network]", "[network", "line 5"),
     ];

@@ -55,6 +55,25 @@ impl UnboundKeys {
         self.submitter.as_ref().map(keystore::address_of)
     }
 
+    /// The node's seed, for the transport's identity; wiped on drop.
+    #[must_use]
+    pub fn identity_seed(&self) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(self.node.to_bytes())
+    }
+
+    /// Whether [`UnboundKeys::bind`] would take this network: a guardian key that serves another one is refused.
+    ///
+    /// # Errors
+    /// [`KeyError::BoundElsewhere`], and [`KeyError::Malformed`] where the keystore's network cannot be read.
+    pub fn may_bind(&self, network: NetworkId) -> Result<(), KeyError> {
+        let Some(guardian) = &self.guardian else { return Ok(()) };
+        let path = &self.files.guardian;
+        match guardian.network(path)? {
+            Some(bound) if bound != network => Err(KeyError::BoundElsewhere { path: path.clone(), bound, network }),
+            _ => Ok(()),
+        }
+    }
+
     /// Binds the guardian key to the network, durably, and makes the keys usable. A binding is never undone: check
     /// before that these keys are the member's.
     ///
@@ -81,12 +100,6 @@ impl KeyRing {
     #[must_use]
     pub fn node_key(&self) -> MemberKey {
         MemberKey::from_bytes(self.node.verifying_key().to_bytes())
-    }
-
-    /// The node's seed, for the transport's identity; wiped on drop.
-    #[must_use]
-    pub fn identity_seed(&self) -> Zeroizing<[u8; 32]> {
-        Zeroizing::new(self.node.to_bytes())
     }
 
     /// What opens words that were sealed to this member.

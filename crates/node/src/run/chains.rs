@@ -10,7 +10,7 @@ use watchfire_charter::Charter;
 use watchfire_evm::{
     Backfill, ChainClient, ChainConfig, ConnectError, Endpoint, FeedEvent, Finality, Route, Submitter, SubmitterEvent,
 };
-use watchfire_types::{ChainId, Read};
+use watchfire_types::{ChainId, MemberId, Read};
 
 use crate::config::ChainSection;
 use crate::keys::ring::Payer;
@@ -47,9 +47,10 @@ pub(super) struct ChainTask {
     pub(super) out: mpsc::Sender<(ChainId, ChainMessage)>,
 }
 
-/// What the charter and the configuration together say of a chain.
-pub(super) fn config_of(charter: &Charter, section: &ChainSection) -> Option<ChainConfig> {
+/// What the charter and the configuration of this member together say of a chain.
+pub(crate) fn config_of(charter: &Charter, member: &MemberId, section: &ChainSection) -> Option<ChainConfig> {
     let chain = charter.chains.get(&section.id)?;
+    let labels = charter.members.get(member).map(|member| &member.operators);
     let endpoint = |endpoint: &crate::config::EndpointSection| Endpoint {
         name: endpoint.name.clone(),
         operator: endpoint.operator.clone(),
@@ -58,6 +59,7 @@ pub(super) fn config_of(charter: &Charter, section: &ChainSection) -> Option<Cha
         requests_per_second: endpoint.requests_per_second,
         submit_only: endpoint.submit_only,
         evidence_only: endpoint.evidence_only,
+        vouches: labels.is_some_and(|labels| labels.contains(&endpoint.operator)),
     };
     Some(ChainConfig {
         chain: section.id,
@@ -80,10 +82,23 @@ pub(super) fn config_of(charter: &Charter, section: &ChainSection) -> Option<Cha
 }
 
 impl ChainTask {
-    /// Connects and follows until the loop is gone.
-    pub(super) async fn run(self) {
+    /// Connects and follows until the loop is gone. What follows the chain ends by a mistake of the program alone: it is said
+    /// and begun again after the last block that was told.
+    pub(super) async fn run(mut self) {
         let chain = self.config.chain;
-        let Some(client) = self.connect().await else { return };
+        while let Some(ended) = self.follow().await {
+            let cause = format!("chain {chain}: its {ended} ended by itself; it is started again");
+            if self.out.send((chain, ChainMessage::Unreachable(cause))).await.is_err() {
+                return;
+            }
+            tokio::time::sleep(RECONNECT).await;
+        }
+    }
+
+    /// Which part ended though the loop still listens.
+    async fn follow(&mut self) -> Option<&'static str> {
+        let chain = self.config.chain;
+        let client = self.connect().await?;
         let (submitter, mut submitted) = match &self.payer {
             Some(payer) => {
                 let (submitter, events) = Submitter::spawn(Arc::clone(&client), Arc::clone(payer) as _);
@@ -92,18 +107,30 @@ impl ChainTask {
             None => (None, None),
         };
         let mut feed = client.feed(self.reads.clone(), self.backfill);
-        if self.out.send((chain, ChainMessage::Connected { client, submitter })).await.is_err() {
-            return;
-        }
+        self.out.send((chain, ChainMessage::Connected { client, submitter })).await.ok()?;
+        self.pass(&mut feed, &mut submitted).await
+    }
+
+    async fn pass(
+        &mut self,
+        feed: &mut mpsc::Receiver<FeedEvent>,
+        submitted: &mut Option<mpsc::Receiver<SubmitterEvent>>,
+    ) -> Option<&'static str> {
         loop {
             let message = tokio::select! {
-                event = feed.recv() => event.map(ChainMessage::Feed),
-                event = next(&mut submitted) => event.map(ChainMessage::Submitter),
+                event = feed.recv() => {
+                    let Some(event) = event else { return Some("feed") };
+                    if let FeedEvent::Block { view, .. } = &event {
+                        self.backfill = Backfill { window_s: 0, resume_after: Some(view.block.number) };
+                    }
+                    ChainMessage::Feed(event)
+                }
+                event = next(submitted) => {
+                    let Some(event) = event else { return Some("submitter") };
+                    ChainMessage::Submitter(event)
+                }
             };
-            let Some(message) = message else { return };
-            if self.out.send((chain, message)).await.is_err() {
-                return;
-            }
+            self.out.send((self.config.chain, message)).await.ok()?;
         }
     }
 
@@ -178,3 +205,6 @@ impl Scanned {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

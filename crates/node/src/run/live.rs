@@ -15,9 +15,6 @@ use super::{alarms, describe};
 
 /// Between two looks without an occasion.
 const PERIOD: Duration = Duration::from_secs(12);
-/// Changes remembered and shown; the newest are kept.
-const CHANGES_MAX: usize = 16;
-
 /// The answers of one look.
 #[derive(Debug)]
 pub(super) struct LiveReport {
@@ -37,6 +34,7 @@ pub(super) struct LiveFacts {
     again: bool,
     answers: BTreeMap<Read, ReadOutcome>,
     facts: Vec<Fact>,
+    /// What differs from what this node first saw, a restart included.
     changed: Vec<Fact>,
     pub(super) balance: Option<u128>,
     /// Whether the operators agreed at the last look; if not, an alarm's line.
@@ -81,31 +79,27 @@ impl LiveFacts {
     }
 
     /// Takes the answers; returns what was not said before.
-    fn take(&mut self, charter: &Charter, report: LiveReport) -> Vec<Fact> {
+    fn take(&mut self, charter: &Charter, baseline: &BTreeMap<Read, ReadOutcome>, report: LiveReport) -> Vec<Fact> {
         self.looking = false;
         self.not_agreed = alarms::not_agreed(report.chain, &report.answers);
         let facts = judge(charter, report.chain, &report.answers);
-        let mut news: Vec<Fact> = facts.iter().filter(|fact| !self.facts.contains(fact)).cloned().collect();
-        if !self.answers.is_empty() {
-            let changed = changes(charter, report.chain, &self.answers, &report.answers);
-            news.extend(changed.iter().cloned());
-            self.changed.extend(changed);
-            let excess = self.changed.len().saturating_sub(CHANGES_MAX);
-            self.changed.drain(..excess);
-        }
         let balance = self.payer.and_then(|account| report.answers.get(&Read::Balance { account })?.word());
         self.balance = balance.map(|wei| u128::try_from(wei).unwrap_or(u128::MAX)).or(self.balance);
-        // An answer that is missing now must not make the next one look like a change.
+        // An answer that is missing now must not make the next one look like a change, nor end one.
         let known = report.answers.into_iter().filter(|(_, answer)| !matches!(answer, ReadOutcome::Unavailable(_)));
         self.answers.extend(known);
+        let changed = changes(charter, report.chain, baseline, &self.answers);
+        let news = facts.iter().filter(|fact| !self.facts.contains(fact));
+        let news: Vec<Fact> = news.chain(changed.iter().filter(|fact| !self.changed.contains(fact))).cloned().collect();
         self.facts = facts;
+        self.changed = changed;
         news
     }
 
     /// Everything that does not hold, a line each, faults first; `base_fee` in wei per gas.
     pub(super) fn alarms(&self, chain: ChainId, base_fee: Option<u128>) -> Vec<String> {
         let facts = self.facts.iter().chain(&self.changed);
-        let mut lines: Vec<String> = facts.map(|fact| format!("{}: {}", fact.kind, fact.text)).collect();
+        let mut lines: Vec<String> = facts.map(told).collect();
         lines.extend(self.not_agreed.clone());
         let funds = self.payer.zip(self.balance);
         lines.extend(funds.and_then(|(payer, balance)| alarms::unfunded(chain, payer, balance, base_fee)));
@@ -116,6 +110,20 @@ impl LiveFacts {
     pub(super) fn fault_of(&self, asset: &AssetId) -> Option<&Fact> {
         self.facts.iter().find(|fact| fact.severity == FactSeverity::Fault && fact.assets.contains(asset))
     }
+
+    /// What makes it unsure whether this asset could be paused: something was exchanged since this node first saw it, or a fault
+    /// of the chain concerns no asset in particular.
+    pub(super) fn doubt_of(&self, asset: &AssetId) -> Option<&Fact> {
+        let concerns = |fact: &&Fact| fact.assets.contains(asset) || fact.assets.is_empty();
+        let mut faults =
+            self.facts.iter().filter(|fact| fact.severity == FactSeverity::Fault && fact.assets.is_empty());
+        self.changed.iter().find(concerns).or_else(|| faults.next())
+    }
+}
+
+/// A fact in one line: its name, what it is, and what to do.
+fn told(fact: &Fact) -> String {
+    format!("{}: {}; {}", fact.kind, fact.text, fact.remedy())
 }
 
 impl Node {
@@ -147,16 +155,26 @@ impl Node {
     pub(super) fn on_live(&mut self, report: LiveReport) {
         let block = report.block;
         let charter = std::sync::Arc::clone(&self.charter);
+        if let Err(error) = self.baseline.note(report.chain, &report.answers) {
+            let text = format!(
+                "cannot keep baseline.json ({error}): what is exchanged while this node is down will not be seen"
+            );
+            self.stands("baseline", text);
+        }
+        let baseline = self.baseline.of(report.chain);
         let Some(state) = self.chains.get_mut(&report.chain) else { return };
-        for fact in state.live.take(&charter, report) {
+        for fact in state.live.take(&charter, &baseline, report) {
             match fact.severity {
                 FactSeverity::Fault => tracing::error!(fact.kind = fact.kind, "{}", fact.text),
                 FactSeverity::Warning => tracing::warn!(fact.kind = fact.kind, "{}", fact.text),
             }
-            let mut record = describe::plain(now().as_millis(), "alarm", format!("{}: {}", fact.kind, fact.text));
+            let mut record = describe::plain(now().as_millis(), "alarm", told(&fact));
             record.block = Some(block);
             record.asset = fact.assets.first().cloned();
             self.records.push(record);
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@
 
 mod alarms;
 mod asks;
+mod baseline;
 mod catch_up;
 mod chains;
 pub mod describe;
@@ -42,6 +43,7 @@ use crate::keys::KeyError;
 
 pub use indexing::index_keys;
 pub use start::run;
+pub(crate) use {chains::config_of, start::gossip_config};
 
 /// Why a node does not start, or stops.
 #[derive(Debug, Error)]

@@ -14,6 +14,7 @@ use watchfire_types::duty::Preflight;
 use watchfire_types::input::{Input, PreflightOutcome};
 use watchfire_types::{AssetId, B256, BlockRef, ChainId, EventHash, MemberKey, OrganisationId, Timestamp};
 
+use super::baseline::Baseline;
 use super::catch_up::{CatchingUp, Checked};
 use super::chains::{ChainMessage, Scanned};
 use super::evidence::Keeper;
@@ -60,6 +61,7 @@ pub(super) struct Node {
     pub(super) evidence: Keeper,
     pub(super) chains: BTreeMap<ChainId, ChainState>,
     pub(super) scanned: Scanned,
+    pub(super) baseline: Baseline,
     pub(super) live_out: mpsc::Sender<LiveReport>,
     pub(super) floors: BTreeMap<AssetId, BlockRef>,
     pub(super) connected: BTreeSet<MemberKey>,

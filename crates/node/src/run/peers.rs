@@ -13,6 +13,8 @@ use super::{RunError, describe, now};
 
 /// Messages of the network taken into one turn, so that they share a sync.
 const BATCH_MAX: usize = 256;
+/// The alarm about addresses of members that nobody can dial.
+const UNDIALABLE: &str = "address-undialable";
 
 impl Node {
     pub(super) async fn on_gossip(
@@ -77,6 +79,15 @@ impl Node {
             GossipEvent::Listening(address) => tracing::info!(%address, "listening"),
             GossipEvent::ListenerLost { addresses, problem } => {
                 self.stands("listener-lost", format!("no longer listening on {}: {problem}", addresses.join(", ")));
+            }
+            GossipEvent::Undialable { member, problems } => {
+                let name = self.charter.member_by_key(&member).map_or_else(|| member.short(), |(id, _)| id.to_string());
+                let line = format!("{name} is not dialled there: {}", problems.join("; "));
+                let text = match self.standing.get(UNDIALABLE) {
+                    Some(before) => format!("{before}; {line}"),
+                    None => format!("{UNDIALABLE}: {line}"),
+                };
+                self.stands(UNDIALABLE, text);
             }
             GossipEvent::Message { .. } | GossipEvent::CatchUpResponse { .. } => {}
         }

@@ -13,6 +13,7 @@ use watchfire_gossip::{Entry, GossipConfig, Kind};
 use watchfire_journal::{FileStorage, IndexOptions, Journal, JournalError, JournalOptions, LogIndex};
 use watchfire_types::{ChainId, Epoch, MemberId, MemberKey};
 
+use super::baseline::Baseline;
 use super::catch_up::CatchingUp;
 use super::chains::{ChainTask, Scanned, config_of};
 use super::evidence::Keeper;
@@ -27,7 +28,7 @@ use crate::control::records::Records;
 use crate::control::{server, socket_path};
 use crate::kept::witness_directories;
 use crate::keys::ring::Payer;
-use crate::keys::{KeyRing, UnboundKeys, random};
+use crate::keys::{UnboundKeys, random};
 use crate::place;
 
 /// Messages of all chains that wait for the loop; each feed holds 64 more and then waits.
@@ -39,8 +40,7 @@ const ANSWERS_MAX: usize = 64;
 pub(super) struct Opened {
     config: Config,
     charter: Arc<Charter>,
-    keys: KeyRing,
-    payer: Option<Arc<Payer>>,
+    keys: UnboundKeys,
     journal: Journal<FileStorage>,
     index: LogIndex,
     witness: Witness<FileStorage>,
@@ -79,17 +79,14 @@ pub(super) fn open(path: &Path) -> Result<Opened, RunError> {
     let password = config.password.take()?;
     let keys = UnboundKeys::unlock(&config.directory, &password, guardian)?;
     drop(password);
-    // A binding is for good: only keys that are the member's are bound.
     check(&config, place::key_faults(&config, &charter, &keys))?;
-    let mut keys = keys.bind(charter.network_id())?;
-    let payer = keys.take_payer().map(Arc::new);
     let journal = Journal::open(storage, JournalOptions::default()).map_err(log)?;
     let index =
         LogIndex::open(&config.directory.join("sled"), &journal, index_keys, IndexOptions::default()).map_err(log)?;
     let [first, second] = witness_directories(&config.directory);
     let storages = [FileStorage::open(&first).map_err(log)?, FileStorage::open(&second).map_err(log)?];
     let witness = Witness::open(storages, &charter, &config.member).map_err(log)?;
-    Ok(Opened { charter: Arc::new(charter), keys, payer, journal, index, witness, config })
+    Ok(Opened { charter: Arc::new(charter), keys, journal, index, witness, config })
 }
 
 fn check(config: &Config, faults: Vec<String>) -> Result<(), RunError> {
@@ -113,23 +110,19 @@ pub(super) struct Assembled {
 
 /// Starts everything beside the loop; within a runtime.
 pub(super) fn assemble(opened: Opened) -> Result<Assembled, RunError> {
-    let Opened { config, charter, keys, payer, journal, index, witness } = opened;
+    let Opened { config, charter, keys, journal, index, witness } = opened;
     let network = charter.network_id();
-    let gossip_config = GossipConfig {
-        identity: keys.identity_seed(),
-        network,
-        listen: config.listen.clone(),
-        members: members(&config, &charter),
-    };
+    let (gossip, gossip_events) = watchfire_gossip::spawn(&gossip_config(&config, &charter, &keys))?;
+    let records = Records::default();
+    let (socket, asks) = server::spawn(&socket_path(&config.directory), records.clone())?;
+    // A binding is for good: what the charter or the configuration could still be refused for has come before.
+    let mut keys = keys.bind(network)?;
+    let payer = keys.take_payer().map(Arc::new);
     let opener = keys.opener(config.member.clone());
     let epoch = Epoch::from_bytes(random::<16>()?);
     let (mut driver, output) =
         Driver::open(journal, keys, Arc::clone(&charter), network, config.member.clone(), epoch, now())?;
     driver.set_witness(witness);
-    let (gossip, gossip_events) = watchfire_gossip::spawn(&gossip_config)?;
-    drop(gossip_config);
-    let records = Records::default();
-    let (socket, asks) = server::spawn(&socket_path(&config.directory), records.clone())?;
     let own = charter.members.get(&config.member).map_or(MemberKey::from_bytes([0; 32]), |member| member.node_key);
     let (evidence, told) = Keeper::open(&config, &charter, own, driver.machine().events())?;
     let (preflight_out, preflights) = mpsc::channel(ANSWERS_MAX);
@@ -137,11 +130,15 @@ pub(super) fn assemble(opened: Opened) -> Result<Assembled, RunError> {
     let (catching_up, checked) = CatchingUp::new();
     let (chain_out, chain_messages) = mpsc::channel(CHAIN_MESSAGES_MAX);
     let scanned = Scanned::load(&config.directory);
+    let (baseline, lost) = match Baseline::load(&config.directory) {
+        Ok(baseline) => (baseline, None),
+        Err((baseline, error)) => (baseline, Some(error)),
+    };
     let chains = chains(&config, &charter, &scanned, payer.as_ref(), &chain_out);
     drop(chain_out);
     let organisation = config.organisation.clone();
     tracing::info!(member = %config.member, network = %network, events = driver.events(), "started");
-    let node = Node {
+    let mut node = Node {
         charter,
         organisation,
         opener,
@@ -153,6 +150,7 @@ pub(super) fn assemble(opened: Opened) -> Result<Assembled, RunError> {
         evidence,
         chains,
         scanned,
+        baseline,
         live_out,
         floors: BTreeMap::new(),
         connected: BTreeSet::new(),
@@ -166,9 +164,24 @@ pub(super) fn assemble(opened: Opened) -> Result<Assembled, RunError> {
         catching_up,
         config,
     };
+    if let Some(error) = lost {
+        let text =
+            format!("baseline.json cannot be read ({error}): what was exchanged while this node was down is not known");
+        node.stands("baseline", text);
+    }
     let inbox =
         Inbox { gossip: gossip_events, chains: chain_messages, preflights, live, asks, checked, evidence: told };
     Ok(Assembled { node, inbox, output, socket })
+}
+
+/// What this member's part of the network is started with.
+pub(crate) fn gossip_config(config: &Config, charter: &Charter, keys: &UnboundKeys) -> GossipConfig {
+    GossipConfig {
+        identity: keys.identity_seed(),
+        network: charter.network_id(),
+        listen: config.listen.clone(),
+        members: members(config, charter),
+    }
 }
 
 fn members(config: &Config, charter: &Charter) -> Vec<Entry> {
@@ -193,7 +206,7 @@ fn chains(
 ) -> BTreeMap<ChainId, ChainState> {
     let mut states = BTreeMap::new();
     for (chain, section) in &config.chains {
-        let Some(chain_config) = config_of(charter, section) else { continue };
+        let Some(chain_config) = config_of(charter, &config.member, section) else { continue };
         let detectors = Detectors::new(charter, *chain);
         let mut reads = detectors.reads();
         reads.extend(watchfire_protocol::reads(charter, *chain));

@@ -62,10 +62,11 @@ impl Node {
             charter: &self.charter,
             asset: &outlook.asset,
             refuted: self.refuted(outlook, state),
+            doubt: Self::doubt(outlook, state),
             simulated: outlook.detail.clone(),
             balance: balances.max(),
             base_fee: state.and_then(|state| state.base_fee),
-            ready: self.ready && state.is_some_and(|state| state.trouble.is_none()),
+            ready: chain.is_some_and(|chain| self.follows(chain, at)),
             live,
         };
         let (can_pause, line) = verdict::judge(&facts);
@@ -89,10 +90,23 @@ impl Node {
         Some(format!("{}: {}", fact.kind, fact.text))
     }
 
+    /// Why it is not sure that this node could.
+    fn doubt(outlook: &AssetOutlook, state: Option<&ChainState>) -> Option<String> {
+        let fact = state.and_then(|state| state.live.doubt_of(&outlook.asset));
+        let fact = fact.map(|fact| format!("{}: {}", fact.kind, fact.text));
+        outlook.mute.clone().or(fact).or_else(|| outlook.doubt.clone())
+    }
+
+    /// Whether this node sees the chain as it is now: backfilled, read, and with a fresh head.
+    fn follows(&self, chain: ChainId, at: Timestamp) -> bool {
+        let fresh = |state: &ChainState| state.trouble.is_none() && self.stale(chain, state, at).is_none();
+        self.ready && self.chains.get(&chain).is_some_and(fresh)
+    }
+
     fn live_members(&self, asset: &AssetId, at: Timestamp) -> BTreeSet<MemberId> {
         let mut live = BTreeSet::new();
         let outlooks = self.driver.machine().outlooks();
-        if outlooks.iter().any(|outlook| outlook.asset == *asset && outlook.can_pause) {
+        if outlooks.iter().any(|outlook| outlook.asset == *asset && outlook.can_pause && outlook.mute.is_none()) {
             live.insert(self.config.member.clone());
         }
         for (key, heartbeat) in self.driver.heartbeats() {
@@ -186,11 +200,12 @@ impl Node {
         let pausable = outlooks.iter().take(64).map(|outlook| {
             let chain = self.charter.assets.get(&outlook.asset).map(|asset| asset.chain);
             let state = chain.and_then(|chain| self.chains.get(&chain));
-            let refuted = self.refuted(outlook, state);
+            let follows = chain.is_some_and(|chain| self.follows(chain, at));
+            let refuted = self.refuted(outlook, state).or_else(|| outlook.mute.clone());
             let head = state.and_then(|state| state.head).map(|(block, _)| block);
             Attested {
                 asset: outlook.asset.clone(),
-                can_pause: refuted.is_none() && self.ready,
+                can_pause: refuted.is_none() && follows,
                 detail: cut(refuted.unwrap_or_else(|| outlook.detail.clone()), 2 * ALARM_BYTES_MAX),
                 head: head.unwrap_or_else(|| zero(chain.unwrap_or(ChainId::new(0)))),
             }

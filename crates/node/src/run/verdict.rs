@@ -18,13 +18,15 @@ pub(super) struct Facts<'a> {
     pub(super) live: BTreeSet<MemberId>,
     /// Why this node could not pause it, if it could not.
     pub(super) refuted: Option<String>,
+    /// Why it is not sure that it could: not simulated, something changed unnoticed, no word of this node counts.
+    pub(super) doubt: Option<String>,
     /// What this node says of its last simulation.
     pub(super) simulated: String,
     /// Wei of the live submitters, the richest of them.
     pub(super) balance: Option<u128>,
     /// Base fee of the asset's chain, wei per gas.
     pub(super) base_fee: Option<u128>,
-    /// Whether this node follows the chain.
+    /// Whether this node follows the chain, up to a fresh head.
     pub(super) ready: bool,
 }
 
@@ -33,13 +35,15 @@ pub(super) fn judge(facts: &Facts<'_>) -> (CanPause, String) {
     let Counted { live, organisations, needed, met, spare, safe, key } = count(facts);
     let funds = pauses(facts);
     let (can_pause, why) = if !facts.ready {
-        (CanPause::No, Some("this node does not follow the chain yet".to_owned()))
+        (CanPause::No, Some("this node does not follow the chain now".to_owned()))
     } else if let Some(refuted) = &facts.refuted {
         (CanPause::No, Some(refuted.clone()))
     } else if !met {
         (CanPause::No, Some("too few live".to_owned()))
     } else if funds == Some(0) {
         (CanPause::No, Some("no known submitter can pay for a pause at 10x fee".to_owned()))
+    } else if let Some(doubt) = &facts.doubt {
+        (CanPause::AtRisk, Some(doubt.clone()))
     } else if spare == 0 {
         (CanPause::AtRisk, Some("one more loss and it cannot".to_owned()))
     } else if funds.is_none() {
@@ -74,7 +78,7 @@ struct Counted {
     key: bool,
 }
 
-/// Counts live organisations against the narrowest containment rule of the asset and the thresholds of its Safes.
+/// Counts live organisations and their operators against the narrowest containment rule of the asset and the thresholds of its Safes.
 fn count(facts: &Facts<'_>) -> Counted {
     let charter = facts.charter;
     let members: Vec<_> = facts.live.iter().filter_map(|id| charter.members.get(id)).filter(|m| m.votes()).collect();
@@ -86,7 +90,17 @@ fn count(facts: &Facts<'_>) -> Counted {
     let playbooks =
         charter.playbooks_of(facts.asset).filter(|(_, playbook)| playbook.purpose == PlaybookPurpose::Contain);
     let rules: Vec<_> = playbooks.map(|(_, playbook)| &playbook.rule).collect();
-    let met_rule = rules.iter().any(|rule| rule.met_by(charter, votes.iter().copied()).is_reached());
+    let met = |votes: Vec<(&OrganisationId, &OperatorId)>| {
+        rules.iter().any(|rule| rule.met_by(charter, votes.iter().copied()).is_reached())
+    };
+    let met_rule = met(votes.clone());
+    // Numbers alone do not tell: the one that is lost may hold the role, or run the endpoint, that the rule asks for.
+    let without = |gone: &dyn Fn(&OrganisationId, &OperatorId) -> bool| {
+        met(votes.iter().copied().filter(|(organisation, operator)| !gone(organisation, operator)).collect())
+    };
+    let any_organisation = live.iter().all(|lost| without(&|organisation, _| organisation == *lost));
+    let labels: BTreeSet<&OperatorId> = votes.iter().map(|(_, operator)| *operator).collect();
+    let any_operator = labels.iter().all(|lost| without(&|_, operator| operator == *lost));
     let rule = rules.iter().map(|rule| usize::from(rule.organisations)).min().unwrap_or(1);
     let safes: Vec<_> = charter
         .safes_acting_for(facts.asset, PlaybookPurpose::Contain)
@@ -105,7 +119,11 @@ fn count(facts: &Facts<'_>) -> Counted {
         |safe| format!("Safe {} of {}", safe.threshold, charter.owners_of(safe).len()),
     );
     let needed = rule.max(threshold);
-    let spare = live.len().saturating_sub(rule).min(signers.saturating_sub(threshold));
+    let spare = if any_organisation && any_operator {
+        live.len().saturating_sub(rule).min(signers.saturating_sub(threshold))
+    } else {
+        0
+    };
     Counted {
         live: live.len(),
         organisations: charter.voting_organisations().len(),

@@ -1,6 +1,7 @@
 //! Commands that answer without a running node.
 
 use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 use std::process::Command;
 
 use watchfire_node::keys::member_entry::SignedEntry;
@@ -53,6 +54,8 @@ fn init_imports_keys() {
             directory.to_str().unwrap(),
             "--password-file",
             password.to_str().unwrap(),
+            "--address",
+            "/dns4/alder.example/tcp/9001",
             "--import-guardian",
             import,
             "--light-key-derivation",
@@ -64,6 +67,77 @@ fn init_imports_keys() {
     let first = make("one", raw.to_str().unwrap());
     assert_eq!(first, "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266");
     assert_eq!(make("two", base.path().join("one/keys/guardian.json").to_str().unwrap()), first);
+}
+
+/// Nothing goes into a signed entry that partners could not dial, and nothing is made then; an address that only leads to
+/// one's own machine is worth a word.
+#[test]
+fn init_signs_no_address_that_nobody_can_dial() {
+    let base = tempfile::tempdir().unwrap();
+    let (directory, password) = (base.path().join("node"), base.path().join("password"));
+    crate::fixture::private_file(&password, "word\n");
+    let init = |arguments: &[&str]| {
+        let fixed = ["init", "--organisation", "alder", "--light-key-derivation", "--json", "--directory"];
+        let places = [directory.to_str().unwrap(), "--password-file", password.to_str().unwrap()];
+        watchfire(&[&fixed[..], &places[..], arguments].concat())
+    };
+    for arguments in [
+        &[][..],
+        &["--listen", "/ip4/192.0.2.1/tcp/0"],
+        &["--listen", "/ip6/::/udp/9001/quic-v1"],
+        &["--address", "/ip4/0.0.0.0/tcp/9001"],
+        &["--listen", "/dns4/node.example.org/tcp/9001"],
+    ] {
+        let refused = init(arguments);
+        assert_eq!(refused.status.code(), Some(64), "{arguments:?}: {}", stderr(&refused));
+        assert!(!directory.exists(), "{arguments:?}");
+    }
+    assert!(stderr(&init(&[])).contains("--address /dns4/"), "{}", stderr(&init(&[])));
+    let made = init(&["--address", "/dns4/node.example.org/tcp/9001"]);
+    assert_eq!(json(&made)["member"]["addresses"][0], "/dns4/node.example.org/tcp/9001", "{}", stderr(&made));
+    assert!(!stderr(&made).contains("warning"), "{}", stderr(&made));
+    std::fs::remove_dir_all(&directory).unwrap();
+    let loopback = init(&["--listen", "/ip4/127.0.0.1/tcp/9001"]);
+    assert!(loopback.status.success() && stderr(&loopback).contains("own machine"), "{}", stderr(&loopback));
+}
+
+/// What `run` would refuse, `config check` faults: agreement that only endpoints never asked could give, a name to listen on,
+/// a directory too deep for a socket, no endpoint whose operator is the member's, a guardian key of another network.
+#[test]
+fn config_check_faults_what_run_refuses() {
+    let members = Members::new("http://127.0.0.1:1");
+    let path = members.config("birch");
+    let good = std::fs::read_to_string(&path).unwrap();
+    let listen = good.lines().find(|line| line.starts_with("listen")).unwrap();
+    let cases = [
+        ("operator = \"op-birch\"", "operator = \"op-birch\"\nevidence_only = true", "have 0"),
+        ("operator = \"op-birch\"", "operator = \"op-birch\"\nsubmit_only = true", "have 0"),
+        ("operator = \"op-birch\"", "operator = \"op-alder\"", "op-birch"),
+        (listen, "listen = [\"/dns4/node.example.org/tcp/9001\"]", "not a name"),
+    ];
+    for (from, to, expected) in cases {
+        crate::fixture::private_file(Path::new(&path), &good.replacen(from, to, 1));
+        for command in [&["config", "check"][..], &["run"]] {
+            let output = watchfire(&[command, &["--config", &path]].concat());
+            let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), stderr(&output));
+            assert!(!output.status.success() && said.contains(expected), "{command:?} {to}: {said}");
+        }
+    }
+    crate::fixture::private_file(Path::new(&path), &good);
+    let deep = members.directory("birch").join("d".repeat(90));
+    std::fs::create_dir(&deep).unwrap();
+    for name in ["config.toml", "charter.toml", "password", "keys"] {
+        std::fs::rename(members.directory("birch").join(name), deep.join(name)).unwrap();
+    }
+    let config = deep.join("config.toml").to_str().unwrap().to_owned();
+    let guardian = || std::fs::read(deep.join("keys/guardian.json")).unwrap();
+    let before = guardian();
+    for command in [&["config", "check"][..], &["run"]] {
+        let output = watchfire(&[command, &["--config", &config]].concat());
+        let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), stderr(&output));
+        assert!(!output.status.success() && said.contains("socket's path"), "{command:?}: {said}");
+    }
+    assert_eq!(guardian(), before, "bound to a network though the node cannot run there");
 }
 
 /// A whole charter and configuration are accepted, and the digest names the network.

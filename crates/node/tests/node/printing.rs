@@ -120,6 +120,8 @@ fn init_prints_signatures_as_comments() {
         second.to_str().unwrap(),
         "--password-file",
         password.to_str().unwrap(),
+        "--address",
+        "/dns4/alder.example/tcp/9001",
         "--light-key-derivation",
     ]);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();

@@ -120,7 +120,7 @@ impl State {
             Read::Storage { account, slot } if *account == cast.safe && *slot == watchfire_protocol::guard_slot() => {
                 Some(word(of_address(self.guard)))
             }
-            Read::Storage { .. } => Some(word(U256::ZERO)),
+            Read::Storage { .. } | Read::Delegation { .. } => Some(word(U256::ZERO)),
             Read::CodeHash { account } => Some(Bytes::copy_from_slice(keccak256(account).as_slice())),
             Read::Call { to, data } if *to == cast.safe => self.safe_view(data),
             Read::Call { to, data } if *to == cast.vault => self.vault_view(data),

@@ -121,6 +121,9 @@ const PARTNERS: &[Case] = &[
     ),
     case("[\"op-alder\"]", 0, "[]", "no-operator", "member[0].operators", "operators"),
     case("/ip4/127.0.0.1/tcp/9001", 0, "127.0.0.1:9001", "malformed", "member[0].addresses[0]", "127.0.0.1"),
+    case("/ip4/127.0.0.1/tcp/9001", 0, "/ip4/0.0.0.0/tcp/9001", "not-dialable", "member[0].addresses[0]", "0.0.0.0"),
+    case("/ip4/127.0.0.1/tcp/9001", 0, "/ip4/192.0.2.1/tcp/0", "not-dialable", "member[0].addresses[0]", "tcp/0"),
+    case("/ip4/127.0.0.1/tcp/9001", 0, "/dnsaddr/a.example/tcp/1", "malformed", "member[0].addresses[0]", "dnsaddr"),
     case(
         "kind = \"guardian\"",
         0,
@@ -137,6 +140,22 @@ fn faults_of_partners() {
     for case in PARTNERS.iter().filter(|case| case.kind != "missing") {
         check(case);
     }
+}
+
+/// A kind with a typo, or an organisation that nobody declares, hides no fault elsewhere.
+#[test]
+fn one_uncounted_member_hides_no_other_fault() {
+    for (right, typo) in
+        [("kind = \"guardian\"", "kind = \"gaurdian\""), ("organisation = \"alder\"", "organisation = \"alter\"")]
+    {
+        let source = super::DRILL.replacen(right, typo, 1);
+        let kinds = |source: &str| parse(source).unwrap_err().iter().map(|fault| fault.kind).collect::<Vec<_>>();
+        assert_eq!(kinds(&source).len(), 1, "{typo}: {:?}", parse(&source));
+        assert!(kinds(&source.replace("threshold = 3", "threshold = 2")).contains(&"below-contain"), "{typo}");
+    }
+    let typo = super::DRILL.replacen("kind = \"guardian\"", "kind = \"gaurdian\"", 1);
+    let faults = parse(&typo.replace("threshold = 3", "threshold = 5")).unwrap_err();
+    assert!(faults.iter().any(|fault| fault.kind == "n-of-n"), "{faults:#?}");
 }
 
 const PLACES: &[Case] = &[

@@ -54,6 +54,7 @@ async fn client(operators: &[Operator]) -> Arc<ChainClient> {
         submit_only: false,
         evidence_only: false,
         vouches: false,
+        vouches: false,
     };
     let config = ChainConfig {
         chain: CHAIN,
