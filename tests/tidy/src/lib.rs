@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use toml::Table;
 
+pub mod functions;
+
 /// One package of the workspace.
 pub struct Package {
     /// Path from the root, as the root manifest lists it: `crates/wire`.
@@ -78,6 +80,15 @@ pub fn read(path: &str) -> String {
 #[must_use]
 pub fn root_manifest() -> Table {
     read("Cargo.toml").parse().unwrap_or_default()
+}
+
+/// The keys of one table of the root manifest in the order in which they stand there, which a parsed table has lost.
+#[must_use]
+pub fn root_keys(table: &str) -> Vec<String> {
+    let (manifest, heading) = (read("Cargo.toml"), format!("[{table}]"));
+    let within = manifest.lines().skip_while(|line| *line != heading).skip(1).take_while(|line| !line.starts_with('['));
+    let keys = within.filter(|line| line.starts_with(|c: char| c.is_alphanumeric() || c == '"'));
+    keys.filter_map(|line| Some(line.split([' ', '.', '=']).next()?.trim_matches('"').to_owned())).collect()
 }
 
 /// Every package that the root manifest lists, in its order.

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use watchfire_tidy::{Package, packages, read, root, root_manifest};
+use watchfire_tidy::functions::functions;
+use watchfire_tidy::{Package, packages, read, root, root_keys, root_manifest};
 
 /// Crates without clock, entropy, file, socket or runtime: the simulator and replay drive exactly the shipped code.
 const PURE: &[&str] = &["bundle", "charter", "detect", "protocol", "transparency", "types", "wire"];
@@ -156,7 +157,8 @@ fn keys_live_in_node() {
     fail_with(&breaches);
 }
 
-/// Every crate takes the workspace's lints, edition, version and licence, and every version stands at the root.
+/// Every crate takes the workspace's lints, edition, version and licence; every version, and whether a dependency's default
+/// features are on, stands at the root.
 #[test]
 fn manifests() {
     let mut breaches = Vec::new();
@@ -180,9 +182,49 @@ fn manifests() {
                 if from_root.and_then(|value| value.as_bool()) != Some(true) {
                     breaches.push(format!("{}: version of {name} does not stand at the root", package.path));
                 }
+                let own = package.manifest.get(table).and_then(|of| of.get(&name));
+                if own.is_some_and(|value| value.get("default-features").is_some()) {
+                    breaches.push(format!("{}: default-features of {name} are decided at the root", package.path));
+                }
             }
         }
     }
+    fail_with(&breaches);
+}
+
+/// Planted mistakes are in no binary: their feature is nobody's default, and only the simulator's tests turn it on. What tests turn on
+/// stays out of `cargo build` and `cargo run` with the resolver that the root names.
+#[test]
+fn planted_mistakes_are_not_shipped() {
+    assert_eq!(root_manifest()["workspace"]["resolver"].as_str(), Some("3"));
+    let mut breaches = Vec::new();
+    for package in packages() {
+        for (table, value) in package.manifest.iter().filter(|(_, value)| value.to_string().contains("mutants")) {
+            let own = package.name() == "types" && table == "features" && value.get("default").is_none();
+            let tests = package.name() == "simulations" && table == "dev-dependencies";
+            if !own && !tests {
+                breaches.push(format!("{}: {table} turns planted mistakes on", package.path));
+            }
+        }
+    }
+    let listed = root_manifest()["workspace"]["dependencies"].to_string();
+    assert!(!listed.contains("mutants"), "the root turns planted mistakes on");
+    fail_with(&breaches);
+}
+
+/// The versions at the root are sorted, the workspace's own crates first.
+#[test]
+fn sorted_versions() {
+    let listed = root_keys("workspace.dependencies");
+    assert_eq!(listed.len(), root_manifest()["workspace"]["dependencies"].as_table().unwrap().len());
+    let mut sorted = listed.clone();
+    sorted.sort_by_key(|name| (!name.starts_with("watchfire-"), name.clone()));
+    let breaches: Vec<_> = listed
+        .iter()
+        .zip(&sorted)
+        .filter(|(held, due)| held != due)
+        .map(|(held, due)| format!("Cargo.toml: {held} stands where {due} belongs"))
+        .collect();
     fail_with(&breaches);
 }
 
@@ -203,6 +245,22 @@ fn no_unused_version() {
     fail_with(&unused);
 }
 
+/// A function is one thought: past 70 lines of code it has become two.
+#[test]
+fn short_functions() {
+    const LINES_MAX: usize = 70;
+    let mut breaches = Vec::new();
+    for file in packages().iter().flat_map(|package| &package.files) {
+        for function in functions(&file.text).iter().filter(|function| function.code_lines > LINES_MAX) {
+            breaches.push(format!(
+                "{}:{}: {} has {} lines of code",
+                file.path, function.line, function.name, function.code_lines
+            ));
+        }
+    }
+    fail_with(&breaches);
+}
+
 /// A file opens by saying what it is for, and is one idea: past 500 lines it has become two.
 #[test]
 fn files() {
@@ -212,7 +270,7 @@ fn files() {
             breaches.push(format!("{}: does not open with //!", file.path));
         }
         let lines = file.text.lines().count();
-        if !file.is_test() && lines > 500 {
+        if lines > 500 {
             breaches.push(format!("{}: {lines} lines; one file, one idea", file.path));
         }
     }
@@ -256,4 +314,20 @@ fn code_map() {
         map.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next().map(str::to_owned)).collect();
     let members: BTreeSet<String> = packages().into_iter().map(|package| package.path).collect();
     assert_eq!(listed, members, "README.md, code map against Cargo.toml");
+}
+
+/// The scanner that the rule about functions rests on sees every kind of them, and counts code alone.
+#[test]
+fn functions_are_measured() {
+    let text = concat!(
+        "fn one_line() {}\n",
+        "pub(crate) async fn plain(a: u8) -> u8 {\n    // why\n\n    let f = |x| {\n        x\n    };\n    f(a)\n}\n",
+        "impl X {\n    pub(in crate::a) const fn wrapped<T>(\n        a: T,\n    ) -> T\n    where\n        T: Copy,\n    {\n        a\n    }\n}\n",
+        "trait Y {\n    fn declared(\n        &self,\n    ) -> u8;\n    fn given(&self) {\n        fn inner() {\n            1;\n        }\n    }\n}\n",
+        "// a fn in words {\n",
+    );
+    let found: Vec<_> =
+        functions(text).into_iter().map(|function| (function.name, function.line, function.code_lines)).collect();
+    let expected = [("plain", 2, 4), ("wrapped", 11, 1), ("given", 24, 3), ("inner", 25, 1)];
+    assert_eq!(found, expected.map(|(name, line, lines)| (name.to_owned(), line, lines)));
 }
