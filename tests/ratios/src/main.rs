@@ -27,6 +27,9 @@
 //!
 //! `cold-open`: opening a log of a million events, every frame and every hash chain checked, against reading and hashing its
 //! files. At most 3; five rounds.
+//!
+//! `idle`: no ratio but two plain figures of a real node process over a quiet real chain: resident memory, at most 100 MiB, and share of
+//! one core, at most 2 %. One window of at least 20 s. The node is the `watchfire` that was built beside this binary; measured when named.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod catch_up;
@@ -38,6 +41,7 @@ mod concurrent_append;
 mod decision;
 mod disk_bytes;
 mod durable_append;
+mod idle;
 #[path = "../../../crates/node/src/run/indexing.rs"]
 #[allow(unreachable_pub)]
 mod indexing;
@@ -72,6 +76,8 @@ enum Ratio {
     DiskBytes,
     /// Time to open a million events in time to hash their files; at most 3.
     ColdOpen,
+    /// Memory and processor time of a node that has nothing to do; at most 100 MiB and 2 % of a core.
+    Idle,
 }
 
 /// Measures ratios of the node's own parts on this machine: medians over interleaved rounds, each held to a bound.
@@ -79,12 +85,15 @@ enum Ratio {
 /// Exit code 0 when every median holds its bound, 1 when one misses, 2 for wrong arguments.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// Which to measure; all when none is named.
+    /// Which to measure; all but `idle`, which needs `watchfire` built beside, when none is named.
     #[arg(value_name = "NAME")]
     names: Vec<Ratio>,
     /// Rounds of each setting, at least 15.
     #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u32).range(15..))]
     rounds: u32,
+    /// Seconds for which `idle` watches, at least 20.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(20..))]
+    idle_seconds: u64,
     /// Print one JSON line for each setting in place of the table.
     #[arg(long)]
     json: bool,
@@ -117,6 +126,9 @@ fn main() -> ExitCode {
     }
     if wanted(Ratio::ColdOpen) {
         reports.push(cold_open::measure());
+    }
+    if arguments.names.contains(&Ratio::Idle) {
+        reports.extend(idle::measure(arguments.idle_seconds));
     }
     if arguments.json {
         for report in &reports {
