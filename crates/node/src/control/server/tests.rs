@@ -8,23 +8,10 @@ use watchfire_types::control::Record;
 
 use super::*;
 use crate::control::{client, socket_path};
+use crate::run::describe;
 
 fn record(text: &str) -> Record {
-    Record {
-        at_ms: 1,
-        kind: "note".to_owned(),
-        text: text.to_owned(),
-        author: None,
-        organisation: None,
-        seq: None,
-        event: None,
-        asset: None,
-        block: None,
-        step: None,
-        safe: None,
-        safe_tx_hash: None,
-        transaction: None,
-    }
+    describe::plain(1, "note", text.to_owned())
 }
 
 /// A request is answered by the loop; the socket is 0600 and gone after the guard.

@@ -83,3 +83,20 @@ async fn a_reorg_retracts_findings_and_rolls_detectors_back() {
     assert_eq!(seen(&node).findings, found.findings, "a deposit that never was is missed");
     assert_eq!(node.chains.get(&CHAIN).unwrap().head.map(|(head, _)| head), Some(block(4, 2)));
 }
+
+/// A drain in the very block that replaces an orphaned one is found: the detectors went back before it came, and take a block only
+/// above the newest that they saw.
+#[tokio::test]
+async fn a_drain_in_the_replacing_block_is_found() {
+    let (_directory, config) = fixture::directory();
+    let Assembled { mut node, inbox: _inbox, output, socket: _socket } = assemble(open(&config).unwrap()).unwrap();
+    node.take(output).await.unwrap();
+    for number in 1..=3 {
+        node.on_feed(CHAIN, holding(number, 0, 0, 100)).await.unwrap();
+    }
+    node.on_feed(CHAIN, FeedEvent::Ready).await.unwrap();
+    node.on_feed(CHAIN, FeedEvent::Orphaned { blocks: vec![block(3, 0), block(2, 0)] }).await.unwrap();
+    node.on_feed(CHAIN, holding(2, 1, 0, 10)).await.unwrap();
+    let found: Vec<_> = seen(&node).findings.into_iter().map(|(_, at)| at).collect();
+    assert_eq!(found, [block(2, 1)]);
+}
