@@ -13,6 +13,7 @@ mod full;
 mod kill;
 mod load;
 mod repaired;
+mod restarts;
 mod stopped;
 mod trees;
 mod walk_through;

@@ -47,8 +47,8 @@ fn two_that_go_on_live_until_one_is_silent() {
     let signs = [(1, 0), (2, 10), (1, 20), (2, 71), (1, 80)];
     for lives in [said(&signs), beaten(&signs)] {
         assert!(lives.twice(&AUTHOR, at(80), |_| false));
-        assert!(lives.twice(&AUTHOR, at(680), |_| false));
-        assert!(!lives.twice(&AUTHOR, at(681), |_| false));
+        assert!(lives.twice(&AUTHOR, at(671), |_| false));
+        assert!(!lives.twice(&AUTHOR, at(672), |_| false));
         assert!(!lives.twice(&MemberKey::from_bytes([2; 32]), at(80), |_| false));
     }
 }
