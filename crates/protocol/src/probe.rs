@@ -11,6 +11,14 @@ pub(crate) enum Look {
     Floors,
     /// The owner behind a co-signature, from the curve.
     Recovery,
+    /// An own observation.
+    Observation,
+    /// One author's one epoch.
+    Chain,
+    /// An event folded into the state, or taken back.
+    Fold,
+    /// A step over one event of a chain.
+    Walk,
 }
 
 /// Counts one look.

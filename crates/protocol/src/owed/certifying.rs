@@ -94,11 +94,16 @@ fn of_step(
     ends.dedup();
     // The newest end lives longest; an older one is tried only where the votes around the newest do not meet the rule.
     let alive = ends.into_iter().rev().filter(|end| end.plus_secs(playbook.expiry_s) >= now);
-    let mut formed = alive.filter_map(|end| {
+    let formed = alive.filter_map(|end| {
         let start = BlockTime::from_secs(end.as_secs().saturating_sub(playbook.expiry_s));
         pick(machine, &playbook.rule, &usable, start, end)
     });
-    let votes = formed.next()?;
+    // Distinct labels can take older votes of an organisation: what is made of nothing but such would be dead.
+    let lives = |event: &Held<'_>| match &event.body {
+        Body::Vote(vote) => vote.evidence.time.plus_secs(playbook.expiry_s) >= now,
+        _ => false,
+    };
+    let votes = formed.into_iter().find(|votes| votes.iter().any(lives))?;
     let votes = votes.into_iter().map(|event| event.to_unverified()).collect();
     Some(Certificate { decision: decision.clone(), purpose: Purpose::Step(step), votes })
 }
@@ -226,6 +231,7 @@ fn close(machine: &Machine, decision: &Decision) -> Option<Certificate> {
     let mut newest = closes.agreed.iter().rev().take(CLOSES_MAX);
     let at = *newest.find(|at| !machine.shared.content.is_closed(decision, **at))?;
     let needed = usize::from(machine.charter.rules.contain.organisations);
-    let votes = closes.said.get(&at)?.values().take(needed).map(|event| event.to_unverified()).collect();
+    let votes = closes.said.get(&at)?.values().take(needed).filter_map(|by| by.values().next());
+    let votes = votes.map(|event| event.to_unverified()).collect();
     Some(Certificate { decision: decision.clone(), purpose: Purpose::Close(at), votes })
 }

@@ -25,8 +25,6 @@ use crate::machine::Machine;
 /// A preflight without an answer after this long counts as unknown, ms.
 pub(crate) const PREFLIGHT_MS: u64 = 500;
 
-/// Most bytes of the two events of a fault proof: an event of at most 60 KiB holds them.
-const PROOF_BYTES_MAX: usize = 59 * 1024;
 /// Most own fault proofs in one round.
 const PROOFS_PER_ROUND: usize = 4;
 /// Events of the own quota that findings, statements and fault proofs leave to votes, certificates and signatures.
@@ -68,23 +66,17 @@ fn room(machine: &Machine, now: Timestamp) -> usize {
 /// A conviction that no event taken so far carries: whoever sees a pair first tells everyone. A liar makes pairs as fast as it likes:
 /// at most [`PROOFS_PER_ROUND`] at once.
 fn faults(machine: &Machine, room: usize) -> Vec<Draft> {
-    let proofs = machine.shared.all().filter_map(|(key, chain)| {
-        let cut = chain.cut()?;
-        let said = machine.shared.proven.get(key).is_some_and(|proven| *proven <= cut);
-        let (first, second) = chain.proof().filter(|_| !said)?.clone();
-        // Where the pair does not fit into one event, the two travel by themselves and convict wherever both arrive.
-        if first.outer().len() + second.outer().len() > PROOF_BYTES_MAX {
-            return None;
-        }
-        Some(Draft::Body(Body::FaultProof(FaultProof { first: Box::new(first), second: Box::new(second) })))
+    let proofs = machine.shared.untold().map(|(first, second)| {
+        let (first, second) = (Box::new(first.clone()), Box::new(second.clone()));
+        Draft::Body(Body::FaultProof(FaultProof { first, second }))
     });
     proofs.take(room.min(PROOFS_PER_ROUND)).collect()
 }
 
 /// Authors with events that wait for a predecessor are asked for what is missing.
 fn catch_up(machine: &Machine) -> impl Iterator<Item = Duty> {
-    let gaps = machine.shared.chains.iter().filter(|(_, chain)| chain.waiting() > 0);
-    gaps.map(|((author, _), _)| *author)
+    let authors = machine.shared.lacking();
+    authors
         .filter(|author| *author != machine.own.key() && machine.view.connected.contains(author))
         .map(|from| Duty::CatchUp { from })
 }

@@ -1,16 +1,18 @@
 //! Own observations that the log does not hold yet: findings, executions, postconditions, and what a reorg took of them.
 
-use alloy_primitives::B256;
+use std::collections::BTreeSet;
+
 use watchfire_charter::Playbook;
 use watchfire_types::body::{Body, Executed, Finding, PostconditionChecked, Retracted};
 use watchfire_types::planted::{Mutation, planted};
-use watchfire_types::{BlockRef, Event, PlaybookId, StepIndex, Verified};
+use watchfire_types::{BlockRef, PlaybookId, StepIndex};
 
 use super::voting::{self, stated};
 use crate::authority::later;
 use crate::decide::FIGURES_MAX;
 use crate::draft::{Draft, line};
 use crate::machine::Machine;
+use crate::probe::{self, Look};
 use crate::shared::derived::Observations;
 use crate::view::key;
 
@@ -67,7 +69,7 @@ fn executions(machine: &Machine) -> Vec<Body> {
         for execution in view.executions.iter().filter(|execution| execution.succeeded) {
             let said = own(machine).is_some_and(|own| {
                 let same = own.executed.get(&(execution.block.hash, execution.safe_tx_hash));
-                same.is_some_and(|same| same.keys().any(|event| !own.retracted.contains(event)))
+                same.is_some_and(|same| same.keys().any(|event| !own.retracted.contains_key(event)))
             });
             if !said {
                 bodies.push(Body::Executed(Executed {
@@ -95,7 +97,7 @@ fn checked(machine: &Machine, id: &PlaybookId, playbook: &Playbook, step: StepIn
     }
     let last = own(machine).and_then(|own| {
         let of = own.checked.get(&(playbook.asset.clone(), id.clone(), step))?;
-        let mut standing = of.iter().rev().filter(|((_, _, event), _)| !own.retracted.contains(event));
+        let mut standing = of.iter().rev().filter(|((_, _, event), _)| !own.retracted.contains_key(event));
         match &standing.next()?.1.body {
             Body::PostconditionChecked(checked) => Some(checked.holds),
             _ => None,
@@ -108,40 +110,25 @@ fn checked(machine: &Machine, id: &PlaybookId, playbook: &Playbook, step: StepIn
     Some(Body::PostconditionChecked(PostconditionChecked { asset, playbook, step, holds, block: turned? }))
 }
 
+/// What is bound to a block that a reorg took: as many blocks are looked up as the view remembers orphaned ones, however long the log is.
 fn retractions(machine: &Machine) -> Vec<Body> {
-    let Some(own) = own(machine).filter(|_| machine.view.chains.values().any(|chain| !chain.orphaned.is_empty()))
-    else {
-        return Vec::new();
-    };
+    let Some(own) = own(machine).filter(|_| !planted(Mutation::ForgetsRetraction)) else { return Vec::new() };
+    let orphaned = machine.view.chains.values().flat_map(|chain| chain.orphaned.values());
+    let mut taken = BTreeSet::new();
     let mut bodies = Vec::new();
-    let findings = own.findings.values().flat_map(|of| of.values());
-    let executed = own.executed.values().flat_map(|of| of.values());
-    let checked = own.checked.values().flat_map(|of| of.values());
-    for event in findings.chain(executed).chain(checked) {
-        if own.retracted.contains(&event.hash()) || planted(Mutation::ForgetsRetraction) {
-            continue;
-        }
-        if let Some(orphaned) = bound_to(event).into_iter().flatten().find(|block| orphaned(machine, block)) {
-            bodies.push(Body::Retracted(Retracted { event: event.hash(), orphaned }));
+    for block in orphaned.filter(|block| !canonical(machine, block)) {
+        let bound = own.bound.get(&(block.chain, block.number, block.hash));
+        for event in bound.into_iter().flat_map(|bound| bound.keys()) {
+            probe::count(Look::Observation);
+            if !own.retracted.contains_key(event) && taken.insert(*event) {
+                bodies.push(Body::Retracted(Retracted { event: *event, orphaned: *block }));
+            }
         }
     }
     bodies
 }
 
-fn bound_to(event: &Verified<Event>) -> [Option<BlockRef>; 2] {
-    match &event.body {
-        Body::Finding(finding) => [Some(finding.first), Some(finding.block)],
-        Body::Executed(executed) => [Some(executed.block), None],
-        Body::PostconditionChecked(checked) => [Some(checked.block), None],
-        _ => [None, None],
-    }
-}
-
-fn orphaned(machine: &Machine, block: &BlockRef) -> bool {
-    let Some(chain) = machine.view.chains.get(&block.chain) else { return false };
-    chain.orphaned.contains_key(&(block.number, block.hash)) && !on(chain.canonical.get(&block.number), block.hash)
-}
-
-fn on(canonical: Option<&BlockRef>, hash: B256) -> bool {
-    canonical.is_some_and(|block| block.hash == hash)
+fn canonical(machine: &Machine, block: &BlockRef) -> bool {
+    let chain = machine.view.chains.get(&block.chain);
+    chain.and_then(|chain| chain.canonical.get(&block.number)).is_some_and(|known| known.hash == block.hash)
 }

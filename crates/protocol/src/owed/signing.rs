@@ -36,7 +36,7 @@ fn certificate(authority: &Authority) -> Option<B256> {
 /// The certificate a guardian signs under is published by itself in the same commit, so that no liar can take it away again.
 fn republish(machine: &Machine, digest: B256) -> Option<Draft> {
     let own = machine.shared.derived.observed.get(&machine.own.key());
-    if own.is_some_and(|own| own.published.contains(&digest)) || planted(Mutation::DropsWithCarrier) {
+    if own.is_some_and(|own| own.published.contains_key(&digest)) || planted(Mutation::DropsWithCarrier) {
         return None;
     }
     let held = machine.shared.content.certificates.get(&digest)?;

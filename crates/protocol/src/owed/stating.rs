@@ -56,8 +56,8 @@ fn attest(machine: &Machine, now: Timestamp, asset: &AssetId) -> Option<Attested
         Ready::Pending => return None,
     };
     let own = machine.shared.derived.observed.get(&machine.own.key());
-    let last = own.and_then(|own| own.attested.get(asset));
-    let changed = last.is_none_or(|event| {
+    let last = own.and_then(|own| own.attested.get(asset)?.last_key_value());
+    let changed = last.is_none_or(|(_, event)| {
         matches!(&event.body, Body::Attested(said) if said.can_pause != can_pause)
             && now.millis_since(event.time) >= ATTEST_MS
     });

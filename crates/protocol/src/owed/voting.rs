@@ -44,7 +44,7 @@ pub(super) fn stated(machine: &Machine, finding: &Finding) -> Option<EventHash> 
     let same = own.range((finding.first.time, EventHash::from_bytes([0; 32]))..).find(|((_, hash), event)| {
         matches!(&event.body, Body::Finding(said)
             if said.first == finding.first && said.severity >= finding.severity && said.kind == finding.kind)
-            && !observed.retracted.contains(hash)
+            && !observed.retracted.contains_key(hash)
     });
     same.map(|((_, hash), _)| *hash)
 }

@@ -10,11 +10,14 @@ use ed25519_dalek::{Signer, SigningKey};
 use k256::ecdsa::SigningKey as GuardianKey;
 use watchfire_charter::Charter;
 use watchfire_types::body::{
-    Authority, Basis, Body, Certificate, CloseVote, CoSignature, Decision, Human, Purpose, Veto, Vote,
+    Authority, Basis, Body, Certificate, CloseVote, CoSignature, Decision, FaultProof, Finding, Human, HumanStatement,
+    Purpose, Started, Veto, Vote,
 };
+use watchfire_types::duty::Duty;
 use watchfire_types::input::Input;
 use watchfire_types::{
-    BlockRef, BlockTime, BlockView, ChainId, Epoch, Event, EventHash, MemberKey, Seq, StepIndex, Timestamp, Verified,
+    BlockRef, BlockTime, BlockView, ChainId, Epoch, Event, EventHash, IncidentId, MemberKey, Seq, Severity, StepIndex,
+    Timestamp, Verified,
 };
 
 use super::Look;
@@ -219,4 +222,165 @@ fn the_fold_judges_for_itself() {
     replayed.machine.apply(&good);
     assert_eq!(replayed.owners(), 1);
     assert!(!replayed.receive(&bad), "refused at the door");
+}
+
+/// One epoch of one member, contiguous.
+struct Chain {
+    member: usize,
+    epoch: Epoch,
+    next: u64,
+    prev: EventHash,
+}
+
+impl Chain {
+    fn new(member: usize, epoch: u8) -> Self {
+        Self { member, epoch: Epoch::from_bytes([epoch; 16]), next: 0, prev: EventHash::from_bytes([0; 32]) }
+    }
+
+    fn seal(&self, log: &Log, body: Body) -> Verified<Event> {
+        let key = SigningKey::from_bytes(&[u8::try_from(self.member).expect("small") + 1; 32]);
+        let (network, author) = (log.machine.network(), MemberKey::from_bytes(key.verifying_key().to_bytes()));
+        let time = Timestamp::from_millis(1 + self.next);
+        let event = Event { network, author, epoch: self.epoch, seq: Seq::new(self.next), prev: self.prev, time, body };
+        let sealed = watchfire_wire::seal(&event, |input| key.sign(input).to_bytes()).expect("seals");
+        sealed.verify(network).expect("verifies")
+    }
+
+    fn say(&mut self, log: &Log, body: Body) -> Verified<Event> {
+        let event = self.seal(log, body);
+        (self.next, self.prev) = (self.next + 1, event.hash());
+        event
+    }
+
+    fn begin(&mut self, log: &Log) -> Verified<Event> {
+        let started = Started {
+            earlier: Vec::new(),
+            charter_version: log.charter.version,
+            charter_digest: log.charter.digest(),
+            software: "test".into(),
+        };
+        self.say(log, Body::Started(started))
+    }
+}
+
+fn finding(detector: &str, number: u64) -> Body {
+    Body::Finding(Finding {
+        asset: "vault-core".parse().expect("an id"),
+        detector: detector.parse().expect("an id"),
+        kind: "outflow".into(),
+        severity: Severity::Sev2,
+        first: block(number),
+        block: block(number),
+        explanation: "out".into(),
+        figures: BTreeMap::new(),
+    })
+}
+
+fn note(text: &str) -> Body {
+    let human = Human { person: "p".into(), role: "r".into(), reason: text.into() };
+    Body::Note(HumanStatement { incident: IncidentId::from_bytes([1; 32]), human })
+}
+
+/// What one turn looks at after a reorg, with so many own findings and attestations behind it, and so many epochs of a liar whose forks are
+/// told; one finding is of the block that is gone, one fork is told by nobody, and one epoch has a gap.
+fn looks_back(over: u64) -> BTreeMap<Look, u64> {
+    let mut log = Log::new();
+    let mut own = Chain::new(0, 1);
+    let mut told = Chain::new(1, 2);
+    for event in [own.begin(&log), told.begin(&log)] {
+        log.machine.apply(&event);
+    }
+    for number in 0..over {
+        let event = own.say(&log, finding("vault-outflow", 100 + number));
+        log.machine.apply(&event);
+        let epoch = 10 + u8::try_from(number).expect("few");
+        let mut liar = Chain::new(4, epoch);
+        let begun = liar.begin(&log);
+        log.machine.apply(&begun);
+        let pair = ["one", "two"].map(|text| liar.seal(&log, note(text)));
+        for event in &pair {
+            log.machine.apply(event);
+        }
+        let [first, second] = if pair[0].hash() < pair[1].hash() { pair } else { [pair[1].clone(), pair[0].clone()] };
+        let [first, second] = [first, second].map(|event| Box::new(event.to_unverified()));
+        let event = told.say(&log, Body::FaultProof(FaultProof { first, second }));
+        log.machine.apply(&event);
+    }
+    let event = own.say(&log, finding("vault-outflow", 5_003));
+    log.machine.apply(&event);
+    let mut liar = Chain::new(4, 9);
+    let begun = liar.begin(&log);
+    log.machine.apply(&begun);
+    for text in ["one", "two"] {
+        let event = liar.seal(&log, note(text));
+        log.machine.apply(&event);
+    }
+    let mut gap = Chain::new(2, 3);
+    let _ = (gap.begin(&log), gap.say(&log, note("lost")));
+    let event = gap.say(&log, note("held"));
+    log.machine.apply(&event);
+    let member = event.author;
+    log.machine.observe(Timestamp::from_millis(1), &Input::Peer { member, connected: true });
+    for number in 5_000..5_004 {
+        log.show(number);
+    }
+    let gone = vec![block(5_003)];
+    log.machine.observe(Timestamp::from_millis(1), &Input::Orphaned { chain: ChainId::new(31_337), blocks: gone });
+    COUNTS.take();
+    let now = Timestamp::from_millis(1_700_005_004_000);
+    let owed = log.machine.owed(now);
+    let retracted = owed.drafts.iter().filter(|draft| matches!(draft, crate::Draft::Body(Body::Retracted(_)))).count();
+    assert_eq!(retracted, 1, "the finding of the block that is gone");
+    assert_eq!(owed.duties.iter().filter(|duty| matches!(duty, Duty::CatchUp { .. })).count(), 1);
+    assert_eq!(log.machine.shared.untold().count(), 1);
+    COUNTS.take()
+}
+
+/// S12: neither the own history nor settled forks make a turn slower.
+#[test]
+fn a_turn_does_not_look_back() {
+    let (few, many) = (looks_back(3), looks_back(60));
+    assert_eq!(few, many);
+    for look in [Look::Observation, Look::Chain] {
+        assert!(many.contains_key(&look), "{look:?} is counted");
+    }
+}
+
+/// What it takes to cut a liar's history short, once, with so much of others' behind it.
+fn cut_looks(over: u64, length: u64, forks: &[u64]) -> BTreeMap<Look, u64> {
+    let mut log = Log::new();
+    for number in 1..=over {
+        log.certify(number);
+    }
+    let mut liar = Chain::new(4, 9);
+    let begun = liar.begin(&log);
+    log.machine.apply(&begun);
+    let mut twins = BTreeMap::new();
+    for number in 1..length {
+        if forks.contains(&number) {
+            twins.insert(number, liar.seal(&log, note("twin")));
+        }
+        let event = liar.say(&log, note("said"));
+        log.machine.apply(&event);
+    }
+    COUNTS.take();
+    for number in forks {
+        log.machine.apply(&twins[number]);
+        let key =
+            (log.machine.shared.chains.keys().map(|(author, _)| *author).find(|a| *a == begun.author)).expect("held");
+        assert_eq!(log.machine.cut(key, Epoch::from_bytes([9; 16])), Some(Seq::new(*number)));
+    }
+    COUNTS.take()
+}
+
+/// S12: a cut that falls costs what it takes away, whatever others said; and a liar that lets it fall again and again has its chain walked over a
+/// bounded stretch each time.
+#[test]
+fn a_cut_costs_what_it_takes_away() {
+    let (few, many) = (cut_looks(2, 30, &[20, 12]), cut_looks(30, 30, &[20, 12]));
+    assert_eq!(few, many);
+    assert_eq!(many.get(&Look::Fold), Some(&18), "ten events, then eight");
+    let forks: Vec<u64> = (2_590..2_600).rev().collect();
+    let walks = cut_looks(0, 2_600, &forks)[&Look::Walk];
+    assert!(walks <= 10 * 1_024, "{walks}");
 }

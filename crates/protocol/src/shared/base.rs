@@ -6,7 +6,7 @@ use std::sync::Arc;
 use watchfire_transparency::Frontier;
 use watchfire_types::{Body, ChainBase, Epoch, Event, MemberKey, Seq, Verified};
 
-use super::chain::{AuthorChain, FIRST, Position};
+use super::chain::{AuthorChain, Below, FIRST, Position};
 
 impl AuthorChain {
     /// A chain of which nothing is held yet and that goes on from `base`; `None` when the base is no state of a chain.
@@ -14,45 +14,44 @@ impl AuthorChain {
         if base.next == FIRST {
             return None;
         }
-        Frontier::from_parts(base.leaves, base.subtrees.clone())?;
+        let tree = Frontier::from_parts(base.leaves, base.subtrees.clone())?;
+        let below = Below {
+            next: base.next,
+            head: Some(base.head),
+            clock: Some(base.clock),
+            slipped: base.slipped,
+            accumulated: (base.digest, base.digested),
+            tree,
+            checkpoint: None,
+        };
         let mut chain = Self::default();
+        chain.kept.push(below.clone());
+        chain.below = below;
         chain.base = Some(Box::new(base));
-        chain.restart(Seq::new(u64::MAX));
         Some(chain)
     }
 
-    /// Puts everything that is folded back to the base, or, where `cut` is below it, to the very beginning without one.
+    /// Goes back to the last kept state at or before `cut`: to the very beginning where there is none, without a base then.
     pub(super) fn restart(&mut self, cut: Seq) {
         if self.base.as_ref().is_some_and(|base| cut < base.next) {
             self.base = None;
         }
-        self.next = FIRST;
-        self.head = None;
-        self.clock = None;
-        self.slipped = false;
-        self.accumulated = ([0; 32], 0);
-        self.tree = Frontier::new();
-        self.kept.clear();
-        self.checkpoint = None;
-        let Some(base) = self.base.as_deref() else { return };
-        self.next = base.next;
-        self.head = Some(base.head);
-        self.clock = Some(base.clock);
-        self.slipped = base.slipped;
-        self.accumulated = (base.digest, base.digested);
-        self.tree = Frontier::from_parts(base.leaves, base.subtrees.clone()).unwrap_or_default();
-        self.kept.push((base.next, self.tree.clone()));
-        let before = self.positions.range(..base.next).rev().filter_map(|(_, at)| at.first()?.as_loose());
-        self.checkpoint = before.filter(|event| matches!(event.body, Body::Checkpoint(_))).map(Arc::clone).next();
+        self.kept.truncate(self.kept.partition_point(|below| below.next <= cut));
+        self.below = self.kept.last().cloned().unwrap_or_default();
+        if self.below.checkpoint.is_none() && self.base.is_some() {
+            let before = self.positions.range(..self.below.next).rev().filter_map(|(_, at)| at.first()?.as_loose());
+            let last = before.filter(|event| matches!(event.body, Body::Checkpoint(_))).map(Arc::clone).next();
+            self.below.checkpoint = last;
+        }
     }
 
     /// The event kept at a position before the base. It counts as it did when the chain was folded up to there.
     pub(super) fn kept_at(&mut self, seq: Seq) -> Vec<Arc<Verified<Event>>> {
         let event = self.positions.get(&seq).and_then(|at| at.first()).and_then(Position::as_loose).cloned();
         if let Some(event) = event.as_ref().filter(|event| matches!(event.body, Body::Checkpoint(_))) {
-            let newer = self.checkpoint.as_ref().is_none_or(|known| known.seq < event.seq);
+            let newer = self.below.checkpoint.as_ref().is_none_or(|known| known.seq < event.seq);
             if newer {
-                self.checkpoint = Some(Arc::clone(event));
+                self.below.checkpoint = Some(Arc::clone(event));
             }
         }
         event.into_iter().collect()
@@ -72,7 +71,7 @@ impl AuthorChain {
     /// What is to be known of everything before `next`, which must not be after what is chained nor before the base. `None` for a chain that
     /// is cut or accused by a claim that is not judged yet: of such a one nothing is pruned.
     pub(crate) fn base_at(&self, author: MemberKey, epoch: Epoch, next: Seq) -> Option<ChainBase> {
-        if self.cut.is_some() || !self.claims.is_empty() || next <= FIRST || next > self.next {
+        if self.cut.is_some() || !self.claims.is_empty() || next <= FIRST || next > self.below.next {
             return None;
         }
         let mut folded = Self::default();
@@ -88,18 +87,18 @@ impl AuthorChain {
         if last.next() != next {
             return None;
         }
-        let (digest, digested) = folded.accumulated;
+        let Below { clock, slipped, accumulated: (digest, digested), tree, .. } = folded.below;
         Some(ChainBase {
             author,
             epoch,
             next,
             head,
-            clock: folded.clock?,
-            slipped: folded.slipped,
+            clock: clock?,
+            slipped,
             digest,
             digested,
-            leaves: folded.tree.size(),
-            subtrees: folded.tree.subtrees().to_vec(),
+            leaves: tree.size(),
+            subtrees: tree.subtrees().to_vec(),
         })
     }
 

@@ -18,7 +18,8 @@ use watchfire_transparency::{Frontier, Hash};
 use watchfire_types::planted::{Mutation, planted};
 use watchfire_types::{Body, ChainBase, Event, EventHash, Seq, Timestamp, Unverified, Verified};
 
-use super::{in_digest, is_decision};
+use super::in_digest;
+use crate::probe::{self, Look};
 
 /// Position of `Started`.
 pub(crate) const FIRST: Seq = Seq::new(0);
@@ -36,6 +37,8 @@ pub(crate) struct Position {
     prev: EventHash,
     seq: Seq,
     source: Source,
+    /// As a leaf of the author's tree, once it was one: a chain that is walked again hashes no event again.
+    leaf: Option<Hash>,
 }
 
 /// How it came here. Only loose events are members of the set.
@@ -47,12 +50,14 @@ enum Source {
 
 impl Position {
     pub(crate) fn loose(event: &Arc<Verified<Event>>) -> Self {
-        Self { hash: event.hash(), prev: event.prev, seq: event.seq, source: Source::Loose(Arc::clone(event)) }
+        let source = Source::Loose(Arc::clone(event));
+        Self { hash: event.hash(), prev: event.prev, seq: event.seq, source, leaf: None }
     }
 
     pub(crate) fn embedded(event: &Unverified) -> Self {
         let inner = event.event();
-        Self { hash: event.hash(), prev: inner.prev, seq: inner.seq, source: Source::Embedded(Arc::new(event.clone())) }
+        let source = Source::Embedded(Arc::new(event.clone()));
+        Self { hash: event.hash(), prev: inner.prev, seq: inner.seq, source, leaf: None }
     }
 
     pub(super) fn as_loose(&self) -> Option<&Arc<Verified<Event>>> {
@@ -71,28 +76,23 @@ impl Position {
 }
 
 /// What noting a position did.
-#[derive(Debug)]
-pub(crate) enum Noted {
-    /// Nothing new.
-    Known,
-    /// New below the cut; with the events that are chained to the beginning only now, in order.
-    Taken(Vec<Arc<Verified<Event>>>),
-    /// The cut fell.
-    Fell,
+#[derive(Debug, Default)]
+pub(crate) struct Noted {
+    /// Whether it is new and below the cut.
+    pub(crate) taken: bool,
+    /// Events below the cut that are chained to the beginning only now, in order.
+    pub(crate) chained: Vec<Arc<Verified<Event>>>,
 }
 
-/// One hash chain of one author.
+/// What is known of the events below a position, once they are chained to the beginning.
 #[derive(Debug, Clone)]
-pub(crate) struct AuthorChain {
-    pub(super) positions: BTreeMap<Seq, Vec<Position>>,
-    pub(super) cut: Option<Seq>,
-    proof: Option<Box<(Unverified, Unverified)>>,
-    /// First position not chained to the beginning without a gap.
+pub(super) struct Below {
+    /// First position not among them.
     pub(super) next: Seq,
     pub(super) head: Option<EventHash>,
-    /// Author's clock at the event before `next`.
+    /// Author's clock at the last of them.
     pub(super) clock: Option<Timestamp>,
-    /// Whether it stood still or fell from one event below `next` to the following one.
+    /// Whether it stood still or fell from one of them to the following one.
     ///
     /// An author's time rises by at least a millisecond an event. One whose time does not breaks that rule for all to see, and it is told; but its
     /// events are taken like any other. To refuse one at the door would make the set depend on the order of arrival (a decision body
@@ -100,14 +100,42 @@ pub(crate) struct AuthorChain {
     /// chain end there, as at a fork, would take votes away from an author whose clock is merely broken. Nothing is gained by it: a lower time
     /// only lowers the author's own quota, and nothing else counts by time.
     pub(super) slipped: bool,
-    /// SHA-256 chain over the digested events below `next`, and how many.
+    /// SHA-256 chain over the digested ones, and how many.
     pub(super) accumulated: ([u8; 32], u64),
-    /// The author's tree over the events below `next`.
+    /// The author's tree over them.
     pub(super) tree: Frontier,
-    /// The tree at every [`KEPT_EVERY`]th leaf and the position after it, so that no question about an earlier size costs much.
-    pub(super) kept: Vec<(Seq, Frontier)>,
-    /// The last checkpoint below `next`.
+    /// The last checkpoint among them.
     pub(super) checkpoint: Option<Arc<Verified<Event>>>,
+}
+
+impl Default for Below {
+    fn default() -> Self {
+        Self {
+            next: FIRST,
+            head: None,
+            clock: None,
+            slipped: false,
+            accumulated: ([0; 32], 0),
+            tree: Frontier::new(),
+            checkpoint: None,
+        }
+    }
+}
+
+/// One hash chain of one author.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct AuthorChain {
+    pub(super) positions: BTreeMap<Seq, Vec<Position>>,
+    pub(super) cut: Option<Seq>,
+    proof: Option<Box<(Unverified, Unverified)>>,
+    /// The events that are chained to the beginning without a gap.
+    pub(super) below: Below,
+    /// The same at the base, if there is one, and at every [`KEPT_EVERY`]th leaf, so that neither a question about an earlier size nor a cut that falls costs much.
+    pub(super) kept: Vec<Below>,
+    /// Positions from `below.next` on and below the cut with a loose event: what waits for a predecessor.
+    waiting: usize,
+    /// Loose events that cuts took and that nobody collected yet.
+    dropped: Vec<Arc<Verified<Event>>>,
     /// Roots that the author signed outside its log, by size, as far as the events below `next` did not confirm them. Each came in an event
     /// of a member and was signed by this author, so there are at most as many as events.
     pub(super) claims: BTreeMap<u64, BTreeSet<Hash>>,
@@ -115,23 +143,17 @@ pub(crate) struct AuthorChain {
     pub(super) base: Option<Box<ChainBase>>,
 }
 
-impl Default for AuthorChain {
-    fn default() -> Self {
-        Self {
-            positions: BTreeMap::new(),
-            cut: None,
-            proof: None,
-            next: FIRST,
-            head: None,
-            clock: None,
-            slipped: false,
-            accumulated: ([0; 32], 0),
-            tree: Frontier::new(),
-            kept: Vec::new(),
-            checkpoint: None,
-            claims: BTreeMap::new(),
-            base: None,
+impl Below {
+    /// Moves over the next event; the tree holds it already.
+    fn follow(&mut self, event: &Verified<Event>) {
+        if in_digest(&event.body) {
+            let chained = Sha256::new().chain_update(self.accumulated.0).chain_update(event.hash().as_bytes());
+            self.accumulated = (chained.finalize().into(), self.accumulated.1 + 1);
         }
+        self.slipped |= self.clock.is_some_and(|before| event.time <= before);
+        self.clock = Some(event.time);
+        self.head = Some(event.hash());
+        self.next = self.next.next();
     }
 }
 
@@ -139,29 +161,45 @@ impl AuthorChain {
     pub(crate) fn note(&mut self, position: Position) -> Noted {
         let seq = position.seq;
         if self.cut.is_some_and(|cut| seq > cut) {
-            return Noted::Known;
+            return Noted::default();
         }
+        let loose = position.as_loose().is_some();
+        let waited = self.has_loose(seq);
         let at = self.positions.entry(seq).or_default();
         if let Some(known) = at.iter_mut().find(|known| known.hash == position.hash) {
-            let upgrades = known.as_loose().is_none() && position.as_loose().is_some();
+            let upgrades = known.as_loose().is_none() && loose;
             if !upgrades {
-                return Noted::Known;
+                return Noted::default();
             }
             *known = position;
-            return if self.cut.is_some_and(|cut| seq >= cut) { Noted::Known } else { self.taken(seq) };
+            self.waits(seq, waited);
+            return if self.cut.is_some_and(|cut| seq >= cut) { Noted::default() } else { self.taken(seq) };
         }
         let conflict = self.conflict(&position).filter(|_| !planted(Mutation::BlindToForks));
         let at = self.positions.entry(seq).or_default();
         if at.iter().all(|known| known.prev != position.prev) && at.len() < AT_CUT_MAX {
             at.push(position);
         }
+        self.waits(seq, waited);
         match conflict {
             Some((cut, proof)) if self.cut.is_none_or(|known| cut < known) => {
                 self.fall(cut, proof);
-                Noted::Fell
+                Noted::default()
             }
-            _ if self.cut.is_some_and(|cut| seq >= cut) => Noted::Known,
+            _ if self.cut.is_some_and(|cut| seq >= cut) => Noted::default(),
             _ => self.taken(seq),
+        }
+    }
+
+    fn has_loose(&self, seq: Seq) -> bool {
+        self.at(seq).iter().any(|known| known.as_loose().is_some())
+    }
+
+    /// Counts a position that came to hold a loose event.
+    fn waits(&mut self, seq: Seq, waited: bool) {
+        let below = self.cut.is_none_or(|cut| seq < cut);
+        if seq >= self.below.next && below && !waited && self.has_loose(seq) {
+            self.waiting += 1;
         }
     }
 
@@ -182,11 +220,13 @@ impl AuthorChain {
 
     fn taken(&mut self, seq: Seq) -> Noted {
         if self.base.as_ref().is_some_and(|base| seq < base.next) {
-            return Noted::Taken(self.kept_at(seq));
+            return Noted { taken: true, chained: self.kept_at(seq) };
         }
-        let cut = self.cut;
-        let chained = self.advance();
-        if self.cut == cut { Noted::Taken(chained) } else { Noted::Fell }
+        let mut chained = self.advance();
+        // What was chained may have lowered the cut.
+        let below = |seq: Seq| self.cut.is_none_or(|cut| seq < cut);
+        chained.retain(|event| below(event.seq));
+        Noted { taken: below(seq), chained }
     }
 
     fn fall(&mut self, cut: Seq, proof: (Unverified, Unverified)) {
@@ -194,19 +234,29 @@ impl AuthorChain {
         self.proof = Some(Box::new(proof));
     }
 
-    /// Lowers the cut; answers whether it was higher. What convicted the author above it is told no more.
+    /// Lowers the cut; answers whether it was higher. What convicted the author above it is told no more. Costs what it takes away, and a
+    /// walk over at most [`KEPT_EVERY`] leaves.
     pub(crate) fn lower(&mut self, cut: Seq) -> bool {
         if self.cut.is_some_and(|known| known <= cut) {
             return false;
         }
+        let held = self.positions.range(cut..).filter(|(seq, _)| self.cut.is_none_or(|known| **seq < known));
+        self.dropped.extend(held.flat_map(|(_, at)| at).filter_map(Position::as_loose).cloned());
         self.cut = Some(cut);
         self.proof = None;
         drop(self.positions.split_off(&cut.next()));
-        if self.next > cut {
+        if self.below.next > cut {
             self.restart(cut);
         }
+        let from = self.positions.range(self.below.next..cut);
+        self.waiting = from.filter(|(_, at)| at.iter().any(|known| known.as_loose().is_some())).count();
         self.advance();
         true
+    }
+
+    /// Loose events that cuts took since the last call.
+    pub(crate) fn take_dropped(&mut self) -> Vec<Arc<Verified<Event>>> {
+        std::mem::take(&mut self.dropped)
     }
 
     /// Takes that the author signed this root of its first `size` events outside its log. Answers whether the cut fell: to the position after
@@ -227,7 +277,7 @@ impl AuthorChain {
     /// The tree of the first `size` events without checkpoints, and the position after the last of them; `None` also where they were
     /// pruned.
     pub(crate) fn tree_at(&self, size: u64) -> Option<(Seq, Frontier)> {
-        if size == 0 || size > self.tree.size() {
+        if size == 0 || size > self.below.tree.size() {
             return None;
         }
         let (mut at, mut tree) = self.kept_before(size)?;
@@ -244,25 +294,27 @@ impl AuthorChain {
 
     /// The last kept tree of at most this size, and the position after it; `None` for a size below what was pruned.
     fn kept_before(&self, size: u64) -> Option<(Seq, Frontier)> {
-        let after = self.kept.partition_point(|(_, tree)| tree.size() <= size);
-        let last = after.checked_sub(1).and_then(|last| self.kept.get(last)).cloned();
+        let after = self.kept.partition_point(|below| below.tree.size() <= size);
+        let last = after.checked_sub(1).and_then(|last| self.kept.get(last));
+        let last = last.map(|below| (below.next, below.tree.clone()));
         last.or_else(|| self.base.is_none().then(|| (FIRST, Frontier::new())))
     }
 
     /// The leaves of the tree from this index on, in order; none where the first of them was pruned.
     pub(crate) fn leaves_from(&self, index: u64) -> impl Iterator<Item = &Arc<Verified<Event>>> {
-        let (at, tree) = self.kept_before(index).unwrap_or((self.next, Frontier::new()));
+        let (at, tree) = self.kept_before(index).unwrap_or((self.below.next, Frontier::new()));
         let skipped = usize::try_from(index - tree.size()).unwrap_or(usize::MAX);
-        let events = self.positions.range(at..self.next.max(at)).filter_map(|(_, at)| at.first()?.as_loose());
+        let events = self.positions.range(at..self.below.next.max(at)).filter_map(|(_, at)| at.first()?.as_loose());
         events.filter(|event| !matches!(event.body, Body::Checkpoint(_))).skip(skipped)
     }
 
     /// The checkpoint at the cut that the events below it contradict, if that is why it is there.
     pub(crate) fn false_checkpoint(&self) -> Option<&Arc<Verified<Event>>> {
-        let at = self.cut.filter(|cut| *cut == self.next).and_then(|cut| self.positions.get(&cut))?;
+        let Below { next, head, tree, .. } = &self.below;
+        let at = self.cut.filter(|cut| cut == next).and_then(|cut| self.positions.get(&cut))?;
         at.iter().filter_map(Position::as_loose).find(|event| match &event.body {
             Body::Checkpoint(stated) => {
-                Some(event.prev) == self.head && (stated.size, stated.root.0) != (self.tree.size(), self.tree.root())
+                Some(event.prev) == *head && (stated.size, stated.root.0) != (tree.size(), tree.root())
             }
             _ => false,
         })
@@ -270,42 +322,40 @@ impl AuthorChain {
 
     /// The last checkpoint that the tree confirms.
     pub(crate) fn checkpoint(&self) -> Option<&Arc<Verified<Event>>> {
-        self.checkpoint.as_ref()
+        self.below.checkpoint.as_ref()
     }
 
-    /// Moves `next` over what is now chained, and answers those events.
+    /// Moves on over what is now chained, and answers those events.
     fn advance(&mut self) -> Vec<Arc<Verified<Event>>> {
         let mut chained = Vec::new();
-        while self.cut.is_none_or(|cut| self.next < cut) {
-            let at = self.positions.get(&self.next).and_then(|at| at.first());
-            let Some(event) = at.and_then(Position::as_loose) else { break };
-            let event = Arc::clone(event);
+        while self.cut.is_none_or(|cut| self.below.next < cut) {
+            let at = self.positions.get_mut(&self.below.next).and_then(|at| at.first_mut());
+            let Some(position) = at else { break };
+            let Some(event) = position.as_loose().map(Arc::clone) else { break };
+            probe::count(Look::Walk);
+            let below = &mut self.below;
             match &event.body {
                 // It covers exactly what stands below it: no honest author says otherwise.
-                Body::Checkpoint(stated) if (stated.size, stated.root.0) != (self.tree.size(), self.tree.root()) => {
-                    self.lower(self.next);
+                Body::Checkpoint(stated) if (stated.size, stated.root.0) != (below.tree.size(), below.tree.root()) => {
+                    let cut = below.next;
+                    self.lower(cut);
                     break;
                 }
-                Body::Checkpoint(_) => self.checkpoint = Some(Arc::clone(&event)),
+                Body::Checkpoint(_) => below.checkpoint = Some(Arc::clone(&event)),
                 _ => {
-                    self.tree.push(event.outer());
-                    if self.tree.size().is_multiple_of(KEPT_EVERY) {
-                        self.kept.push((self.next.next(), self.tree.clone()));
-                    }
+                    let leaf = position.leaf.get_or_insert_with(|| watchfire_transparency::leaf_hash(event.outer()));
+                    below.tree.push_hash(*leaf);
                 }
             }
-            if in_digest(&event.body) {
-                let chained = Sha256::new().chain_update(self.accumulated.0).chain_update(event.hash().as_bytes());
-                self.accumulated = (chained.finalize().into(), self.accumulated.1 + 1);
+            below.follow(&event);
+            self.waiting = self.waiting.saturating_sub(1);
+            if !matches!(event.body, Body::Checkpoint(_)) && self.below.tree.size().is_multiple_of(KEPT_EVERY) {
+                self.kept.push(self.below.clone());
             }
-            self.slipped |= self.clock.is_some_and(|before| event.time <= before);
-            self.clock = Some(event.time);
-            self.head = Some(event.hash());
             chained.push(event);
-            self.next = self.next.next();
-            let claimed = self.claims.remove(&self.tree.size());
-            if claimed.is_some_and(|roots| roots.iter().any(|root| *root != self.tree.root())) {
-                self.lower(self.next);
+            let claimed = self.claims.remove(&self.below.tree.size());
+            if claimed.is_some_and(|roots| roots.iter().any(|root| *root != self.below.tree.root())) {
+                self.lower(self.below.next);
                 break;
             }
         }
@@ -321,22 +371,17 @@ impl AuthorChain {
     /// Those of [`Self::held`] that are chained to the beginning, from the base on where there is one.
     pub(crate) fn chained(&self) -> impl Iterator<Item = &Arc<Verified<Event>>> {
         let first = self.base.as_ref().map_or(FIRST, |base| base.next);
-        self.held().filter(move |event| event.seq >= first).take_while(|event| event.seq < self.next)
+        self.held().filter(move |event| event.seq >= first).take_while(|event| event.seq < self.below.next)
     }
 
     /// The author's tree over what is chained.
     pub(crate) fn tree(&self) -> &Frontier {
-        &self.tree
+        &self.below.tree
     }
 
     /// Whether this root was claimed and nothing confirms it yet.
     pub(crate) fn claims(&self, size: u64, root: &Hash) -> bool {
         self.claims.get(&size).is_some_and(|roots| roots.contains(root))
-    }
-
-    /// Those of [`Self::held`] that count: chained, or decision bodies.
-    pub(crate) fn counting(&self) -> impl Iterator<Item = &Arc<Verified<Event>>> {
-        self.held().filter(|event| event.seq < self.next || is_decision(&event.body))
     }
 
     /// Whether this event is held, or remembered at the cut.
@@ -369,16 +414,21 @@ impl AuthorChain {
     }
 
     pub(crate) fn next(&self) -> Seq {
-        self.next
+        self.below.next
     }
 
     pub(crate) fn head(&self) -> Option<(Seq, EventHash)> {
-        Some((Seq::new(self.next.get().checked_sub(1)?), self.head?))
+        Some((Seq::new(self.below.next.get().checked_sub(1)?), self.below.head?))
+    }
+
+    /// The last loose event below the cut.
+    pub(crate) fn last(&self) -> Option<&Arc<Verified<Event>>> {
+        self.held().next_back()
     }
 
     /// Events that wait for a predecessor.
     pub(crate) fn waiting(&self) -> usize {
-        self.positions.range(self.next..).filter(|(_, at)| at.iter().any(|known| known.as_loose().is_some())).count()
+        self.waiting
     }
 
     /// The first event of the epoch.
@@ -393,21 +443,22 @@ impl AuthorChain {
 
     /// Whether the author's clock did not rise from one chained event to the next.
     pub(crate) fn slipped(&self) -> bool {
-        self.slipped
+        self.below.slipped
     }
 
     /// What the state digest holds of this chain: the cut and the digested events below it. `None` when that is nothing.
     pub(crate) fn digest_part(&self) -> Option<[u8; 32]> {
         let all = planted(Mutation::DigestsTheCut);
-        let waiting = self.positions.range(self.next..);
+        let waiting = self.positions.range(self.below.next..);
         let waiting = waiting.filter(|(seq, _)| all || self.cut.is_none_or(|cut| **seq < cut));
         let waiting = waiting.flat_map(|(_, at)| at).filter_map(Position::as_loose);
         let waiting: Vec<EventHash> =
             waiting.filter(|event| in_digest(&event.body)).map(|event| event.hash()).collect();
-        if self.accumulated.1 == 0 && waiting.is_empty() && self.cut.is_none() {
+        if self.below.accumulated.1 == 0 && waiting.is_empty() && self.cut.is_none() {
             return None;
         }
-        let mut hash = Sha256::new().chain_update(self.accumulated.0).chain_update(self.accumulated.1.to_be_bytes());
+        let mut hash =
+            Sha256::new().chain_update(self.below.accumulated.0).chain_update(self.below.accumulated.1.to_be_bytes());
         hash.update(self.cut.map_or(u64::MAX, Seq::get).to_be_bytes());
         for event in &waiting {
             hash.update(event.as_bytes());

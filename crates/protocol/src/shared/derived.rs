@@ -1,5 +1,5 @@
 //! Indexes over the events below the cuts. Every entry is attributable to one event and no entry depends on another, so the fold's order
-//! does not matter.
+//! does not matter, and what a cut takes is taken back event by event: never is all said again for a liar's sake.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -8,8 +8,8 @@ use alloy_primitives::B256;
 use watchfire_charter::Charter;
 use watchfire_types::body::{Body, Decision, Sealed, SealedAbout};
 use watchfire_types::{
-    AssetId, BlockTime, DetectorId, Event, EventHash, IncidentId, MemberKey, NetworkId, OperatorId, OrganisationId,
-    PlaybookId, StepIndex, Verified,
+    AssetId, BlockRef, BlockTime, ChainId, DetectorId, Event, EventHash, IncidentId, MemberKey, NetworkId, OperatorId,
+    OrganisationId, PlaybookId, StepIndex, Verified,
 };
 
 use super::voices::Voices;
@@ -23,6 +23,9 @@ pub(crate) type ByHash = BTreeMap<EventHash, Arc<Verified<Event>>>;
 /// Events of one author by its clock, position and hash.
 pub(crate) type InOrder = BTreeMap<(u64, u64, EventHash), Arc<Verified<Event>>>;
 
+/// What was said, with the events that say it.
+pub(crate) type Said<T> = BTreeMap<T, BTreeSet<EventHash>>;
+
 /// Who votes for which step under which label.
 pub(crate) type Vote = (MemberKey, StepIndex, OperatorId);
 /// Who vetoes, and whether it is issued again by the node or said by a human.
@@ -31,8 +34,8 @@ pub(crate) type Veto = (MemberKey, bool);
 /// Close votes of one decision, by `closed_at`.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Closes {
-    /// One close vote per organisation.
-    pub(crate) said: BTreeMap<BlockTime, BTreeMap<OrganisationId, Arc<Verified<Event>>>>,
+    /// By organisation; its first counts.
+    pub(crate) said: BTreeMap<BlockTime, BTreeMap<OrganisationId, ByHash>>,
     /// Times that enough organisations say.
     pub(crate) agreed: BTreeSet<BlockTime>,
 }
@@ -65,52 +68,105 @@ pub(crate) struct Observations {
     pub(crate) executed: BTreeMap<(B256, B256), ByHash>,
     /// Postcondition checks, by step, in the author's order.
     pub(crate) checked: BTreeMap<(AssetId, PlaybookId, StepIndex), InOrder>,
+    /// The same three by each block that they are bound to.
+    pub(crate) bound: BTreeMap<(ChainId, u64, B256), ByHash>,
     /// Events that a reorg took.
-    pub(crate) retracted: BTreeSet<EventHash>,
+    pub(crate) retracted: Said<EventHash>,
     /// NotContained, by decision and head time.
     pub(crate) not_contained: BTreeMap<Decision, ByTime>,
-    /// Newest attestation by the author's clock, by asset.
-    pub(crate) attested: BTreeMap<AssetId, Arc<Verified<Event>>>,
+    /// Attestations, by asset, in the author's order.
+    pub(crate) attested: BTreeMap<AssetId, InOrder>,
     /// Certificates that the author published itself.
-    pub(crate) published: BTreeSet<B256>,
+    pub(crate) published: Said<B256>,
+}
+
+/// Folding an event in, or taking it back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    In,
+    Out,
+}
+
+impl Way {
+    fn put<K: Ord>(self, map: &mut BTreeMap<K, Arc<Verified<Event>>>, key: K, event: &Arc<Verified<Event>>) {
+        match self {
+            Self::In => drop(map.insert(key, Arc::clone(event))),
+            Self::Out => drop(map.remove(&key)),
+        }
+    }
+
+    fn say<K: Ord>(self, map: &mut Said<K>, key: K, by: EventHash) {
+        match self {
+            Self::In => drop(map.entry(key).or_default().insert(by)),
+            Self::Out => {
+                if let Some(said) = map.get_mut(&key) {
+                    said.remove(&by);
+                    if said.is_empty() {
+                        map.remove(&key);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The blocks that an observation is bound to.
+pub(crate) fn bound_to(event: &Event) -> impl Iterator<Item = BlockRef> {
+    let blocks = match &event.body {
+        Body::Finding(finding) => [Some(finding.first), Some(finding.block)],
+        Body::Executed(executed) => [Some(executed.block), None],
+        Body::PostconditionChecked(checked) => [Some(checked.block), None],
+        _ => [None, None],
+    };
+    blocks.into_iter().flatten()
 }
 
 impl Derived {
     /// Folds one event below its author's cut.
     pub(crate) fn fold(&mut self, charter: &Charter, network: NetworkId, event: &Arc<Verified<Event>>) {
+        self.go(Way::In, charter, network, event);
+    }
+
+    /// Takes back one event that a cut took, whether or not it was folded.
+    pub(crate) fn withdraw(&mut self, charter: &Charter, network: NetworkId, event: &Arc<Verified<Event>>) {
+        self.go(Way::Out, charter, network, event);
+    }
+
+    fn go(&mut self, way: Way, charter: &Charter, network: NetworkId, event: &Arc<Verified<Event>>) {
         let author = &event.author;
         let Some(organisation) = charter.organisation_of(author) else { return };
         match &event.body {
             Body::Vote(vote) if certificate::check_vote(charter, author, vote).is_ok() => {
                 let voice = (*author, vote.step, vote.operator.clone());
-                let of = self.votes.entry(vote.decision.clone()).or_default();
-                of.put(organisation, voice, vote.evidence.time, event);
+                let of = self.votes.entry(vote.decision.clone()).or_default().of(organisation, voice);
+                way.put(of, (vote.evidence.time, event.hash()), event);
             }
             Body::Veto(veto) if certificate::check_veto(charter, author, veto).is_ok() => {
-                let of = self.vetoes.entry(veto.decision.clone()).or_default();
-                of.put(organisation, (*author, veto.act != veto.head), veto.head.time, event);
+                let voice = (*author, veto.act != veto.head);
+                let of = self.vetoes.entry(veto.decision.clone()).or_default().of(organisation, voice);
+                way.put(of, (veto.head.time, event.hash()), event);
             }
             Body::CloseVote(close) if certificate::check_close(charter, author, close).is_ok() => {
                 let needed = usize::from(charter.rules.contain.organisations);
                 let of = self.closes.entry(close.decision.clone()).or_default();
-                of.put(needed, close.closed_at.time, organisation, event);
+                of.put(way, needed, close.closed_at.time, organisation, event);
             }
             Body::Certificate(certificate) => {
                 let digest = certificate::content_digest(certificate, network);
-                self.observed.entry(*author).or_default().published.insert(digest);
+                way.say(&mut self.observed.entry(*author).or_default().published, digest, event.hash());
             }
-            Body::Acknowledged(said) | Body::Rejected(said) | Body::Note(said) => self.speak(said.incident, event),
-            Body::Classified(classified) => self.speak(classified.incident, event),
-            Body::EvidenceCollected(collected) => self.speak(collected.incident, event),
-            Body::EvidenceAccessed(accessed) => self.speak(accessed.incident, event),
-            Body::EvidenceMissed(missed) => self.speak(missed.incident, event),
-            Body::Sealed(Sealed { about: SealedAbout::Incident(incident), .. }) => self.speak(*incident, event),
+            Body::Acknowledged(said) | Body::Rejected(said) | Body::Note(said) => self.speak(way, said.incident, event),
+            Body::Classified(classified) => self.speak(way, classified.incident, event),
+            Body::EvidenceCollected(collected) => self.speak(way, collected.incident, event),
+            Body::EvidenceAccessed(accessed) => self.speak(way, accessed.incident, event),
+            Body::EvidenceMissed(missed) => self.speak(way, missed.incident, event),
+            Body::Sealed(Sealed { about: SealedAbout::Incident(incident), .. }) => self.speak(way, *incident, event),
             Body::Finding(_)
             | Body::Executed(_)
             | Body::PostconditionChecked(_)
             | Body::Retracted(_)
             | Body::NotContained(_)
-            | Body::Attested(_) => self.observe(event),
+            | Body::Attested(_) => self.observe(way, event),
             Body::Vote(_)
             | Body::Veto(_)
             | Body::CloseVote(_)
@@ -125,42 +181,40 @@ impl Derived {
         }
     }
 
-    fn speak(&mut self, incident: IncidentId, event: &Arc<Verified<Event>>) {
-        self.words.entry(incident).or_default().insert(event.hash());
-        self.spoken.insert(event.hash(), Arc::clone(event));
+    fn speak(&mut self, way: Way, incident: IncidentId, event: &Arc<Verified<Event>>) {
+        way.say(&mut self.words, incident, event.hash());
+        way.put(&mut self.spoken, event.hash(), event);
     }
 
-    fn observe(&mut self, event: &Arc<Verified<Event>>) {
+    fn observe(&mut self, way: Way, event: &Arc<Verified<Event>>) {
         let hash = event.hash();
+        let order = (event.time.as_millis(), event.seq.get(), hash);
         let observed = self.observed.entry(event.author).or_default();
+        for block in bound_to(event) {
+            way.put(observed.bound.entry((block.chain, block.number, block.hash)).or_default(), hash, event);
+        }
         match &event.body {
             Body::Finding(finding) => {
-                let key = (finding.block.time, hash);
-                self.findings.entry(finding.asset.clone()).or_default().insert(key, Arc::clone(event));
+                let of = self.findings.entry(finding.asset.clone()).or_default();
+                way.put(of, (finding.block.time, hash), event);
                 let own = observed.findings.entry((finding.asset.clone(), finding.detector.clone())).or_default();
-                own.insert((finding.first.time, hash), Arc::clone(event));
+                way.put(own, (finding.first.time, hash), event);
             }
             Body::Executed(executed) => {
                 let of = observed.executed.entry((executed.block.hash, executed.safe_transaction)).or_default();
-                of.insert(hash, Arc::clone(event));
+                way.put(of, hash, event);
             }
             Body::PostconditionChecked(checked) => {
                 let key = (checked.asset.clone(), checked.playbook.clone(), checked.step);
-                let order = (event.time.as_millis(), event.seq.get(), hash);
-                observed.checked.entry(key).or_default().insert(order, Arc::clone(event));
+                way.put(observed.checked.entry(key).or_default(), order, event);
             }
-            Body::Retracted(retracted) => {
-                observed.retracted.insert(retracted.event);
-            }
+            Body::Retracted(retracted) => way.say(&mut observed.retracted, retracted.event, hash),
             Body::NotContained(stated) => {
                 let of = observed.not_contained.entry(stated.decision.clone()).or_default();
-                of.insert((stated.head.time, hash), Arc::clone(event));
+                way.put(of, (stated.head.time, hash), event);
             }
             Body::Attested(attested) => {
-                let newest = observed.attested.entry(attested.asset.clone()).or_insert_with(|| Arc::clone(event));
-                if (newest.time, newest.hash()) < (event.time, hash) {
-                    *newest = Arc::clone(event);
-                }
+                way.put(observed.attested.entry(attested.asset.clone()).or_default(), order, event);
             }
             _ => {}
         }
@@ -168,15 +222,24 @@ impl Derived {
 }
 
 impl Closes {
-    fn put(&mut self, needed: usize, at: BlockTime, organisation: &OrganisationId, event: &Arc<Verified<Event>>) {
+    fn put(
+        &mut self,
+        way: Way,
+        needed: usize,
+        at: BlockTime,
+        organisation: &OrganisationId,
+        event: &Arc<Verified<Event>>,
+    ) {
         let by = self.said.entry(at).or_default();
-        // Of several by one organisation the same one everywhere.
-        let held = by.entry(organisation.clone()).or_insert_with(|| Arc::clone(event));
-        if event.hash() < held.hash() {
-            *held = Arc::clone(event);
+        let of = by.entry(organisation.clone()).or_default();
+        way.put(of, event.hash(), event);
+        if of.is_empty() {
+            by.remove(organisation);
         }
         if by.len() >= needed {
-            self.agreed.insert(at);
-        }
+            self.agreed.insert(at)
+        } else {
+            self.agreed.remove(&at)
+        };
     }
 }

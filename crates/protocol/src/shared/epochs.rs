@@ -1,4 +1,4 @@
-//! What the epochs of each author say of each other, kept as events come so that asking costs nothing: a member may have hundreds of
+//! What the epochs of each author say of each other, kept as events come and go so that asking costs nothing: a member may have hundreds of
 //! epochs, and alarms are asked for after every event. A function of the events below the cuts, whatever their order; never digested.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,15 +11,24 @@ use super::ChainKey;
 /// The index.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Epochs {
-    /// The ends at which later `Started` of the author name this epoch, as they knew it.
-    named: BTreeMap<ChainKey, BTreeSet<(Seq, EventHash)>>,
+    /// The ends at which later `Started` of the author name this epoch, as they knew it, and which epochs they begin.
+    named: BTreeMap<ChainKey, BTreeSet<(Seq, EventHash, Epoch)>>,
     /// Epochs by the author's clock at their `Started`.
     starts: BTreeMap<MemberKey, BTreeSet<(Timestamp, Epoch)>>,
     /// The event at the highest position.
     end: BTreeMap<ChainKey, (Seq, EventHash)>,
-    restored: BTreeSet<MemberKey>,
+    /// Epochs that a later one names at less than is held of them.
+    restored: BTreeSet<ChainKey>,
     faulty: BTreeSet<MemberKey>,
-    slipped: BTreeSet<MemberKey>,
+    slipped: BTreeSet<ChainKey>,
+}
+
+/// Lowest and highest values, as ends of ranges.
+const LOW: Epoch = Epoch::from_bytes([0; 16]);
+const HIGH: Epoch = Epoch::from_bytes([0xff; 16]);
+
+fn any_of(keys: &BTreeSet<ChainKey>, author: &MemberKey) -> bool {
+    keys.range((*author, LOW)..=(*author, HIGH)).next().is_some()
 }
 
 impl Epochs {
@@ -33,28 +42,55 @@ impl Epochs {
             self.starts.entry(event.author).or_default().insert((event.time, event.epoch));
             for earlier in &started.earlier {
                 let named = (event.author, earlier.epoch);
-                self.named.entry(named).or_default().insert((earlier.seq, earlier.hash));
+                self.named.entry(named).or_default().insert((earlier.seq, earlier.hash, event.epoch));
                 self.compare(&named, &next);
             }
         }
         self.compare(&key, &next);
     }
 
-    /// Takes that an author contradicted itself.
-    pub(crate) fn cut(&mut self, author: MemberKey) {
-        self.faulty.insert(author);
+    /// Takes back an event that a cut took.
+    pub(crate) fn withdraw(&mut self, event: &Verified<Event>, next: impl Fn(&ChainKey) -> Seq) {
+        let Body::Started(started) = &event.body else { return };
+        if let Some(starts) = self.starts.get_mut(&event.author) {
+            starts.remove(&(event.time, event.epoch));
+        }
+        for earlier in &started.earlier {
+            let named = (event.author, earlier.epoch);
+            if let Some(ends) = self.named.get_mut(&named) {
+                ends.remove(&(earlier.seq, earlier.hash, event.epoch));
+            }
+            self.compare(&named, &next);
+        }
     }
 
-    /// Takes that an author's clock did not rise from one event to the next.
-    pub(crate) fn slip(&mut self, author: MemberKey) {
-        self.slipped.insert(author);
+    /// Takes that an author contradicted itself in an epoch, of which this is the last event that counts.
+    pub(crate) fn cut(&mut self, key: ChainKey, last: Option<(Seq, EventHash)>, next: impl Fn(&ChainKey) -> Seq) {
+        self.faulty.insert(key.0);
+        match last {
+            Some(last) => drop(self.end.insert(key, last)),
+            None => drop(self.end.remove(&key)),
+        }
+        self.compare(&key, &next);
+    }
+
+    /// Takes whether an author's clock did not rise from one event of an epoch to the next.
+    pub(crate) fn slip(&mut self, key: ChainKey, slipped: bool) {
+        if slipped {
+            self.slipped.insert(key)
+        } else {
+            self.slipped.remove(&key)
+        };
     }
 
     fn compare(&mut self, key: &ChainKey, next: impl Fn(&ChainKey) -> Seq) {
         let lowest = self.named.get(key).and_then(BTreeSet::first);
-        if lowest.is_some_and(|(named, _)| next(key) > named.next()) {
-            self.restored.insert(key.0);
-        }
+        let restored = lowest.is_some_and(|(named, ..)| next(key) > named.next());
+        if restored {
+            self.restored.insert(*key)
+        } else {
+            self.restored.remove(key)
+        };
     }
 
     /// Newest epoch by the author's own clock.
@@ -64,18 +100,18 @@ impl Epochs {
 
     /// A later epoch names an earlier one at less than what is held of it.
     pub(crate) fn restored(&self, author: &MemberKey) -> bool {
-        self.restored.contains(author)
+        any_of(&self.restored, author)
     }
 
     /// Whether an epoch is over: a later one of the author began knowing all that is held of it. One more event of it, and it is not.
     pub(crate) fn over(&self, key: &ChainKey) -> bool {
         let (Some(named), Some(end)) = (self.named.get(key), self.end.get(key)) else { return false };
-        named.contains(end)
+        named.range((end.0, end.1, LOW)..=(end.0, end.1, HIGH)).next().is_some()
     }
 
     /// In some epoch the clock stood still or fell.
     pub(crate) fn slipped(&self, author: &MemberKey) -> bool {
-        self.slipped.contains(author)
+        any_of(&self.slipped, author)
     }
 
     /// Some epoch is cut.
@@ -85,6 +121,6 @@ impl Epochs {
 
     /// Whether a held `Started` of the author names this epoch as its past.
     pub(crate) fn names(&self, key: &ChainKey) -> bool {
-        self.named.contains_key(key)
+        self.named.get(key).is_some_and(|ends| !ends.is_empty())
     }
 }

@@ -1,8 +1,8 @@
 //! Shared state: a fold over the set of signed events. Equal sets give equal states and digests, whatever the order of arrival.
 //!
-//! Three parts. *Chains* hold the events and know where each (author, epoch) is cut. *Derived* indexes the events below the cuts and is
-//! rebuilt by replay when a cut falls. *Content* holds certificates and co-signatures by their own digest: they stay whatever happens
-//! to the event that carried them.
+//! Three parts. *Chains* hold the events and know where each (author, epoch) is cut. *Derived* indexes the events below the cuts: what a cut
+//! that falls takes is taken back, and nothing else is touched. *Content* holds certificates and co-signatures by their own digest: they stay
+//! whatever happens to the event that carried them.
 
 mod base;
 pub(crate) mod chain;
@@ -12,7 +12,7 @@ pub(crate) mod epochs;
 pub(crate) mod pace;
 pub(crate) mod voices;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use alloy_primitives::B256;
@@ -25,11 +25,16 @@ use watchfire_types::{
 };
 
 use crate::fault::CheckpointClaim;
+use crate::probe::{self, Look};
 use chain::{AuthorChain, Noted, Position};
 use content::Content;
 use derived::Derived;
 use epochs::Epochs;
 use pace::Pace;
+
+/// Most bytes of the two events of a fault proof: an event of at most 60 KiB holds them. Where they are more the two travel by themselves and
+/// convict wherever both arrive.
+const PROOF_BYTES_MAX: usize = 59 * 1024;
 
 /// An (author, epoch).
 pub(crate) type ChainKey = (MemberKey, Epoch);
@@ -48,6 +53,10 @@ pub(crate) struct Shared {
     pub(crate) paces: BTreeMap<MemberKey, Pace>,
     /// Lowest position that a fault proof convicts, by (author, epoch): said once, it is said whatever becomes of who said it.
     pub(crate) proven: BTreeMap<ChainKey, Seq>,
+    /// Epochs of which a pair is held that no event taken so far carries.
+    untold: BTreeSet<ChainKey>,
+    /// Epochs with events that wait for a predecessor.
+    gaps: BTreeSet<ChainKey>,
     pub(crate) derived: Derived,
     pub(crate) content: Content,
 }
@@ -81,6 +90,8 @@ impl Shared {
             epochs: Epochs::default(),
             paces: BTreeMap::new(),
             proven: BTreeMap::new(),
+            untold: BTreeSet::new(),
+            gaps: BTreeSet::new(),
             derived: Derived::default(),
             content: Content::default(),
         }
@@ -98,41 +109,94 @@ impl Shared {
 
     /// Folds one event in. `seen` is this node's clock, kept beside signatures for the submitters' turns and never digested.
     pub(crate) fn apply(&mut self, event: &Verified<Event>, seen: Timestamp) {
-        let mut fell = self.take_content(event, seen);
+        let mut touched = self.take_content(event, seen);
         let held = Arc::new(event.clone());
-        self.paces.entry(event.author).or_default().took(seen);
+        self.paces.entry(event.author).or_default().took(seen, event.outer().len());
         let key = (event.author, event.epoch);
         let chain = self.chains.entry(key).or_insert_with(|| self.embedded.remove(&key).unwrap_or_default());
-        match chain.note(Position::loose(&held)) {
-            Noted::Fell => fell = true,
-            Noted::Known => {}
-            Noted::Taken(chained) => {
-                if chain.slipped() {
-                    self.epochs.slip(event.author);
-                }
-                if !fell {
-                    self.epochs.take(event, |key| self.chains.get(key).map_or(chain::FIRST, AuthorChain::next));
-                    if is_decision(&event.body) {
-                        self.derived.fold(&self.charter, self.network, &held);
-                    }
-                    for event in chained.iter().filter(|event| !is_decision(&event.body)) {
-                        self.derived.fold(&self.charter, self.network, event);
-                    }
-                }
+        let Noted { taken, chained } = chain.note(Position::loose(&held));
+        touched.insert(key);
+        for key in &touched {
+            self.settle(key);
+        }
+        if taken {
+            self.epochs.take(event, |key| self.chains.get(key).map_or(chain::FIRST, AuthorChain::next));
+            if is_decision(&event.body) {
+                self.fold(&held);
             }
         }
-        if fell {
-            self.rebuild();
+        for event in chained.iter().filter(|event| !is_decision(&event.body)) {
+            self.fold(event);
         }
     }
 
-    /// Takes what is keyed by its own digest, and the positions that embedded events prove. Answers whether a cut fell.
-    fn take_content(&mut self, event: &Verified<Event>, seen: Timestamp) -> bool {
+    fn fold(&mut self, event: &Arc<Verified<Event>>) {
+        probe::count(Look::Fold);
+        self.derived.fold(&self.charter, self.network, event);
+    }
+
+    /// Takes back what cuts took of an epoch, and notes what is to be said and asked of it.
+    fn settle(&mut self, key: &ChainKey) {
+        let next = |key: &ChainKey| self.chains.get(key).map_or(chain::FIRST, AuthorChain::next);
+        let chain = self.chains.get(key).or_else(|| self.embedded.get(key));
+        let Some(cut) = chain.map(AuthorChain::cut) else { return };
+        if cut.is_some() {
+            let last = chain.and_then(AuthorChain::last).map(|event| (event.seq, event.hash()));
+            self.epochs.cut(*key, last, next);
+        }
+        self.epochs.slip(*key, chain.is_some_and(AuthorChain::slipped));
+        let untold = self.proof(key).is_some();
+        let lacking = self.chains.get(key).is_some_and(|chain| chain.waiting() > 0);
+        if untold {
+            self.untold.insert(*key)
+        } else {
+            self.untold.remove(key)
+        };
+        if lacking {
+            self.gaps.insert(*key)
+        } else {
+            self.gaps.remove(key)
+        };
+        let dropped = self.known_mut(*key).take_dropped();
+        let fell = !dropped.is_empty();
+        for event in dropped {
+            probe::count(Look::Fold);
+            self.derived.withdraw(&self.charter, self.network, &event);
+            let next = |key: &ChainKey| self.chains.get(key).map_or(chain::FIRST, AuthorChain::next);
+            self.epochs.withdraw(&event, next);
+        }
+        if fell && planted(Mutation::DropsWithCarrier) {
+            let carried: Vec<_> = self.derived.observed.values().flat_map(|of| of.published.keys()).collect();
+            self.content.certificates.retain(|digest, _| carried.contains(&digest));
+        }
+    }
+
+    /// The pair that convicts an author in an epoch, if it is to be told: none told so far convicts it as low.
+    fn proof(&self, key: &ChainKey) -> Option<&(Unverified, Unverified)> {
+        let chain = self.known(key)?;
+        let (cut, proof) = (chain.cut()?, chain.proof()?);
+        let said = self.proven.get(key).is_some_and(|proven| *proven <= cut);
+        let fits = proof.0.outer().len() + proof.1.outer().len() <= PROOF_BYTES_MAX;
+        (fits && !said).then_some(proof)
+    }
+
+    /// Pairs that no event taken so far carries.
+    pub(crate) fn untold(&self) -> impl Iterator<Item = &(Unverified, Unverified)> {
+        self.untold.iter().inspect(|_| probe::count(Look::Chain)).filter_map(|key| self.proof(key))
+    }
+
+    /// Authors of events that wait for a predecessor.
+    pub(crate) fn lacking(&self) -> impl Iterator<Item = MemberKey> {
+        self.gaps.iter().inspect(|_| probe::count(Look::Chain)).map(|(author, _)| *author)
+    }
+
+    /// Takes what is keyed by its own digest, and the positions that embedded events prove. Answers the epochs that these are of.
+    fn take_content(&mut self, event: &Verified<Event>, seen: Timestamp) -> BTreeSet<ChainKey> {
         match &event.body {
             Body::Certificate(certificate) => {
                 let charter = Arc::clone(&self.charter);
                 let checked = crate::certificate::check(&charter, self.network, certificate, |vote| self.genuine(vote));
-                let Ok(facts) = checked else { return false };
+                let Ok(facts) = checked else { return BTreeSet::new() };
                 let digest = crate::certificate::content_digest(certificate, self.network);
                 self.content.take_certificate(digest, certificate, facts);
                 self.note_embedded(&certificate.votes)
@@ -143,29 +207,33 @@ impl Shared {
                 *seq = accused.seq.min(*seq);
                 self.note_embedded([&*proof.first, &*proof.second])
             }
-            Body::CheckpointFault(fault) => match crate::fault::checkpoint_claim(fault, self.network) {
-                Some(CheckpointClaim::Inconsistent) => self.known_mut((fault.author, fault.epoch)).lower(chain::FIRST),
-                Some(CheckpointClaim::Single) => {
-                    let Checkpoint { size, root, .. } = fault.checkpoint;
-                    self.known_mut((fault.author, fault.epoch)).claim(size, root.0)
+            Body::CheckpointFault(fault) => {
+                let key = (fault.author, fault.epoch);
+                match crate::fault::checkpoint_claim(fault, self.network) {
+                    Some(CheckpointClaim::Inconsistent) => drop(self.known_mut(key).lower(chain::FIRST)),
+                    Some(CheckpointClaim::Single) => {
+                        let Checkpoint { size, root, .. } = fault.checkpoint;
+                        self.known_mut(key).claim(size, root.0);
+                    }
+                    None => return BTreeSet::new(),
                 }
-                None => false,
-            },
+                BTreeSet::from([key])
+            }
             Body::CoSignature(signature) => {
                 self.content.take_signature(&self.charter, event.hash(), signature, seen);
-                false
+                BTreeSet::new()
             }
-            _ => false,
+            _ => BTreeSet::new(),
         }
     }
 
-    fn note_embedded<'a>(&mut self, events: impl IntoIterator<Item = &'a Unverified>) -> bool {
-        let mut fell = false;
-        for event in events {
-            let chain = self.known_mut((event.event().author, event.event().epoch));
-            fell |= matches!(chain.note(Position::embedded(event)), Noted::Fell);
-        }
-        fell
+    fn note_embedded<'a>(&mut self, events: impl IntoIterator<Item = &'a Unverified>) -> BTreeSet<ChainKey> {
+        let keys = events.into_iter().map(|event| {
+            let key = (event.event().author, event.event().epoch);
+            self.known_mut(key).note(Position::embedded(event));
+            key
+        });
+        keys.collect()
     }
 
     fn known_mut(&mut self, key: ChainKey) -> &mut AuthorChain {
@@ -189,33 +257,6 @@ impl Shared {
     /// Everything that [`Self::known`] answers, those of which an event came by itself first.
     pub(crate) fn all(&self) -> impl Iterator<Item = (&ChainKey, &AuthorChain)> {
         self.chains.iter().chain(&self.embedded)
-    }
-
-    /// Replays the kept set: what the events below the cuts say, and nothing else.
-    fn rebuild(&mut self) {
-        let mut derived = Derived::default();
-        let mut epochs = Epochs::default();
-        let next = |key: &ChainKey| self.chains.get(key).map_or(chain::FIRST, AuthorChain::next);
-        for chain in self.chains.values() {
-            for event in chain.counting() {
-                derived.fold(&self.charter, self.network, event);
-            }
-            for event in chain.held() {
-                epochs.take(event, next);
-            }
-        }
-        for ((author, _), _) in self.all().filter(|(_, chain)| chain.cut().is_some()) {
-            epochs.cut(*author);
-        }
-        for ((author, _), _) in self.chains.iter().filter(|(_, chain)| chain.slipped()) {
-            epochs.slip(*author);
-        }
-        if planted(Mutation::DropsWithCarrier) {
-            let carried: Vec<_> = derived.observed.values().flat_map(|observed| &observed.published).collect();
-            self.content.certificates.retain(|digest, _| carried.contains(&digest));
-        }
-        self.derived = derived;
-        self.epochs = epochs;
     }
 
     pub(crate) fn heads(&self) -> BTreeMap<ChainKey, (Seq, EventHash)> {

@@ -33,9 +33,9 @@ impl<V> Default for Voices<V> {
 }
 
 impl<V: Ord> Voices<V> {
-    pub(crate) fn put(&mut self, organisation: &OrganisationId, voice: V, at: BlockTime, event: &Arc<Verified<Event>>) {
-        let of = self.0.entry(organisation.clone()).or_default().entry(voice).or_default();
-        of.insert((at, event.hash()), Arc::clone(event));
+    /// Everything that one voice says.
+    pub(crate) fn of(&mut self, organisation: &OrganisationId, voice: V) -> &mut ByTime {
+        self.0.entry(organisation.clone()).or_default().entry(voice).or_default()
     }
 
     /// The newest few of each voice within these block times, newest first within a voice.

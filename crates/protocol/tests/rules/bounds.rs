@@ -2,7 +2,7 @@
 
 use ed25519_dalek::Signer;
 use watchfire_protocol::{Draft, Rejection};
-use watchfire_types::body::{Body, EpochHead, FaultProof, Finding, Started};
+use watchfire_types::body::{Body, Certificate, EpochHead, FaultProof, Finding, Started};
 use watchfire_types::*;
 
 use crate::cluster::*;
@@ -237,4 +237,106 @@ fn own_observations_leave_room_for_decisions() {
     assert_eq!(c.owed_steps(1), [2]);
     assert_eq!(c.execute(), 1);
     assert!(c.chain.head().paused);
+}
+
+/// What a held certificate, signature or proof says is held: from an event above its author's cut, which leaves the set, it is neither taken
+/// nor forwarded again; and what is new there is, once.
+#[test]
+fn what_is_held_is_not_carried_again_from_above_a_cut() {
+    let mut c = Cluster::new(charter(str::to_owned), 98);
+    c.mine(&[]);
+    c.all_find("vault-outflow");
+    c.mine(&[]);
+    let (seq, prev) = c.nodes[4].position();
+    c.silent.insert(4);
+    let fork = ["one", "two"].map(|text| c.nodes[4].seal_at(seq, prev, note(text)));
+    for event in &fork {
+        c.send(4, event.clone());
+    }
+    c.settle();
+    let now = c.now;
+    let held = c.nodes[0].machine.decisions().into_iter().flat_map(|status| status.certificates);
+    let held: Vec<B256> = held.map(|(digest, ..)| digest).collect();
+    let of =
+        |body: fn(&Body) -> bool| c.nodes[0].log.iter().map(|event| &event.body).find(|found| body(found)).cloned();
+    let certificate = of(|body| matches!(body, Body::Certificate(_))).expect("a certificate");
+    let signature = of(|body| matches!(body, Body::CoSignature(_))).expect("a signature");
+    let said = of(|body| matches!(body, Body::FaultProof(_))).expect("a proof");
+    let mut votes: Vec<Unverified> = Vec::new();
+    for node in c.nodes.iter().take(4) {
+        let own = node.log.iter().rev().filter(|event| event.author == node.key());
+        votes.extend(own.filter(|event| matches!(event.body, Body::Vote(_))).map(Verified::to_unverified).take(1));
+    }
+    let Body::Certificate(known) = &certificate else { unreachable!() };
+    let others = (0..4).map(|left_out| {
+        let some = votes.iter().enumerate().filter(|(index, _)| *index != left_out).map(|(_, vote)| vote.clone());
+        Certificate { votes: some.collect(), ..known.clone() }
+    });
+    let network = c.charter.network_id();
+    let mut others = others.filter(|other| !held.contains(&watchfire_protocol::content_digest(other, network)));
+    let other = Body::Certificate(others.next().expect("another set of three"));
+    let mut above = seq + 10;
+    let mut carry = |c: &mut Cluster, body: &Body| {
+        above += 2;
+        let event = c.nodes[4].seal_at(above, EventHash::from_bytes([7; 32]), body.clone());
+        let logged = c.nodes[0].log.len();
+        let received = c.nodes[0].receive(now, &event);
+        (received, c.nodes[0].log.len() - logged)
+    };
+    for body in [&certificate, &signature, &said, &note("three")] {
+        let (received, logged) = carry(&mut c, body);
+        let refused = received.expect_err(body.kind());
+        assert!(matches!(refused, Rejection::AboveCut { .. }), "{}: {refused:?}", body.kind());
+        assert_eq!((refused.verdict(), logged), (Verdict::Ignore, 0), "{}", body.kind());
+    }
+    assert_eq!(carry(&mut c, &other), (Ok(Verdict::Accept), 1));
+    assert!(matches!(carry(&mut c, &other), (Err(Rejection::AboveCut { .. }), 0)));
+}
+
+/// A guardian publishes the certificate that it signs under in its own name once, however often it signs under it.
+#[test]
+fn a_certificate_is_republished_once() {
+    let mut c = Cluster::new(charter(str::to_owned), 98);
+    c.mine(&[]);
+    c.all_find("vault-outflow");
+    c.mine(&[]);
+    c.mine(&[Tx::TakesNonce]);
+    c.mine(&[Tx::TakesNonce]);
+    for node in &c.nodes {
+        let own = || node.log.iter().filter(|event| event.author == node.key());
+        let signed = own().filter_map(|event| match &event.body {
+            Body::CoSignature(signature) => Some(signature.transaction.nonce),
+            _ => None,
+        });
+        assert!(signed.collect::<std::collections::BTreeSet<_>>().len() >= 3, "signs at each nonce");
+        let mut published: Vec<B256> = own()
+            .filter_map(|event| match &event.body {
+                Body::Certificate(held) => Some(watchfire_protocol::content_digest(held, c.charter.network_id())),
+                _ => None,
+            })
+            .collect();
+        assert!(!published.is_empty(), "what it signs under is in its own chain");
+        let all = published.len();
+        published.sort_unstable();
+        published.dedup();
+        assert_eq!(published.len(), all);
+    }
+}
+
+/// However many events that is, an author's bytes are bounded by the receiver's clock too.
+#[test]
+fn the_receivers_clock_bounds_an_authors_bytes() {
+    let charter = charter(str::to_owned);
+    let (mut a, mut b) = (Node::new(&charter, 0, 1), Node::new(&charter, 1, 2));
+    let now = Timestamp::from_millis(1_700_000_000_000);
+    let first = a.log[0].clone();
+    b.receive(now, &first).expect("Started");
+    let large = a.forge(Body::Unknown(999, vec![7; 28 << 10].into()));
+    let times = (256 << 20) / large.outer().len() + 1;
+    for _ in 0..times {
+        b.machine.apply(&large);
+    }
+    let next = a.forge(note("x"));
+    assert!(matches!(b.receive(now, &next), Err(Rejection::OverQuota { .. })));
+    b.receive(now.plus_millis(60_000), &next).expect("a minute later");
 }

@@ -69,3 +69,33 @@ fn evidence_of_strangers_gets_no_vote() {
         assert_eq!(c.act(0, approval()), Err(Rejection::NotVouched { number: 101 }));
     }
 }
+
+/// Labels that organisations share may force the older of an organisation's votes into a certificate: one of nothing but votes that are over is
+/// not made, since a liar could ask for another one with every vote.
+#[test]
+fn no_certificate_is_made_of_votes_that_are_over() {
+    let shared = charter(|text| text.replace("[\"op-alder\"]", "[\"op-alder\", \"op-birch\"]"));
+    let mut c = Cluster::new(shared, 100);
+    c.silent = [0, 1, 2, 4].into();
+    c.mine(&[]);
+    let old = c.chain.head().at;
+    c.mine_to(216);
+    let new = c.chain.head().at;
+    c.mine_to(225);
+    let certificates = |c: &Cluster| c.count(3, |body| matches!(body, Body::Certificate(_)));
+    for (by, label, evidence) in
+        [(0, "op-birch", new), (0, "op-alder", old), (1, "op-birch", old), (2, "op-cedar", old)]
+    {
+        let Body::Vote(vote) = c.forged_vote(2, evidence) else { unreachable!() };
+        let event = c.nodes[by].forge(Body::Vote(Vote { operator: name(label), ..vote }));
+        c.send(by, event);
+        c.settle();
+    }
+    assert_eq!(certificates(&c), 0);
+    // The last of them once more, on evidence that is young.
+    let Body::Vote(vote) = c.forged_vote(2, new) else { unreachable!() };
+    let event = c.nodes[2].forge(Body::Vote(Vote { operator: name("op-cedar"), ..vote }));
+    c.send(2, event);
+    c.settle();
+    assert_eq!(certificates(&c), 2, "both steps, by votes that include a young one");
+}
