@@ -1,11 +1,13 @@
 //! A human's act at this node becomes an event of this node, or is refused with what to do instead.
 
+use std::collections::BTreeMap;
+
 use watchfire_charter::Playbook;
 use watchfire_types::body::{
     Basis, Body, Classified, CloseVote, Decision, Human, HumanStatement, Sealed, SealedAbout, Veto, Vote,
 };
 use watchfire_types::input::HumanAct;
-use watchfire_types::{AssetId, BlockRef, IncidentId, PlaybookId, StepIndex};
+use watchfire_types::{AssetId, BlockRef, IncidentId, OrganisationId, PlaybookId, StepIndex};
 
 use crate::draft::{Draft, Step};
 use crate::machine::Machine;
@@ -55,16 +57,23 @@ fn approve(
     Ok(Body::Vote(Vote { decision, step, basis: Basis::Human(human.clone()), operator, evidence }))
 }
 
-/// Refused when the own head is older than the evidence it should stop: such a veto would stop nothing.
+/// Refused when the own head is older than the evidence it should stop: such a veto would stop nothing. That is so when as many
+/// organisations as can contain vote on later blocks; fewer may be liars who name blocks that are not there, lest people veto.
 fn veto(machine: &Machine, asset: &AssetId, id: &PlaybookId, human: &Human) -> Result<Body, Rejection> {
     let (decision, _, head) = supports(machine, asset, id, human)?;
     let soon = head.time..=head.time.plus_secs(59);
     let votes = machine.shared.derived.votes.get(&decision).into_iter().flat_map(|votes| votes.newest(soon.clone()));
-    let evidence = votes.filter_map(|(.., event)| match &event.body {
-        Body::Vote(vote) => Some(vote.evidence.number),
-        _ => None,
-    });
-    if let Some(evidence) = evidence.max().filter(|evidence| *evidence > head.number) {
+    let mut newest: BTreeMap<&OrganisationId, u64> = BTreeMap::new();
+    for (organisation, _, event) in votes {
+        if let Body::Vote(vote) = &event.body
+            && vote.evidence.number > head.number
+        {
+            let of = newest.entry(organisation).or_default();
+            *of = vote.evidence.number.max(*of);
+        }
+    }
+    if newest.len() >= usize::from(machine.charter.rules.contain.organisations) {
+        let evidence = newest.into_values().max().unwrap_or(head.number);
         return Err(Rejection::VetoTooOld { head: head.number, evidence });
     }
     Ok(Body::Veto(Veto { decision, head, act: head, human: human.clone() }))

@@ -5,6 +5,7 @@ mod arrival;
 mod bounds;
 mod cluster;
 mod door;
+mod limits;
 mod model;
 mod node;
 mod order;
