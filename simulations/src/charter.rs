@@ -1,5 +1,6 @@
 //! The charter that a scenario's organisations sign up to, as TOML: the same for live drills and simulated ones.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use alloy_primitives::Address;
@@ -93,8 +94,13 @@ fn rules(scenario: &Scenario) -> String {
     let most = u16::try_from(scenario.organisations.len()).unwrap_or(u16::MAX) - 1;
     let recover = (contain + 1).min(most);
     let tune = contain.min(2);
+    let operators: BTreeSet<_> = scenario.organisations.iter().map(|one| &one.operator).collect();
+    let labels = u16::try_from(operators.len()).unwrap_or(u16::MAX);
     [("contain", contain), ("extend", contain), ("recover", recover), ("amend", most), ("tune", tune)]
-        .map(|(name, count)| format!("\n[rules.{name}]\norganisations = {count}\noperators = {count}\n"))
+        .map(|(name, count)| {
+            let labels = count.min(labels);
+            format!("\n[rules.{name}]\norganisations = {count}\noperators = {labels}\n")
+        })
         .concat()
 }
 
@@ -136,19 +142,10 @@ step = {PAUSE_STEP}
 [[playbook.step]]
 name = "limit withdrawals"
 
-[[playbook.step.action]]
-chain = {chain}
-safe = "guardian-safe"
-target = "{vault}"
-function = "setWithdrawalsLimited(bool)"
-arguments = ["true"]
-catalogue = "custom"
-postcondition = {{ call = "withdrawalsLimited() returns (bool)", arguments = [], equals = "true" }}
-stays = []
-
+{limit}
 [[playbook.step]]
 name = "pause"
-
+{limits}
 [[playbook.step.action]]
 chain = {chain}
 safe = "guardian-safe"
@@ -175,11 +172,31 @@ kind = "outflow"
 window_s = {window}
 limit = "{pause}"
 "#,
+        limits = if governance.pause_limits { limit_action(safe, vault) } else { String::new() },
+        limit = limit_action(safe, vault),
         expiry = governance.expiry_s,
         chain = safe.chain_id,
         window = governance.window_s,
         flag = governance.flag_above_wei,
         pause = governance.pause_above_wei,
+    )
+}
+
+/// The call that caps withdrawals.
+fn limit_action(safe: &Safe, vault: Address) -> String {
+    format!(
+        r#"
+[[playbook.step.action]]
+chain = {chain}
+safe = "guardian-safe"
+target = "{vault}"
+function = "setWithdrawalsLimited(bool)"
+arguments = ["true"]
+catalogue = "custom"
+postcondition = {{ call = "withdrawalsLimited() returns (bool)", arguments = [], equals = "true" }}
+stays = []
+"#,
+        chain = safe.chain_id,
     )
 }
 

@@ -20,7 +20,7 @@ pub use fault::{Fault, FaultKind, Part, Who};
 pub use library::{DEFAULT, NAMES, find};
 pub use parse::{ScenarioError, load, parse};
 use world::ether;
-pub use world::{Adversary, AdversaryKind, ChainPart, Chaos, DiskLeft, Lies, Links};
+pub use world::{Adversary, AdversaryKind, ChainPart, Chaos, DiskLeft, Lies, Links, Voter};
 
 /// One scenario.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -39,6 +39,9 @@ pub struct Scenario {
     /// Who takes part; the usual five unless given.
     #[serde(default = "library::five", rename = "organisation")]
     pub organisations: Vec<Organisation>,
+    /// Further nodes of these organisations, which vote and hold no key of the Safe; simulated only.
+    #[serde(default, rename = "voter")]
+    pub voters: Vec<Voter>,
     /// Rules of the network.
     #[serde(default)]
     pub governance: Governance,
@@ -92,7 +95,7 @@ pub struct Organisation {
     pub roles: BTreeSet<String>,
     /// Its node.
     pub member: MemberId,
-    /// Who runs its RPC endpoint.
+    /// Who runs its RPC endpoint; several organisations may share one where it is simulated only.
     pub operator: OperatorId,
     /// Whose endpoints it asks besides; simulated only.
     #[serde(default)]
@@ -119,6 +122,8 @@ pub struct Governance {
     pub pause_above_wei: U256,
     /// Whether there is a playbook for recovery.
     pub recovery: bool,
+    /// Whether the pause caps withdrawals too, in one transaction of two calls; simulated only.
+    pub pause_limits: bool,
     /// Equal answers of different operators that a node believes; simulated only, a drill's nodes ask one.
     pub agree: usize,
 }
@@ -141,6 +146,8 @@ pub struct Vault {
     pub wei: U256,
     /// What one withdrawal may pay while the flag is set.
     pub flagged_limit_wei: U256,
+    /// Whether its pause reverts, whoever calls it; simulated only.
+    pub pause_reverts: bool,
 }
 
 /// What happens to the vault.
@@ -297,6 +304,7 @@ impl Default for Governance {
             flag_above_wei: ether(2),
             pause_above_wei: ether(5),
             recovery: false,
+            pause_limits: false,
             agree: 1,
         }
     }
@@ -304,7 +312,7 @@ impl Default for Governance {
 
 impl Default for Vault {
     fn default() -> Self {
-        Self { wei: ether(100), flagged_limit_wei: ether(1) / U256::from(10) }
+        Self { wei: ether(100), flagged_limit_wei: ether(1) / U256::from(10), pause_reverts: false }
     }
 }
 

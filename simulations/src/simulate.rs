@@ -14,17 +14,19 @@ mod bent;
 mod cast;
 mod chain;
 mod dice;
+mod drawing;
 mod keys;
 mod node;
 mod operator;
 mod plan;
 mod report;
 mod run;
+mod sketch;
 mod watch;
 mod world;
 
 pub use report::{Failure, Hops, ScenarioReport, Scores};
-pub use run::{SimulateError, SimulateOptions, simulate};
+pub use run::{SimulateError, SimulateOptions, draw, simulate};
 pub use watch::Kind;
 
 /// Exit code when every property held in every run.

@@ -83,30 +83,12 @@ pub(super) async fn fault(stage: &mut Stage, parts: &Parts, what: &FaultKind) ->
             let member = stage.cluster.nodes[place].organisation.member.clone();
             stage.cluster.link(&member, matches!(what, FaultKind::Heal { .. }));
         }
-        FaultKind::HoldTransactionsOf { member } | FaultKind::ReleaseTransactionsOf { member } => {
-            let place = parts.place(stage, member);
-            let hold = matches!(what, FaultKind::HoldTransactionsOf { .. });
-            stage.cluster.nodes[place].operator.behave(|conduct| conduct.holds_transactions = hold);
-        }
-        FaultKind::HoldTransactions {} | FaultKind::ReleaseTransactions {} => {
-            let hold = *what == FaultKind::HoldTransactions {};
-            for node in &stage.cluster.nodes {
-                node.operator.behave(|conduct| conduct.holds_transactions = hold);
-            }
-        }
-        FaultKind::StealNonce {} => {
-            let nonce = stage.safe.nonce(&stage.rpc).await?;
-            let unrelated = stage.safe.unrelated(stage.funder.address(), nonce);
-            let order = stage.safe.signed_call("an unrelated Safe transaction", &unrelated, &parts.owners)?;
-            let sent = stage.funder.send(&stage.rpc, &order.with_tip(STEALING_TIP)).await?;
-            return Ok(Aftermath::Takes(sent));
-        }
-        FaultKind::SetGuard {} => {
-            let nonce = stage.safe.nonce(&stage.rpc).await?;
-            let guard = stage.safe.set_guard(stage.guard.unwrap_or_default(), nonce);
-            let order = stage.safe.signed_call("the guard", &guard, &parts.owners)?;
-            stage.funder.execute(&stage.rpc, &order).await?;
-        }
+        FaultKind::HoldTransactionsOf { member } => hold(&stage.cluster.nodes[parts.place(stage, member)], true),
+        FaultKind::ReleaseTransactionsOf { member } => hold(&stage.cluster.nodes[parts.place(stage, member)], false),
+        FaultKind::HoldTransactions {} => stage.cluster.nodes.iter().for_each(|node| hold(node, true)),
+        FaultKind::ReleaseTransactions {} => stage.cluster.nodes.iter().for_each(|node| hold(node, false)),
+        FaultKind::StealNonce {} => return Ok(Aftermath::Takes(steal_nonce(stage, parts).await?)),
+        FaultKind::SetGuard {} => set_guard(stage, parts).await?,
         FaultKind::BaseFee { factor } => {
             anvil::spike_base_fee(&stage.rpc, *factor).await?;
         }
@@ -131,6 +113,10 @@ pub(super) async fn fault(stage: &mut Stage, parts: &Parts, what: &FaultKind) ->
         FaultKind::Recover { operators } => behave(stage, operators, |conduct| *conduct = Conduct::default()),
         FaultKind::Crash { .. }
         | FaultKind::Split { .. }
+        | FaultKind::Eclipse { .. }
+        | FaultKind::StrangerSetsFlag {}
+        | FaultKind::StrangerFlips { .. }
+        | FaultKind::FeeFloor { .. }
         | FaultKind::Mute { .. }
         | FaultKind::HealAll {}
         | FaultKind::Clock { .. }
@@ -147,6 +133,27 @@ pub(super) async fn fault(stage: &mut Stage, parts: &Parts, what: &FaultKind) ->
         }
     }
     Ok(Aftermath::None)
+}
+
+/// Whether what this node sends stays with its operator.
+fn hold(node: &Node, holds: bool) {
+    node.operator.behave(|conduct| conduct.holds_transactions = holds);
+}
+
+/// An unrelated transaction of the Safe that outbids the pause; answers its hash.
+async fn steal_nonce(stage: &mut Stage, parts: &Parts) -> Result<B256, DrillError> {
+    let nonce = stage.safe.nonce(&stage.rpc).await?;
+    let unrelated = stage.safe.unrelated(stage.funder.address(), nonce);
+    let order = stage.safe.signed_call("an unrelated Safe transaction", &unrelated, &parts.owners)?;
+    Ok(stage.funder.send(&stage.rpc, &order.with_tip(STEALING_TIP)).await?)
+}
+
+async fn set_guard(stage: &mut Stage, parts: &Parts) -> Result<(), DrillError> {
+    let nonce = stage.safe.nonce(&stage.rpc).await?;
+    let guard = stage.safe.set_guard(stage.guard.unwrap_or_default(), nonce);
+    let order = stage.safe.signed_call("the guard", &guard, &parts.owners)?;
+    stage.funder.execute(&stage.rpc, &order).await?;
+    Ok(())
 }
 
 fn behave(stage: &Stage, operators: &BTreeSet<OperatorId>, change: impl Fn(&mut Conduct)) {

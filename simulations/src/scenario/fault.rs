@@ -131,6 +131,13 @@ pub enum FaultKind {
         /// Members of one side; all others are the other side.
         side: BTreeSet<MemberId>,
     },
+    /// A node hears and reaches nobody but one other.
+    Eclipse {
+        /// Which.
+        member: Who,
+        /// Whom it has left.
+        by: MemberId,
+    },
     /// Messages of one member reach nobody, while it hears everyone.
     Mute {
         /// Which.
@@ -173,6 +180,18 @@ pub enum FaultKind {
     StrangerResumes {},
     /// Somebody else with the right to it clears the flag.
     StrangerClearsFlag {},
+    /// Somebody else with the right to it sets the flag.
+    StrangerSetsFlag {},
+    /// Somebody else with the right to it sets and clears the flag in turn, at every block.
+    StrangerFlips {
+        /// For so many blocks.
+        blocks: u64,
+    },
+    /// The base fee rises and does not come down again.
+    FeeFloor {
+        /// So many times what it was.
+        factor: u64,
+    },
     /// Operators tell an untruth about state.
     Deny {
         /// Which.
@@ -210,6 +229,7 @@ impl FaultKind {
             | Self::BaseFee { .. } => true,
             Self::Crash { .. }
             | Self::Split { .. }
+            | Self::Eclipse { .. }
             | Self::Mute { .. }
             | Self::HealAll {}
             | Self::Clock { .. }
@@ -220,6 +240,9 @@ impl FaultKind {
             | Self::StrangerPauses {}
             | Self::StrangerResumes {}
             | Self::StrangerClearsFlag {}
+            | Self::StrangerSetsFlag {}
+            | Self::StrangerFlips { .. }
+            | Self::FeeFloor { .. }
             | Self::Deny { .. }
             | Self::AttackAgain {} => false,
         }

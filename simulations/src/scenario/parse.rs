@@ -107,15 +107,22 @@ fn key_prefix(key: &str) -> String {
 type Wrong = (&'static str, String);
 
 fn check(scenario: &Scenario) -> Result<(), Wrong> {
-    let members: BTreeSet<_> = scenario.organisations.iter().map(|one| &one.member).collect();
-    let operators: BTreeSet<_> = scenario.organisations.iter().map(|one| &one.operator).collect();
+    let mut members: BTreeSet<_> = scenario.organisations.iter().map(|one| &one.member).collect();
+    let mut operators: BTreeSet<_> = scenario.organisations.iter().map(|one| &one.operator).collect();
     let ids: BTreeSet<_> = scenario.organisations.iter().map(|one| &one.id).collect();
     let count = scenario.organisations.len();
-    if !(3..=64).contains(&count) || ids.len() != count || members.len() != count || operators.len() != count {
+    let shared = operators.len() != count && scenario.runs.contains(&Stage::Drill);
+    if !(3..=64).contains(&count) || ids.len() != count || members.len() != count || shared {
         return Err((
             "organisation",
-            format!("{count} organisations; 3 to 64 with distinct ids, members and operators"),
+            format!("{count} organisations; 3 to 64 with distinct ids, members and, in a drill, operators"),
         ));
+    }
+    for voter in &scenario.voters {
+        if !ids.contains(&voter.organisation) || !members.insert(&voter.member) {
+            return Err(("voter", format!("{}: of no organisation, or a second of its name", voter.member)));
+        }
+        operators.insert(&voter.operator);
     }
     let contain = usize::from(scenario.governance.contain);
     let threshold = usize::from(scenario.governance.safe_threshold);
@@ -164,6 +171,7 @@ fn check_fault(
         | FaultKind::Heal { member }
         | FaultKind::Crash { member, .. }
         | FaultKind::Mute { member }
+        | FaultKind::Eclipse { member, .. }
         | FaultKind::Clock { member, .. }
         | FaultKind::DiskFull { member }
         | FaultKind::SyncFails { member }
@@ -207,6 +215,9 @@ fn check_fault(
         | FaultKind::StrangerPauses {}
         | FaultKind::StrangerResumes {}
         | FaultKind::StrangerClearsFlag {}
+        | FaultKind::StrangerSetsFlag {}
+        | FaultKind::StrangerFlips { .. }
+        | FaultKind::FeeFloor { .. }
         | FaultKind::AttackAgain {}
         | FaultKind::BaseFee { .. } => Ok(()),
     }
@@ -258,8 +269,11 @@ fn simulated_only(scenario: &Scenario) -> Option<&'static str> {
         ("links", scenario.links != Default::default()),
         ("chain", scenario.chain != Default::default()),
         ("adversary", !scenario.adversaries.is_empty()),
+        ("voter", !scenario.voters.is_empty()),
         ("chaos", scenario.chaos != Default::default()),
         ("agree", scenario.governance.agree != 1),
+        ("pause_limits", scenario.governance.pause_limits),
+        ("pause_reverts", scenario.vault.pause_reverts),
         ("also_asks", scenario.organisations.iter().any(|one| !one.also_asks.is_empty())),
         ("delay_ms", scenario.faults.iter().any(|fault| fault.delay_ms > 0)),
         ("fault", scenario.faults.iter().any(|fault| !fault.what.is_live())),

@@ -1,7 +1,7 @@
 //! What only a simulated world has: links, a chain, adversaries and chance, as data.
 
 use serde::Deserialize;
-use watchfire_types::{MemberId, U256};
+use watchfire_types::{MemberId, OperatorId, OrganisationId, U256};
 
 /// Every link between two nodes, unless a fault says otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -25,6 +25,18 @@ pub struct ChainPart {
     pub block_time_ms: u64,
     /// Until an operator answers, or shows a new block, in milliseconds, drawn evenly.
     pub rpc_ms: (u64, u64),
+}
+
+/// A further node of an organisation: it votes.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Voter {
+    /// Its name.
+    pub member: MemberId,
+    /// Whose it is.
+    pub organisation: OrganisationId,
+    /// Whose endpoint it asks.
+    pub operator: OperatorId,
 }
 
 /// A member that does not follow the protocol.
@@ -57,6 +69,30 @@ pub enum AdversaryKind {
     FalseExecutor,
     /// Votes for the widest step on evidence that does not exist or comes later than anything.
     ForgedEvidence,
+    /// Sends what a threshold signed ahead of everybody else.
+    FrontRunner,
+    /// Spends nonces on whatever is signed at them beside the pause.
+    NonceThief,
+    /// Makes certificates that are none.
+    CertificateForger,
+    /// Speaks in the name of others.
+    Impersonator,
+    /// Passes on what it heard in other bytes.
+    Rewriter,
+    /// Certifies what is right and then takes its own word back.
+    Turncoat,
+    /// Keeps two logs under one name.
+    LogForker,
+    /// Votes under charters that are not adopted.
+    StaleCharter,
+    /// Signs at wrong times.
+    ClockLiar,
+    /// Finds something at every block.
+    BudgetBurner,
+    /// Passes nothing on to whom it surrounds.
+    Eclipser,
+    /// Has a key for which anybody can sign: no charter takes it.
+    WeakKey,
 }
 
 /// An untruth of an operator.

@@ -1,19 +1,31 @@
 //! Members that do not follow the protocol, each a type of its own. Every one has the production driver beside it, so that it finds, votes
 //! and signs as the others do; what leaves it is its own affair.
 
+mod budget_burner;
+mod certificate_forger;
+mod clock_liar;
+mod eclipser;
 mod equivocator;
 mod false_executor;
 mod forge;
 mod forged_evidence;
+mod front_runner;
+mod hoard;
+mod impersonator;
+mod log_forker;
+mod nonce_thief;
 mod replayer;
+mod rewriter;
 mod selective_sender;
 mod spammer;
+mod stale_charter;
+mod turncoat;
 mod vetoer;
 mod withholder;
 
 use std::rc::Rc;
 
-use watchfire_types::{Bytes, Timestamp};
+use watchfire_types::{Bytes, Event, Timestamp, Unverified};
 use watchfire_wire::{Envelope, decode_signed};
 
 use super::agenda::Micros;
@@ -66,6 +78,11 @@ pub(crate) trait Adversary: std::fmt::Debug {
 
     /// A new block.
     fn sees(&mut self, _scene: &mut Scene<'_>) {}
+
+    /// Whether it answers what others ask for.
+    fn answers(&self) -> bool {
+        true
+    }
 }
 
 /// The adversary at this place, if the scenario has one there.
@@ -80,15 +97,33 @@ pub(crate) fn of(cast: &Cast, place: usize) -> Option<Box<dyn Adversary>> {
         AdversaryKind::Vetoer => Box::new(vetoer::Vetoer::new(forge())),
         AdversaryKind::FalseExecutor => Box::new(false_executor::FalseExecutor::new(forge())),
         AdversaryKind::ForgedEvidence => Box::new(forged_evidence::ForgedEvidence::new(forge())),
+        AdversaryKind::FrontRunner => Box::new(front_runner::FrontRunner::default()),
+        AdversaryKind::NonceThief => Box::new(nonce_thief::NonceThief::default()),
+        AdversaryKind::CertificateForger => Box::new(certificate_forger::CertificateForger::new(forge())),
+        AdversaryKind::Impersonator => Box::new(impersonator::Impersonator),
+        AdversaryKind::Rewriter => Box::new(rewriter::Rewriter),
+        AdversaryKind::Turncoat => Box::new(turncoat::Turncoat::new(forge())),
+        AdversaryKind::LogForker => Box::new(log_forker::LogForker::new(forge())),
+        AdversaryKind::StaleCharter => Box::new(stale_charter::StaleCharter::new(forge())),
+        AdversaryKind::ClockLiar => Box::new(clock_liar::ClockLiar::new(forge())),
+        AdversaryKind::BudgetBurner => Box::new(budget_burner::BudgetBurner::new(forge())),
+        AdversaryKind::Eclipser => Box::new(eclipser::Eclipser),
+        // The key is the mistake: nobody runs a node on it.
+        AdversaryKind::WeakKey => return None,
     })
 }
 
-/// The event in a gossip message, if it is one.
-pub(crate) fn event_in(bytes: &Bytes) -> Option<watchfire_types::Event> {
+/// The signed event in a gossip message, if it is one.
+pub(crate) fn signed_in(bytes: &Bytes) -> Option<Unverified> {
     match Envelope::decode(bytes).ok()? {
-        Envelope::Event(outer) => decode_signed(outer).ok().map(|event| event.event().clone()),
+        Envelope::Event(outer) => decode_signed(outer).ok(),
         _ => None,
     }
+}
+
+/// Its content.
+pub(crate) fn event_in(bytes: &Bytes) -> Option<Event> {
+    signed_in(bytes).map(|event| event.event().clone())
 }
 
 impl World<'_> {

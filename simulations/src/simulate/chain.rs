@@ -65,6 +65,8 @@ pub(crate) struct Chain {
     mempool: BTreeMap<B256, Transaction>,
     pub(crate) signers: Signers,
     base_fee: u128,
+    /// What the base fee comes back to.
+    least_fee: u128,
     forks: u64,
 }
 
@@ -77,6 +79,7 @@ impl Chain {
             mempool: BTreeMap::new(),
             signers: Signers::default(),
             base_fee: BASE_FEE,
+            least_fee: BASE_FEE,
             forks: 0,
         };
         let genesis = Rc::new(State::genesis(cast));
@@ -133,7 +136,7 @@ impl Chain {
         let block = Block { at, parent, base_fee, state, logs: Rc::new(logs), included: Rc::new(included) };
         self.blocks.insert(hash, block);
         self.canonical.push(hash);
-        self.base_fee = (base_fee - base_fee / 8).max(BASE_FEE);
+        self.base_fee = (base_fee - base_fee / 8).max(self.least_fee);
     }
 
     /// Makes the next block of everything in the mempool that pays the base fee, highest tip first.
@@ -192,6 +195,12 @@ impl Chain {
         if drops {
             self.mempool = waiting;
         }
+    }
+
+    /// Multiplies the base fee for good.
+    pub(crate) fn floor(&mut self, factor: u64) {
+        self.least_fee = self.least_fee.saturating_mul(u128::from(factor));
+        self.base_fee = self.base_fee.max(self.least_fee);
     }
 
     /// Multiplies the next block's base fee.

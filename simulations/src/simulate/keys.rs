@@ -79,13 +79,14 @@ impl Secrets {
 #[derive(Debug, Clone)]
 pub(crate) struct Ring {
     secrets: Rc<Secrets>,
-    guardian: Address,
+    guardian: Option<Address>,
     signed: Rc<RefCell<BTreeSet<B256>>>,
 }
 
 impl Ring {
-    pub(crate) fn new(secrets: Rc<Secrets>, signed: Rc<RefCell<BTreeSet<B256>>>) -> Self {
-        Self { guardian: secrets.guardian(), secrets, signed }
+    /// With its guardian key if it `signs`.
+    pub(crate) fn new(secrets: Rc<Secrets>, signs: bool, signed: Rc<RefCell<BTreeSet<B256>>>) -> Self {
+        Self { guardian: signs.then(|| secrets.guardian()), secrets, signed }
     }
 }
 
@@ -103,7 +104,7 @@ impl Keys for Ring {
     }
 
     fn guardian(&self) -> Option<Address> {
-        Some(self.guardian)
+        self.guardian
     }
 
     fn co_sign(

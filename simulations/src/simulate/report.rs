@@ -15,12 +15,12 @@ pub struct Failure {
     pub property: String,
     /// Safety or liveness.
     pub kind: Kind,
-    /// What was seen.
-    pub detail: String,
-    /// Numbers of the faults without which it does not fail, if they were looked for.
-    pub faults: Vec<String>,
     /// Command that plays it again.
     pub replay: String,
+    /// What was seen.
+    pub detail: String,
+    /// The faults without which it does not fail, each with its number.
+    pub faults: Vec<String>,
 }
 
 /// From the k-th honest vote to the threshold-signed transaction everywhere, in mean one-way delays.
@@ -63,6 +63,7 @@ pub struct ScenarioReport {
     /// Real seconds, of all jobs together.
     pub wall_s: f64,
     /// Steps altogether.
+    #[serde(skip)]
     pub steps: u64,
     /// Decision time.
     pub hops: Hops,

@@ -13,10 +13,11 @@ use thiserror::Error;
 
 use super::agenda::{MILLI, SECOND};
 use super::cast::Cast;
-use super::plan;
 use super::report::{Failure, Hops, ScenarioReport, Scores};
+use super::sketch::Sketch;
 use super::watch::{Breach, Kind};
 use super::world::{Planned, World};
+use super::{drawing, plan};
 use crate::scenario::{NAMES, Scenario, ScenarioError, Stage, load};
 
 /// Failures that a report names.
@@ -106,15 +107,35 @@ fn scenarios(named: &[String]) -> Result<Vec<Scenario>, SimulateError> {
         let all = NAMES.iter().map(|name| load(name)).collect::<Result<Vec<_>, _>>()?;
         return Ok(all.into_iter().filter(|scenario| scenario.runs.contains(&Stage::Simulate)).collect());
     }
-    let mut scenarios = Vec::new();
-    for name in named {
-        let scenario = load(name)?;
-        if !scenario.runs.contains(&Stage::Simulate) {
-            return Err(SimulateError::NotSimulated { name: scenario.name });
-        }
-        scenarios.push(scenario);
+    named.iter().map(|name| one_scenario(name)).collect()
+}
+
+fn one_scenario(name: &str) -> Result<Scenario, SimulateError> {
+    let scenario = load(name)?;
+    if scenario.runs.contains(&Stage::Simulate) {
+        Ok(scenario)
+    } else {
+        Err(SimulateError::NotSimulated { name: scenario.name })
     }
-    Ok(scenarios)
+}
+
+/// Plays one seed of a scenario, by name or file, and draws it: a self-contained HTML page.
+///
+/// # Errors
+/// [`SimulateError`] before anything is run.
+pub fn draw(
+    scenario: &str,
+    seed: u64,
+    faults: Option<&BTreeSet<usize>>,
+    failures: &[Failure],
+) -> Result<String, SimulateError> {
+    let cast = Cast::new(one_scenario(scenario)?)?;
+    let mut world = World::new(&cast, seed, plan::faults(&cast, seed, faults));
+    world.sketch = Some(Sketch::default());
+    // A panic ends the run where it is: what led there is drawn all the same.
+    let _ = catch_unwind(AssertUnwindSafe(|| world.run()));
+    let sketch = world.sketch.take().unwrap_or_default();
+    Ok(drawing::page(&cast, seed, &sketch, world.now, failures))
 }
 
 /// Plays one seed. A panic is a breach of S12.
@@ -158,14 +179,36 @@ fn play(cast: &Cast, seed: u64, planned: Vec<Planned>) -> Ran {
     }
 }
 
-/// Plays one seed with a planted mistake; answers the properties that broke.
+/// A planted mistake: at a seam of the simulated node, or inside the rules.
 #[cfg(test)]
-pub(crate) fn play_one(scenario: Scenario, seed: u64, bent: Option<super::bent::Bent>) -> Vec<String> {
-    let Ok(cast) = Cast::new(scenario) else { return vec!["charter".to_owned()] };
-    let mut world = World::new(&cast, seed, plan::faults(&cast, seed, None));
-    world.bent = bent;
-    world.run();
-    world.watch.breaches.iter().map(|breach| breach.property.to_owned()).collect()
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mistake {
+    /// See [`super::bent`].
+    Seam(super::bent::Bent),
+    /// See `watchfire_types::planted`.
+    Rule(watchfire_types::planted::Mutation),
+}
+
+/// Plays one seed with a planted mistake; answers what broke.
+#[cfg(test)]
+pub(crate) fn play_one(scenario: Scenario, seed: u64, mistake: Option<Mistake>) -> Vec<(&'static str, String)> {
+    let (bent, rule) = match mistake {
+        None => (None, None),
+        Some(Mistake::Seam(bent)) => (Some(bent), None),
+        Some(Mistake::Rule(rule)) => (None, Some(rule)),
+    };
+    let _planted = watchfire_types::planted::plant(rule);
+    let cast = match Cast::new(scenario) {
+        Ok(cast) => cast,
+        Err(error) => return vec![("charter", error.to_string())],
+    };
+    let play = || {
+        let mut world = World::new(&cast, seed, plan::faults(&cast, seed, None));
+        world.bent = bent;
+        world.run();
+        world.watch.breaches.iter().map(|breach| (breach.property, breach.detail.clone())).collect()
+    };
+    catch_unwind(AssertUnwindSafe(play)).unwrap_or_else(|_| vec![("S12", "panic".to_owned())])
 }
 
 fn all_seeds(cast: &Cast, options: &SimulateOptions) -> ScenarioReport {

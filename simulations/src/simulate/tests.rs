@@ -1,7 +1,7 @@
 //! The simulator on itself: that a seed means one run, that the library's scenarios hold, and that the checkers can see.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use super::{Kind, ScenarioReport, SimulateOptions, simulate};
+use super::{Kind, ScenarioReport, SimulateOptions, draw, simulate};
 
 mod bent;
 
@@ -16,7 +16,7 @@ fn run(names: &[&str], seeds: std::ops::Range<u64>, jobs: usize) -> Vec<Scenario
 /// Every scenario of the library holds.
 #[test]
 fn the_library_holds() {
-    let reports = run(&[], 0..1, 2);
+    let reports = simulate(&options(&[], 0..1, 2), |report| println!("{}", report.summary())).unwrap();
     let failed: Vec<String> = reports.iter().filter(|report| report.failed > 0).map(ScenarioReport::summary).collect();
     assert!(failed.is_empty(), "\n{}", failed.join("\n"));
 }
@@ -43,4 +43,18 @@ fn faults_can_be_left_out() {
         report.failures.iter().find(|failure| failure.property == "submitter").expect("nobody else had to send");
     assert_eq!(failure.kind, Kind::Liveness);
     assert!(failure.replay.ends_with("--faults="), "{}", failure.replay);
+}
+
+/// A drawing is one page that needs nothing from elsewhere and shows every node, the votes and the pause.
+#[test]
+fn a_run_is_drawn() {
+    let page = draw("submitter-down", 0, None, &[]).unwrap();
+    for shown in
+        ["alder-1", "ember-1", "class=\"vote\"", "class=\"certificate\"", "class=\"paused\"", "HoldTransactionsOf"]
+    {
+        assert!(page.contains(shown), "{shown} is not drawn");
+    }
+    for foreign in ["<script", "http:", "https:", "url(", "@import"] {
+        assert!(!page.contains(foreign), "{foreign} is in the page");
+    }
 }

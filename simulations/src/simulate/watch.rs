@@ -12,16 +12,25 @@ use std::rc::Rc;
 
 use alloy_primitives::{B256, U256, keccak256};
 use serde::Serialize;
+use watchfire_charter::Mode;
 use watchfire_driver::Refusal;
 use watchfire_types::body::{Basis, Body, Certificate};
-use watchfire_types::{BlockRef, BlockView, Event, EventHash, Read, ReadOutcome, Verdict, Verified};
+use watchfire_types::input::PreflightOutcome;
+use watchfire_types::{BlockRef, BlockView, Event, EventHash, Read, ReadOutcome, Timestamp, Verdict, Verified};
 
-use super::agenda::Micros;
-use super::cast::Cast;
+use super::agenda::{MILLI, Micros, SECOND};
+use super::cast::{CHAIN, Cast, SAFE_VERSION};
 use super::chain::{Call, Chain, Transaction};
 use super::node::Node;
 use crate::scenario::DiskLeft;
 pub(crate) use effects::Asked;
+
+/// What the README's bounds let an author say from the start of an epoch, and every second after.
+const AUTHOR_EVENTS: u64 = 1_000;
+const AUTHOR_EVENTS_S: u64 = 2;
+
+/// The charter's `stagger_ms_min`.
+const STAGGER_MS: u64 = 500;
 
 /// Safety: something happened that never may. Liveness: something did not happen that should have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -89,6 +98,14 @@ pub(crate) struct Watch {
     effects: BTreeMap<(String, u8, U256, Vec<u16>), B256>,
     /// When each honest member first voted.
     pub(crate) votes: BTreeMap<usize, Micros>,
+    /// Everything that an honest member's own process made durable, over all its lives.
+    made: BTreeSet<EventHash>,
+    /// Author's clock of the newest event of each of its epochs.
+    clocks: BTreeMap<Vec<u8>, Timestamp>,
+    /// What the last simulation of a Safe transaction at each node refuted it with.
+    refuted: BTreeMap<(usize, B256), String>,
+    /// Who signed each Safe transaction, and when a threshold had.
+    signers: BTreeMap<B256, (BTreeSet<usize>, Option<Micros>)>,
     /// Every secret key, as bytes and as hex.
     secrets: Vec<Vec<u8>>,
 }
@@ -106,12 +123,24 @@ impl Watch {
             liars: BTreeMap::new(),
             effects: BTreeMap::new(),
             votes: BTreeMap::new(),
+            made: BTreeSet::new(),
+            clocks: BTreeMap::new(),
+            refuted: BTreeMap::new(),
+            signers: BTreeMap::new(),
             secrets: cast
                 .players
                 .iter()
                 .flat_map(|player| player.secrets.secret_bytes())
                 .flat_map(|secret| [secret.to_vec(), hex::encode(secret).into_bytes()])
                 .collect(),
+        }
+    }
+
+    /// Before the first step: S9, nobody but its owner can sign for a member.
+    pub(crate) fn charter(&mut self, cast: &Cast) {
+        for player in &cast.players {
+            let weak = ed25519_dalek::VerifyingKey::from_bytes(player.author.as_bytes()).is_ok_and(|key| key.is_weak());
+            self.unsafe_if(weak, "S9", || format!("anybody can sign for {}", player.member));
         }
     }
 
@@ -154,6 +183,9 @@ impl Watch {
 
     /// A process could not come up: only where its disk was damaged beyond what a crash does.
     pub(crate) fn cannot_start(&mut self, cast: &Cast, place: usize, cause: &str) {
+        if !cast.honest(place) {
+            return;
+        }
         let detail = format!("{} cannot start after a crash: {cause}", cast.players[place].member);
         self.breach("S10", Kind::Safety, detail);
     }
@@ -189,6 +221,40 @@ impl Watch {
     pub(crate) fn sent(&mut self, place: usize, bytes: usize) {
         self.known[place].sent_messages += 1;
         self.known[place].sent_bytes += bytes as u64;
+    }
+
+    /// L3, the half that saves gas: nobody sends a first bid before its turn, by the order that everybody can compute.
+    pub(crate) fn sends(&mut self, cast: &Cast, place: usize, safe_tx_hash: B256, now: Micros) {
+        let guardians: Vec<_> = cast.guardians().map(|player| player.guardian).collect();
+        let rank = watchfire_protocol::rank(safe_tx_hash, &guardians, cast.players[place].guardian);
+        let block = cast.scenario.chain.block_time_ms;
+        let turn = match rank {
+            Some(0) | None => 0,
+            Some(1 | 2) => (block / 2).max(STAGGER_MS),
+            Some(_) => block.max(2 * STAGGER_MS),
+        };
+        let complete = self.signers.get(&safe_tx_hash).and_then(|(_, at)| *at);
+        let since = complete.map_or(0, |at| now.saturating_sub(at));
+        self.unsafe_if(cast.honest(place) && since < turn * MILLI, "L3", || {
+            format!(
+                "{} sends {} ms after the last signature, {turn} too soon",
+                cast.players[place].member,
+                since / MILLI
+            )
+        });
+    }
+
+    /// When a threshold first completed a Safe transaction after a time.
+    pub(crate) fn completed_after(&self, time: Micros) -> Option<Micros> {
+        self.signers.values().filter_map(|(_, at)| *at).filter(|at| *at > time).min()
+    }
+
+    /// L7: whose every operator is gone says within one heartbeat of knowing that it can pause nothing.
+    pub(crate) fn loud(&mut self, cast: &Cast, place: usize, can_pause: bool) {
+        if cast.honest(place) && can_pause {
+            let member = &cast.players[place].member;
+            self.breach("L7", Kind::Liveness, format!("{member} sees no chain and says that it can pause"));
+        }
     }
 
     pub(crate) fn handed_out(&mut self, transaction: &Transaction) {
@@ -248,8 +314,17 @@ impl Watch {
         self.known[place].held.insert(event.hash(), Rc::clone(&kept));
         self.known[place].durable.insert(event.hash());
         self.position(cast, event);
+        self.quota(cast, place, event, now);
+        self.authentic(cast, place, event);
         if let Body::Certificate(certificate) = &event.body {
             self.certificate(cast, place, certificate);
+        }
+        if let (Body::CoSignature(signed), Some(author)) = (&event.body, cast.place_of(&event.author)) {
+            let hash = signed.transaction.hashes(SAFE_VERSION, CHAIN.get(), cast.safe).safe_tx_hash;
+            let (signers, complete) = self.signers.entry(hash).or_default();
+            if signers.insert(author) && signers.len() == usize::from(cast.scenario.governance.safe_threshold) {
+                *complete = Some(now);
+            }
         }
         if event.author == cast.players[place].author {
             let leaks = self.leaks(event.outer());
@@ -272,6 +347,42 @@ impl Watch {
             self.breach("S9", Kind::Safety, format!("{member} follows the protocol and made two events at {seq}"));
         } else {
             self.forked.insert(author);
+        }
+    }
+
+    /// S9: what stands under an honest member's name, that member said.
+    fn authentic(&mut self, cast: &Cast, place: usize, event: &Verified<Event>) {
+        let Some(author) = cast.place_of(&event.author).filter(|author| cast.honest(*author)) else { return };
+        if author == place && self.made.insert(event.hash()) {
+            // An author's clock rises within an epoch, whatever the machine's does. What comes back after a loss is not looked at again.
+            let epoch = [&event.author.as_bytes()[..], &event.epoch.as_bytes()[..]].concat();
+            let before = self.clocks.insert(epoch, event.time);
+            self.unsafe_if(before.is_some_and(|before| event.time <= before), "S9", || {
+                format!("the time of {} stood still or fell at {}", cast.players[place].member, event.seq)
+            });
+        }
+        let said = self.made.contains(&event.hash());
+        self.unsafe_if(!said, "S9", || {
+            let (holder, named) = (&cast.players[place].member, &cast.players[author].member);
+            format!("{holder} holds a {} in the name of {named}, who never said it", event.body.kind())
+        });
+    }
+
+    /// S12: the log of one author at one node stays within what an author may say.
+    fn quota(&mut self, cast: &Cast, place: usize, event: &Verified<Event>, now: Micros) {
+        let most = AUTHOR_EVENTS + AUTHOR_EVENTS_S * (now / SECOND);
+        let over = event.seq.get() > most && event.author != cast.players[place].author;
+        self.unsafe_if(over, "S12", || {
+            format!("{} took event {} of an author after {} s", cast.players[place].member, event.seq, now / SECOND)
+        });
+    }
+
+    /// Notes what a simulation said.
+    pub(crate) fn preflighted(&mut self, place: usize, safe_tx_hash: B256, outcome: &PreflightOutcome) {
+        let key = (place, safe_tx_hash);
+        match outcome {
+            PreflightOutcome::Refuted { reason, .. } => drop(self.refuted.insert(key, reason.clone())),
+            PreflightOutcome::Passes | PreflightOutcome::Unknown { .. } => drop(self.refuted.remove(&key)),
         }
     }
 
@@ -298,8 +409,17 @@ impl Watch {
                 self.unsafe_if(!triggers, "S6", || {
                     format!("{} voted {} without a finding of its own", cast.players[place].member, vote.step)
                 });
+                let asks = playbook.is_some_and(|playbook| playbook.mode != Mode::Auto);
+                self.unsafe_if(asks, "S6", || format!("{} voted and asked nobody", cast.players[place].member));
             }
-            Body::CoSignature(signed) => self.co_signature(cast, place, signed),
+            Body::CoSignature(signed) => {
+                let hash = signed.transaction.hashes(SAFE_VERSION, CHAIN.get(), cast.safe).safe_tx_hash;
+                if let Some(reason) = self.refuted.get(&(place, hash)).cloned() {
+                    let member = &cast.players[place].member;
+                    self.breach("S2", Kind::Safety, format!("{member} signed what its simulation refuted: {reason}"));
+                }
+                self.co_signature(cast, place, signed);
+            }
             _ => {}
         }
     }

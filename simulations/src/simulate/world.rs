@@ -21,6 +21,7 @@ use super::chain::Chain;
 use super::dice::Dice;
 use super::node::Node;
 use super::operator::Operator;
+use super::sketch::Sketch;
 use super::watch::Watch;
 use links::Links;
 pub(crate) use play::{Planned, Play, When};
@@ -102,6 +103,8 @@ pub(crate) struct World<'a> {
     pub(crate) play: Play,
     pub(crate) watch: Watch,
     pub(crate) chance: Chance,
+    /// For a drawing, if one is wanted.
+    pub(crate) sketch: Option<Sketch>,
     #[cfg(test)]
     pub(crate) bent: Option<super::bent::Bent>,
     trace: Sha256,
@@ -141,10 +144,12 @@ impl<'a> World<'a> {
                 adversaries: Dice::new(seed, "adversaries"),
             },
             chain,
+            sketch: None,
             #[cfg(test)]
             bent: None,
             trace: Sha256::new(),
         };
+        world.watch.charter(cast);
         for place in 0..count {
             world.start(place);
         }

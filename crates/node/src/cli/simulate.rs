@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use watchfire_simulations::simulate::{
-    EXIT_LIVENESS, EXIT_NOT_SIMULATED, EXIT_PASSED, EXIT_SAFETY, Kind, SimulateOptions, simulate,
+    EXIT_LIVENESS, EXIT_NOT_SIMULATED, EXIT_PASSED, EXIT_SAFETY, Kind, ScenarioReport, SimulateOptions, draw, simulate,
 };
 
 use super::output::{CliError, Output, line_out};
@@ -28,6 +29,9 @@ pub(super) struct SimulateArgs {
     /// Play only the faults with these numbers, as a failure names them; an empty list plays none.
     #[arg(long, value_name = "N,N,...", value_parser = numbers)]
     faults: Option<Numbers>,
+    /// Draw a run into this HTML file: the first that failed, else the first.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 }
 
 /// Numbers of faults.
@@ -71,9 +75,24 @@ pub(super) fn run(arguments: SimulateArgs, output: Output) -> Result<u8, CliErro
     if let Some(error) = lost {
         return Err(error);
     }
+    if let Some(file) = arguments.html {
+        write_drawing(&options, &reports, &file)?;
+    }
     Ok(match reports.iter().filter_map(|report| report.worst()).min() {
         Some(Kind::Safety) => EXIT_SAFETY,
         Some(Kind::Liveness) => EXIT_LIVENESS,
         None => EXIT_PASSED,
     })
+}
+
+/// The first run that failed, else the first, as a page.
+fn write_drawing(options: &SimulateOptions, reports: &[ScenarioReport], file: &Path) -> Result<(), CliError> {
+    let at = reports.iter().position(|report| report.failed > 0).unwrap_or(0);
+    let Some(report) = reports.get(at) else { return Ok(()) };
+    let name = options.scenarios.get(at).unwrap_or(&report.scenario);
+    let seed = report.failures.first().map_or(options.seeds.start, |failure| failure.seed);
+    let failures: Vec<_> = report.failures.iter().filter(|failure| failure.seed == seed).cloned().collect();
+    let page = draw(name, seed, options.faults.as_ref(), &failures).map_err(CliError::failed)?;
+    std::fs::write(file, page)
+        .map_err(|error| CliError::failed(format!("{} cannot be written: {error}", file.display())))
 }

@@ -3,11 +3,12 @@
 use watchfire_types::body::Basis;
 use watchfire_types::body::{Decision, Human, Started, Vote};
 use watchfire_types::{
-    AssetId, BlockRef, Body, Bytes, Epoch, Event, EventHash, OperatorId, PlaybookId, Seq, StepIndex, Timestamp,
-    Unverified,
+    AssetId, BlockRef, Body, Bytes, Epoch, Event, EventHash, MemberKey, OperatorId, PlaybookId, Seq, StepIndex,
+    Timestamp, Unverified,
 };
 use watchfire_wire::{Envelope, seal};
 
+use super::Scene;
 use crate::charter::{ASSET, PLAYBOOK};
 use crate::simulate::cast::Cast;
 use crate::simulate::keys::Secrets;
@@ -16,6 +17,7 @@ use crate::simulate::keys::Secrets;
 #[derive(Debug, Clone)]
 pub(crate) struct Forge {
     secrets: Secrets,
+    author: MemberKey,
     epoch: Epoch,
     next: Seq,
     prev: EventHash,
@@ -28,6 +30,7 @@ impl Forge {
         let player = &cast.players[place];
         Self {
             secrets: player.secrets.clone(),
+            author: player.author,
             epoch: Epoch::from_bytes([0xad; 16]),
             next: Seq::new(0),
             prev: EventHash::from_bytes([0; 32]),
@@ -36,10 +39,32 @@ impl Forge {
         }
     }
 
+    /// The same hand under another's name, in an epoch that nobody opened.
+    pub(crate) fn named(mut self, cast: &Cast, place: usize, epoch: [u8; 16]) -> Self {
+        let player = &cast.players[place];
+        self.author = player.author;
+        self.epoch = Epoch::from_bytes(epoch);
+        self.operator = player.asks.first().and_then(|one| cast.operators.get(*one)).cloned();
+        self
+    }
+
+    /// A vote for the widest step in this member's name, which no log leads to.
+    pub(crate) fn signed_vote(&self, scene: &Scene<'_>, place: usize, evidence: BlockRef) -> Option<Unverified> {
+        let mut one = self.clone().named(scene.cast, place, [0xaf; 16]);
+        one.next = Seq::new(1 + evidence.number);
+        let vote = one.vote(scene.cast, 2, evidence)?;
+        one.at(scene.cast, scene.clock, vote)
+    }
+
+    /// The newest event.
+    pub(crate) fn last(&self) -> EventHash {
+        self.prev
+    }
+
     fn at(&self, cast: &Cast, time: Timestamp, body: Body) -> Option<Unverified> {
         let event = Event {
             network: cast.network,
-            author: self.secrets.author(),
+            author: self.author,
             epoch: self.epoch,
             seq: self.next,
             prev: self.prev,

@@ -19,6 +19,8 @@ const EXPECTED_PAUSE: Reason = "ExpectedPause()";
 const LIMITED: Reason = "WithdrawalsAreLimited(uint256,uint256)";
 /// The guard lets nothing pass.
 pub(crate) const GUARD_BLOCKS: Reason = "Blocked()";
+/// The vault does not let the Safe do this.
+const NOT_ALLOWED: Reason = "AccessControlUnauthorizedAccount(address,bytes32)";
 /// Too few signatures.
 pub(crate) const TOO_FEW: Reason = "GS020";
 /// A signature is not the next owner's.
@@ -33,6 +35,7 @@ pub(crate) struct State {
     pub(crate) guard: Address,
     pub(crate) paused: bool,
     pub(crate) limited: bool,
+    pause_reverts: bool,
     pub(crate) wei: U256,
     pub(crate) owner: Address,
     pub(crate) implementation: Address,
@@ -59,8 +62,8 @@ pub(crate) enum Touch {
     Pause,
     /// Resumes, past the Safe.
     Resume,
-    /// Clears the flag, past the Safe.
-    ClearFlag,
+    /// Sets or clears the flag, past the Safe.
+    Flag(bool),
 }
 
 /// Recovered signers: recovery costs more than everything else a block does, and many blocks see the same bytes.
@@ -99,11 +102,12 @@ impl State {
     pub(crate) fn genesis(cast: &Cast) -> Self {
         Self {
             nonce: 0,
-            owners: Rc::new(cast.players.iter().map(|player| player.guardian).collect()),
+            owners: Rc::new(cast.guardians().map(|player| player.guardian).collect()),
             threshold: usize::from(cast.scenario.governance.safe_threshold),
             guard: Address::ZERO,
             paused: false,
             limited: false,
+            pause_reverts: cast.scenario.vault.pause_reverts,
             wei: cast.scenario.vault.wei,
             owner: Address::repeat_byte(0x0a),
             implementation: Address::repeat_byte(0x0b),
@@ -163,7 +167,7 @@ impl State {
     fn vault_call(&mut self, data: &[u8]) -> Result<(), Reason> {
         let called = |signature| data.starts_with(&selector(signature));
         if called("pause()") {
-            return self.pause();
+            return if self.pause_reverts { Err(NOT_ALLOWED) } else { self.pause() };
         }
         if called("unpause()") {
             return self.resume();
@@ -216,7 +220,7 @@ impl State {
             }
             Touch::Pause => self.pause()?,
             Touch::Resume => self.resume()?,
-            Touch::ClearFlag => self.limited = false,
+            Touch::Flag(on) => self.limited = on,
         }
         Ok(Vec::new())
     }

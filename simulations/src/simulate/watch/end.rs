@@ -10,7 +10,7 @@ use watchfire_types::control::CanPause;
 use watchfire_types::duty::Duty;
 
 use super::Kind;
-use crate::scenario::AttackKind;
+use crate::scenario::{AttackKind, FaultKind, Moment};
 use crate::simulate::agenda::{MILLI, SECOND};
 use crate::simulate::world::World;
 
@@ -25,6 +25,7 @@ pub(crate) fn judge(world: &mut World<'_>) {
     bounds(world);
     expectations(world);
     hops(world);
+    retargets(world);
 }
 
 /// S15, S8, L4 and L8.
@@ -202,11 +203,12 @@ fn expectations(world: &mut World<'_>) {
     }
 }
 
-/// L1 by the clock: in a network without faults every honest node holds the threshold-signed transaction two hops after the k-th vote.
+/// L1 by the clock: in a network without faults every honest node holds the threshold-signed transaction two hops after the k-th honest vote;
+/// L2: whatever other members do.
 fn hops(world: &mut World<'_>) {
     let scenario = &world.cast.scenario;
+    let property = if scenario.adversaries.is_empty() { "L1" } else { "L2" };
     let calm = world.play.planned.is_empty()
-        && scenario.adversaries.is_empty()
         && scenario.links.loss_permille == 0
         && scenario.links.straggle_permille == 0
         && scenario.attack.kind != AttackKind::None;
@@ -215,10 +217,27 @@ fn hops(world: &mut World<'_>) {
     let most = 2 * scenario.links.delay_ms.1 * MILLI * 11 / 10 + 20 * MILLI;
     if took > most {
         world.watch.breach(
-            "L1",
+            property,
             Kind::Liveness,
             format!("threshold-signed everywhere only {} ms after the k-th vote", took / MILLI),
         );
+    }
+}
+
+/// L6: where somebody else took the nonce of a pause that was owed, a threshold signs again as soon as that block is known: one hop later,
+/// for the certificate stands. Judged where nothing else was in the way.
+fn retargets(world: &mut World<'_>) {
+    let scenario = &world.cast.scenario;
+    let alone = world.play.planned.iter().all(|one| matches!(one.what, FaultKind::StealNonce {}));
+    let links = scenario.links.loss_permille == 0 && scenario.links.straggle_permille == 0;
+    let Some(taken) = world.play.reached.get(&Moment::NonceTaken).copied().filter(|_| alone && links) else { return };
+    let owed = world.play.reached.get(&Moment::Certificate).is_some_and(|at| *at < taken);
+    let after = world.play.paused_at.is_none_or(|paused| paused > taken);
+    let again = world.watch.completed_after(taken);
+    let most = (scenario.chain.rpc_ms.1 + 2 * scenario.links.delay_ms.1) * MILLI * 11 / 10 + 20 * MILLI;
+    if owed && after && again.is_none_or(|at| at - taken > most) {
+        let took = again.map_or_else(|| "never".to_owned(), |at| format!("{} ms later", (at - taken) / MILLI));
+        world.watch.breach("L6", Kind::Liveness, format!("signed at the new nonce {took}"));
     }
 }
 

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use alloy_primitives::{Address, U256, keccak256};
-use watchfire_types::SafeTransaction;
+use watchfire_journal::FaultyStorage;
+use watchfire_types::{MemberId, SafeTransaction};
 
 use super::play::{Attack, owners};
 use super::{Happening, World};
@@ -32,6 +33,9 @@ impl World<'_> {
     pub(super) fn fault(&mut self, index: usize) {
         let planned = self.play.planned[index].clone();
         self.play.done.insert(index);
+        if let Some(sketch) = &mut self.sketch {
+            sketch.acts.push((self.now, format!("{:?}", planned.what)));
+        }
         self.play.stirred = self.now;
         let named = |operators: &BTreeSet<watchfire_types::OperatorId>| -> Vec<usize> {
             (0..self.cast.operators.len()).filter(|place| operators.contains(&self.cast.operators[*place])).collect()
@@ -39,31 +43,17 @@ impl World<'_> {
         match &planned.what {
             FaultKind::Kill { member } => self.crash(member, DiskLeft::Kept, planned.salt),
             FaultKind::Crash { member, disk } => self.crash(member, *disk, planned.salt),
-            FaultKind::Restart { member } => {
-                if let Some(place) = self.who(member) {
-                    self.restart(place);
-                }
-            }
+            FaultKind::Restart { member } => self.at(member, Self::restart),
             FaultKind::Cut { member } => self.cut(member, false, false),
             FaultKind::Heal { member } => self.cut(member, true, true),
             FaultKind::Mute { member } => self.cut(member, false, true),
             FaultKind::Split { side } => {
-                let inside = |place: usize| side.contains(&self.cast.players[place].member);
-                let pairs: Vec<(usize, usize)> = (0..self.nodes.len())
-                    .flat_map(|a| (0..self.nodes.len()).map(move |b| (a, b)))
-                    .filter(|(a, b)| inside(*a) != inside(*b))
-                    .collect();
-                for (a, b) in pairs {
-                    self.set_link(a, b, false);
-                }
+                let cast = self.cast;
+                let inside = |place: usize| side.contains(&cast.players[place].member);
+                self.set_links(false, |a, b| inside(a) != inside(b));
             }
-            FaultKind::HealAll {} => {
-                for a in 0..self.nodes.len() {
-                    for b in 0..self.nodes.len() {
-                        self.set_link(a, b, true);
-                    }
-                }
-            }
+            FaultKind::Eclipse { member, by } => self.eclipse(member, by),
+            FaultKind::HealAll {} => self.set_links(true, |_, _| true),
             FaultKind::Lie { operators, wei_per_block, blocks } => {
                 let from_block = self.chain.head().at.number + 1;
                 for place in named(operators) {
@@ -86,56 +76,87 @@ impl World<'_> {
             }
             // A simulated chain keeps all state and answers everything; the scenarios that use these are drills.
             FaultKind::Ration { .. } | FaultKind::Prune { .. } => {}
-            FaultKind::Recover { operators } => {
-                for place in named(operators) {
-                    self.operators[place].conduct = Default::default();
-                    let head = self.chain.head().at.hash;
-                    self.agenda.at(self.now + MILLI, Happening::Shows { operator: place, block: head });
-                    self.agenda.at(self.now + 2 * MILLI, Happening::Look { place, life: self.nodes[place].life });
-                }
-            }
+            FaultKind::Recover { operators } => self.recover(&named(operators)),
             FaultKind::HoldTransactions {} => self.hold(None, true),
             FaultKind::ReleaseTransactions {} => self.hold(None, false),
             FaultKind::HoldTransactionsOf { member } => self.hold(Some(member), true),
             FaultKind::ReleaseTransactionsOf { member } => self.hold(Some(member), false),
             FaultKind::StealNonce {} => self.owners_execute(Address::repeat_byte(0xdd), Vec::new()),
-            FaultKind::SetGuard {} => {
-                let mut data = keccak256("setGuard(address)")[..4].to_vec();
-                data.extend_from_slice(self.cast.guard.into_word().as_slice());
-                self.owners_execute(self.cast.safe, data);
-            }
+            FaultKind::SetGuard {} => self.set_guard(),
             FaultKind::BaseFee { factor } => self.chain.spike(*factor),
             FaultKind::Clock { member, ahead_ms } => {
-                if let Some(place) = self.who(member) {
-                    self.nodes[place].ahead_ms = *ahead_ms;
-                }
+                self.at(member, |world, place| world.nodes[place].ahead_ms = *ahead_ms)
             }
             FaultKind::Reorg { depth, drops } => {
                 self.chain.reorganise(self.cast, *depth, *drops);
                 self.announce();
             }
             FaultKind::Stall { ms } => self.play.stalled_until = self.now + ms * MILLI,
-            FaultKind::DiskFull { member } => {
-                if let Some(place) = self.who(member) {
-                    self.play.disk_faults.insert(place);
-                    self.nodes[place].disk.set_capacity(Some(0));
-                }
-            }
-            FaultKind::SyncFails { member } => {
-                if let Some(place) = self.who(member) {
-                    self.play.disk_faults.insert(place);
-                    self.nodes[place].disk.fail_sync_after(0);
-                }
-            }
+            FaultKind::DiskFull { member } => self.disk(member, |disk| disk.set_capacity(Some(0))),
+            FaultKind::SyncFails { member } => self.disk(member, |disk| disk.fail_sync_after(0)),
             FaultKind::StrangerPauses {} => self.stranger(Touch::Pause),
             FaultKind::StrangerResumes {} => self.stranger(Touch::Resume),
-            FaultKind::StrangerClearsFlag {} => self.stranger(Touch::ClearFlag),
-            FaultKind::AttackAgain {} => {
-                let serial = self.play.attack.serial;
-                self.play.attack = Attack { began: true, serial, ..Attack::default() };
-                self.strike();
+            FaultKind::StrangerClearsFlag {} => self.stranger(Touch::Flag(false)),
+            FaultKind::StrangerSetsFlag {} => self.stranger(Touch::Flag(true)),
+            FaultKind::StrangerFlips { blocks } => self.play.flips = *blocks,
+            FaultKind::FeeFloor { factor } => self.chain.floor(*factor),
+            FaultKind::AttackAgain {} => self.attack_again(),
+        }
+    }
+
+    fn at(&mut self, member: &Who, act: impl FnOnce(&mut Self, usize)) {
+        if let Some(place) = self.who(member) {
+            act(self, place);
+        }
+    }
+
+    /// Sets every link for which this holds.
+    fn set_links(&mut self, works: bool, of: impl Fn(usize, usize) -> bool) {
+        for a in 0..self.nodes.len() {
+            for b in (0..self.nodes.len()).filter(|b| of(a, *b)) {
+                self.set_link(a, b, works);
             }
         }
+    }
+
+    /// Leaves this member no link but those with one other.
+    fn eclipse(&mut self, member: &Who, by: &MemberId) {
+        self.cut(member, false, false);
+        if let (Some(place), Some(left)) = (self.who(member), self.cast.place(by)) {
+            self.set_link(place, left, true);
+            self.set_link(left, place, true);
+        }
+    }
+
+    /// These operators are honest and there again: everyone looks at them anew.
+    fn recover(&mut self, operators: &[usize]) {
+        for place in operators {
+            self.operators[*place].conduct = Default::default();
+            let head = self.chain.head().at.hash;
+            self.agenda.at(self.now + MILLI, Happening::Shows { operator: *place, block: head });
+        }
+        for (place, node) in self.nodes.iter().enumerate() {
+            self.agenda.at(self.now + 2 * MILLI, Happening::Look { place, life: node.life });
+        }
+    }
+
+    fn set_guard(&mut self) {
+        let mut data = keccak256("setGuard(address)")[..4].to_vec();
+        data.extend_from_slice(self.cast.guard.into_word().as_slice());
+        self.owners_execute(self.cast.safe, data);
+    }
+
+    fn disk(&mut self, member: &Who, fails: impl FnOnce(&FaultyStorage)) {
+        self.at(member, |world, place| {
+            world.play.disk_faults.insert(place);
+            fails(&world.nodes[place].disk);
+        });
+    }
+
+    fn attack_again(&mut self) {
+        let serial = self.play.attack.serial;
+        self.play.attack = Attack { began: true, serial, ..Attack::default() };
+        self.strike();
     }
 
     /// A planted mistake: guardian keys sign the pause though nothing makes it owed, and it is sent.
@@ -152,7 +173,7 @@ impl World<'_> {
 
     fn crash(&mut self, member: &Who, left: DiskLeft, salt: u64) {
         let Some(place) = self.who(member) else { return };
-        if self.nodes[place].process.is_none() {
+        if self.nodes[place].process.is_none() && self.nodes[place].halted.is_none() {
             return;
         }
         let lies = self.bends(Bent::DiskLies);
@@ -175,7 +196,8 @@ impl World<'_> {
     }
 
     fn hold(&mut self, member: Option<&Who>, holds: bool) {
-        let of = member.map(|member| self.who(member));
+        let own = |place: usize| self.cast.players[place].asks.first().copied();
+        let of = member.map(|member| self.who(member).and_then(own));
         for place in 0..self.operators.len() {
             if of.is_none() || of == Some(Some(place)) {
                 self.operators[place].holds_transactions = holds;
@@ -195,8 +217,7 @@ impl World<'_> {
         let hash = transaction.hashes(SAFE_VERSION, CHAIN.get(), self.cast.safe).safe_tx_hash;
         let mut signatures: Vec<(Address, [u8; 65])> = self
             .cast
-            .players
-            .iter()
+            .guardians()
             .take(state.threshold)
             .filter_map(|player| Some((player.guardian, player.secrets.sign_safe(hash)?)))
             .collect();
@@ -207,7 +228,7 @@ impl World<'_> {
         self.chain.send(Transaction { hash, from, slot, call, max_fee: u128::MAX, tip: OWNERS_TIP });
     }
 
-    fn stranger(&mut self, touch: Touch) {
+    pub(super) fn stranger(&mut self, touch: Touch) {
         self.play.attack.serial += 1;
         let hash = keccak256([b"stranger".as_slice(), &self.play.attack.serial.to_be_bytes()].concat());
         let from = Address::repeat_byte(0xcc);

@@ -8,11 +8,14 @@ use watchfire_driver::Door;
 use watchfire_types::input::Input;
 use watchfire_types::{BlockRef, BlockTime, BlockView};
 
-use super::{Happening, World};
+use super::{HEARTBEAT, Happening, World};
 use crate::simulate::agenda::{MILLI, SECOND};
 use crate::simulate::bent::Bent;
 use crate::simulate::cast::CHAIN;
+use crate::simulate::chain::Call;
+use crate::simulate::chain::state::Touch;
 use crate::simulate::operator;
+use crate::simulate::sketch::Mined;
 
 impl World<'_> {
     pub(super) fn mine(&mut self) {
@@ -21,6 +24,10 @@ impl World<'_> {
         if self.play.stalled_until > self.now {
             return;
         }
+        if self.play.flips > 0 {
+            self.play.flips -= 1;
+            self.stranger(Touch::Flag(self.play.flips % 2 == 1));
+        }
         self.chain.mine(self.cast);
         self.announce();
     }
@@ -28,6 +35,7 @@ impl World<'_> {
     /// A new head: operators show it, checkers and the play look at it.
     pub(super) fn announce(&mut self) {
         let head = self.chain.head().at.hash;
+        self.draw_block();
         let (least, most) = self.cast.scenario.chain.rpc_ms;
         for operator in 0..self.operators.len() {
             let late = self.operators[operator].conduct.late_ms * MILLI;
@@ -39,6 +47,23 @@ impl World<'_> {
             self.with_adversary(place, |adversary, scene| adversary.sees(scene));
         }
         self.on_block();
+    }
+
+    fn draw_block(&mut self) {
+        let (at, block) = (self.now, self.chain.head());
+        let Some(sketch) = &mut self.sketch else { return };
+        let said = block.included.iter().map(|one| {
+            let what = match &one.transaction.call {
+                Call::Execute { transaction, .. } => format!("Safe transaction at nonce {}", transaction.nonce),
+                Call::Touch(touch) => format!("{touch:?}"),
+            };
+            match one.result {
+                Ok(()) => what,
+                Err(reason) => format!("{what} reverts: {reason}"),
+            }
+        });
+        let (number, text, paused) = (block.at.number, said.collect(), block.state.paused);
+        sketch.blocks.push(Mined { at, number, text, paused });
     }
 
     pub(super) fn shows(&mut self, operator: usize, block: B256) {
@@ -153,7 +178,12 @@ impl World<'_> {
     /// Says that the chain is silent once, as the production feed does: after four block times, five seconds at least.
     pub(super) fn silence(&mut self, place: usize) {
         let after = (self.cast.scenario.chain.block_time_ms * 4 * MILLI).max(5 * SECOND);
+        let blind = self.cast.players[place].asks.iter().all(|one| self.operators[*one].conduct.down);
         let Some(process) = &mut self.nodes[place].process else { return };
+        if blind && self.now.saturating_sub(process.moved_at) >= after + HEARTBEAT {
+            let outlooks = process.driver.machine().outlooks();
+            self.watch.loud(self.cast, place, outlooks.iter().any(|outlook| outlook.can_pause));
+        }
         if !process.silent && self.now.saturating_sub(process.moved_at) >= after {
             process.silent = true;
             let cause = "no endpoint named a new block".to_owned();

@@ -65,7 +65,11 @@ impl World<'_> {
         for _ in 0..copies {
             let lost = self.chance.links.chance(self.cast.scenario.links.loss_permille);
             let at = self.now + after + self.delay();
-            if !lost && self.links.passes(from, to) {
+            let lost = lost || !self.links.passes(from, to);
+            if let Some(sketch) = &mut self.sketch {
+                sketch.message((from, self.now + after), (to, at), message, lost);
+            }
+            if !lost {
                 self.agenda.at(at, Happening::Message { from, to, message: Rc::clone(message) });
             }
         }
@@ -186,6 +190,9 @@ impl World<'_> {
 
     pub(super) fn asked(&mut self, from: usize, to: usize, request: Bytes) {
         let Ok(request) = CatchUpRequest::decode(request) else { return };
+        if self.adversaries[to].as_ref().is_some_and(|adversary| !adversary.answers()) {
+            return;
+        }
         let Some(process) = &self.nodes[to].process else { return };
         let Ok(response) = process.driver.answer_catch_up(&request) else { return };
         let response = response.encode();

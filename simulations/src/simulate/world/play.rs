@@ -55,6 +55,8 @@ pub(crate) struct Play {
     /// Every message handed to a node, by the id it was handed over with.
     pub(crate) messages: Vec<(usize, Rc<Message>)>,
     pub(crate) stalled_until: Micros,
+    /// Blocks for which a stranger still flips the flag.
+    pub(crate) flips: u64,
     pub(crate) disk_faults: BTreeSet<usize>,
     pub(crate) refused: Vec<(usize, String)>,
     pub(crate) over: bool,
@@ -104,6 +106,7 @@ impl Play {
             people: 0,
             messages: Vec::new(),
             stalled_until: 0,
+            flips: 0,
             disk_faults: BTreeSet::new(),
             refused: Vec::new(),
             over: false,
@@ -182,7 +185,7 @@ impl World<'_> {
         let calldata = calldata.flat_map(|step| step.actions.first()).next().map(|action| action.calldata.clone());
         let pause = SafeTransaction::call(self.cast.vault, calldata.unwrap_or_default(), nonce);
         let hash = pause.hashes(SAFE_VERSION, CHAIN.get(), self.cast.safe).safe_tx_hash;
-        let guardians: Vec<Address> = self.cast.players.iter().map(|player| player.guardian).collect();
+        let guardians: Vec<Address> = self.cast.guardians().map(|player| player.guardian).collect();
         let first = |place: &usize| watchfire_protocol::rank(hash, &guardians, guardians[*place]) == Some(0);
         self.play.first_submitter = (0..guardians.len()).find(first);
         for index in 0..self.play.planned.len() {
@@ -207,7 +210,7 @@ impl World<'_> {
         let came = [
             (Moment::Attacked, play.attack.first_block_at.is_some()),
             (Moment::Finding, !play.found.is_empty()),
-            (Moment::AllFound, play.found.len() == scenario.organisations.len() - scenario.adversaries.len()),
+            (Moment::AllFound, play.found.len() == self.cast.honest_organisations()),
             (Moment::Vote, !play.voted.is_empty()),
             (Moment::ContainVotes, play.voted.len() >= usize::from(scenario.governance.contain)),
             (Moment::Certificate, play.certificate),
@@ -342,6 +345,10 @@ impl World<'_> {
         self.play.people += 1;
         self.play.stirred = self.now;
         let human = &self.cast.scenario.humans[part];
+        if let Some(sketch) = &mut self.sketch {
+            let who: Vec<&str> = human.organisations.iter().map(|id| id.as_str()).collect();
+            sketch.acts.push((self.now, format!("people of {}: {:?}, {}", who.join(", "), human.act, human.reason)));
+        }
         for organisation in &human.organisations {
             let Some(place) = self.cast.players.iter().position(|player| player.organisation == *organisation) else {
                 continue;

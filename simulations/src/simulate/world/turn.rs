@@ -7,6 +7,7 @@ use watchfire_types::duty::{Duty, Preflight};
 use watchfire_types::input::{Input, PreflightOutcome, SubmissionFailure, SubmissionReport};
 
 use super::{CATCH_UP, HEARTBEAT, Happening, World};
+use crate::scenario::FaultKind;
 use crate::simulate::agenda::{MILLI, Micros, SECOND};
 use crate::simulate::bent::Bent;
 use crate::simulate::chain::Transaction;
@@ -106,20 +107,15 @@ impl World<'_> {
     }
 
     /// What the node's event loop does with an output.
-    pub(super) fn deal(&mut self, place: usize, took: Micros, output: Output) {
-        for notice in &output.notices {
-            match notice {
-                Notice::SigningStopped { violation } => self.watch.notice(self.cast, place, "S2", violation),
-                Notice::Unsettled { rounds } => self.watch.notice(self.cast, place, "S12", rounds),
-                Notice::Unsealable { cause, .. } => self.watch.notice(self.cast, place, "S12", cause),
-                // Said to people; what they are about is judged by itself.
-                Notice::KeyRefused { .. } | Notice::NotWitnessed { .. } | Notice::OwnKeyElsewhere { .. } => {}
-            }
-        }
+    pub(super) fn deal(&mut self, place: usize, took: Micros, mut output: Output) {
+        self.noticed(place, &output.notices);
         let honest = self.cast.honest(place);
         for event in &output.appended {
             self.watch.appended(self.cast, place, event, self.now);
             let own = event.author == self.cast.players[place].author;
+            if let Some(sketch) = self.sketch.as_mut().filter(|_| own) {
+                sketch.event(self.now + took, place, event);
+            }
             self.play.told_executed |= !own && matches!(event.body, watchfire_types::Body::Executed(_));
             self.play.saw(self.cast, event, own && honest, self.now);
         }
@@ -135,7 +131,7 @@ impl World<'_> {
                 self.play.refused.push((place, rejection.to_string()));
             }
         }
-        for bytes in output.publish {
+        for bytes in std::mem::take(&mut output.publish) {
             if self.adversaries[place].is_some() {
                 self.with_adversary(place, |adversary, scene| adversary.publishes(scene, &bytes));
             } else {
@@ -143,6 +139,23 @@ impl World<'_> {
             }
         }
         self.signed_at(place, took);
+        self.carry_out(place, took, output);
+    }
+
+    fn noticed(&mut self, place: usize, notices: &[Notice]) {
+        for notice in notices {
+            match notice {
+                Notice::SigningStopped { violation } => self.watch.notice(self.cast, place, "S2", violation),
+                Notice::Unsettled { rounds } => self.watch.notice(self.cast, place, "S12", rounds),
+                Notice::Unsealable { cause, .. } => self.watch.notice(self.cast, place, "S12", cause),
+                // Said to people; what they are about is judged by itself.
+                Notice::KeyRefused { .. } | Notice::NotWitnessed { .. } | Notice::OwnKeyElsewhere { .. } => {}
+            }
+        }
+    }
+
+    /// The duties of an output: what the executor of a node starts at once.
+    fn carry_out(&mut self, place: usize, took: Micros, output: Output) {
         let mut transactions: Vec<Transaction> = Vec::new();
         let now = self.now;
         let life = self.nodes[place].life;
@@ -224,6 +237,7 @@ impl World<'_> {
             _ if self.bends(Bent::SimulatesNothing) => PreflightOutcome::Passes,
             outcome => outcome,
         };
+        self.watch.preflighted(place, preflight.safe_tx_hash, &outcome);
         let Some(process) = &mut self.nodes[place].process else { return };
         let answer = Input::Preflighted { safe_tx_hash: preflight.safe_tx_hash, block: preflight.at, outcome };
         if process.running.remove(preflight) {
@@ -304,6 +318,10 @@ impl World<'_> {
         }
         let payer = self.cast.players[place].submitter;
         if let Some(submitted) = process.payer.announce(safe_tx_hash, payer, base_fee, number) {
+            let steady = self.play.planned.iter().all(|one| !matches!(one.what, FaultKind::Clock { .. }));
+            if submitted.attempt == 0 && steady {
+                self.watch.sends(self.cast, place, safe_tx_hash, self.now);
+            }
             self.turn(place, vec![Door::Input(Input::Submission(SubmissionReport::Sending(submitted)))]);
         }
     }
@@ -318,11 +336,11 @@ impl World<'_> {
     /// What a new head says about what was sent.
     pub(super) fn payer_looks(&mut self, place: usize) {
         let payer = self.cast.players[place].submitter;
-        let (now, life) = (self.now, self.nodes[place].life);
+        let (now, life, bumps) = (self.now, self.nodes[place].life, !self.bends(Bent::NeverBumps));
         let Some(process) = &mut self.nodes[place].process else { return };
         let head = process.recent.last_key_value().map_or(0, |(number, _)| *number);
         let wants = process.payer.on_block(&self.chain, &process.recent);
-        let mut bids = process.payer.bumps(head);
+        let mut bids = if bumps { process.payer.bumps(head) } else { Vec::new() };
         bids.extend(process.payer.due().iter().map(|submission| submission.safe_tx_hash));
         let mut again = Vec::new();
         for want in wants {
