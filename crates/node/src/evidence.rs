@@ -7,7 +7,8 @@
 //! priority ([`bench`]), and what is said is gathered into few events ([`SAID_MS`]).
 //!
 //! Bounds for an incident, however long the attack and however many find it: [`WINDOWS_MAX`] x ([`BLOCKS_MAX`] + 1) + [`PAUSES_MAX`] = 76
-//! blocks (18 in the ordinary case of one attack and one pause), each once; of each block 4 + [`ACCOUNTS_MAX`] = 12 questions to two
+//! blocks (18 in the ordinary case of one attack and one pause), each once, and at most as many again ([`BEGUN_MAX`]) of branches that reorgs
+//! took; of each block 4 + [`ACCOUNTS_MAX`] = 12 questions to two
 //! operators, a question at most [`ATTEMPTS_MAX`] times to one operator and to others only where one of two fails; [`OBJECT_BYTES_MAX`] an
 //! object, [`INCIDENT_BYTES_MAX`] an incident; [`REQUESTS_MAX`] questions under way at a time.
 
@@ -29,6 +30,8 @@ pub const BLOCKS_MAX: u64 = 16;
 pub const WINDOWS_MAX: usize = 4;
 /// Blocks of executions and changed postconditions collected beyond [`BLOCKS_MAX`].
 pub const PAUSES_MAX: usize = 8;
+/// Blocks of one incident that a process begins, those that a reorg took included.
+pub const BEGUN_MAX: usize = 2 * (WINDOWS_MAX * (BLOCKS_MAX as usize + 1) + PAUSES_MAX);
 /// Blocks for which what is owed for a decision holds evidence back: full nodes keep about 128 blocks of state.
 pub const HOLD_BLOCKS_MAX: u64 = 4;
 /// Largest object.

@@ -65,6 +65,7 @@ fn bundles(keep: &Path) {
     let folders = std::fs::read_dir(keep).unwrap().map(|entry| entry.unwrap().path());
     let nodes: Vec<PathBuf> = folders.filter(|folder| folder.join("config.toml").exists()).collect();
     assert_eq!(nodes.len(), 5, "{nodes:?}");
+    beside_a_running_node(keep, &nodes[0]);
     for (index, node) in nodes.iter().enumerate() {
         let file = keep.join(format!("incident-{index}.bundle"));
         let [file, config, charter] = [file, node.join("config.toml"), node.join("charter.toml")]
@@ -87,6 +88,57 @@ fn bundles(keep: &Path) {
         let (code, verified) = watchfire(&["verify", &file]);
         assert_eq!((code, &verified["first_failure"]["name"]), (Some(1), &"format".into()));
     }
+}
+
+/// A node process, killed when dropped.
+struct Running(std::process::Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// While the node runs, taking a bundle is an event before any object is read, and the bundle tells of it; so is looking at one object, and
+/// an object that must be kept cannot be disposed of.
+fn beside_a_running_node(keep: &Path, node: &Path) {
+    let text = |path: PathBuf| path.into_os_string().into_string().unwrap();
+    let (config, charter) = (text(node.join("config.toml")), text(node.join("charter.toml")));
+    let [before, file] = ["before.bundle", "beside.bundle"].map(|name| text(keep.join(name)));
+    let taken = |file: &str, more: &[&str]| {
+        let (code, made) =
+            watchfire(&[&["incident", "bundle", "latest", "-o", file, "--config", &config], more].concat());
+        assert_eq!(code, Some(0), "{made:#}");
+        made
+    };
+    let offline = taken(&before, &[]);
+    assert!(offline["objects"].as_u64().unwrap() > 0, "{offline:#}");
+    let log = std::fs::File::create(node.join("beside.log")).unwrap();
+    let mut command = Command::new(executable());
+    command.args(["run", "--config", &config]).stdout(std::process::Stdio::null()).stderr(log);
+    let _running = Running(command.spawn().unwrap());
+    // Asking takes the time that a node needs to open its log.
+    let listed = (0..100).find_map(|_| {
+        let (code, listed) = watchfire(&["evidence", "list", "--config", &config]);
+        (code == Some(0)).then_some(listed)
+    });
+    let listed = listed.unwrap_or_else(|| panic!("{}", std::fs::read_to_string(node.join("beside.log")).unwrap()));
+    let said = ["--person", "p-7", "--reason", "handed to counsel"];
+    let made = taken(&file, &said);
+    let events = |made: &serde_json::Value| made["belonging"].as_u64().unwrap();
+    assert!(events(&made) > events(&offline), "the export is no event of the bundle: {made:#}");
+    let (code, verified) = watchfire(&["verify", &file, "--charter", &charter]);
+    assert_eq!(code, Some(0), "{:#}", verified["first_failure"]);
+    let objects = listed["objects"].as_array().unwrap();
+    let here = objects.iter().find(|object| object["here"] == true).unwrap()["object"].as_str().unwrap();
+    let (code, shown) = watchfire(&[&["evidence", "show", here, "--config", &config], &said[..]].concat());
+    assert_eq!(code, Some(0), "{shown:#}");
+    let (code, refused) = watchfire(&[&["evidence", "dispose", here, "--config", &config], &said[..]].concat());
+    assert!(code != Some(0) && refused.to_string().contains("not closed"), "{refused:#}");
+    assert!(node.join("evidence").join(here.trim_start_matches("0x")).exists());
+    let after = taken(&text(keep.join("after.bundle")), &[]);
+    assert!(events(&after) >= events(&made) + 2, "a look and a second export: {after:#}");
 }
 
 /// A killed first submitter costs a rank, not the pause.

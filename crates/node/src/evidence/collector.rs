@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
-use tokio::sync::{Semaphore, mpsc};
-use tokio::time::{Instant, sleep_until};
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::time::{Instant, sleep_until, timeout_at};
 use watchfire_evm::{ChainClient, RawFault, evidence};
 use watchfire_types::body::{
     Custody, EvidenceCheck, EvidenceCollected, EvidenceItem, EvidenceKind, EvidenceMissed, MissCause,
@@ -125,27 +125,15 @@ impl Collector {
         let _ = self.out.send(Told::Ended(ended)).await;
     }
 
+    /// Everything at once: an operator that does not give one thing holds up nothing else.
     async fn collect(&self, deadline: Instant) -> Option<bool> {
         let block = self.job.block;
-        let mut known = Known::default();
-        let (mut complete, mut missed) = (true, Misses::new());
-        let first = self.gather(&Want::block(&block), &known, deadline).await;
-        let answers: Vec<Bytes> = first.taken.iter().map(|taken| taken.bytes.clone()).collect();
-        let facts = move || answers.iter().find_map(|bytes| evidence::block(bytes, &block).ok());
-        known.facts = self.bench.run(facts).await?;
-        self.settle(first, &mut missed, &mut complete).await?;
-        if self.job.full {
-            let mut receipts = self.gather(&Want::receipts(&block), &known, deadline).await;
-            let proved = receipts.taken.iter().find(|taken| taken.item.check == EvidenceCheck::ReceiptsRoot);
-            known.receipts = proved.map(|taken| taken.bytes.clone());
-            if let (Some(taken), Some(facts)) = (proved, known.facts.clone()) {
-                let derived = self.proofs(taken, facts).await;
-                receipts.items.extend(derived);
-            }
-            self.settle(receipts, &mut missed, &mut complete).await?;
-        }
-        let wants = Want::rest(&block, &self.job.watched, self.job.full);
+        let mut wants = vec![Want::block(&block)];
+        wants.extend(self.job.full.then(|| Want::receipts(&block)));
+        wants.extend(Want::rest(&block, &self.job.watched, self.job.full));
+        let known = watch::Sender::new(Known::default());
         let mut running: FuturesUnordered<_> = wants.iter().map(|want| self.gather(want, &known, deadline)).collect();
+        let (mut complete, mut missed) = (true, Misses::new());
         while let Some(gathered) = running.next().await {
             self.settle(gathered, &mut missed, &mut complete).await?;
         }
@@ -225,7 +213,10 @@ impl Collector {
     }
 
     /// One want from two operators, whoever gives it first; operators that fail are replaced by others, or asked again.
-    async fn gather(&self, want: &Want, known: &Known, deadline: Instant) -> Gathered {
+    async fn gather(&self, want: &Want, known: &watch::Sender<Known>, deadline: Instant) -> Gathered {
+        let mut news = known.subscribe();
+        // Past the deadline it is judged by what is known then, as nothing.
+        let _ = timeout_at(deadline, news.wait_for(|known| want.is_judgeable(known))).await;
         let request = digest(&want.request.body());
         let mut gathered = Gathered::default();
         let mut asked = Vec::new();
@@ -236,6 +227,7 @@ impl Collector {
                         gathered.items.push(item.clone());
                     }
                     if item.check != EvidenceCheck::Contradicts {
+                        self.learn(&item, &bytes, known).await;
                         gathered.taken.push(Taken { item, bytes });
                     }
                 }
@@ -264,12 +256,39 @@ impl Collector {
                 if contradicts {
                     continue;
                 }
+                self.learn(&taken.item, &taken.bytes, known).await;
                 gathered.taken.push(taken);
             }
         }
+        if want.kind == EvidenceKind::Receipts {
+            let facts = known.borrow().facts.clone();
+            let proved = gathered.taken.iter().find(|taken| taken.item.check == EvidenceCheck::ReceiptsRoot);
+            if let (Some(taken), Some(facts)) = (proved, facts) {
+                let derived = self.proofs(taken, facts).await;
+                gathered.items.extend(derived);
+            }
+        }
+        known.send_modify(|known| known.over(want.kind));
         self.compare(want, &mut gathered).await;
         self.miss(want, &asked, &mut gathered);
         gathered
+    }
+
+    /// Everything else is held against the first header and the first receipts that hold.
+    async fn learn(&self, item: &EvidenceItem, bytes: &Bytes, known: &watch::Sender<Known>) {
+        match item.kind {
+            EvidenceKind::Block => {
+                let (answer, block) = (bytes.clone(), self.job.block);
+                let facts = self.bench.run(move || evidence::block(&answer, &block).ok()).await.flatten();
+                known.send_modify(|known| known.facts = known.facts.take().or(facts));
+            }
+            EvidenceKind::Receipts if item.check == EvidenceCheck::ReceiptsRoot => {
+                known.send_modify(|known| {
+                    known.receipts.get_or_insert_with(|| bytes.clone());
+                });
+            }
+            _ => {}
+        }
     }
 
     /// One question to one operator. An answer that contradicts the block is kept too, and counts for nothing.
@@ -277,7 +296,7 @@ impl Collector {
         &self,
         want: &Want,
         request: B256,
-        known: &Known,
+        known: &watch::Sender<Known>,
         deadline: Instant,
         state: &mut Asked,
     ) -> Option<(Taken, bool)> {
@@ -302,7 +321,7 @@ impl Collector {
         };
         let at = now();
         state.open = false;
-        let (judging, block, facts) = (want.clone(), self.job.block, known.clone());
+        let (judging, block, facts) = (want.clone(), self.job.block, known.borrow().clone());
         let (touched, answer) = (self.job.watched.touched(), bytes.clone());
         let judged = self.bench.run(move || judging.judge(&answer, &block, &facts, &touched)).await?;
         let check = match &judged {

@@ -277,11 +277,11 @@ impl Ledger {
         let (mut due, mut busy, mut underway) = (Vec::new(), busy.clone(), underway.clone());
         for key in &self.open {
             let Some(entry) = self.entries.get(key).filter(|_| !underway.contains(&key.1)) else { continue };
-            let mine = entry.holders.contains(&self.own);
-            if !mine && !(exists(&key.0) && self.is_turn(entry, now)) {
+            let (mine, here) = (entry.holders.contains(&self.own), self.here.contains(&key.1));
+            if mine && here || !mine && !(exists(&key.0) && self.is_turn(entry, now)) {
                 continue;
             }
-            if !mine && self.here.contains(&key.1) {
+            if here {
                 due.push((*key, Due::Say));
                 continue;
             }

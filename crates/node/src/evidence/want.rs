@@ -57,10 +57,20 @@ pub struct Known {
     pub facts: Option<BlockFacts>,
     /// Receipts that lead to the root.
     pub receipts: Option<Bytes>,
+    /// Nobody is asked for the header any more, or for the receipts.
+    over: (bool, bool),
+}
+
+impl Known {
+    /// Nobody is asked for this any more.
+    pub fn over(&mut self, kind: EvidenceKind) {
+        self.over.0 |= kind == EvidenceKind::Block;
+        self.over.1 |= kind == EvidenceKind::Receipts;
+    }
 }
 
 impl Want {
-    /// Header and transactions: everything else is held against them, so they come first.
+    /// Header and transactions: everything else is held against them.
     #[must_use]
     pub fn block(block: &BlockRef) -> Self {
         Self::new(EvidenceKind::Block, RawRequest::new("eth_getBlockByHash", &json!([block.hash, true])))
@@ -90,6 +100,17 @@ impl Want {
             wants.push(Self::new(EvidenceKind::Logs, RawRequest::new("eth_getLogs", &filter)));
         }
         wants
+    }
+
+    /// Whether what it is held against is there, or never will be.
+    #[must_use]
+    pub fn is_judgeable(&self, known: &Known) -> bool {
+        let header = known.facts.is_some() || known.over.0;
+        match self.kind {
+            EvidenceKind::Block => true,
+            EvidenceKind::Logs => header && (known.receipts.is_some() || known.over.1),
+            _ => header,
+        }
     }
 
     fn new(kind: EvidenceKind, request: RawRequest) -> Self {

@@ -30,7 +30,7 @@ use crate::evidence::scene::Scene;
 use crate::evidence::store::{Store, StoreError};
 use crate::evidence::told::{Ended, Told};
 use crate::evidence::want::Watched;
-use crate::evidence::{BLOCKS_MAX, HOLD_BLOCKS_MAX, INCIDENT_BYTES_MAX, REQUESTS_MAX, TOOL};
+use crate::evidence::{BEGUN_MAX, BLOCKS_MAX, HOLD_BLOCKS_MAX, INCIDENT_BYTES_MAX, REQUESTS_MAX, TOOL};
 
 /// Messages of the keeper's tasks that wait for the loop.
 const TOLD_MAX: usize = 64;
@@ -240,6 +240,8 @@ impl Node {
         // The whole block is more than its state alone.
         blocks.sort_by_key(|(block, full)| (block.number, block.hash, !full));
         blocks.dedup_by_key(|(block, _)| block.hash);
+        let begun = self.evidence.begun.keys().filter(|(of, _)| *of == incident).count();
+        blocks.truncate(BEGUN_MAX.saturating_sub(begun));
         if blocks.is_empty() {
             return;
         }

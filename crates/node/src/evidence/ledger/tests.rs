@@ -30,6 +30,9 @@ fn takers(object: B256, events: &[Verified<Event>], seconds: u64) -> Vec<u8> {
     let takes = |member: &u8| {
         let mut ledger = ledger(*member);
         events.iter().for_each(|event| ledger.note(event, &charter(), at(0)));
+        if ledger.own().any(|held| held == object) {
+            ledger.kept(object);
+        }
         due(&mut ledger, seconds).iter().any(|(key, _)| key.1 == object)
     };
     (2..=5).filter(takes).collect()

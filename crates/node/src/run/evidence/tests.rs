@@ -94,7 +94,7 @@ async fn a_restart_in_the_middle_goes_on() {
     let operators = [Operator::start("op-alder"), Operator::start("op-birch")];
     let hold = |operator: &Operator| {
         operator.now(|method, block| match method {
-            "eth_getProof" | "eth_getBlockReceipts" if block > 102 => Answers::Limited,
+            "eth_getProof" | "eth_getBlockReceipts" if block > 102 => Answers::Down,
             _ => Answers::Truly,
         })
     };
@@ -143,11 +143,11 @@ async fn a_final_miss_stays_and_a_passing_one_is_mended() {
     let operators = [Operator::start("op-alder"), Operator::start("op-birch")];
     operators[1].now(|method, _| match method {
         "eth_getProof" => Answers::Pruned,
-        "eth_getBlockReceipts" => Answers::Limited,
+        "eth_getBlockReceipts" => Answers::Down,
         _ => Answers::Truly,
     });
     let (_directory, config) = running::directory();
-    let mut node = Running::start_patient(&config, &operators, 3_000).await;
+    let mut node = Running::start_patient(&config, &operators, 6_000).await;
     for number in [99, 100] {
         node.block(number, number == 100).await;
     }
@@ -159,7 +159,7 @@ async fn a_final_miss_stays_and_a_passing_one_is_mended() {
     };
     let first = causes(&missed(&config));
     let pruned = [99, 100].map(|number| (number, EvidenceKind::StateProof, MissCause::Pruned));
-    assert_eq!(first, pruned.into_iter().chain([(100, EvidenceKind::Receipts, MissCause::RateLimited)]).collect());
+    assert_eq!(first, pruned.into_iter().chain([(100, EvidenceKind::Receipts, MissCause::Unreachable)]).collect());
 
     operators.iter().for_each(|operator| {
         operator.forget();
@@ -253,7 +253,7 @@ async fn garbage_is_named_and_another_holder_is_asked() {
     for number in [99, 100] {
         node.block(number, number == 100).await;
     }
-    node.until_text("evidence-accessed", "copied 1").await;
+    node.until_text("evidence-accessed", "in place of a damaged one").await;
     let name = if liar == 2 { "birch-1" } else { "cedar-1" };
     node.until_text("alarm", &format!("{name} gave a wrong copy of evidence object {object}")).await;
     node.stop().await;

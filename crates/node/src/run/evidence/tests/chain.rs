@@ -40,8 +40,8 @@ pub(super) enum Answers {
     Falsely,
     /// More bytes than an object may have.
     Endlessly,
-    /// "Too many requests".
-    Limited,
+    /// A server error.
+    Down,
     Pruned,
     Unsupported,
 }
@@ -142,7 +142,7 @@ fn one(
         answers = conduct.lock().unwrap()(method, number_of(call));
     }
     match answers {
-        Answers::Limited => (429, String::new()),
+        Answers::Down => (503, String::new()),
         Answers::Endlessly => {
             (200, format!(r#"{{"jsonrpc":"2.0","id":1,"result":"{}"}}"#, "0".repeat(OBJECT_BYTES_MAX)))
         }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tempfile::TempDir;
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -22,7 +23,7 @@ use crate::run::node::{Inbox, Node};
 use crate::run::start::{Assembled, assemble, open};
 use crate::run::{fixture, now};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(240);
 const ETHER: u128 = 1_000_000_000_000_000_000;
 
 /// A node's directory, on a chain with ten blocks a second.
@@ -43,8 +44,7 @@ pub(super) fn events(config: &Path) -> Vec<Body> {
     kept.machine.events().map(|event| event.body.clone()).collect()
 }
 
-/// A client of these operators.
-async fn client(operators: &[Operator]) -> Arc<ChainClient> {
+fn endpoints(operators: &[Operator]) -> ChainConfig {
     let endpoint = |operator: &Operator| Endpoint {
         name: operator.name.to_owned(),
         operator: operator.name.parse().unwrap(),
@@ -54,9 +54,8 @@ async fn client(operators: &[Operator]) -> Arc<ChainClient> {
         submit_only: false,
         evidence_only: false,
         vouches: false,
-        vouches: false,
     };
-    let config = ChainConfig {
+    ChainConfig {
         chain: CHAIN,
         block_time_ms: 100,
         finality: Finality::Depth(1),
@@ -65,10 +64,10 @@ async fn client(operators: &[Operator]) -> Arc<ChainClient> {
         gas_cap: 16_777_216,
         route: Route::Public,
         silence_ms: None,
-    };
-    ChainClient::connect(config).await.unwrap()
+    }
 }
 
+/// A node in a runtime of its own, which ends with it as a process does.
 pub(super) struct Running {
     pub(super) records: Records,
     read: u64,
@@ -76,30 +75,44 @@ pub(super) struct Running {
     chains: mpsc::Sender<(watchfire_types::ChainId, ChainMessage)>,
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
+    runtime: Option<Runtime>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 impl Running {
     pub(super) async fn start(config: &Path, operators: &[Operator]) -> Self {
-        Self::start_patient(config, operators, 30_000).await
+        Self::start_patient(config, operators, 120_000).await
     }
 
     /// With so long to try for a block's evidence.
     pub(super) async fn start_patient(config: &Path, operators: &[Operator], patience_ms: u64) -> Self {
-        let Assembled { mut node, mut inbox, output, socket } = assemble(open(config).unwrap()).unwrap();
-        node.evidence.patience_ms_min = patience_ms;
-        node.take(output).await.unwrap();
-        // The configured endpoint is nobody's: what the chain says comes from the test.
+        let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let (chains, told) = mpsc::channel(64);
-        inbox.chains = told;
-        let records = node.records.clone();
         let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(async move {
+        let (path, endpoints) = (config.to_owned(), endpoints(operators));
+        let (ready, started) = oneshot::channel();
+        let out = chains.clone();
+        let task = runtime.spawn(async move {
+            let Assembled { mut node, mut inbox, output, socket } = assemble(open(&path).unwrap()).unwrap();
+            node.evidence.patience_ms_min = patience_ms;
+            node.take(output).await.unwrap();
+            // The configured endpoint is nobody's: what the chain says comes from the test.
+            inbox.chains = told;
+            let client = ChainClient::connect(endpoints).await.unwrap();
+            out.send((CHAIN, ChainMessage::Connected { client, submitter: None })).await.unwrap();
+            ready.send(node.records.clone()).unwrap();
             let _socket = socket;
             turn(node, inbox, stopped).await;
         });
-        let client = client(operators).await;
-        chains.send((CHAIN, ChainMessage::Connected { client, submitter: None })).await.unwrap();
-        Self { records, read: 0, seen: BTreeMap::new(), chains, stop, task }
+        let records = started.await.unwrap();
+        Self { records, read: 0, seen: BTreeMap::new(), chains, stop, task, runtime: Some(runtime) }
     }
 
     /// A new block, after which the vault is drained or not.
@@ -167,15 +180,23 @@ impl Running {
     }
 
     /// SIGTERM.
-    pub(super) async fn stop(self) {
-        self.stop.send(()).unwrap();
-        self.task.await.unwrap();
+    pub(super) async fn stop(mut self) {
+        let (stop, _) = oneshot::channel();
+        std::mem::replace(&mut self.stop, stop).send(()).unwrap();
+        (&mut self.task).await.unwrap();
+        self.end().await;
     }
 
     /// SIGKILL.
-    pub(super) async fn kill(self) {
+    pub(super) async fn kill(mut self) {
         self.task.abort();
-        assert!(self.task.await.unwrap_err().is_cancelled());
+        assert!((&mut self.task).await.unwrap_err().is_cancelled());
+        self.end().await;
+    }
+
+    async fn end(mut self) {
+        let runtime = self.runtime.take().unwrap();
+        tokio::task::spawn_blocking(move || runtime.shutdown_timeout(PATIENCE)).await.unwrap();
     }
 }
 
