@@ -108,7 +108,7 @@ fn beside_a_running_node(keep: &Path, node: &Path) {
     let [before, file] = ["before.bundle", "beside.bundle"].map(|name| text(keep.join(name)));
     let taken = |file: &str, more: &[&str]| {
         let (code, made) =
-            watchfire(&[&["incident", "bundle", "latest", "-o", file, "--config", &config], more].concat());
+            watchfire(&[&["incident", "bundle", "latest", "-o", file, "--config", &config][..], more].concat());
         assert_eq!(code, Some(0), "{made:#}");
         made
     };
@@ -132,9 +132,9 @@ fn beside_a_running_node(keep: &Path, node: &Path) {
     assert_eq!(code, Some(0), "{:#}", verified["first_failure"]);
     let objects = listed["objects"].as_array().unwrap();
     let here = objects.iter().find(|object| object["here"] == true).unwrap()["object"].as_str().unwrap();
-    let (code, shown) = watchfire(&[&["evidence", "show", here, "--config", &config], &said[..]].concat());
+    let (code, shown) = watchfire(&[&["evidence", "show", here, "--config", &config][..], &said].concat());
     assert_eq!(code, Some(0), "{shown:#}");
-    let (code, refused) = watchfire(&[&["evidence", "dispose", here, "--config", &config], &said[..]].concat());
+    let (code, refused) = watchfire(&[&["evidence", "dispose", here, "--config", &config][..], &said].concat());
     assert!(code != Some(0) && refused.to_string().contains("not closed"), "{refused:#}");
     assert!(node.join("evidence").join(here.trim_start_matches("0x")).exists());
     let after = taken(&text(keep.join("after.bundle")), &[]);
