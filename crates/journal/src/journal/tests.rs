@@ -13,6 +13,7 @@ use crate::storage::{BackgroundMode, CrashState, FaultyStorage, FileStorage, Mem
 
 mod crash;
 mod damage;
+mod full;
 
 const SMALL: JournalOptions = JournalOptions { segment_bytes: 700, chunk_bytes: 512, reserve_bytes: 0 };
 
