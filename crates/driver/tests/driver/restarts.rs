@@ -195,9 +195,9 @@ impl World {
         for _ in 0..9 {
             for by in 0..2 {
                 if events {
-                    self.say(by, true)
+                    self.say(by, true);
                 } else {
-                    self.beat(by)
+                    self.beat(by);
                 }
                 self.wait(10_000);
             }
