@@ -40,7 +40,6 @@ library!(
     "false-alarm-storm",
     "fast-blocks",
     "fee-floor",
-    "flag-flipper",
     "flag-suffices",
     "forged-message",
     "governance-takeover",

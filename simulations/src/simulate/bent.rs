@@ -30,8 +30,6 @@ pub(crate) enum Bent {
     StaleNonce,
     /// Findings get lost between the detectors and the driver.
     LosesFindings,
-    /// What a block passed over is never bid higher for.
-    NeverBumps,
 }
 
 impl World<'_> {

@@ -111,7 +111,6 @@ fn mistakes_at_the_seams() {
         seam(Bent::SimulatesNothing, named("guard-blocks"), &["cause", "status"]),
         seam(Bent::StaleNonce, named("nonce-stolen"), &["L1", "S2"]),
         seam(Bent::LosesFindings, named("vault-drain"), &["L1"]),
-        seam(Bent::NeverBumps, named("fee-floor"), &["L1"]),
     ]);
 }
 
@@ -140,14 +139,12 @@ fn mistakes_about_what_is_owed() {
         rule(CountsBeforeRecovery, "recovery-alone", &["S2", "pauses"]),
         rule(IgnoresCancel, "cancelled-late", &["S2"]),
         rule(BelievesRecovery, "one-false-executor", &["L1"]),
-        rule(CountsAnyEvidence, "one-forged-evidence", &["S2"]),
         rule(NeverExpires, "expired", &["S14"]),
         rule(VetoKills, "one-vetoer", &["L1"]),
         rule(IgnoresWider, "vault-drain", &["S2"]),
         rule(RefutedBlocks, "pause-refuted", &["reverts"]),
         rule(OmitsNothing, "two-calls", &["S2"]),
         rule(KeepsWindows, "recovery-alone", &["pauses"]),
-        rule(EveryFlipCounts, "flag-flipper", &["L1"]),
     ]);
 }
 
@@ -160,15 +157,12 @@ fn mistakes_about_acts() {
         rule(SignsOncePerNonce, "variants", &["L1"]),
         rule(NeverRejects, "cancelled-late", &["L5"]),
         rule(LeavesOpen, "left-open", &["pauses"]),
-        rule(BelievesExecuted, "one-false-executor", &["L1"]),
         rule(DropsRanks, "vault-drain", &["L3"]),
         rule(OnlyFirstSends, "submitter-down", &["L1"]),
         rule(OneSignatureShort, "vault-drain", &["L1"]),
-        rule(PacksUnsorted, "vault-drain", &["L1"]),
         rule(VotesUnfounded, "vault-drain", &["S6"]),
         rule(NeverRevotes, "second-attack", &["L1", "pauses"]),
         rule(AsksNobody, "people-approve", &["S6"]),
-        rule(VetoMutesNobody, "cancelled-late", &["L5"]),
         rule(NeverEscalates, "slow-drain", &["L1"]),
         rule(EscalatesOnOld, "flag-suffices", &["L5"]),
     ]);
