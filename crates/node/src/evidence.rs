@@ -30,8 +30,8 @@ pub const BLOCKS_MAX: u64 = 16;
 pub const WINDOWS_MAX: usize = 4;
 /// Blocks of executions and changed postconditions collected beyond [`BLOCKS_MAX`].
 pub const PAUSES_MAX: usize = 8;
-/// Blocks of one incident that a process begins, those that a reorg took included.
-pub const BEGUN_MAX: usize = 2 * (WINDOWS_MAX * (BLOCKS_MAX as usize + 1) + PAUSES_MAX);
+/// Blocks of one incident that a process begins, those that a reorg took included: an attack has its first block and [`BLOCKS_MAX`] more.
+pub const BEGUN_MAX: usize = 2 * (WINDOWS_MAX * 17 + PAUSES_MAX);
 /// Blocks for which what is owed for a decision holds evidence back: full nodes keep about 128 blocks of state.
 pub const HOLD_BLOCKS_MAX: u64 = 4;
 /// Largest object.

@@ -74,7 +74,7 @@ pub(crate) fn page(cast: &Cast, seed: u64, sketch: &Sketch, end: Micros, failure
         );
     }
     let close = close_up(sketch, end);
-    let _ = write!(page, "<h2>The decision: {} to {}</h2>\n", ms(close.from), ms(close.to));
+    let _ = writeln!(page, "<h2>The decision: {} to {}</h2>", ms(close.from), ms(close.to));
     svg(&mut page, cast, sketch, &close);
     page.push_str("<h2>The whole run</h2>\n");
     svg(&mut page, cast, sketch, &View { from: 0, to: end, px_per_s: 60.0 });

@@ -70,7 +70,7 @@ fn trust_comes_from_outside() {
     let report = verify(&file, None);
     assert!(report.holds);
     assert_eq!(names(&report, Outcome::Open), ["charter-trusted"]);
-    let other = crate::fixture::CHARTER.replace("vault-core guardians", "other guardians");
+    let other = CHARTER.replace("vault-core guardians", "other guardians");
     let report = verify(&file, Some(&watchfire_charter::parse(&other).unwrap().0));
     assert_eq!(names(&report, Outcome::Fails), ["charter-trusted"]);
 }
@@ -206,7 +206,7 @@ fn what_is_missing_stays_open() {
 
 fn holds_note(segment: &watchfire_wire::bundle::Segment) -> bool {
     let last = watchfire_wire::decode_signed(segment.events.last().unwrap().clone()).unwrap();
-    matches!(last.event().body, watchfire_types::Body::Note(_))
+    matches!(last.event().body, Body::Note(_))
 }
 
 fn author(outer: &Bytes) -> watchfire_types::MemberKey {

@@ -43,7 +43,7 @@ pub(crate) fn incident(number: u8) -> IncidentId {
 
 pub(crate) fn block(number: u64) -> BlockRef {
     let time = BlockTime::from_secs(1_800_000_000 + number);
-    BlockRef { chain: ChainId::new(31_337), number, hash: B256::with_last_byte(number as u8), time }
+    BlockRef { chain: ChainId::new(31_337), number, hash: B256::left_padding_from(&number.to_be_bytes()), time }
 }
 
 pub(crate) fn custody() -> Custody {

@@ -278,7 +278,8 @@ impl Ledger {
         for key in &self.open {
             let Some(entry) = self.entries.get(key).filter(|_| !underway.contains(&key.1)) else { continue };
             let (mine, here) = (entry.holders.contains(&self.own), self.here.contains(&key.1));
-            if mine && here || !mine && !(exists(&key.0) && self.is_turn(entry, now)) {
+            let wanted = if mine { !here } else { exists(&key.0) && self.is_turn(entry, now) };
+            if !wanted {
                 continue;
             }
             if here {

@@ -6,12 +6,15 @@ use watchfire_protocol::Machine;
 use watchfire_transparency::{Checkpoint, Witnessed};
 use watchfire_types::{Body, Epoch, MemberId, MemberKey, Seq};
 
+/// Size and root of a tree.
+type Tree = (u64, [u8; 32]);
+
 /// What the kept lines of witnesses prove.
 pub(super) struct Coverage {
     /// By own epoch: the first position that nothing proves.
     through: BTreeMap<Epoch, Seq>,
     /// Checkpoints of others that this node cosigned, by member and epoch: size and root.
-    cosigned: BTreeMap<(MemberId, Epoch), Vec<(u64, [u8; 32])>>,
+    cosigned: BTreeMap<(MemberId, Epoch), Vec<Tree>>,
 }
 
 impl Coverage {

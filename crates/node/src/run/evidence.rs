@@ -40,6 +40,11 @@ const HOLD_MS_MIN: u64 = 1_000;
 /// Blocks below the head whose state full nodes keep: an attack further back is not looked for again after a restart.
 const STATE_BLOCKS: u64 = 128;
 
+/// What was taken of a block, by operator and request.
+type Taken = BTreeMap<(OperatorId, B256), Earlier>;
+/// What was given up of a block, by kind and operator.
+type Missed = BTreeMap<(EvidenceKind, OperatorId), MissCause>;
+
 /// The keeper.
 pub(super) struct Keeper {
     store: Store,
@@ -307,11 +312,7 @@ impl Node {
     }
 
     /// What this member took of a block before, for this incident or another, and what it gave up for this one.
-    fn earlier(
-        &self,
-        case: &Case<'_>,
-        block: &BlockRef,
-    ) -> (BTreeMap<(OperatorId, B256), Earlier>, BTreeMap<(EvidenceKind, OperatorId), MissCause>) {
+    fn earlier(&self, case: &Case<'_>, block: &BlockRef) -> (Taken, Missed) {
         let (mut taken, mut missed) = (BTreeMap::new(), BTreeMap::new());
         let own = self.own_key();
         for event in self.driver.machine().events().filter(|event| Some(event.author) == own) {
@@ -340,7 +341,7 @@ impl Node {
         let operators = self.evidence.clients.get(&chain)?.evidence_operators().len();
         let said = |event: &&Verified<Event>| matches!(&event.body, Body::EvidenceMissed(lost) if lost.cause == MissCause::TooFewOperators);
         let block = self.chains.get(&chain)?.head?.0;
-        if operators >= 2 || case.own.iter().any(|event| said(&event)) || !self.evidence.few.insert(case.status.id) {
+        if operators >= 2 || case.own.iter().any(|event| said(event)) || !self.evidence.few.insert(case.status.id) {
             return None;
         }
         Some(EvidenceMissed {

@@ -80,7 +80,8 @@ pub(super) fn open(path: &Path) -> Result<Opened, RunError> {
     let keys = UnboundKeys::unlock(&config.directory, &password, guardian)?;
     drop(password);
     check(&config, place::key_faults(&config, &charter, &keys))?;
-    let journal = Journal::open(storage, JournalOptions::default()).map_err(log)?;
+    let mut journal = Journal::open(storage, JournalOptions::default()).map_err(log)?;
+    journal.prepare().map_err(log)?;
     let index =
         LogIndex::open(&config.directory.join("sled"), &journal, index_keys, IndexOptions::default()).map_err(log)?;
     let [first, second] = witness_directories(&config.directory);

@@ -22,7 +22,8 @@ impl Adversary for ClockLiar {
         let now = scene.clock;
         let times = [now, now.plus_millis(59_000), now.plus_millis(3_600_000), now.plus_millis(31_536_000_000)];
         let ago = Timestamp::from_millis(now.as_millis() / 2);
-        let time = scene.dice.pick(&times).copied().filter(|_| scene.chain.head().at.number % 5 != 0).unwrap_or(ago);
+        let time =
+            scene.dice.pick(&times).copied().filter(|_| !scene.chain.head().at.number.is_multiple_of(5)).unwrap_or(ago);
         if let Some(vote) = self.forge.vote(scene.cast, 2, scene.chain.head().at) {
             for bytes in self.forge.make(scene.cast, time, vote) {
                 scene.tell_all(&bytes);

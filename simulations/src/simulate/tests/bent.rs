@@ -45,7 +45,8 @@ fn missed(scenario: &Scenario, mistake: Mistake, properties: &[&str]) -> Option<
 }
 
 fn all_caught<const N: usize>(planted: [(Mistake, Scenario, &[&str]); N]) {
-    let missed = planted.iter().filter_map(|(mistake, scenario, properties)| missed(scenario, *mistake, properties));
+    let missed =
+        planted.into_iter().filter_map(|(mistake, scenario, properties)| missed(&scenario, mistake, properties));
     let missed: Vec<String> = missed.inspect(|what| println!("{what}")).collect();
     assert!(missed.is_empty(), "\n{}", missed.join("\n"));
 }

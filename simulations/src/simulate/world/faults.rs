@@ -85,7 +85,7 @@ impl World<'_> {
             FaultKind::SetGuard {} => self.set_guard(),
             FaultKind::BaseFee { factor } => self.chain.spike(*factor),
             FaultKind::Clock { member, ahead_ms } => {
-                self.at(member, |world, place| world.nodes[place].ahead_ms = *ahead_ms)
+                self.at(member, |world, place| world.nodes[place].ahead_ms = *ahead_ms);
             }
             FaultKind::Reorg { depth, drops } => {
                 self.chain.reorganise(self.cast, *depth, *drops);

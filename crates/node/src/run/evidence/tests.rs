@@ -96,7 +96,7 @@ async fn a_restart_in_the_middle_goes_on() {
         operator.now(|method, block| match method {
             "eth_getProof" | "eth_getBlockReceipts" if block > 102 => Answers::Down,
             _ => Answers::Truly,
-        })
+        });
     };
     operators.iter().for_each(hold);
     let (_directory, config) = running::directory();
