@@ -341,7 +341,7 @@ impl Node {
         let operators = self.evidence.clients.get(&chain)?.evidence_operators().len();
         let said = |event: &&Verified<Event>| matches!(&event.body, Body::EvidenceMissed(lost) if lost.cause == MissCause::TooFewOperators);
         let block = self.chains.get(&chain)?.head?.0;
-        if operators >= 2 || case.own.iter().any(|event| said(event)) || !self.evidence.few.insert(case.status.id) {
+        if operators >= 2 || case.own.iter().any(said) || !self.evidence.few.insert(case.status.id) {
             return None;
         }
         Some(EvidenceMissed {

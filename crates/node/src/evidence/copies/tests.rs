@@ -18,7 +18,7 @@ fn questions_round_trip() {
 /// An object comes in stretches, each as long as may be; anything else is wrong, and its digest is looked at when it is whole.
 #[test]
 fn stretches_make_the_object_or_are_wrong() {
-    let bytes: Vec<u8> = (0..STRETCH_BYTES_MAX + 10).map(|byte| (byte % 251) as u8).collect();
+    let bytes: Vec<u8> = (0..STRETCH_BYTES_MAX + 10).map(|byte| u8::try_from(byte % 251).unwrap()).collect();
     let (object, size) = (digest(&bytes), bytes.len() as u64);
     let (first, second) = bytes.split_at(STRETCH_BYTES_MAX);
     let mut incoming = Incoming::new(object, size);
