@@ -1,15 +1,14 @@
 //! The journal's writer: append, sync, read back.
 
-use std::sync::{Mutex, PoisonError};
-
 use tracing::{info, warn};
 use watchfire_types::Bytes;
 use watchfire_types::planted::{Mutation, planted};
 
 use crate::background::fill;
 use crate::durable::{Durable, Watermark};
-use crate::error::{DamageKind, JournalError, is_full};
+use crate::error::{JournalError, is_full};
 use crate::position::Position;
+use crate::reading::{OpenSegment, read_record};
 use crate::recovery::{self, Found, Recovery};
 use crate::replay::{HEADER, Replay, Tail, advance};
 use crate::space::{Ahead, Space};
@@ -58,7 +57,7 @@ pub struct Journal<S: Storage> {
     recovery: Recovery,
     poison: Option<String>,
     /// The older segment that was read last.
-    reading: Mutex<Option<(u32, S::File)>>,
+    reading: OpenSegment<S>,
 }
 
 impl<S: Storage> Journal<S> {
@@ -117,7 +116,7 @@ impl<S: Storage> Journal<S> {
             watermark: Watermark::new(durable),
             recovery,
             poison: None,
-            reading: Mutex::new(None),
+            reading: OpenSegment::default(),
         })
     }
 
@@ -295,17 +294,7 @@ impl<S: Storage> Journal<S> {
                 _ => Err(JournalError::NoSuchRecord { position }),
             };
         }
-        let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
-        let file = match reading.take() {
-            Some((number, file)) if number == position.segment() => file,
-            _ => {
-                let name = segment::name(position.segment());
-                self.storage.open(&name).map_err(JournalError::io("open", name))?
-            }
-        };
-        let record = read_record(&file, position);
-        *reading = Some((position.segment(), file));
-        record
+        self.reading.read(&self.storage, position)
     }
 
     fn sound(&self) -> Result<(), JournalError> {
@@ -415,24 +404,6 @@ fn resume<S: Storage>(storage: &S, found: &Found) -> Result<S::File, JournalErro
     };
     renew().map_err(JournalError::io("renew the end of", name))?;
     Ok(file)
-}
-
-pub(crate) fn read_record(file: &impl StorageFile, position: Position) -> Result<Bytes, JournalError> {
-    const FIRST: usize = 1024;
-    let (number, offset) = (position.segment(), position.offset());
-    let read =
-        |length| read_range(file, u64::from(offset), length).map_err(JournalError::io("read", segment::name(number)));
-    let mut bytes = read(FIRST)?;
-    let damaged = |kind| segment::damaged(number, offset as usize, kind);
-    let header = frame::header(&bytes, number, offset).ok_or_else(|| damaged(DamageKind::FrameHeader))?;
-    if header.size() > FIRST {
-        bytes = read(header.size())?;
-    }
-    match header.content(&bytes) {
-        Some(frame::Content::Record(record)) => Ok(Bytes::copy_from_slice(record)),
-        Some(frame::Content::Hole(_) | frame::Content::Note(_)) => Err(JournalError::NoSuchRecord { position }),
-        None => Err(damaged(DamageKind::FrameContent)),
-    }
 }
 
 #[cfg(test)]

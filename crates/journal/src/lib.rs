@@ -17,6 +17,7 @@ pub mod journal;
 pub mod lock;
 pub mod position;
 pub mod prune;
+mod reading;
 mod recovery;
 pub mod repair;
 pub mod replay;

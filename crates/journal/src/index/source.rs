@@ -1,14 +1,12 @@
 //! Where the index reads records: the journal's files.
 
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
 
 use watchfire_types::Bytes;
 
 use crate::error::JournalError;
-use crate::journal::read_record;
 use crate::position::Position;
-use crate::segment;
+use crate::reading::OpenSegment;
 use crate::storage::Storage;
 
 /// Reads a record by its position.
@@ -21,27 +19,17 @@ pub(super) trait Source: fmt::Debug + Send + Sync {
 #[derive(Debug)]
 pub(super) struct Journalled<S: Storage> {
     storage: S,
-    open: Mutex<Option<(u32, S::File)>>,
+    open: OpenSegment<S>,
 }
 
 impl<S: Storage> Journalled<S> {
     pub(super) fn new(storage: S) -> Self {
-        Self { storage, open: Mutex::new(None) }
+        Self { storage, open: OpenSegment::default() }
     }
 }
 
 impl<S: Storage> Source for Journalled<S> {
     fn read(&self, position: Position) -> Result<Bytes, JournalError> {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let file = match open.take() {
-            Some((number, file)) if number == position.segment() => file,
-            _ => {
-                let name = segment::name(position.segment());
-                self.storage.open(&name).map_err(JournalError::io("open", name))?
-            }
-        };
-        let record = read_record(&file, position);
-        *open = Some((position.segment(), file));
-        record
+        self.open.read(&self.storage, position)
     }
 }
