@@ -82,6 +82,8 @@ pub struct Ledger {
     /// Organisations that can hold anything.
     everyone: usize,
     entries: BTreeMap<Key, Entry>,
+    /// What members did with objects of which no manifest is known yet: events of two members come in any order.
+    early: BTreeMap<Key, Vec<(MemberKey, AccessAction)>>,
     /// Those that lack something that this member might give.
     open: BTreeSet<Key>,
     here: BTreeSet<B256>,
@@ -103,6 +105,7 @@ impl Ledger {
             guardians,
             everyone,
             entries: BTreeMap::new(),
+            early: BTreeMap::new(),
             open: BTreeSet::new(),
             here: BTreeSet::new(),
             claimed: BTreeMap::new(),
@@ -139,6 +142,9 @@ impl Ledger {
                             counted: *claimed <= INCIDENT_BYTES_MAX,
                         };
                         self.entries.insert(key, entry);
+                        for (member, action) in self.early.remove(&key).unwrap_or_default() {
+                            self.accessed(&key, member, action, charter);
+                        }
                     }
                     if let Some(entry) = self.entries.get_mut(&key) {
                         entry.at = entry.at.max(item.at);
@@ -149,23 +155,30 @@ impl Ledger {
             }
             Body::EvidenceAccessed(accessed) => {
                 for object in &accessed.objects {
-                    let key = (accessed.incident, *object);
-                    let Some(entry) = self.entries.get_mut(&key) else { continue };
-                    match accessed.action {
-                        AccessAction::Copied => entry.hold(event.author, organisation),
-                        AccessAction::Disposed => {
-                            entry.organisations.remove(organisation);
-                            entry.holders.remove(&event.author);
-                            entry.disposed.insert(event.author);
-                        }
-                        AccessAction::Exported => entry.exported |= event.author == self.own,
-                        AccessAction::Read => {}
-                    }
-                    self.review(&key);
+                    self.accessed(&(accessed.incident, *object), event.author, accessed.action, charter);
                 }
             }
             _ => {}
         }
+    }
+
+    fn accessed(&mut self, key: &Key, member: MemberKey, action: AccessAction, charter: &Charter) {
+        let Some(organisation) = charter.organisation_of(&member) else { return };
+        let Some(entry) = self.entries.get_mut(key) else {
+            self.early.entry(*key).or_default().push((member, action));
+            return;
+        };
+        match action {
+            AccessAction::Copied => entry.hold(member, organisation),
+            AccessAction::Disposed => {
+                entry.organisations.remove(organisation);
+                entry.holders.remove(&member);
+                entry.disposed.insert(member);
+            }
+            AccessAction::Exported => entry.exported |= member == self.own,
+            AccessAction::Read => {}
+        }
+        self.review(key);
     }
 
     fn line(&self, object: &B256) -> Vec<u16> {

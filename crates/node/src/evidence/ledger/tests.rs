@@ -82,6 +82,23 @@ fn another_holder_is_asked() {
     assert!(from(&mut ledger, 92).is_some());
 }
 
+/// Goal: members' events come in any order, and who holds or gave up an object is the same in each.
+#[test]
+fn a_copy_may_be_told_before_its_manifest() {
+    let object = B256::repeat_byte(1);
+    let made = collected(1, incident(1), &[object], 10);
+    let copied = accessed(2, incident(1), AccessAction::Copied, object);
+    let disposed = [AccessAction::Copied, AccessAction::Disposed].map(|of| accessed(3, incident(1), of, object));
+    let orders = [[&made, &copied, &disposed[0], &disposed[1]], [&copied, &disposed[0], &disposed[1], &made]];
+    for order in orders {
+        let mut ledger = ledger(5);
+        order.into_iter().for_each(|event| ledger.note(event, &charter(), at(0)));
+        let entry = ledger.get(&(incident(1), object)).unwrap();
+        assert_eq!(entry.holders, [key(1), key(2)].into());
+        assert_eq!((entry.organisations.len(), &entry.disposed), (2, &[key(3)].into()));
+    }
+}
+
 /// Goal: what is here for one incident is only said for another one; what is lost is fetched again.
 #[test]
 fn one_object_serves_several_incidents() {
