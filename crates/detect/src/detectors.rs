@@ -1,6 +1,7 @@
 //! All detectors of one chain, and what they need to read.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use watchfire_charter::{Charter, Watch};
 use watchfire_types::body::Finding;
@@ -16,7 +17,8 @@ use crate::state::StateWatch;
 pub(crate) enum Evaluation {
     /// It does not hold.
     Quiet,
-    /// It cannot be judged: a read gave no answer. Never a finding, and never the end of one either.
+    /// It cannot be judged: a read gave no answer. Never a finding, and never the end of one either: what stood goes on standing, on the
+    /// evidence of the block where it was judged last.
     Unknown,
     /// It holds, with its explanation and figures.
     Fires {
@@ -37,19 +39,19 @@ struct Rule {
     asset: AssetId,
     severity: Severity,
     watching: Watching,
-    /// Newest blocks, each with the first block of the standing it belongs to, if any; at most [`REORG_DEPTH`] + 1.
-    history: VecDeque<(BlockRef, Option<BlockRef>)>,
+    /// Newest blocks, each with what stood at it, if anything; at most [`REORG_DEPTH`] + 1.
+    history: VecDeque<(BlockRef, Option<Arc<Finding>>)>,
 }
 
 impl Rule {
-    /// First block of the unbroken standing that `floor` does not end.
-    fn since(&self, floor: Option<&BlockRef>) -> Option<BlockRef> {
-        let (_, since) = self.history.back()?;
-        since.filter(|since| floor.is_none_or(|floor| since.number > floor.number))
+    /// The unbroken standing that `floor` does not end.
+    fn standing(&self, floor: Option<&BlockRef>) -> Option<Arc<Finding>> {
+        let (_, standing) = self.history.back()?;
+        standing.clone().filter(|standing| floor.is_none_or(|floor| standing.first.number > floor.number))
     }
 
-    fn remember(&mut self, block: BlockRef, since: Option<BlockRef>) {
-        self.history.push_back((block, since));
+    fn remember(&mut self, block: BlockRef, standing: Option<Arc<Finding>>) {
+        self.history.push_back((block, standing));
         while self.history.front().is_some_and(|(old, _)| old.number.saturating_add(REORG_DEPTH) < block.number) {
             self.history.pop_front();
         }
@@ -67,7 +69,7 @@ impl Rule {
 /// The detectors of one chain.
 ///
 /// Memory: per outflow rule one entry (about 150 bytes) for each block of its window; per event and state rule one entry
-/// for each firing that still stands; never less than [`crate::REORG_DEPTH`] blocks.
+/// for each firing that still stands; per rule one finding for each block at which it was found; never less than [`crate::REORG_DEPTH`] blocks.
 pub struct Detectors {
     chain: ChainId,
     rules: BTreeMap<DetectorId, Rule>,
@@ -128,7 +130,8 @@ impl Detectors {
         self.rules.values().map(window).max().unwrap_or(0)
     }
 
-    /// Takes the next canonical block and returns every finding that stands at it, in detector order.
+    /// Takes the next canonical block and returns every finding that stands at it, in detector order. One that this block gives no answer
+    /// for still names the block where it was judged last: the block is its evidence, and nobody may vote on what nobody read.
     ///
     /// A block of another chain, or one not above the newest seen, is judged by nobody and returns nothing: the caller
     /// rolls back first.
@@ -136,35 +139,33 @@ impl Detectors {
         if view.block.chain != self.chain {
             return Vec::new();
         }
-        let mut standing = Vec::new();
+        let mut found = Vec::new();
         for (id, rule) in &mut self.rules {
             let floor = floors.get(&rule.asset).filter(|floor| floor.chain == view.block.chain);
-            let since = rule.since(floor);
+            let standing = rule.standing(floor);
             let evaluation = match &mut rule.watching {
                 Watching::Outflow(watch) => watch.observe(view, floor),
                 Watching::Event(watch) => watch.observe(view, floor),
                 Watching::State(watch) => watch.observe(view, floor),
             };
-            match evaluation {
-                Evaluation::Quiet => rule.remember(view.block, None),
-                Evaluation::Unknown => rule.remember(view.block, since),
-                Evaluation::Fires { explanation, figures } => {
-                    let first = since.unwrap_or(view.block);
-                    rule.remember(view.block, Some(first));
-                    standing.push(Finding {
-                        asset: rule.asset.clone(),
-                        detector: id.clone(),
-                        kind: rule.kind().to_owned(),
-                        severity: rule.severity,
-                        first,
-                        block: view.block,
-                        explanation,
-                        figures,
-                    });
-                }
-            }
+            let standing = match evaluation {
+                Evaluation::Quiet => None,
+                Evaluation::Unknown => standing,
+                Evaluation::Fires { explanation, figures } => Some(Arc::new(Finding {
+                    asset: rule.asset.clone(),
+                    detector: id.clone(),
+                    kind: rule.kind().to_owned(),
+                    severity: rule.severity,
+                    first: standing.map_or(view.block, |standing| standing.first),
+                    block: view.block,
+                    explanation,
+                    figures,
+                })),
+            };
+            found.extend(standing.as_deref().cloned());
+            rule.remember(view.block, standing);
         }
-        standing
+        found
     }
 
     /// Forgets every block above `to`, which stays canonical.

@@ -8,7 +8,7 @@ use watchfire_charter::{Action, Playbook, PlaybookPurpose, Step};
 use watchfire_types::body::{Decision, Finding};
 use watchfire_types::input::PreflightOutcome;
 use watchfire_types::planted::{Mutation, planted};
-use watchfire_types::{AssetId, BlockRef, BlockTime, PlaybookId, SafeId, Severity, StepIndex};
+use watchfire_types::{AssetId, BlockRef, BlockTime, ChainId, PlaybookId, SafeId, Severity, StepIndex};
 
 use crate::effect::{self, Effect, EffectFault};
 use crate::machine::Machine;
@@ -236,8 +236,8 @@ pub(crate) fn window_floors(machine: &Machine) -> BTreeMap<AssetId, BlockRef> {
 }
 
 /// Outflow that goes on after a step took effect: a SEV1 finding of its own, so that the ladder's next step is voted at once.
-pub(crate) fn containment_failed(machine: &Machine, block: BlockRef) -> Vec<Finding> {
-    let Some(chain) = machine.view.chains.get(&block.chain) else { return Vec::new() };
+pub(crate) fn containment_failed(machine: &Machine, chain: ChainId) -> Vec<Finding> {
+    let Some(chain) = machine.view.chains.get(&chain) else { return Vec::new() };
     let mut failed = Vec::new();
     for finding in chain.standing.iter().filter(|finding| finding.kind == "outflow") {
         let Some(since) = machine.last_containment(&finding.asset) else { continue };
@@ -250,7 +250,7 @@ pub(crate) fn containment_failed(machine: &Machine, block: BlockRef) -> Vec<Find
             failed.push(Finding {
                 kind: "containment-failed".to_owned(),
                 severity: Severity::Sev1,
-                first: known.copied().unwrap_or(block),
+                first: known.copied().unwrap_or(finding.block),
                 explanation: explanation.chars().take(256).collect(),
                 ..finding.clone()
             });

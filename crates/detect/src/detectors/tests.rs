@@ -120,15 +120,42 @@ fn floor_restarts_the_window() {
     assert_eq!(again[0].first, block(5, 0), "a new attack is a new standing");
 }
 
-/// A balance that nobody could read is neither a finding nor the end of one.
+fn unreadable(number: u64) -> BlockView {
+    let mut blind = native(number, 0, 0);
+    blind.reads.insert(Read::Balance { account: VAULT }, ReadOutcome::Unavailable("operators disagree".into()));
+    blind
+}
+
+/// A balance that nobody could read is neither a finding nor the end of one: what stood stands, on what was read last.
 #[test]
 fn unreadable_balance() {
     let mut rules = outflow(Some(25), None);
+    assert!(run(&mut rules, &[native(1, 100, 0), unreadable(2)])[1].is_empty(), "nothing is found in it");
+    let found = run(&mut rules, &[native(3, 50, 0), unreadable(4), unreadable(5), native(6, 50, 0), native(7, 90, 0)]);
+    assert_eq!(found[1], found[0], "its evidence is the block where it was judged");
+    assert_eq!(found[2], found[0]);
+    assert_eq!((found[3][0].first, found[3][0].block), (block(3, 0), block(6, 0)));
+    assert!(found[4].is_empty(), "an answer ends it");
+    assert!(rules.observe(&unreadable(8), &BTreeMap::new()).is_empty(), "and what ended does not come back");
+}
+
+/// What stands through an unread block ends like any other: by a recovery, and by the reorg that takes its evidence.
+#[test]
+fn an_unread_block_keeps_nothing_that_is_over() {
+    let mut rules = outflow(Some(25), None);
     run(&mut rules, &[native(1, 100, 0), native(2, 50, 0)]);
-    let mut blind = native(3, 0, 0);
-    blind.reads.insert(Read::Balance { account: VAULT }, ReadOutcome::Unavailable("operators disagree".into()));
-    assert!(rules.observe(&blind, &BTreeMap::new()).is_empty());
-    assert_eq!(rules.observe(&native(4, 50, 0), &BTreeMap::new())[0].first, block(2, 0));
+    let floors = BTreeMap::from([(asset_id(), block(3, 0))]);
+    assert!(rules.observe(&unreadable(3), &floors).is_empty(), "recovered");
+
+    let mut rules = outflow(Some(25), None);
+    run(&mut rules, &[native(1, 100, 0), native(2, 90, 0), native(3, 50, 0), unreadable(4)]);
+    rules.rollback(&block(2, 0));
+    assert!(rules.observe(&unreadable(3), &BTreeMap::new()).is_empty(), "orphaned");
+
+    let mut rules = outflow(Some(25), None);
+    let found = run(&mut rules, &[native(1, 100, 0), native(2, 50, 0), native(3, 40, 0)]);
+    rules.rollback(&block(2, 0));
+    assert_eq!(rules.observe(&unreadable(3), &BTreeMap::new()), found[1], "as it was judged before the reorg");
 }
 
 fn erc20(number: u64, balance: u64, logs: Vec<Log>) -> BlockView {

@@ -10,7 +10,8 @@ use crate::machine::Machine;
 use crate::view::key;
 
 /// The step to vote for: `found`, or the next wider one that the preflight does not refute when for `escalate_after` blocks the widest
-/// step that holds or was found did not end the finding.
+/// step that holds or was found did not end the finding. Blocks are counted up to the one where the finding was judged last: those that
+/// gave no answer since may have been its end.
 pub(super) fn step(
     machine: &Machine,
     id: &PlaybookId,
@@ -18,14 +19,12 @@ pub(super) fn step(
     found: StepIndex,
     finding: &Finding,
 ) -> StepIndex {
-    let (Some(blocks), Some(head)) = (playbook.escalate_after_blocks, machine.asset_head(&playbook.asset)) else {
-        return found;
-    };
+    let Some(blocks) = playbook.escalate_after_blocks else { return found };
     let holding = playbook.steps_indexed().filter(|(_, rung)| machine.took_effect(rung)).map(|(index, _)| index).max();
     let from = holding.map_or(found, |holding| holding.max(found));
     let waited = |since: &BlockRef| {
         let since = if later(&finding.first, since) { finding.first } else { *since };
-        head.number >= since.number.saturating_add(blocks)
+        finding.block.number >= since.number.saturating_add(blocks)
     };
     let outlasts = held_since(machine, playbook, from)
         .is_some_and(|since| waited(&since) && newest_evidence(machine, finding).is_some_and(|at| later(&at, &since)));

@@ -69,17 +69,20 @@ impl ChainView {
         self.head = Some(block);
     }
 
-    fn detected(&mut self, block: BlockRef, standing: &[Finding]) {
+    /// Takes what stands at the head. What the head gave no answer for stands on an earlier block of this chain, where it was judged last.
+    fn detected(&mut self, standing: &[Finding]) {
+        let judged = |finding: &&Finding| self.canonical.get(&finding.block.number) == Some(&finding.block);
+        let standing: Vec<Finding> = standing.iter().filter(judged).cloned().collect();
         let mut progress = BTreeMap::new();
-        for finding in standing.iter().filter(|finding| finding.block == block) {
+        for finding in &standing {
             let before = self.standing.iter().find(|before| before.detector == finding.detector);
             let fell = before.is_some_and(|before| balance(finding) < balance(before));
             let known = self.progress.get(&finding.detector).copied().filter(|_| before.is_some() && !fell);
-            let newest = known.unwrap_or(if fell { block } else { finding.first });
+            let newest = known.unwrap_or(if fell { finding.block } else { finding.first });
             progress.insert(finding.detector.clone(), newest);
         }
         self.progress = progress;
-        self.standing = standing.iter().filter(|finding| finding.block == block).cloned().collect();
+        self.standing = standing;
     }
 }
 
@@ -334,8 +337,8 @@ pub(crate) fn observe(machine: &mut Machine, now: Timestamp, input: &Input) {
             if let Some(chain) = machine.view.chains.get_mut(&block.chain)
                 && chain.head.is_some_and(|head| head.hash == block.hash)
             {
-                chain.detected(*block, standing);
-                let failed = crate::authority::containment_failed(machine, *block);
+                chain.detected(standing);
+                let failed = crate::authority::containment_failed(machine, block.chain);
                 if let Some(chain) = machine.view.chains.get_mut(&block.chain) {
                     chain.failing = failed.iter().map(|f| (f.detector.clone(), f.first)).collect();
                     chain.standing.extend(failed);

@@ -59,6 +59,8 @@ pub(crate) struct Cluster {
     pub(crate) simulate: Simulate,
     /// Whether simulations are answered at all.
     pub(crate) answers: bool,
+    /// Whether what the detectors read at a block has no answer: what stands stays on the block where it was judged.
+    pub(crate) unread: bool,
     wire: VecDeque<(usize, Verified<Event>)>,
 }
 
@@ -75,6 +77,7 @@ impl Cluster {
             silent: BTreeSet::new(),
             simulate: passes,
             answers: true,
+            unread: false,
             wire: VecDeque::new(),
         };
         for (index, node) in cluster.nodes.iter().enumerate() {
@@ -103,7 +106,7 @@ impl Cluster {
         let node = &mut self.nodes[index];
         node.clock = block.at.number;
         node.machine.observe(self.now, &Input::Block(Box::new(seen)));
-        for finding in &mut node.standing {
+        for finding in node.standing.iter_mut().filter(|_| !self.unread) {
             finding.block = block.at;
         }
         let standing = node.standing.clone();

@@ -1,7 +1,9 @@
-//! Traces of a chain that fell silent: its last head is no reading of now.
+//! Traces of a chain that fell silent: its last head is no reading of now. And of blocks that give no answer: what nobody read raises
+//! nothing and ends nothing.
 
+use watchfire_types::SafeTransaction;
 use watchfire_types::body::Body;
-use watchfire_types::input::Input;
+use watchfire_types::input::{Input, PreflightOutcome};
 
 use crate::cluster::*;
 
@@ -38,4 +40,70 @@ fn a_silent_chain_gets_no_new_votes_or_signatures() {
     c.mine(&[]);
     assert!(c.votes(0, 1) >= 1);
     assert_eq!(c.owed_steps(0), [2]);
+}
+
+/// No step is widened on what nobody read: blocks without an answer are none for which the finding stood.
+#[test]
+fn unread_blocks_do_not_escalate() {
+    fn refuses_flag(_: &Block, transaction: &SafeTransaction) -> PreflightOutcome {
+        if transaction.data.len() > 4 {
+            return PreflightOutcome::Refuted { reason: "not the owner".into(), by_guard: false };
+        }
+        PreflightOutcome::Passes
+    }
+    let mut c = Cluster::new(charter(str::to_owned), 98);
+    c.simulate = refuses_flag;
+    c.all_find("vault-outflow-early");
+    c.mine(&[]);
+    let votes = c.votes(0, 1);
+    c.unread = true;
+    for _ in 0..6 {
+        c.mine(&[]);
+    }
+    assert_eq!((c.votes(0, 1), c.votes(0, 2)), (votes, 0));
+    c.unread = false;
+    c.mine(&[]);
+    assert!(c.votes(0, 2) > 0, "it stands, and its step is refuted since");
+}
+
+/// An outflow that goes on after the flag goes on after blocks that nobody could read: the wider step is voted again when its vote ages.
+#[test]
+fn what_is_read_again_goes_on_where_it_was() {
+    let mut c = Cluster::new(charter(str::to_owned), 98);
+    let balance = |c: &mut Cluster, left: &str| {
+        for node in &mut c.nodes {
+            node.standing[0].figures.insert("balance_now".into(), left.into());
+        }
+    };
+    c.all_find("vault-outflow-early");
+    balance(&mut c, "80");
+    c.mine(&[]);
+    c.execute();
+    assert!(c.chain.head().limited);
+    balance(&mut c, "70");
+    c.mine(&[]);
+    assert_eq!(c.votes(0, 2), 1, "it fell though the flag holds");
+    c.unread = true;
+    c.mine(&[]);
+    c.unread = false;
+    c.mine(&[]);
+    c.mine_to(103 + EXPIRY_S / 2);
+    assert_eq!(c.votes(0, 2), 2);
+}
+
+/// While a finding stands unread nobody says that nothing was contained, and a reorg that takes its evidence takes it.
+#[test]
+fn what_stands_unread_is_not_over() {
+    let mut c = Cluster::new(charter(str::to_owned), 98);
+    c.find(&[0], "vault-outflow");
+    c.mine(&[]);
+    c.mine(&[]);
+    c.unread = true;
+    c.mine_to(101 + EXPIRY_S);
+    let given_up = |c: &Cluster| c.count(0, |body| matches!(body, Body::NotContained(_)));
+    assert_eq!(given_up(&c), 0);
+    c.reorg(2);
+    c.clear();
+    c.mine_to(102 + EXPIRY_S);
+    assert_eq!(given_up(&c), 1);
 }
