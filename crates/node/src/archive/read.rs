@@ -207,14 +207,10 @@ impl<R: BufRead> Reader<R> {
         if bytes.is_empty() {
             return Err(self.fault(LineFault::Truncated));
         }
-        let malformed = |reason: serde_json::Error| LineFault::Malformed {
-            expected: "line of an archive",
-            reason: reason.to_string(),
-        };
         if bytes.starts_with(b"{\"end\"") {
-            return serde_json::from_slice(&bytes).map(Next::Foot).map_err(|error| self.fault(malformed(error)));
+            return foot(&bytes).map(Next::Foot).map_err(|fault| self.fault(fault));
         }
-        let line: Line = serde_json::from_slice(&bytes).map_err(|error| self.fault(malformed(error)))?;
+        let line: Line = serde_json::from_slice(&bytes).map_err(|error| self.fault(malformed(&error)))?;
         let event = event(&line, sum.events, charter).map_err(|fault| self.fault(fault))?;
         Ok(Next::Event(Box::new(event), bytes))
     }
@@ -231,6 +227,19 @@ impl<R: BufRead> Reader<R> {
         }
         if self.read()?.is_empty() { Ok(()) } else { Err(self.fault(LineFault::AfterTheEnd)) }
     }
+}
+
+fn malformed(reason: &dyn std::fmt::Display) -> LineFault {
+    LineFault::Malformed { expected: "line of an archive", reason: reason.to_string() }
+}
+
+/// The last line. Nothing covers its bytes as it covers all others', so they must be those that an export writes: else an altered byte that
+/// changes no value, such as the case of a digit, would pass unseen.
+fn foot(bytes: &[u8]) -> Result<Foot, LineFault> {
+    let foot: Foot = serde_json::from_slice(bytes).map_err(|error| malformed(&error))?;
+    let mut written = serde_json::to_vec(&foot).map_err(|error| malformed(&error))?;
+    written.push(b'\n');
+    if written == bytes { Ok(foot) } else { Err(malformed(&"the last line is not written as an export writes it")) }
 }
 
 /// The event of a line, its signature checked, and what stands beside it compared.

@@ -224,6 +224,22 @@ fn strangers_and_duplicates_are_refused() {
     assert!(matches!(refused(&archive), (3, LineFault::Chain { .. })));
 }
 
+/// The last line is covered by no digest: written in any other way than an export writes it, it is refused though it says the same.
+#[test]
+fn the_last_line_has_one_spelling() {
+    let archive = ARCHIVE.clone();
+    let last = 1 + archive[..archive.len() - 1].iter().rposition(|byte| *byte == b'\n').unwrap();
+    for at in last..archive.len() {
+        let mut other = archive.clone();
+        if other[at].is_ascii_lowercase() {
+            other[at].make_ascii_uppercase();
+            assert_eq!(refused(&other).0, 9, "byte {at}");
+        }
+    }
+    let spaced = [&archive[..archive.len() - 1], b" \n"].concat();
+    assert!(matches!(refused(&spaced), (9, LineFault::Malformed { .. })));
+}
+
 static ARCHIVE: LazyLock<Vec<u8>> = LazyLock::new(|| exported(directory(&records()).path()));
 
 proptest! {
