@@ -14,6 +14,9 @@ pub mod drill;
 pub mod key;
 pub mod npm;
 pub mod operator;
+mod port;
+#[cfg(test)]
+mod port_tests;
 pub mod relay;
 pub mod rpc;
 pub mod safe;

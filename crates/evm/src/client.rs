@@ -18,9 +18,6 @@ use crate::quorum::{gather, gather_by};
 use crate::read;
 use crate::receipts;
 
-/// How long one endpoint has to answer one request.
-pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Health changes kept for a slow listener; older ones are dropped, the state itself is not.
 const HEALTH_EVENTS_MAX: usize = 64;
 
@@ -56,7 +53,7 @@ impl ChainClient {
             .remotes
             .iter()
             .filter(|remote| remote.config.is_asked())
-            .map(|remote| async move { (remote, remote.check_chain(CONNECT_TIMEOUT).await) });
+            .map(|remote| async move { (remote, remote.check_chain(remote.limits.connect).await) });
         let mut reached = BTreeSet::new();
         let mut foreign = None;
         let mut down = BTreeSet::new();
@@ -95,10 +92,10 @@ impl ChainClient {
 
     fn new(config: ChainConfig) -> Result<Arc<Self>, ConnectError> {
         config.check()?;
-        let chain = config.chain;
+        let (chain, limits) = (config.chain, config.limits);
         // Both TLS stacks may be in the tree; the first caller decides, and a second install is no error.
         let http = reqwest::Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
+            .connect_timeout(config.limits.connect)
             .pool_idle_timeout(Duration::from_secs(60))
             .tcp_nodelay(true)
             .no_proxy()
@@ -107,7 +104,7 @@ impl ChainClient {
         let (health, _) = broadcast::channel(HEALTH_EVENTS_MAX);
         let endpoints = config.endpoints.iter();
         let remotes = endpoints
-            .map(|endpoint| Arc::new(Remote::new(chain, endpoint.clone(), http.clone(), health.clone())))
+            .map(|endpoint| Arc::new(Remote::new(chain, endpoint.clone(), limits, http.clone(), health.clone())))
             .collect();
         Ok(Arc::new(Self { config, remotes, health, head: watch::Sender::new(None) }))
     }
@@ -148,7 +145,7 @@ impl ChainClient {
     /// Answers to these reads at this block, each equal from k operators, within two seconds. A read without agreement is
     /// [`ReadOutcome::Unavailable`] with the cause.
     pub async fn read_at(&self, block: BlockRef, reads: &BTreeSet<Read>) -> BTreeMap<Read, ReadOutcome> {
-        self.reads_at(block, reads, Priority::Decision, REQUEST_TIMEOUT, true).await.0
+        self.reads_at(block, reads, Priority::Decision, self.config.limits.request, true).await.0
     }
 
     /// The newest block that k operators have: the lowest of the k highest heads, agreed at its height.
@@ -159,9 +156,9 @@ impl ChainClient {
         let tag = serde_json::json!("latest");
         let chain = self.config.chain;
         let asked = self.remotes.iter().filter(|remote| remote.config.is_asked()).map(|remote| {
-            let tag = &tag;
+            let (tag, timeout) = (&tag, self.config.limits.request);
             async move {
-                let head = read::header(remote, chain, tag, Priority::Decision, REQUEST_TIMEOUT).await;
+                let head = read::header(remote, chain, tag, Priority::Decision, timeout).await;
                 (remote.config.operator.clone(), head)
             }
         });
@@ -200,8 +197,8 @@ impl ChainClient {
 
     /// Headers at these heights, each equal from k operators.
     pub(crate) async fn heads_at(&self, numbers: Vec<u64>, patient: bool) -> Vec<Result<Head, NotAgreed>> {
-        let chain = self.config.chain;
-        let ask = |remote| read::headers(remote, chain, numbers.clone(), Priority::Feed, REQUEST_TIMEOUT);
+        let (chain, timeout) = (self.config.chain, self.config.limits.request);
+        let ask = |remote| read::headers(remote, chain, numbers.clone(), Priority::Feed, timeout);
         let deadline = Instant::now() + self.live_timeout();
         let heads = gather(&self.remotes, self.config.agree, numbers.len(), deadline, patient, ask).await;
         let named = heads.into_iter().zip(&numbers);
@@ -233,7 +230,7 @@ impl ChainClient {
     /// Everything about one block: logs proved by the header, reads agreed. Logs are never left out; a read that is not
     /// answered in time is.
     pub(crate) async fn view(&self, head: &Head, reads: &BTreeSet<Read>, live: bool) -> Result<BlockView, NotAgreed> {
-        let timeout = if live { self.live_timeout() } else { REQUEST_TIMEOUT };
+        let timeout = if live { self.live_timeout() } else { self.config.limits.request };
         let (logs, (answers, by)) = tokio::join!(
             receipts::logs(&self.remotes, self.config.agree, head, timeout, live),
             self.reads_at(head.block, reads, Priority::Feed, timeout, live),
@@ -254,9 +251,9 @@ impl ChainClient {
         agreed.into_iter().flatten().filter(|(held, _)| held == head).flat_map(|(_, by)| by).collect()
     }
 
-    /// How long a new block's data may take: one block, within half a second and two.
+    /// How long a new block's data may take.
     pub(crate) fn live_timeout(&self) -> Duration {
-        Duration::from_millis(self.config.block_time_ms.clamp(500, 2_000))
+        self.config.limits.block(self.config.block_time_ms)
     }
 
     pub(crate) fn not_agreed(&self, what: String, cause: String) -> NotAgreed {

@@ -6,6 +6,7 @@ use url::Url;
 use watchfire_types::{ChainId, OperatorId};
 
 use crate::error::ConnectError;
+use crate::limits::Limits;
 
 /// When a block is final.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +78,8 @@ pub struct ChainConfig {
     pub route: Route,
     /// The feed says `Silent` after this long without a new block, ms; `None` = four block times, at least 5 s.
     pub silence_ms: Option<u64>,
+    /// How long operators are waited for.
+    pub limits: Limits,
 }
 
 impl ChainConfig {
@@ -102,6 +105,7 @@ impl ChainConfig {
             gas_cap: 16_777_216,
             route: Route::Public,
             silence_ms: None,
+            limits: Limits::default(),
         }
     }
 

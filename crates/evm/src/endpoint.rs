@@ -16,6 +16,7 @@ use watchfire_types::{ChainId, OperatorId};
 use crate::budget::{Budget, Priority};
 use crate::config::Endpoint;
 use crate::error::RpcError;
+use crate::limits::Limits;
 use crate::pace::Pace;
 use crate::rpc::{Answer, Http, Request};
 
@@ -44,6 +45,7 @@ pub struct EndpointHealth {
 #[derive(Debug)]
 pub(crate) struct Remote {
     pub(crate) config: Endpoint,
+    pub(crate) limits: Limits,
     chain: ChainId,
     http: Http,
     budget: Budget,
@@ -83,6 +85,7 @@ impl Remote {
     pub(crate) fn new(
         chain: ChainId,
         config: Endpoint,
+        limits: Limits,
         client: reqwest::Client,
         health: broadcast::Sender<EndpointHealth>,
     ) -> Self {
@@ -99,6 +102,7 @@ impl Remote {
             chain_checked: AtomicBool::new(false),
             lacks: Lacks::default(),
             config,
+            limits,
         }
     }
 

@@ -74,7 +74,7 @@ async fn poll(
     let budget_ms = 4_000 / u64::from(remote.config.requests_per_second.max(1));
     let often = Duration::from_millis((block_time_ms / 20).clamp(25, 1_000).max(budget_ms));
     let watchdog = Duration::from_millis((block_time_ms / 2).clamp(500, 6_000).max(budget_ms));
-    let timeout = Duration::from_millis(block_time_ms.clamp(500, 2_000));
+    let timeout = remote.limits.block(block_time_ms);
     let latest = json!("latest");
     let mut last = None;
     loop {

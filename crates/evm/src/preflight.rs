@@ -4,7 +4,6 @@
 //! submitter, so that a guard sees what it will see. After, the exact bytes are run without any override.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use alloy_primitives::B256;
 use bytes::Bytes;
@@ -23,9 +22,6 @@ use crate::read;
 use crate::safe::{self, Revert};
 use crate::simulate::{Simulated, Simulation};
 
-/// After this the outcome is `Unknown`.
-const DEADLINE: Duration = Duration::from_millis(500);
-
 /// One endpoint's judgement; equal from k operators it is the outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Judgement {
@@ -34,7 +30,7 @@ enum Judgement {
 }
 
 impl ChainClient {
-    /// Simulates within 500 ms. Refuted only if k operators say so for the same reason at the same block. Postconditions on
+    /// Simulates within [`crate::Limits::preflight`]. Refuted only if k operators say so for the same reason at the same block. Postconditions on
     /// other chains cannot hold within the same call and are not judged.
     pub async fn preflight(&self, preflight: &Preflight) -> PreflightOutcome {
         if preflight.chain != self.config.chain || preflight.at.chain != self.config.chain {
@@ -45,7 +41,7 @@ impl ChainClient {
             let preflight = Arc::clone(&preflight);
             async move { vec![judge(&remote, &preflight).await] }
         };
-        let deadline = Instant::now() + DEADLINE;
+        let deadline = Instant::now() + self.config.limits.preflight;
         let mut agreed = gather(&self.remotes, self.config.agree, 1, deadline, true, ask).await;
         match agreed.pop() {
             Some(Ok(Judgement::Passes)) => PreflightOutcome::Passes,
@@ -75,7 +71,7 @@ async fn judge(remote: &Arc<Remote>, preflight: &Preflight) -> Result<Judgement,
         storage,
         checks: checks.map(|c| Check { read: c.read.clone(), equals: c.equals.clone() }).collect(),
     };
-    match simulation.run(remote, DEADLINE).await? {
+    match simulation.run(remote, remote.limits.preflight).await? {
         Simulated::Executed { holds } if holds.iter().all(|holds| *holds) => Ok(Judgement::Passes),
         Simulated::Executed { .. } => {
             Ok(Judgement::Refuted { reason: "postcondition does not hold after".to_owned(), by_guard: false })
@@ -94,7 +90,8 @@ async fn name(
     let guard_slot = Read::Storage { account: preflight.safe, slot: safe::GUARD_SLOT };
     let nonce = Read::Call { to: preflight.safe, data: safe::nonce_call() };
     let facts = Arc::new(vec![guard_slot, nonce]);
-    let answers = read::reads(Arc::clone(remote), preflight.at, facts, Priority::Decision, DEADLINE).await;
+    let answers =
+        read::reads(Arc::clone(remote), preflight.at, facts, Priority::Decision, remote.limits.preflight).await;
     let words: Vec<_> = answers.into_iter().collect::<Result<Vec<ReadOutcome>, RpcError>>()?;
     let word = |index: usize| words.get(index).and_then(ReadOutcome::word);
     let revert = Revert::of(data);
@@ -114,7 +111,7 @@ async fn name(
     if word(0).is_some_and(|guard| !guard.is_zero()) {
         let mut without = Simulation { checks: Vec::new(), ..simulation.clone() };
         without.storage.push((safe::GUARD_SLOT, B256::ZERO));
-        if matches!(without.run(remote, DEADLINE).await?, Simulated::Executed { .. }) {
+        if matches!(without.run(remote, remote.limits.preflight).await?, Simulated::Executed { .. }) {
             return Ok(Judgement::Refuted { reason: format!("guard: {}", revert.name()), by_guard: true });
         }
     }
@@ -140,7 +137,7 @@ async fn inner(remote: &Arc<Remote>, preflight: &Preflight) -> Result<Option<Rev
         storage: Vec::new(),
         checks: Vec::new(),
     };
-    Ok(match simulation.run(remote, DEADLINE).await? {
+    Ok(match simulation.run(remote, remote.limits.preflight).await? {
         Simulated::Reverted(data) => Some(Revert::of(&data)),
         Simulated::Executed { .. } => None,
     })

@@ -15,11 +15,9 @@ use watchfire_types::OperatorId;
 
 use crate::endpoint::Remote;
 use crate::error::RpcError;
+#[cfg(doc)]
+use crate::limits::Limits;
 
-/// How long the first k operators have before the next is asked as well.
-const HEDGE: Duration = Duration::from_millis(150);
-/// How long what is agreed waits for the word of an operator that vouches for this member.
-const VOUCH: Duration = Duration::from_millis(150);
 /// How long an endpoint that does not know the block yet is left alone.
 const LAG_RETRY: Duration = Duration::from_millis(40);
 
@@ -99,7 +97,7 @@ where
 }
 
 /// Each item's answer with the operators that gave it. Asks until every item has `agree` equal answers, every endpoint has
-/// answered, or the deadline passes; then for at most [`VOUCH`] until an operator that vouches for this member is among those
+/// answered, or the deadline passes; then for at most [`Limits::vouch`] until an operator that vouches for this member is among those
 /// that agreed. With `patient`, an endpoint that does not know the block yet is asked again until the deadline.
 pub(crate) async fn gather_by<T, F, Fut>(
     remotes: &[Arc<Remote>],
@@ -131,6 +129,7 @@ where
     F: Fn(Arc<Remote>) -> Fut,
     Fut: Future<Output = Vec<Result<T, RpcError>>>,
 {
+    let limits = remotes.first().map(|remote| remote.limits).unwrap_or_default();
     let mut waiting = in_order(remotes);
     // Those whose word may still come: one that has answered, agreeing or not, is not waited for again.
     let vouching = waiting.iter().filter(|remote| named && remote.config.vouches);
@@ -151,7 +150,7 @@ where
         running.extend(waiting.pop_front().map(|remote| launch(remote, Duration::ZERO)));
     }
     while !running.is_empty() {
-        let hedge = tokio::time::sleep(HEDGE);
+        let hedge = tokio::time::sleep(limits.hedge);
         tokio::select! {
             biased;
             Some((remote, answers)) = running.next() => {
@@ -170,7 +169,7 @@ where
                     }
                     if !settled {
                         settled = true;
-                        deadline = deadline.min(Instant::now() + VOUCH);
+                        deadline = deadline.min(Instant::now() + limits.vouch);
                         let asked: Vec<_> = waiting.drain(..).filter(|remote| remote.config.vouches).collect();
                         running.extend(asked.into_iter().map(|remote| launch(remote, Duration::ZERO)));
                     }

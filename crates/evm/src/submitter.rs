@@ -102,11 +102,11 @@ struct Gone;
 impl Task {
     async fn run(mut self, mut owed: watch::Receiver<BTreeSet<Submission>>) {
         let mut heads = self.client.heads();
-        let block_time = Duration::from_millis(self.client.config.block_time_ms.max(100));
+        let patience = self.client.config.limits.head(self.client.config.block_time_ms);
         let mut last_round = Instant::now();
         loop {
             // Without heads the clock stands in for them, at half their pace.
-            let idle = last_round + block_time * 2;
+            let idle = last_round + patience;
             let mut new_head = false;
             tokio::select! {
                 changed = owed.changed() => {

@@ -12,10 +12,11 @@ use watchfire_types::{MemberId, OrganisationId};
 
 use super::DrillError;
 use super::control;
-use super::node::{Node, free_port};
+use super::node::Node;
 use super::progress::Progress;
 use super::report::NodeReport;
 use crate::operator::Operator;
+use crate::port;
 use crate::relay::Relay;
 use crate::scenario::{FaultKind, Scenario, Who};
 
@@ -49,10 +50,10 @@ impl Cluster {
         upstream_socket: Option<&Url>,
         mut told: impl FnMut(&str),
     ) -> Result<Self, DrillError> {
-        let port = || free_port().map_err(DrillError::system("no free port on the loopback"));
+        let free = || port::free().map_err(DrillError::system("no free port on the loopback"));
         let mut ports = Vec::new();
         for _ in &scenario.organisations {
-            ports.push(port()?);
+            ports.push(free()?);
         }
         let (records, inbox) = mpsc::channel(RECORDS);
         let count = scenario.organisations.len();

@@ -1,6 +1,6 @@
 //! One organisation's node: its directory, its process, its commands.
 
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -53,17 +53,6 @@ pub(super) struct Node {
     executable: PathBuf,
     child: Option<Child>,
     follower: Option<JoinHandle<()>>,
-}
-
-/// A port of the loopback that is free for TCP and UDP now.
-pub(super) fn free_port() -> std::io::Result<SocketAddr> {
-    loop {
-        let tcp = TcpListener::bind("127.0.0.1:0")?;
-        let address = tcp.local_addr()?;
-        if UdpSocket::bind(address).is_ok() {
-            return Ok(address);
-        }
-    }
 }
 
 impl Node {

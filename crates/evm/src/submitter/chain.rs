@@ -23,8 +23,6 @@ use crate::quorum::gather;
 use crate::rpc::{Request, cut};
 use crate::safe;
 
-/// How long the questions before a send, and the send itself, may take.
-const TIMEOUT: Duration = Duration::from_millis(1_000);
 /// How long the other endpoints have once k operators have answered.
 const STRAGGLERS: Duration = Duration::from_millis(60);
 /// Percentile of the tips in recent blocks.
@@ -85,16 +83,18 @@ impl ChainClient {
             // Pending state would hold this submission's own earlier bids.
             Request::new("eth_estimateGas", json!([call, "latest"])),
         ]);
-        let asked =
-            self.asked().map(|remote| {
-                let requests = Arc::clone(&requests);
-                async move {
-                    (remote.config.operator.clone(), said(remote.ask(Priority::Decision, &requests, TIMEOUT).await))
-                }
-            });
+        let asked = self.asked().map(|remote| {
+            let requests = Arc::clone(&requests);
+            async move {
+                (
+                    remote.config.operator.clone(),
+                    said(remote.ask(Priority::Decision, &requests, remote.limits.send).await),
+                )
+            }
+        });
         // A slow endpoint must not hold up a pause: once k operators agree the others have a moment more.
         let mut running: futures::stream::FuturesUnordered<_> = asked.collect();
-        let mut deadline = Instant::now() + TIMEOUT;
+        let mut deadline = Instant::now() + self.config.limits.send;
         let agree = self.config.agree;
         let mut heard = Vec::new();
         let mut settled = false;
@@ -130,7 +130,7 @@ impl ChainClient {
                 let (remote, request) = (Arc::clone(remote), request.clone());
                 // Detached, so that the slower endpoints get it too though the first acceptance ends the wait.
                 tokio::spawn(async move {
-                    remote.ask(Priority::Decision, std::slice::from_ref(&request), TIMEOUT).await.pop()
+                    remote.ask(Priority::Decision, std::slice::from_ref(&request), remote.limits.send).await.pop()
                 })
             })
             .collect();
@@ -165,11 +165,11 @@ impl ChainClient {
         let ask = |remote: Arc<Remote>| {
             let requests = Arc::clone(&requests);
             async move {
-                let answers = remote.ask(Priority::Decision, &requests, TIMEOUT).await;
+                let answers = remote.ask(Priority::Decision, &requests, remote.limits.send).await;
                 answers.into_iter().zip(hashes).map(|(answer, hash)| mined(*hash, answer)).collect()
             }
         };
-        let deadline = Instant::now() + TIMEOUT;
+        let deadline = Instant::now() + self.config.limits.send;
         let agreed = gather(&self.remotes, self.config.agree, hashes.len(), deadline, false, ask).await;
         agreed.into_iter().filter_map(Result::ok).flatten().next()
     }
@@ -180,11 +180,11 @@ impl ChainClient {
         let ask = |remote: Arc<Remote>| {
             let request = request.clone();
             async move {
-                let nonce = remote.one::<U64>(Priority::Decision, request, TIMEOUT).await;
+                let nonce = remote.one::<U64>(Priority::Decision, request, remote.limits.send).await;
                 vec![nonce.map(|nonce| nonce.map(|nonce| nonce.to::<u64>()))]
             }
         };
-        let deadline = Instant::now() + TIMEOUT;
+        let deadline = Instant::now() + self.config.limits.send;
         gather(&self.remotes, self.config.agree, 1, deadline, false, ask).await.pop()?.ok()?
     }
 
@@ -203,14 +203,14 @@ impl ChainClient {
         let ask = |remote: Arc<Remote>| {
             let request = request.clone();
             async move {
-                let answer = remote.one::<AlloyBytes>(Priority::Decision, request, TIMEOUT).await;
+                let answer = remote.one::<AlloyBytes>(Priority::Decision, request, remote.limits.send).await;
                 vec![match answer {
                     Ok(_) => Ok(None),
                     Err(error) => error.revert_data().map(Some).ok_or(error),
                 }]
             }
         };
-        let deadline = Instant::now() + TIMEOUT;
+        let deadline = Instant::now() + self.config.limits.send;
         gather(&self.remotes, self.config.agree, 1, deadline, false, ask).await.pop()?.ok()?
     }
 }

@@ -12,6 +12,7 @@ use url::Url;
 use watchfire_types::{ChainId, OperatorId};
 
 use crate::config::{ChainConfig, Endpoint, Finality, Route};
+use crate::limits::Limits;
 
 pub(super) const CHAIN: ChainId = ChainId::new(31_337);
 
@@ -105,7 +106,7 @@ impl Anvil {
             child,
             http: format!("http://{address}").parse().unwrap(),
             ws: format!("ws://{address}").parse().unwrap(),
-            client: reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(20)).build().unwrap(),
+            client: reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap(),
         }
     }
 
@@ -188,6 +189,23 @@ pub(super) fn endpoint(name: &str, http: &Url) -> Endpoint {
     }
 }
 
+/// Longest wait for anything that comes on its own time.
+pub(super) const PATIENCE: Duration = Duration::from_secs(300);
+
+/// Waits that no slow machine outlasts. The hedge asks the next operator where one hangs, which is a test's business now and then.
+pub(super) fn patient() -> Limits {
+    Limits {
+        connect: PATIENCE,
+        request: PATIENCE,
+        block: Some(PATIENCE),
+        preflight: PATIENCE,
+        send: PATIENCE,
+        vouch: PATIENCE,
+        head: Some(PATIENCE),
+        ..Limits::default()
+    }
+}
+
 pub(super) fn config(agree: usize, endpoints: Vec<Endpoint>) -> ChainConfig {
     ChainConfig {
         chain: CHAIN,
@@ -197,6 +215,7 @@ pub(super) fn config(agree: usize, endpoints: Vec<Endpoint>) -> ChainConfig {
         endpoints,
         gas_cap: 16_777_216,
         route: Route::Public,
-        silence_ms: Some(60_000),
+        silence_ms: Some(600_000),
+        limits: patient(),
     }
 }

@@ -1,13 +1,12 @@
 //! Raw evidence from a real anvil: bytes as they came, and what the header proves of them; liars and the limits of operators.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use alloy_primitives::{Address, B256, address};
 use serde_json::{Value, json};
 use watchfire_types::{BlockRef, BlockTime, Bytes, OperatorId};
 
-use super::anvil::{Anvil, CHAIN};
+use super::anvil::{Anvil, CHAIN, PATIENCE, patient};
 use super::operator::{Act, Operator};
 use crate::config::ChainConfig;
 use crate::evidence::{self, EvidenceFault};
@@ -15,7 +14,6 @@ use crate::{ChainClient, RawFault, RawRequest};
 
 const SENDER: Address = address!("f39Fd6e51aad88F6F4ce6aB8827279cffFb92266");
 const RECEIVER: Address = address!("70997970C51812dc3A010C7d01b50e0d17dc79C8");
-const PATIENCE: Duration = Duration::from_secs(5);
 
 fn operator() -> OperatorId {
     "op-alder".parse().unwrap()
@@ -30,8 +28,8 @@ async fn chain() -> (Anvil, Operator, std::sync::Arc<ChainClient>, BlockRef) {
     }
     anvil.mine(1).await;
     let operator = Operator::start(&anvil.http, |_, _| Act::Pass).await;
-    let client =
-        ChainClient::connect(ChainConfig::single(CHAIN, self::operator(), operator.url.clone())).await.unwrap();
+    let config = ChainConfig::single(CHAIN, self::operator(), operator.url.clone());
+    let client = ChainClient::connect(ChainConfig { limits: patient(), ..config }).await.unwrap();
     let (number, header) = (anvil.number().await, anvil.call("eth_getBlockByNumber", json!(["latest", false])).await);
     let time = u64::from_str_radix(header["timestamp"].as_str().unwrap().trim_start_matches("0x"), 16).unwrap();
     let block = BlockRef { chain: CHAIN, number, hash: anvil.hash(number).await, time: BlockTime::from_secs(time) };

@@ -1,13 +1,12 @@
 //! What is final on a real node, by its tags, and who may say so.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use alloy_primitives::U64;
 use serde_json::json;
 use watchfire_types::BlockRef;
 
-use super::anvil::{Anvil, config, endpoint};
+use super::anvil::{Anvil, PATIENCE, config, endpoint};
 use super::operator::{Act, Operator};
 use crate::client::ChainClient;
 use crate::config::{Endpoint, Finality};
@@ -50,7 +49,7 @@ async fn final_from(anvil: &Anvil, tag: &str, least: u64, agree: usize, endpoint
             }
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), found).await.expect("a final block in time")
+    tokio::time::timeout(PATIENCE, found).await.expect("a final block in time")
 }
 
 /// Goal: with `finalized` and with `safe` in the charter exactly the blocks that the node's own tag covers are final.

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use alloy_primitives::U256;
 use serde_json::json;
@@ -10,7 +9,7 @@ use tokio::sync::mpsc::Receiver;
 use watchfire_types::body::Submitted;
 use watchfire_types::input::SubmissionReport;
 
-use super::anvil::{config, endpoint};
+use super::anvil::{PATIENCE, config, endpoint};
 use super::operator::{Act, Operator};
 use super::safes::{Payer, World, payer};
 use crate::client::ChainClient;
@@ -52,7 +51,7 @@ impl Rig {
                 }
             }
         };
-        tokio::time::timeout(Duration::from_secs(20), next).await.expect("an event in time")
+        tokio::time::timeout(PATIENCE, next).await.expect("an event in time")
     }
 
     /// The next `Sending`, released.
@@ -89,14 +88,14 @@ impl Rig {
                 }
             }
         };
-        tokio::time::timeout(Duration::from_secs(20), wait).await.expect("a head in time");
+        tokio::time::timeout(PATIENCE, wait).await.expect("a head in time");
     }
 
     /// Waits until anvil's pool holds exactly this transaction.
     async fn in_pool(&self, transaction: alloy_primitives::B256) {
         let wait =
             async { while self.world.anvil.call("eth_getTransactionByHash", json!([transaction])).await.is_null() {} };
-        tokio::time::timeout(Duration::from_secs(10), wait).await.expect("in the pool");
+        tokio::time::timeout(PATIENCE, wait).await.expect("in the pool");
     }
 }
 
@@ -172,7 +171,7 @@ async fn a_reorg_brings_it_back() {
             }
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), again).await.expect("paused again");
+    tokio::time::timeout(PATIENCE, again).await.expect("paused again");
 }
 
 /// Goal: what is owed next takes over the account nonce of what is no longer owed, so that nothing stuck blocks it.

@@ -5,6 +5,8 @@ mod catch_up;
 mod connections;
 mod evidence;
 mod gossip;
+#[path = "../../../../simulations/src/port.rs"]
+mod port;
 mod raw;
 mod refusals;
 mod support;

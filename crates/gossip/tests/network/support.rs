@@ -1,8 +1,6 @@
 //! Nodes with made-up keys, and waiting for what they tell.
 
 use std::collections::BTreeSet;
-use std::net::{Ipv4Addr, TcpListener, UdpSocket};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,8 +11,10 @@ use watchfire_gossip::{DialCause, Entry, GossipConfig, GossipEvent, Handle, Kind
 use watchfire_types::{MemberKey, NetworkId, Verdict};
 use zeroize::Zeroizing;
 
+use crate::port;
+
 /// Longest wait for any one event.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 
 pub(crate) const NETWORK: NetworkId = NetworkId::from_bytes([0x77; 32]);
 
@@ -35,28 +35,14 @@ pub(crate) fn guardian(n: u8, addresses: &[String]) -> Entry {
     Entry { key: key(n), kind: Kind::Guardian, addresses: addresses.to_vec() }
 }
 
-/// A port that is free now and that the system gives to nobody by itself: it lies below the ranges from which Linux and
-/// macOS take ports for outgoing connections, and no other test of this process gets it.
-fn free_port() -> u16 {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    loop {
-        let n = NEXT.fetch_add(1, Ordering::Relaxed).wrapping_add(std::process::id().wrapping_mul(97));
-        let port = 20_000 + u16::try_from(n % 12_000).unwrap();
-        let at = (Ipv4Addr::LOCALHOST, port);
-        if TcpListener::bind(at).is_ok() && UdpSocket::bind(at).is_ok() {
-            return port;
-        }
-    }
-}
-
 /// A TCP address to listen on.
 pub(crate) fn free_tcp() -> String {
-    format!("/ip4/127.0.0.1/tcp/{}", free_port())
+    format!("/ip4/127.0.0.1/tcp/{}", port::free().unwrap().port())
 }
 
 /// A QUIC address to listen on.
 pub(crate) fn free_quic() -> String {
-    format!("/ip4/127.0.0.1/udp/{}/quic-v1", free_port())
+    format!("/ip4/127.0.0.1/udp/{}/quic-v1", port::free().unwrap().port())
 }
 
 pub(crate) fn config(own: u8, listen: &[String], members: &[Entry]) -> GossipConfig {

@@ -8,7 +8,8 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use watchfire_charter::Charter;
 use watchfire_evm::{
-    Backfill, ChainClient, ChainConfig, ConnectError, Endpoint, FeedEvent, Finality, Route, Submitter, SubmitterEvent,
+    Backfill, ChainClient, ChainConfig, ConnectError, Endpoint, FeedEvent, Finality, Limits, Route, Submitter,
+    SubmitterEvent,
 };
 use watchfire_types::{ChainId, MemberId, Read};
 
@@ -78,6 +79,7 @@ pub(crate) fn config_of(charter: &Charter, member: &MemberId, section: &ChainSec
             watchfire_charter::Route::Sequencer => Route::Sequencer,
         },
         silence_ms: None,
+        limits: Limits::default(),
     })
 }
 

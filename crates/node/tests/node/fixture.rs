@@ -10,6 +10,8 @@ use std::process::{Command, Output};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::port;
+
 pub(crate) const WATCHFIRE: &str = env!("CARGO_BIN_EXE_watchfire");
 const ORGANISATIONS: [&str; 5] = ["alder", "birch", "cedar", "dogwood", "elm"];
 
@@ -79,7 +81,7 @@ impl Members {
             ));
         }
         for organisation in ORGANISATIONS {
-            let port = free_port();
+            let port = port::free().unwrap().port();
             let directory = base.path().join(organisation);
             let entry = init(&directory, organisation, port);
             charter.push_str(entry["toml"].as_str().unwrap());
@@ -110,10 +112,6 @@ impl Members {
     pub(crate) fn charter(&self) -> String {
         self.directory("alder").join("charter.toml").to_str().unwrap().to_owned()
     }
-}
-
-pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// A JSON-RPC endpoint that answers every call with one chain id, for as long as the process lives.

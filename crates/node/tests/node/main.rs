@@ -6,6 +6,8 @@ mod charter_live;
 mod commands;
 mod fixture;
 mod log_store;
+#[path = "../../../../simulations/src/port.rs"]
+mod port;
 mod printing;
 mod supervised;
 mod trees;

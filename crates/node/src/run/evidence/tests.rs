@@ -3,6 +3,8 @@
 
 mod chain;
 mod peers;
+#[path = "../../../../../simulations/src/port.rs"]
+mod port;
 mod running;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -147,7 +149,7 @@ async fn a_final_miss_stays_and_a_passing_one_is_mended() {
         _ => Answers::Truly,
     });
     let (_directory, config) = running::directory();
-    let mut node = Running::start_patient(&config, &operators, 6_000).await;
+    let mut node = Running::start_patient(&config, &operators, 20_000).await;
     for number in [99, 100] {
         node.block(number, number == 100).await;
     }
@@ -225,7 +227,7 @@ async fn one_operator_is_too_few_and_that_is_said_once() {
 async fn garbage_is_named_and_another_holder_is_asked() {
     let operators = [Operator::start("op-alder"), Operator::start("op-birch")];
     let (directory, config) = running::directory();
-    let ports = [peers::free_port(), peers::free_port(), peers::free_port()];
+    let ports = [(); 3].map(|()| port::free().unwrap().port());
     peers::connect(&config, ports[0], &[("birch-1", ports[1]), ("cedar-1", ports[2])]);
     // An object of two stretches, such that this member is the next in line for it.
     let next = |object: &B256| {

@@ -29,10 +29,6 @@ pub(super) fn key(member: u8) -> MemberKey {
     MemberKey::from_bytes(SigningKey::from_bytes(&[member; 32]).verifying_key().to_bytes())
 }
 
-pub(super) fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
 /// Writes into the configuration where the node listens and where these members are.
 pub(super) fn connect(config: &Path, own: u16, peers: &[(&str, u16)]) {
     let text = std::fs::read_to_string(config).unwrap();

@@ -11,7 +11,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use watchfire_evm::{ChainClient, ChainConfig, Endpoint, FeedEvent, Finality, Route};
+use watchfire_evm::{ChainClient, ChainConfig, Endpoint, FeedEvent, Finality, Limits, Route};
 use watchfire_types::body::Body;
 use watchfire_types::input::Input;
 use watchfire_types::{Address, B256, BlockView, Bytes, Read, ReadOutcome, U256};
@@ -64,6 +64,7 @@ fn endpoints(operators: &[Operator]) -> ChainConfig {
         gas_cap: 16_777_216,
         route: Route::Public,
         silence_ms: None,
+        limits: Limits { connect: PATIENCE, request: PATIENCE, ..Limits::default() },
     }
 }
 
