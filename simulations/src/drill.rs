@@ -53,6 +53,9 @@ pub struct DrillOptions {
     pub funder: Option<PathBuf>,
     /// The `watchfire` binary that the nodes run.
     pub executable: PathBuf,
+    /// How many times as long as usual the launcher waits for the nodes and these for their operators, at least 1: for a slow machine.
+    /// What is expected stays the same.
+    pub patience: u32,
 }
 
 /// Why a drill did not take place.

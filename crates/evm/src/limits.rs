@@ -40,6 +40,21 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// Waits that are so many times as long on a chain of this pace; but for who is asked next, which costs no answer.
+    #[must_use]
+    pub fn times(&self, factor: u32, block_time_ms: u64) -> Self {
+        Self {
+            connect: self.connect * factor,
+            request: self.request * factor,
+            block: Some(self.block(block_time_ms) * factor),
+            preflight: self.preflight * factor,
+            send: self.send * factor,
+            hedge: self.hedge,
+            vouch: self.vouch * factor,
+            head: self.head,
+        }
+    }
+
     /// How long a new block's data may take on a chain of this pace.
     pub(crate) fn block(&self, block_time_ms: u64) -> Duration {
         self.block.unwrap_or(Duration::from_millis(block_time_ms.clamp(500, 2_000)))

@@ -15,6 +15,8 @@ use crate::keys::PasswordSource;
 const FILE_BYTES_MAX: u64 = 1 << 20;
 /// Most endpoints per chain.
 const ENDPOINTS_MAX: usize = 16;
+/// Most that a chain's patience may be.
+const PATIENCE_MAX: u32 = 100;
 
 /// Why a configuration cannot be used.
 #[derive(Debug, Error)]
@@ -92,9 +94,16 @@ pub struct ChainSection {
     pub id: ChainId,
     /// Equal answers from distinct operators that a fact takes.
     pub agree: usize,
+    /// How many times as long as usual its operators are waited for: 1 unless the machine or the way to them is slow.
+    #[serde(default = "default_patience")]
+    pub patience: u32,
     /// Endpoints.
     #[serde(default)]
     pub endpoint: Vec<EndpointSection>,
+}
+
+fn default_patience() -> u32 {
+    1
 }
 
 /// One `[[chain.endpoint]]`.
@@ -285,6 +294,9 @@ impl ChainSection {
                  {operators}, those of submit_only and evidence_only endpoints not counted",
                 self.agree
             ));
+        }
+        if !(1..=PATIENCE_MAX).contains(&self.patience) {
+            faults.push(format!("chain {id}: patience must be 1 to {PATIENCE_MAX}"));
         }
         let mut names = BTreeSet::new();
         for endpoint in &self.endpoint {

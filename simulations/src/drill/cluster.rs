@@ -104,13 +104,13 @@ impl Cluster {
     }
 
     /// Hands out the charter and starts every node.
-    pub(super) fn start(&mut self, charter: &str, chain_id: u64) -> Result<(), DrillError> {
+    pub(super) fn start(&mut self, charter: &str, chain_id: u64, patience: u32) -> Result<(), DrillError> {
         // The next partner's operator gives each node a second word for its evidence.
         let seconds: Vec<_> = self.nodes.iter().map(Node::endpoint).collect();
         for (place, node) in self.nodes.iter_mut().enumerate() {
             let second = &seconds[(place + 1) % seconds.len()];
             let peers = self.peers.get(&node.organisation.member).map_or(&[][..], Vec::as_slice);
-            node.configure(charter, chain_id, peers, second)?;
+            node.configure(charter, (chain_id, patience), peers, second)?;
             node.start(place, self.records.clone())?;
         }
         Ok(())
@@ -158,8 +158,9 @@ impl Cluster {
     }
 
     /// Waits until every node is ready and connected to every other; then, bounded, until each says that it can pause.
-    pub(super) async fn ready(&mut self, progress: &dyn Progress) -> Result<(), DrillError> {
-        let deadline = Instant::now() + Duration::from_secs(READY_MAX_S);
+    pub(super) async fn ready(&mut self, patience: u32, progress: &dyn Progress) -> Result<(), DrillError> {
+        let seconds = READY_MAX_S * u64::from(patience);
+        let deadline = Instant::now() + Duration::from_secs(seconds);
         loop {
             let statuses = self.statuses().await;
             let missing: Vec<_> = self
@@ -175,11 +176,11 @@ impl Cluster {
             if gone || Instant::now() > deadline {
                 let waited_for =
                     if gone { "a node ended" } else { "not every node was ready and connected" }.to_owned();
-                return Err(DrillError::NotReady { waited_for, seconds: READY_MAX_S, detail: missing.join("\n") });
+                return Err(DrillError::NotReady { waited_for, seconds, detail: missing.join("\n") });
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        let deadline = Instant::now() + CAN_PAUSE_MAX;
+        let deadline = Instant::now() + CAN_PAUSE_MAX * patience;
         while Instant::now() < deadline {
             let statuses = self.statuses().await;
             if statuses.iter().flatten().flat_map(|status| &status.assets).all(|asset| asset.can_pause != CanPause::No)

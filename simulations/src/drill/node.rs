@@ -114,7 +114,7 @@ impl Node {
     pub(super) fn configure(
         &self,
         charter: &str,
-        chain_id: u64,
+        (chain_id, patience): (u64, u32),
         peers: &[(String, SocketAddr)],
         (second, url): &(OperatorId, String),
     ) -> Result<(), DrillError> {
@@ -129,7 +129,7 @@ impl Node {
         }
         let operator = &self.organisation.operator;
         config.push_str(&format!(
-            "\n[[chain]]\nid = {chain_id}\nagree = 1\n\n[[chain.endpoint]]\nname = \"{operator}\"\noperator = \"{operator}\"\n\
+            "\n[[chain]]\nid = {chain_id}\nagree = 1\npatience = {patience}\n\n[[chain.endpoint]]\nname = \"{operator}\"\noperator = \"{operator}\"\n\
              http = \"{}\"\nrequests_per_second = 200\n",
             self.operator.http()
         ));

@@ -40,6 +40,9 @@ pub struct Expectation {
     pub actual: String,
     /// Whether it holds.
     pub passed: bool,
+    /// Whether a slower machine could miss it with everything else as it should be.
+    #[serde(skip)]
+    pub speed: bool,
 }
 
 /// Milliseconds from the arrival of the first attack block; absent for what did not happen.

@@ -34,6 +34,8 @@ pub(super) struct Stage {
     /// The guard, deployed when the scenario sets one.
     pub(super) guard: Option<Address>,
     pub(super) cluster: Cluster,
+    /// How many times as long as usual everybody is waited for.
+    pub(super) patience: u32,
     anvil: Option<Anvil>,
     _temporary: Option<TempDir>,
 }
@@ -156,9 +158,13 @@ pub(super) async fn set_up(
     };
     steps.next("the nodes");
     let members: Vec<_> = cluster.nodes.iter().map(|node| node.entry.clone()).collect();
-    cluster.start(&charter::compose(&scenario, &members, &safe, vault, block_time_ms), ground.chain_id)?;
+    cluster.start(
+        &charter::compose(&scenario, &members, &safe, vault, block_time_ms),
+        ground.chain_id,
+        options.patience,
+    )?;
     steps.next("every node ready and connected");
-    cluster.ready(progress).await?;
+    cluster.ready(options.patience, progress).await?;
     Ok(Stage {
         scenario,
         rpc,
@@ -169,6 +175,7 @@ pub(super) async fn set_up(
         contract,
         guard,
         cluster,
+        patience: options.patience,
         anvil: ground.anvil,
         _temporary: temporary,
     })

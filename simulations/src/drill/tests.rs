@@ -7,7 +7,7 @@ use crate::anvil::{Anvil, locate};
 
 fn options() -> DrillOptions {
     let executable = PathBuf::from("/nonexistent/watchfire");
-    DrillOptions { scenario: "vault-drain".to_owned(), keep: None, rpc: None, funder: None, executable }
+    DrillOptions { scenario: "vault-drain".to_owned(), keep: None, rpc: None, funder: None, executable, patience: 1 }
 }
 
 /// The ids of section 10 and no others.
@@ -98,6 +98,7 @@ fn json_shape() {
             expected: "true".to_owned(),
             actual: "true".to_owned(),
             passed: true,
+            speed: false,
         }],
         timeline_ms: Timeline { first_attack_block: Some(0), ..Timeline::default() },
         blocks: Blocks { first_attack: Some(7), included: None },

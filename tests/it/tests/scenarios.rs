@@ -1,6 +1,8 @@
 //! Each shipped scenario is played whole by the binary that users run; what it expects stands in its own file.
 //!
-//! One at a time: a scenario keeps five nodes and a chain busy, and two at once would measure the machine.
+//! One at a time: a scenario keeps five nodes and a chain busy, and two at once would measure the machine. Neither do these tests judge it:
+//! everybody is waited for patiently, and what a slower machine could miss with everything else as it should be is told and fails nothing.
+//! `watchfire drill` judges that too.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::path::{Path, PathBuf};
@@ -10,6 +12,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use watchfire_simulations::drill::{self, DrillOptions, DrillReport, Quiet};
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+/// Times as long as a person would wait.
+const PATIENCE: u32 = 20;
 
 /// The `watchfire` binary that `cargo test --workspace` has built beside this test's own.
 fn executable() -> PathBuf {
@@ -26,13 +30,23 @@ fn play(scenario: &str) -> DrillReport {
 
 fn play_into(scenario: &str, keep: Option<PathBuf>) -> DrillReport {
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    let options =
-        DrillOptions { scenario: scenario.to_owned(), keep, rpc: None, funder: None, executable: executable() };
+    let options = DrillOptions {
+        scenario: scenario.to_owned(),
+        keep,
+        rpc: None,
+        funder: None,
+        executable: executable(),
+        patience: PATIENCE,
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let report =
         runtime.block_on(drill::run(options, Arc::new(Quiet))).unwrap_or_else(|error| panic!("{scenario}: {error}"));
-    let missed: Vec<_> = report.expectations.iter().filter(|expectation| !expectation.passed).collect();
-    assert!(report.passed, "{scenario}: {missed:#?}\n{:#?}", report.timeline_ms);
+    let missed = report.expectations.iter().filter(|expectation| !expectation.passed);
+    let (slow, wrong): (Vec<_>, Vec<_>) = missed.partition(|expectation| expectation.speed);
+    for expectation in slow {
+        eprintln!("{scenario}: this machine is too slow for {}: {}", expectation.name, expectation.actual);
+    }
+    assert!(wrong.is_empty(), "{scenario}: {wrong:#?}\n{:#?}", report.timeline_ms);
     report
 }
 
@@ -117,13 +131,16 @@ fn beside_a_running_node(keep: &Path, node: &Path) {
     let log = std::fs::File::create(node.join("beside.log")).unwrap();
     let mut command = Command::new(executable());
     command.args(["run", "--config", &config]).stdout(std::process::Stdio::null()).stderr(log);
-    let _running = Running(command.spawn().unwrap());
-    // Asking takes the time that a node needs to open its log.
-    let listed = (0..100).find_map(|_| {
+    let mut running = Running(command.spawn().unwrap());
+    // However long it takes a node to open its log: as long as it runs, it will answer.
+    let listed = loop {
         let (code, listed) = watchfire(&["evidence", "list", "--config", &config]);
-        (code == Some(0)).then_some(listed)
-    });
-    let listed = listed.unwrap_or_else(|| panic!("{}", std::fs::read_to_string(node.join("beside.log")).unwrap()));
+        if code == Some(0) {
+            break listed;
+        }
+        let ended = running.0.try_wait().unwrap();
+        assert!(ended.is_none(), "{}", std::fs::read_to_string(node.join("beside.log")).unwrap());
+    };
     let said = ["--person", "p-7", "--reason", "handed to counsel"];
     let made = taken(&file, &said);
     let events = |made: &serde_json::Value| made["belonging"].as_u64().unwrap();

@@ -24,6 +24,9 @@ pub(super) struct DrillArgs {
     /// 10 ETH for each organisation, the attacker's stake and gas: 168 ETH for vault-drain.
     #[arg(long, value_name = "KEYFILE", requires = "rpc")]
     funder: Option<PathBuf>,
+    /// Wait this many times as long for nodes and operators, on a slow machine; what is expected stays the same.
+    #[arg(long, value_name = "TIMES", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
+    patience: u32,
 }
 
 /// Runs the drill; exit code 0 only if every expectation holds.
@@ -43,6 +46,7 @@ pub(super) fn run(arguments: DrillArgs, output: Output) -> Result<u8, CliError> 
         rpc: arguments.rpc,
         funder: arguments.funder,
         executable,
+        patience: arguments.patience,
     };
     let report = runtime
         .block_on(drill::run(options, Arc::new(Terminal::default())))

@@ -46,6 +46,7 @@ fn names_each_mistake() {
         ("agree = 1", "agree = 2", "agree = 2"),
         ("agree = 1", "agree = 0", "agree = 0"),
         ("agree = 1", "agre = 1", "agre"),
+        ("agree = 1", "agree = 1\npatience = 0", "patience must be 1 to 100"),
         ("http = \"http", "http = \"ftp", "http must be"),
         ("ws = \"ws", "ws = \"http", "ws must be"),
         ("= 200", "= 0", "requests_per_second"),

@@ -79,7 +79,10 @@ pub(crate) fn config_of(charter: &Charter, member: &MemberId, section: &ChainSec
             watchfire_charter::Route::Sequencer => Route::Sequencer,
         },
         silence_ms: None,
-        limits: Limits::default(),
+        limits: match section.patience {
+            1 => Limits::default(),
+            factor => Limits::default().times(factor, chain.block_time_ms),
+        },
     })
 }
 

@@ -252,6 +252,9 @@ impl Node {
         }
         let watched = self.watched(chain, &case.status.asset);
         let block_ms = self.charter.chains.get(&chain).map_or(12_000, |chain| chain.block_time_ms);
+        let factor = self.config.chains.get(&chain).map_or(1, |section| section.patience);
+        let patience_ms = block_ms.saturating_mul(BLOCKS_MAX).max(self.evidence.patience_ms_min);
+        let patience = Duration::from_millis(patience_ms) * factor;
         let room = self.evidence.room(incident);
         let custody = self.custody(chain);
         missed.extend(self.too_few(chain, case, &custody));
@@ -267,7 +270,7 @@ impl Node {
                 full,
                 watched: watched.clone(),
                 custody: custody.clone(),
-                patience: Duration::from_millis(block_ms.saturating_mul(BLOCKS_MAX).max(self.evidence.patience_ms_min)),
+                patience,
                 taken,
                 missed: gone,
                 room: Arc::clone(&room),
