@@ -23,3 +23,6 @@ pub mod safe;
 pub mod scenario;
 pub mod simulate;
 pub mod vault;
+
+/// This crate's folder when it was built.
+const HERE: &str = env!("CARGO_MANIFEST_DIR");

@@ -8,6 +8,8 @@ use std::process::{Command, Stdio};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+use super::HERE;
+
 /// Written inside `node_modules` after a successful install; holds the hash of the lock file it was made from.
 const STAMP: &str = ".watchfire-installed";
 
@@ -30,7 +32,11 @@ pub enum NpmError {
         source: io::Error,
     },
     /// npm ran and failed.
-    #[error("`npm ci` failed in {directory}:\n{output}", directory = directory.display())]
+    #[error(
+        "`npm ci` failed in {directory}; make npm's registry reachable (`npm config get registry` names it) and run this again:\n\
+         {output}",
+        directory = directory.display()
+    )]
     Failed {
         /// Where it ran.
         directory: PathBuf,
@@ -62,7 +68,7 @@ impl Package {
 
     /// Beside its lock file when run from the checkout it was built from, else in the user's cache, named by the lock's hash.
     fn directory(self, lock: &str, hash: &str) -> Result<PathBuf, NpmError> {
-        let source = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let source = Path::new(HERE);
         let source = match self {
             Self::Drill => source.to_owned(),
             Self::Contracts => source.join("contracts"),
@@ -109,7 +115,7 @@ pub fn install(package: Package, say: &dyn Fn(&str)) -> Result<PathBuf, NpmError
             fs::write(&path, text).map_err(file(&path))?;
         }
     }
-    say(&format!("fetching npm packages into {} ...", modules.display()));
+    say(&format!("fetching npm packages into {} ... (`npm ci` of the lock file beside it)", modules.display()));
     run_npm(&directory)?;
     let stamp = modules.join(STAMP);
     fs::write(&stamp, &hash).map_err(file(&stamp))?;
@@ -129,4 +135,11 @@ fn run_npm(directory: &Path) -> Result<(), NpmError> {
     let text = String::from_utf8_lossy(&output.stderr);
     let skip = text.chars().count().saturating_sub(2_000);
     Err(NpmError::Failed { directory: directory.to_owned(), output: text.chars().skip(skip).collect() })
+}
+
+/// Tells on stderr, also from within a test that keeps what it prints to itself.
+pub fn aloud(line: &str) {
+    use std::io::Write as _;
+    // Nobody may be listening.
+    let _ = writeln!(io::stderr().lock(), "{line}");
 }

@@ -83,9 +83,10 @@ pub struct ChainConfig {
 }
 
 impl ChainConfig {
-    /// One endpoint, believed alone: what a check of a charter or a tool uses, never a guardian in production.
+    /// One endpoint, believed alone and waited for patiently: what a check of a charter or a tool uses, never a guardian in production.
     #[must_use]
     pub fn single(chain: ChainId, operator: OperatorId, http: Url) -> Self {
+        const BLOCK_TIME_MS: u64 = 12_000;
         let endpoint = Endpoint {
             name: operator.to_string(),
             operator,
@@ -98,14 +99,14 @@ impl ChainConfig {
         };
         Self {
             chain,
-            block_time_ms: 12_000,
+            block_time_ms: BLOCK_TIME_MS,
             finality: Finality::Finalized,
             agree: 1,
             endpoints: vec![endpoint],
             gas_cap: 16_777_216,
             route: Route::Public,
             silence_ms: None,
-            limits: Limits::default(),
+            limits: Limits::default().times(5, BLOCK_TIME_MS),
         }
     }
 

@@ -8,7 +8,13 @@ mod evidence;
 mod feed;
 mod finality;
 mod logs;
+#[path = "../../../simulations/src/npm.rs"]
+#[allow(dead_code, unreachable_pub)]
+mod npm;
 mod operator;
 mod preflight;
 mod safes;
 mod submitter;
+
+/// Where the packages are described, and go: beside the drill's.
+const HERE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../simulations");

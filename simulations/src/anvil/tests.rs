@@ -14,7 +14,7 @@ fn versions() {
 /// Starts for real, answers its chain id, switches to interval mining, and is gone after `stop`.
 #[tokio::test]
 async fn starts_and_stops() {
-    let path = locate(&|_| {}).unwrap();
+    let path = locate(&npm::aloud).unwrap();
     let anvil = Anvil::start(&path, 31337).await.unwrap();
     let rpc = Rpc::new(anvil.url().clone()).unwrap();
     assert_eq!(rpc.chain_id().await.unwrap(), 31337);

@@ -4,6 +4,7 @@
 use super::report::ether;
 use super::*;
 use crate::anvil::{Anvil, locate};
+use crate::npm;
 
 fn options() -> DrillOptions {
     let executable = PathBuf::from("/nonexistent/watchfire");
@@ -22,7 +23,7 @@ fn drill_chains() {
 }
 
 async fn anvil(chain_id: u64) -> Anvil {
-    Anvil::start(&tokio::task::block_in_place(|| locate(&|_| {})).unwrap(), chain_id).await.unwrap()
+    Anvil::start(&tokio::task::block_in_place(|| locate(&npm::aloud)).unwrap(), chain_id).await.unwrap()
 }
 
 /// A chain with mainnet's id is refused before a directory is made or the funder's key file is even opened; of the URL no

@@ -7,10 +7,11 @@ use tokio_tungstenite::tungstenite::Message;
 use super::*;
 use crate::anvil::{Anvil, FUNDER, locate, mine_every};
 use crate::key::{Account, Order, from_hex, wait_for};
+use crate::npm;
 use crate::rpc::{Rpc, RpcError};
 
 async fn operator() -> (Anvil, Rpc, Operator, Rpc) {
-    let anvil = Anvil::start(&locate(&|_| {}).unwrap(), 31337).await.unwrap();
+    let anvil = Anvil::start(&locate(&npm::aloud).unwrap(), 31337).await.unwrap();
     let mut socket = anvil.url().clone();
     socket.set_scheme("ws").unwrap();
     let operator = Operator::start(anvil.url().clone(), Some(socket)).await.unwrap();

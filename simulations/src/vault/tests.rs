@@ -22,9 +22,9 @@ struct Stage {
 const ETHER: u64 = 1_000_000_000_000_000_000;
 
 async fn stage() -> Stage {
-    let anvil = Anvil::start(&locate(&|_| {}).unwrap(), 31337).await.unwrap();
+    let anvil = Anvil::start(&locate(&npm::aloud).unwrap(), 31337).await.unwrap();
     let rpc = Rpc::new(anvil.url().clone()).unwrap();
-    let modules = npm::install(Package::Drill, &|_| {}).unwrap();
+    let modules = npm::install(Package::Drill, &npm::aloud).unwrap();
     let mut payer = Account::open(from_hex(FUNDER).unwrap(), 31337, &rpc).await.unwrap();
     let owners: Vec<_> = (0..5).map(|_| PrivateKeySigner::random()).collect();
     let addresses: Vec<_> = owners.iter().map(PrivateKeySigner::address).collect();

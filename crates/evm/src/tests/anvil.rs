@@ -3,7 +3,6 @@
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use alloy_primitives::{Address, B256, Bytes, U256};
@@ -11,39 +10,23 @@ use serde_json::{Value, json};
 use url::Url;
 use watchfire_types::{ChainId, OperatorId};
 
+use super::npm::{self, Package};
 use crate::config::{ChainConfig, Endpoint, Finality, Route};
 use crate::limits::Limits;
 
 pub(super) const CHAIN: ChainId = ChainId::new(31_337);
 
 fn simulations() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../simulations")
+    PathBuf::from(super::HERE)
 }
 
-/// The `node_modules` of a folder under `simulations/`, installed once if what the tests need of it is missing.
-fn modules_of(folder: &std::path::Path, needed: &str) -> PathBuf {
-    let modules = folder.join("node_modules");
-    let guard = std::fs::File::options()
-        .create(true)
-        .append(true)
-        .open(std::env::temp_dir().join("watchfire-evm-tests-npm.lock"))
-        .unwrap();
-    guard.lock().unwrap();
-    if !modules.join(needed).is_dir() {
-        let done = Command::new("npm")
-            .args(["ci", "--ignore-scripts", "--omit=dev", "--no-audit", "--no-fund"])
-            .current_dir(folder)
-            .status()
-            .expect("npm starts: install Node.js 20 or later");
-        assert!(done.success(), "npm ci in {}", folder.display());
-    }
-    modules
+fn installed(package: Package) -> PathBuf {
+    npm::install(package, &npm::aloud).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// The npm packages of the drill.
 pub(super) fn modules() -> PathBuf {
-    static MODULES: OnceLock<PathBuf> = OnceLock::new();
-    MODULES.get_or_init(|| modules_of(&simulations(), "@safe-global/safe-smart-account/build")).clone()
+    installed(Package::Drill)
 }
 
 /// Creation code from a JSON artifact.
@@ -59,9 +42,7 @@ pub(super) fn safe_artifact(path: &str) -> Bytes {
 
 /// A contract of Safe 1.4.1, which many a treasury still runs.
 pub(super) fn safe_1_4_1_artifact(path: &str) -> Bytes {
-    static MODULES: OnceLock<PathBuf> = OnceLock::new();
-    let folder = simulations().join("contracts");
-    let modules = MODULES.get_or_init(|| modules_of(&folder, "@safe-global/safe-contracts/build"));
+    let modules = installed(Package::Contracts);
     bytecode(&modules.join("@safe-global/safe-contracts/build/artifacts/contracts").join(path))
 }
 

@@ -25,7 +25,7 @@ fn of_kind(live: &Value, kind: &str) -> Vec<Value> {
 #[test]
 fn judges_a_real_chain() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let path = locate(&|_| {}).unwrap();
+    let path = locate(&npm::aloud).unwrap();
     let anvil = runtime.block_on(Anvil::start(&path, 31337)).unwrap();
     let rpc = Rpc::new(anvil.url().clone()).unwrap();
     let members = Members::new(anvil.url().as_str());
@@ -70,8 +70,8 @@ struct Treasury {
 impl Treasury {
     fn new() -> Self {
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        let path = locate(&|_| {}).unwrap();
-        let modules = npm::install(Package::Drill, &|_| {}).unwrap();
+        let path = locate(&npm::aloud).unwrap();
+        let modules = npm::install(Package::Drill, &npm::aloud).unwrap();
         let anvil = runtime.block_on(Anvil::start(&path, 31337)).unwrap();
         let members = Members::new(anvil.url().as_str());
         let rpc = Rpc::new(anvil.url().clone()).unwrap();
