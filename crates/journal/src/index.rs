@@ -20,7 +20,7 @@ use tracing::warn;
 
 pub use keys::{Indexer, RecordKeys, Term, TermKind};
 use place::Place;
-pub use query::Query;
+pub use query::{CANDIDATES, Query};
 pub use store::{IndexStore, IndexedRecord};
 use worker::{Command, Progress, Worker};
 

@@ -37,6 +37,28 @@ impl<S: Storage> OpenSegment<S> {
     }
 }
 
+/// Reads single records of a journal's files beside their writer: nothing is locked, and the segment read last is held open.
+#[derive(Debug)]
+pub struct RecordReader<S: Storage> {
+    storage: S,
+    open: OpenSegment<S>,
+}
+
+impl<S: Storage> RecordReader<S> {
+    /// A reader of these files.
+    pub fn new(storage: S) -> Self {
+        Self { storage, open: OpenSegment::default() }
+    }
+
+    /// The record at a position, which a scan or the index gave.
+    ///
+    /// # Errors
+    /// As [`crate::Journal::read`].
+    pub fn read(&self, position: Position) -> Result<Bytes, JournalError> {
+        self.open.read(&self.storage, position)
+    }
+}
+
 pub(crate) fn read_record(file: &impl StorageFile, position: Position) -> Result<Bytes, JournalError> {
     const FIRST: usize = 1024;
     let (number, offset) = (position.segment(), position.offset());

@@ -45,8 +45,51 @@ pub enum Request {
         /// Where to.
         detail: String,
     },
+    /// Where events stand in the log: what the node's index says, which it alone may open.
+    Locate {
+        /// Which events.
+        what: Locate,
+    },
     /// Every record from the start of this process on, then live.
     Follow,
+}
+
+/// A place in the journal: number of its segment, and offset in it.
+pub type LogPlace = (u32, u32);
+
+/// Events to be found in the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "of")]
+pub enum Locate {
+    /// Where the next ones may stand that fit; whoever reads them there compares them. What is absent does not matter.
+    Fitting {
+        /// Author.
+        author: Option<MemberKey>,
+        /// Epoch.
+        epoch: Option<Epoch>,
+        /// First and last seq.
+        seqs: Option<(Seq, Seq)>,
+        /// Kind of the body.
+        kind: Option<String>,
+        /// First and last time, ms, that the author claims.
+        times_ms: Option<(u64, u64)>,
+        /// Chain, first and last block.
+        blocks: Option<(u64, u64, u64)>,
+        /// Looked through from here on, this place left out.
+        from: LogPlace,
+        /// Backwards.
+        backwards: bool,
+    },
+    /// These; at most [`Locate::EVENTS_MAX`] of them count.
+    Named {
+        /// Their hashes.
+        events: Vec<EventHash>,
+    },
+}
+
+impl Locate {
+    /// Events named at once: a request line takes no more.
+    pub const EVENTS_MAX: usize = 512;
 }
 
 /// One reply line.
@@ -79,6 +122,13 @@ pub enum Reply {
     Evidence {
         /// By incident, block and kind.
         objects: Vec<EvidenceObject>,
+    },
+    /// Answer to `locate`.
+    Located {
+        /// In the order in which they are looked through, at most 16,384; none when there are no more.
+        places: Vec<LogPlace>,
+        /// Where the index ends: what stands from here on is not in it yet.
+        indexed: LogPlace,
     },
     /// Refused; says what was wrong and what to do.
     Error {

@@ -6,7 +6,7 @@ use watchfire_types::Bytes;
 
 use crate::error::JournalError;
 use crate::position::Position;
-use crate::reading::OpenSegment;
+use crate::reading::RecordReader;
 use crate::storage::Storage;
 
 /// Reads a record by its position.
@@ -15,21 +15,8 @@ pub(super) trait Source: fmt::Debug + Send + Sync {
     fn read(&self, position: Position) -> Result<Bytes, JournalError>;
 }
 
-/// The journal's files, the one read last held open.
-#[derive(Debug)]
-pub(super) struct Journalled<S: Storage> {
-    storage: S,
-    open: OpenSegment<S>,
-}
-
-impl<S: Storage> Journalled<S> {
-    pub(super) fn new(storage: S) -> Self {
-        Self { storage, open: OpenSegment::default() }
-    }
-}
-
-impl<S: Storage> Source for Journalled<S> {
+impl<S: Storage> Source for RecordReader<S> {
     fn read(&self, position: Position) -> Result<Bytes, JournalError> {
-        self.open.read(&self.storage, position)
+        Self::read(self, position)
     }
 }

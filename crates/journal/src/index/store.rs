@@ -20,12 +20,12 @@ use watchfire_types::{Bytes, Epoch, EventHash, MemberKey, Seq};
 use super::IndexOptions;
 use super::keys::{Index, RecordKeys, TermKind, indexed};
 use super::place::Place;
-use super::source::{Journalled, Source};
+use super::source::Source;
 use crate::durable::Durable;
 use crate::error::JournalError;
 use crate::lock::DirectoryLock;
-use crate::position::Position;
-use crate::reading::read_record;
+use crate::position::{Page, Position};
+use crate::reading::{RecordReader, read_record};
 use crate::replay::Record;
 use crate::segment;
 use crate::storage::Storage;
@@ -118,7 +118,7 @@ impl IndexStore {
     }
 
     pub(super) fn new<S: Storage>(db: Db, journal: &S, lock: Arc<DirectoryLock>) -> Self {
-        Self { db, source: Arc::new(Journalled::new(journal.clone())), _lock: lock }
+        Self { db, source: Arc::new(RecordReader::new(journal.clone())), _lock: lock }
     }
 
     /// Records indexed so far.
@@ -164,6 +164,15 @@ impl IndexStore {
         self.range(Index::Author, &value(*seqs.start()), &value(*seqs.end())).map(|found| found.map(|(_, at)| at))
     }
 
+    /// Positions of one author's records of all epochs, as [`IndexStore::by_author`].
+    pub(super) fn by_author_ever(
+        &self,
+        author: MemberKey,
+    ) -> impl Iterator<Item = Result<Position, JournalError>> + use<> {
+        let value = |byte: u8, seq: u64| indexed::author(author, Epoch::from_bytes([byte; 16]), Seq::new(seq));
+        self.range(Index::Author, &value(0, 0), &value(u8::MAX, u64::MAX)).map(|found| found.map(|(_, at)| at))
+    }
+
     /// Positions of the records with a value in this range, both ends included, in order of value and position. Values of other
     /// lengths than the first one's are none.
     pub fn by_term(
@@ -172,6 +181,37 @@ impl IndexStore {
         values: RangeInclusive<&[u8]>,
     ) -> impl Iterator<Item = Result<Position, JournalError>> + use<> {
         self.range(kind.index(), values.start(), values.end()).map(|found| found.map(|(_, at)| at))
+    }
+
+    /// Positions of records with this value in the order in which `page` is looked through: read from its begin on, so that what is
+    /// taken of them is all that they cost. Only for what has a bucket of its own.
+    pub(super) fn paged(
+        &self,
+        kind: TermKind,
+        value: &[u8],
+        page: Page,
+    ) -> impl Iterator<Item = Result<Position, JournalError>> + use<> {
+        let index = kind.index();
+        let key = list_key(index, value);
+        let at = |position: Position| [&key[..], &position.to_bytes()].concat();
+        let lists: Box<dyn Iterator<Item = _>> = match page {
+            Page::After(place) => {
+                // The list before may end after that place.
+                let first = self.db.range(at(Position::START)..=at(place)).next_back();
+                let first = first.and_then(Result::ok).map_or_else(|| at(place), |(key, _)| key.to_vec());
+                Box::new(self.db.range(first..=at(Position::END)))
+            }
+            Page::Before(place) => Box::new(self.db.range(at(Position::START)..at(place)).rev()),
+        };
+        lists.flat_map(move |found| match found {
+            Ok((key, list)) => {
+                let mut there: Vec<Position> = entries(index, &key, &list).into_iter().map(|(_, at)| at).collect();
+                there.retain(|position| page.holds(*position));
+                page.order(&mut there);
+                there.into_iter().map(Ok).collect()
+            }
+            Err(error) => vec![Err(JournalError::index("read it")(error))],
+        })
     }
 
     /// Position and shortened hash of every record that is indexed, in no order.

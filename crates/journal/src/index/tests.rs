@@ -1,16 +1,17 @@
 //! The index: what it finds, when it follows, when it is built anew.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use watchfire_types::{Epoch, EventHash, MemberKey, Seq, Timestamp};
 
-use super::{IndexOptions, IndexStore, LogIndex, Query, RecordKeys, Term, TermKind};
+use super::{IndexOptions, IndexStore, IndexedRecord, LogIndex, Query, RecordKeys, Term, TermKind};
 use crate::error::JournalError;
 use crate::journal::{Journal, JournalOptions};
-use crate::position::Position;
+use crate::position::{Page, Position};
 use crate::storage::MemoryStorage;
 
 /// Only commands make it follow: no test waits for a timer.
@@ -288,6 +289,8 @@ fn questions() {
     journal.sync().unwrap();
     index.catch_up().unwrap();
     assert_eq!(all(index.store()), records);
+    let indexed: Vec<_> =
+        index.store().positions().unwrap().into_iter().map(|at| index.store().at(at).unwrap()).collect();
     let time = |number: u64| Timestamp::from_millis(1_000_000 + number * 9_000);
     let any = Query::new(usize::MAX);
     let author = Some(MemberKey::from_bytes([2; 32]));
@@ -302,14 +305,36 @@ fn questions() {
         Query { blocks: Some((1, 500, 4_000)), author, ..any.clone() },
         Query { blocks: Some((2, 500, 4_000)), ..any.clone() },
         Query { kind: Some(b"note".to_vec()), ..any.clone() },
-        Query { incident: Some(vec![3; 32]), limit: 20, ..any },
+        Query { incident: Some(vec![3; 32]), limit: 20, ..any.clone() },
+        Query { author, kind: Some(b"note".to_vec()), ..any.clone() },
+        Query { times: Some((time(0), time(1_000_000))), limit: 50, ..any.clone() },
+        Query { times: Some((time(0), time(1_000_000))), kind: Some(b"vote".to_vec()), limit: 50, ..any },
     ];
-    for query in queries {
-        let found: Vec<_> =
-            index.store().query(&query, &numbered).unwrap().into_iter().map(|record| record.bytes.to_vec()).collect();
-        let mut expected: Vec<_> =
-            records.iter().filter(|record| query.takes(&numbered(record).unwrap())).cloned().collect();
-        expected.drain(..expected.len().saturating_sub(query.limit));
-        assert_eq!(found, expected, "{query:?}");
+    let places = [0, 702, 1_499].map(|number: usize| index.store().positions().unwrap()[number]);
+    let pages = places.iter().flat_map(|place| [Page::After(*place), Page::Before(*place)]);
+    let pages: Vec<_> = pages.chain([Page::After(Position::START), Page::Before(Position::END)]).collect();
+    for (query, page) in queries.iter().flat_map(|query| pages.iter().map(move |page| (query, *page))) {
+        let found: Vec<_> = index.store().query(query, page, &numbered).unwrap().into_iter().collect();
+        let there =
+            |record: &&IndexedRecord| page.holds(record.position) && query.takes(&numbered(&record.bytes).unwrap());
+        let mut expected: Vec<_> = indexed.iter().filter(there).cloned().collect();
+        match page {
+            Page::After(_) => expected.truncate(query.limit),
+            Page::Before(_) => drop(expected.drain(..expected.len().saturating_sub(query.limit))),
+        }
+        assert_eq!(found, expected, "{query:?} {page:?}");
+        candidates_in_small_parts(index.store(), query, page, &expected);
     }
+}
+
+/// However few places are named at a time, the same is found, and no place is named twice.
+fn candidates_in_small_parts(store: &IndexStore, query: &Query, page: Page, expected: &[IndexedRecord]) {
+    let mut named = BTreeSet::new();
+    let part = |page: Page| {
+        let part = store.candidates(query, page, 311)?;
+        assert!(part.len() <= 311);
+        assert!(part.iter().all(|position| page.holds(*position) && named.insert(*position)), "{query:?} {page:?}");
+        Ok::<_, JournalError>(part)
+    };
+    assert_eq!(query.select(page, &numbered, part, |position| store.at(position)).unwrap(), expected);
 }

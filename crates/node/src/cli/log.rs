@@ -8,7 +8,7 @@ use watchfire_journal::{ChainFault, IndexDifference, LogFault};
 use watchfire_types::{B256, Epoch, MemberId, PrunedInto, Timestamp};
 
 use super::output::{CliError, Output, code};
-use super::{NodeArgs, log_archive, log_prune, log_store, log_trees};
+use super::{NodeArgs, log_archive, log_prune, log_query, log_store, log_trees};
 use crate::charter_file::load;
 use crate::config::Config;
 use crate::kept::{IndexState, Kept, look};
@@ -22,8 +22,8 @@ pub(super) enum LogCommand {
     Repair(NodeArgs),
     /// Build the index anew from the journal. The node must not run.
     Rebuild(NodeArgs),
-    /// Find events by author, epoch, incident, kind, time or block. Works beside a running node.
-    Query(Box<log_store::QueryArgs>),
+    /// Find events by author, epoch, incident, kind, time or block, a page at a time. Works beside a running node.
+    Query(Box<log_query::QueryArgs>),
     /// Print the newest checkpoint of a log with its witnesses' signatures (a C2SP signed note). A running node first makes one
     /// over everything it said.
     Checkpoint(log_trees::ChainArgs),
@@ -84,7 +84,7 @@ pub(super) fn run(command: &LogCommand, output: Output) -> Result<u8, CliError> 
         LogCommand::Verify(node) => verify(node, output),
         LogCommand::Repair(node) => log_store::repair(node, output),
         LogCommand::Rebuild(node) => log_store::rebuild(node, output),
-        LogCommand::Query(arguments) => log_store::query(arguments, output),
+        LogCommand::Query(arguments) => log_query::query(arguments, output),
         LogCommand::Checkpoint(arguments) => log_trees::checkpoint(arguments, output),
         LogCommand::Prove(arguments) => log_trees::prove(arguments, output),
         LogCommand::Check(arguments) => log_trees::check(arguments, output),

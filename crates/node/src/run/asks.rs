@@ -7,6 +7,7 @@ use watchfire_types::control::{Reply, Request};
 use watchfire_types::input::{HumanAct, Input};
 
 use super::RunError;
+use super::indexing::locate;
 use super::node::Node;
 use crate::control::server::Ask;
 
@@ -25,6 +26,16 @@ impl Node {
                 return Ok(());
             }
             Request::Checkpoint => self.checkpoint().await?,
+            // Read beside the loop: an index of years takes a while.
+            Request::Locate { what } => {
+                let store = self.index.store().clone();
+                tokio::task::spawn_blocking(move || {
+                    let reply = locate(&store, &what).unwrap_or_else(|error| Reply::Error { error: error.to_string() });
+                    // Whoever asked may have hung up.
+                    let _ = ask.reply.send(reply);
+                });
+                return Ok(());
+            }
             // Answered by the socket itself.
             Request::Follow => Reply::Error { error: "follow is answered by the stream".to_owned() },
         };
