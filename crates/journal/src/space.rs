@@ -134,7 +134,8 @@ impl<S: Storage> Ahead<S> {
             let to = if self.full { step } else { doubled.max(step) };
             self.extend(to.max(end + reserve));
         }
-        if end >= u64::from(self.options.segment_bytes) / 2 {
+        // One that did not fit is tried again wherever the log stands: only when it fits is the disk no longer full.
+        if end >= u64::from(self.options.segment_bytes) / 2 || self.pause.1 > 0 {
             self.ask_next();
         }
     }

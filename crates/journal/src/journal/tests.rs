@@ -55,6 +55,26 @@ fn one_sync_per_commit() {
     }
 }
 
+/// A disk on which the next segment did not fit at the start is no longer full once it fits, however little was said since.
+#[test]
+fn room_is_noticed() {
+    let storage = FaultyStorage::new();
+    storage.set_capacity(Some(8_000));
+    let options = JournalOptions { segment_bytes: 8_192, chunk_bytes: 512, reserve_bytes: 1_024 };
+    let mut journal = Journal::open(storage.clone(), options).unwrap();
+    journal.prepare().unwrap();
+    assert!(matches!(journal.space(), Space::Reserve { .. }));
+    journal.append(&record(1, 100)).unwrap();
+    journal.sync().unwrap();
+    storage.set_capacity(None);
+    let noticed = (0..600).any(|_| {
+        journal.tend().unwrap();
+        while journal.drive() {}
+        journal.space() == Space::Ample
+    });
+    assert!(noticed, "{:?}", journal.space());
+}
+
 /// A token covers what was appended before its sync and nothing after it.
 #[test]
 fn durable_tells_how_far() {

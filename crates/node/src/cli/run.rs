@@ -26,7 +26,8 @@ pub(super) fn run(arguments: &RunArgs, output: Output) -> Result<u8, CliError> {
         message: format!("log filter {:?} is wrong: {error}", arguments.log),
         code: code::USAGE,
     })?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A line that cannot be written, on a full disk or to a pipe that nobody reads, is lost; saying so on the same stderr would panic.
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).log_internal_errors(false);
     let started = if output.json {
         log.json().try_init()
     } else {

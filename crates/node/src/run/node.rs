@@ -36,6 +36,9 @@ const HEARTBEAT: Duration = Duration::from_secs(3);
 /// How often every connected member is asked for what is missing, in turn.
 const CATCH_UP: Duration = Duration::from_secs(10);
 
+/// The longest time without a look at the clock.
+const IDLE: Duration = Duration::from_secs(1);
+
 /// Everything that reaches the loop.
 pub(super) struct Inbox {
     pub(super) gossip: mpsc::Receiver<GossipEvent>,
@@ -93,8 +96,9 @@ impl Node {
         let mut signals = Signals::new()?;
         let supervisor = Supervisor::of_environment();
         supervisor.ready();
+        let mut ticked = Instant::now();
         loop {
-            let timeout = self.timeout();
+            let timeout = self.timeout(ticked);
             let turned = tokio::select! {
                 // Own sight first, then what others say; people and housekeeping last. Each source is bounded.
                 biased;
@@ -108,6 +112,7 @@ impl Node {
                 Some(event) = inbox.gossip.recv() => self.on_gossip(event, &mut inbox.gossip).await?,
                 Some(checked) = inbox.checked.recv() => { self.on_checked(checked).await?; Turned::On }
                 () = sleep_until(timeout) => {
+                    ticked = Instant::now();
                     self.input(Input::Tick).await?;
                     self.tend_evidence().await?;
                     Turned::On
@@ -142,11 +147,13 @@ impl Node {
         Ok(())
     }
 
-    fn timeout(&self) -> Instant {
-        // Once a second at least: what only time changes (expiry, silence) is noticed then.
-        let idle_ms = 1_000;
-        let wait = self.driver.next_timeout().map_or(idle_ms, |at| at.millis_since(now()).min(idle_ms));
-        Instant::now() + Duration::from_millis(wait)
+    /// When the clock itself is looked at next.
+    fn timeout(&self, ticked: Instant) -> Instant {
+        // Once a second at least, however often people ask meanwhile: what only time changes (expiry, silence, room on the disk) is
+        // noticed then.
+        let idle = ticked + IDLE;
+        let due = |at: Timestamp| Instant::now() + Duration::from_millis(at.millis_since(now()));
+        self.driver.next_timeout().map_or(idle, |at| due(at).min(idle))
     }
 
     pub(super) async fn input(&mut self, input: Input) -> Result<Option<Answer>, RunError> {

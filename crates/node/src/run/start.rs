@@ -81,12 +81,13 @@ pub(super) fn open(path: &Path) -> Result<Opened, RunError> {
     drop(password);
     check(&config, place::key_faults(&config, &charter, &keys))?;
     let mut journal = Journal::open(storage, JournalOptions::default()).map_err(log)?;
-    journal.prepare().map_err(log)?;
     let index =
         LogIndex::open(&config.directory.join("sled"), &journal, index_keys, IndexOptions::default()).map_err(log)?;
     let [first, second] = witness_directories(&config.directory);
     let storages = [FileStorage::open(&first).map_err(log)?, FileStorage::open(&second).map_err(log)?];
     let witness = Witness::open(storages, &charter, &config.member).map_err(log)?;
+    // Last: the log takes what room there is, and the others need some.
+    journal.prepare().map_err(log)?;
     Ok(Opened { charter: Arc::new(charter), keys, journal, index, witness, config })
 }
 

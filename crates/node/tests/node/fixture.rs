@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -24,7 +24,7 @@ pub(crate) struct Members {
 
 /// Runs the binary; stdin is closed.
 pub(crate) fn watchfire(arguments: &[&str]) -> Output {
-    Command::new(WATCHFIRE).args(arguments).stdin(std::process::Stdio::null()).output().unwrap()
+    Command::new(WATCHFIRE).args(arguments).stdin(Stdio::null()).output().unwrap()
 }
 
 /// The last line of stdout as JSON.
@@ -111,6 +111,46 @@ impl Members {
 
     pub(crate) fn charter(&self) -> String {
         self.directory("alder").join("charter.toml").to_str().unwrap().to_owned()
+    }
+}
+
+/// A running node, killed when dropped; what it says is in its directory's `stderr.log`.
+pub(crate) struct Running(pub(crate) Child);
+
+impl Running {
+    pub(crate) fn start(members: &Members, organisation: &str) -> Self {
+        let log = std::fs::File::create(members.directory(organisation).join("stderr.log")).unwrap();
+        let mut command = Command::new(WATCHFIRE);
+        command.args(["run", "--config", &members.config(organisation)]).stdin(Stdio::null());
+        Self(command.stdout(Stdio::null()).stderr(log).spawn().unwrap())
+    }
+
+    /// Waits until it answers, and gives its first status.
+    pub(crate) fn answers(&mut self, members: &Members, organisation: &str) -> Value {
+        let config = members.config(organisation);
+        // Each question is a process of its own: the node starts meanwhile.
+        let status = (0..600).find_map(|_| {
+            let log = || std::fs::read_to_string(members.directory(organisation).join("stderr.log")).unwrap();
+            assert!(self.0.try_wait().unwrap().is_none(), "it ended by itself: {}", log());
+            let output = watchfire(&["status", "--config", &config, "--json"]);
+            Some(json(&output)).filter(|status| status["running"] == true)
+        });
+        status.expect("it answers")
+    }
+
+    /// SIGTERM, and its exit code.
+    pub(crate) fn stop(mut self) -> Option<i32> {
+        let told = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status().unwrap();
+        assert!(told.success());
+        self.0.wait().unwrap().code()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may be dead already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

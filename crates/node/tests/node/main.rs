@@ -1,14 +1,19 @@
 //! The built binary, run as a person or systemd runs it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod author;
 mod bad_input;
 mod charter_live;
 mod commands;
+mod equivocator;
 mod fixture;
+mod full;
+mod log_query;
 mod log_store;
 #[path = "../../../../simulations/src/port.rs"]
 mod port;
 mod printing;
 mod supervised;
 mod trees;
+mod witness;
 mod words;

@@ -1,42 +1,10 @@
 //! What an auditor does: a checkpoint of a running node with a witness, proofs from the directory it left, checks without a node.
 
 use std::fs;
-use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
-use crate::fixture::{Members, WATCHFIRE, endpoint_of_chain, json, stderr, watchfire};
-
-/// A running node, told to stop when dropped.
-struct Running(Child);
-
-impl Running {
-    fn start(members: &Members, organisation: &str) -> Self {
-        let log = fs::File::create(members.directory(organisation).join("stderr.log")).unwrap();
-        let child = Command::new(WATCHFIRE)
-            .args(["run", "--config", &members.config(organisation)])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        Self(child)
-    }
-
-    /// SIGTERM, and its exit code.
-    fn stop(mut self) -> Option<i32> {
-        let told = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status().unwrap();
-        assert!(told.success());
-        self.0.wait().unwrap().code()
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
+use crate::fixture::{Members, Running, endpoint_of_chain, json, stderr, watchfire};
 
 fn answer(arguments: &[&str], code: i32) -> Value {
     let output = watchfire(&[arguments, &["--json"]].concat());
