@@ -39,12 +39,15 @@ pub struct IndexOptions {
     pub cache_bytes: u64,
     /// Throw away what is there and build it anew.
     pub rebuild: bool,
+    /// How long commands that only look are waited for: however slow the machine is, none of them may keep a node from starting.
+    pub lookers: Duration,
 }
 
 impl Default for IndexOptions {
-    /// Every 250 ms, 16 MiB of cache.
+    /// Every 250 ms, 16 MiB of cache, a minute for those who look.
     fn default() -> Self {
-        Self { interval: Duration::from_millis(250), cache_bytes: 16 << 20, rebuild: false }
+        let (interval, lookers) = (Duration::from_millis(250), Duration::from_secs(60));
+        Self { interval, cache_bytes: 16 << 20, rebuild: false, lookers }
     }
 }
 
@@ -89,7 +92,7 @@ impl LogIndex {
     ) -> Result<Self, JournalError> {
         let storage = journal.storage().clone();
         let watermark = journal.watermark();
-        let place = Place::make(path)?;
+        let place = Place::make(path, options.lookers)?;
         let trusted = place.open_trusted(options, &storage, watermark.get())?;
         let rebuilt = trusted.is_none();
         let store = match trusted {

@@ -10,7 +10,7 @@ use super::*;
 
 /// What the launcher below does: `tied` or `gated`.
 const LAUNCHER: &str = "WATCHFIRE_TEST_LAUNCHER";
-const WAIT_MAX: Duration = Duration::from_secs(20);
+const WAIT_MAX: Duration = Duration::from_secs(300);
 
 /// Not a test by itself: the launcher that the next tests kill. Starts a process from a thread that ends at once.
 #[test]

@@ -217,7 +217,7 @@ impl Process {
 
     /// The next line; `None` at its end.
     pub(crate) fn next(&self) -> Option<Said> {
-        match self.said.recv_timeout(Duration::from_secs(60)) {
+        match self.said.recv_timeout(Duration::from_secs(300)) {
             Ok(said) => Some(said),
             Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => None,
             Err(std::sync::mpsc::RecvTimeoutError::Timeout) => panic!("the process hangs"),

@@ -21,10 +21,8 @@ const DOUBT: &str = "doubt";
 const PREFIX: &str = "store-";
 
 /// Time in which a handle dropped in this process gives up sled's files.
-const RELEASE_MAX: Duration = Duration::from_secs(10);
+const RELEASE_MAX: Duration = Duration::from_secs(60);
 const RELEASE_LOOK: Duration = Duration::from_millis(5);
-/// Time in which a command that only looks gives the directory up again: it must not keep a node from starting.
-const LOOKERS_MAX: Duration = Duration::from_secs(3);
 
 /// The directory, held for this process.
 pub(super) struct Place {
@@ -39,9 +37,9 @@ impl Place {
     }
 
     /// As [`Place::take`], once whoever only looks is done; makes the directory if need be.
-    pub(super) fn make(path: &Path) -> Result<Self, JournalError> {
+    pub(super) fn make(path: &Path, lookers: Duration) -> Result<Self, JournalError> {
         fs::create_dir_all(path).map_err(JournalError::io("create", path.display().to_string()))?;
-        let patience = Instant::now() + LOOKERS_MAX;
+        let patience = Instant::now() + lookers;
         loop {
             match Self::take(path) {
                 Err(JournalError::InUse { .. }) if Instant::now() < patience => std::thread::sleep(RELEASE_LOOK),

@@ -15,8 +15,12 @@ use crate::position::{Page, Position};
 use crate::storage::MemoryStorage;
 
 /// Only commands make it follow: no test waits for a timer.
-const OPTIONS: IndexOptions =
-    IndexOptions { interval: Duration::from_secs(3600), cache_bytes: 16 << 20, rebuild: false };
+const OPTIONS: IndexOptions = IndexOptions {
+    interval: Duration::from_secs(3600),
+    cache_bytes: 16 << 20,
+    rebuild: false,
+    lookers: Duration::from_secs(300),
+};
 const JOURNAL: JournalOptions = JournalOptions { segment_bytes: 2000, chunk_bytes: 1024, reserve_bytes: 0 };
 
 /// Test records: author, seq, kind, filling. One that begins with 0 has no keys.
@@ -200,11 +204,28 @@ fn an_index_in_use_is_refused() {
     let (journal, _) = filled(&MemoryStorage::new());
     let index = open(directory.path(), &journal);
     for rebuild in [false, true] {
-        let error = LogIndex::open(directory.path(), &journal, keys, IndexOptions { rebuild, ..OPTIONS }).unwrap_err();
+        let options = IndexOptions { rebuild, lookers: Duration::ZERO, ..OPTIONS };
+        let error = LogIndex::open(directory.path(), &journal, keys, options).unwrap_err();
         assert!(matches!(error, JournalError::InUse { .. }), "{error}");
     }
     index.catch_up().unwrap();
     assert_eq!(index.store().records().unwrap(), 40);
+}
+
+/// Whoever only looks keeps no node from starting, however long it looks.
+#[test]
+fn who_looks_is_waited_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let storage = MemoryStorage::new();
+    let (journal, _) = filled(&storage);
+    open(directory.path(), &journal).shutdown().unwrap();
+    let looker = IndexStore::open(directory.path(), &storage, OPTIONS).unwrap();
+    std::thread::scope(|scope| {
+        let starting = scope.spawn(|| open(directory.path(), &journal).store().records().unwrap());
+        assert_eq!(looker.records().unwrap(), 40);
+        drop(looker);
+        assert_eq!(starting.join().unwrap(), 40);
+    });
 }
 
 /// Damage in the journal stops the index, is told, and is looked at anew by the next start.

@@ -315,7 +315,11 @@ impl Collector {
                 let asked_for = if let RawFault::RateLimited { retry_after_ms } = &fault { *retry_after_ms } else { 0 };
                 state.not_before = Instant::now() + Duration::from_millis(backoff.max(asked_for));
                 state.open = fault.may_pass() && state.attempts < ATTEMPTS_MAX;
-                state.last = Some((cause(&fault), fault.to_string()));
+                // One that the job's own end cut short says less than the one before.
+                let short = patience < REQUEST_TIMEOUT && cause(&fault) == MissCause::Timeout;
+                if !short || state.last.is_none() {
+                    state.last = Some((cause(&fault), fault.to_string()));
+                }
                 return None;
             }
         };

@@ -1,6 +1,8 @@
 //! The log of a real node: killed, questioned, rebuilt, damaged and repaired.
 
 use std::collections::BTreeSet;
+use std::fs::File;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
@@ -22,16 +24,20 @@ impl Running {
     fn start(config: &str) -> (Self, String) {
         let mut command = Command::new(WATCHFIRE);
         command.args(["run", "--config", config, "--log", "error"]);
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let said = Path::new(config).with_file_name("said");
+        let log = File::create(&said).unwrap();
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
         let mut running = Self(child);
-        // Each question is a process of its own: the node starts meanwhile.
-        let status = (0..600).find_map(|_| {
-            assert!(running.0.try_wait().unwrap().is_none(), "it ended by itself");
+        // Each question is a process of its own: the node starts meanwhile, and answers as long as it runs.
+        loop {
+            let ended = running.0.try_wait().unwrap();
+            assert!(ended.is_none(), "it ended by itself: {}", std::fs::read_to_string(said).unwrap());
             let output = watchfire(&["status", "--config", config, "--json"]);
-            Some(json(&output)).filter(|status| status["running"] == true)
-        });
-        let epoch = status.expect("it answers")["epoch"].as_str().unwrap().to_owned();
-        (running, epoch)
+            let status = json(&output);
+            if status["running"] == true {
+                return (running, status["epoch"].as_str().unwrap().to_owned());
+            }
+        }
     }
 
     fn kill(&mut self) {

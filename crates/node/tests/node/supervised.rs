@@ -12,7 +12,7 @@ fn a_service_manager_is_told() {
     let members = Members::new(&endpoint_of_chain(31_337));
     let path = members.base.path().join("notify");
     let socket = UnixDatagram::bind(&path).unwrap();
-    socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(300))).unwrap();
     let hear = || {
         let mut bytes = [0; 64];
         let length = socket.recv(&mut bytes).unwrap();

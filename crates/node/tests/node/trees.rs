@@ -22,16 +22,21 @@ fn holds(report: &Value, check: &str) -> bool {
 #[test]
 fn checkpoints_and_proofs_outlive_their_node() {
     let members = Members::new(&endpoint_of_chain(31_337));
-    let (alder, birch) = (Running::start(&members, "alder"), Running::start(&members, "birch"));
+    let (mut alder, mut birch) = (Running::start(&members, "alder"), Running::start(&members, "birch"));
     let config = members.config("alder");
-    // Asking takes the node a moment each time: the two find each other meanwhile.
-    let taken = (0..60).find_map(|_| {
+    // Asking takes the node a moment each time: the two find each other meanwhile, as long as both run.
+    let taken = loop {
         let output = watchfire(&["log", "checkpoint", "--config", &config, "--json"]);
-        let answer = output.status.success().then(|| json(&output))?;
-        answer["witnesses"].as_array().is_some_and(|witnesses| !witnesses.is_empty()).then_some(answer)
-    });
-    let log = fs::read_to_string(members.directory("alder").join("stderr.log")).unwrap();
-    let taken = taken.unwrap_or_else(|| panic!("nobody witnessed it: {log}"));
+        let answer = output.status.success().then(|| json(&output));
+        let witnessed = |answer: &Value| answer["witnesses"].as_array().is_some_and(|witnesses| !witnesses.is_empty());
+        if let Some(answer) = answer.filter(witnessed) {
+            break answer;
+        }
+        for (node, organisation) in [(&mut alder, "alder"), (&mut birch, "birch")] {
+            let log = members.directory(organisation).join("stderr.log");
+            assert!(node.0.try_wait().unwrap().is_none(), "it ended: {}", fs::read_to_string(log).unwrap());
+        }
+    };
     assert_eq!(alder.stop(), Some(0));
     assert_eq!(birch.stop(), Some(0));
 

@@ -24,10 +24,12 @@ impl Running {
             .stderr(file("stderr.log"))
             .spawn()
             .unwrap();
-        let running = Self(child);
-        // A node answers as soon as its socket is there.
-        let answers = || watchfire(&["vulnerability", "list", "--config", &members.config(organisation)]);
-        assert!((0..200).any(|_| answers().status.success()), "{}", stderr(&answers()));
+        let mut running = Self(child);
+        // A node answers as soon as its socket is there, which it comes to as long as it runs.
+        while !watchfire(&["vulnerability", "list", "--config", &members.config(organisation)]).status.success() {
+            let log = members.directory(organisation).join("stderr.log");
+            assert!(running.0.try_wait().unwrap().is_none(), "it ended: {}", fs::read_to_string(log).unwrap());
+        }
         running
     }
 
