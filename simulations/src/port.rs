@@ -24,9 +24,9 @@ fn own_range() -> Option<(u16, u16)> {
 /// Ports that the system does not hand out; the usual ones where it leaves too few.
 pub(crate) fn outside(own: Option<(u16, u16)>) -> Range<u16> {
     let Some((first, last)) = own else { return USUAL };
-    let below = LOWEST.max(USUAL.start.min(first))..USUAL.end.min(first);
-    let above = last.saturating_add(1)..u16::MAX;
-    [below, above].into_iter().find(|range| range.len() >= usize::from(ENOUGH)).unwrap_or(USUAL)
+    let end = USUAL.end.min(first);
+    let (below, further_below, above) = (USUAL.start..end, LOWEST..end, last.saturating_add(1)..u16::MAX);
+    [below, further_below, above].into_iter().find(|range| range.len() >= usize::from(ENOUGH)).unwrap_or(USUAL)
 }
 
 /// A port of the loopback that nobody uses now, for TCP or UDP, and that the system gives to nobody by itself.

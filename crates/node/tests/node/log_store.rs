@@ -131,7 +131,7 @@ fn an_unfinished_record_is_told_and_is_no_damage() {
     let path = members.directory("cedar").join("journal/00000000.log");
     let bytes = std::fs::read(&path).unwrap();
     let last = bytes.iter().rposition(|byte| *byte != 0).unwrap();
-    std::fs::File::options().write(true).open(&path).unwrap().set_len(last as u64 - 20).unwrap();
+    File::options().write(true).open(&path).unwrap().set_len(last as u64 - 20).unwrap();
     // What the journal lost before it was acknowledged no index has seen either.
     std::fs::remove_dir_all(members.directory("cedar").join("sled")).unwrap();
     let torn = answer(&["log", "verify", "--config", config], 0);
