@@ -5,6 +5,9 @@
 //! `watchfire drill` judges that too.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "../../second_verifier.rs"]
+mod second_verifier;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -80,6 +83,7 @@ fn bundles(keep: &Path) {
     let nodes: Vec<PathBuf> = folders.filter(|folder| folder.join("config.toml").exists()).collect();
     assert_eq!(nodes.len(), 5, "{nodes:?}");
     beside_a_running_node(keep, &nodes[0]);
+    let mut taken = Vec::new();
     for (index, node) in nodes.iter().enumerate() {
         let file = keep.join(format!("incident-{index}.bundle"));
         let [file, config, charter] = [file, node.join("config.toml"), node.join("charter.toml")]
@@ -95,12 +99,36 @@ fn bundles(keep: &Path) {
         for name in ["charter-trusted", "signature", "chain", "certificate", "co-signature", "threshold"] {
             assert!(holds(name), "no {name} holds: {verified:#}");
         }
-        let mut bytes = std::fs::read(&file).unwrap();
+        taken.push((PathBuf::from(&file), verified));
+    }
+    judged_by_another(&taken, &nodes[0]);
+    for (file, _) in &taken {
+        let mut bytes = std::fs::read(file).unwrap();
         let middle = bytes.len() / 2;
         bytes[middle] ^= 1;
-        std::fs::write(&file, bytes).unwrap();
-        let (code, verified) = watchfire(&["verify", &file]);
+        std::fs::write(file, bytes).unwrap();
+        let (code, verified) = watchfire(&["verify", file.to_str().unwrap()]);
         assert_eq!((code, &verified["first_failure"]["name"]), (Some(1), &"format".into()));
+    }
+}
+
+/// The verifier that was written from the format's document alone makes the same checks of each bundle, with the same outcomes.
+fn judged_by_another(taken: &[(PathBuf, serde_json::Value)], node: &Path) {
+    if !second_verifier::has_python() {
+        return;
+    }
+    let (code, charter) = watchfire(&["charter", "digest", node.join("charter.toml").to_str().unwrap()]);
+    assert_eq!(code, Some(0), "{charter:#}");
+    let files: Vec<PathBuf> = taken.iter().map(|(file, _)| file.clone()).collect();
+    let verdicts = second_verifier::verdicts(&files, charter["digest"].as_str().unwrap());
+    for ((file, first), second) in taken.iter().zip(verdicts) {
+        let failure = second.first_failure.as_ref().map(|check| format!("{}: {}", check.name, check.detail));
+        assert!(second.holds, "{}: {failure:?}", file.display());
+        let checks = first["checks"].as_array().unwrap().iter();
+        let first = second_verifier::outcomes(
+            checks.map(|check| (check["name"].as_str().unwrap(), check["outcome"].as_str().unwrap())),
+        );
+        assert_eq!(second.outcomes(), first, "{}", file.display());
     }
 }
 

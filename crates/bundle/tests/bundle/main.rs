@@ -5,6 +5,9 @@ mod belong;
 mod damage;
 mod fixture;
 mod golden;
+mod mutations;
 mod python;
+#[path = "../../../../tests/second_verifier.rs"]
+mod second_verifier;
 mod trie;
 mod verdicts;
