@@ -25,10 +25,12 @@ mod node;
 mod observe;
 mod play;
 mod progress;
+mod record;
 mod report;
 mod stage;
 
 pub use progress::{Progress, Quiet, Terminal};
+pub(crate) use report::ether;
 pub use report::{Blocks, DrillReport, Expectation, Loss, NodeReport, SafeReport, Timeline};
 
 /// Exit code of a drill whose expectations all hold.

@@ -17,6 +17,7 @@ pub mod operator;
 mod port;
 #[cfg(test)]
 mod port_tests;
+pub mod record;
 pub mod relay;
 pub mod rpc;
 pub mod safe;

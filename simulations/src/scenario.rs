@@ -19,6 +19,7 @@ mod world;
 pub use fault::{Fault, FaultKind, Part, Who};
 pub use library::{DEFAULT, NAMES, find};
 pub use parse::{ScenarioError, load, parse};
+pub(crate) use parse::{read, text_of};
 use world::ether;
 pub use world::{Adversary, AdversaryKind, ChainPart, Chaos, DiskLeft, Lies, Links, Voter};
 
@@ -42,6 +43,12 @@ pub struct Scenario {
     /// Further nodes of these organisations, which vote and hold no key of the Safe; simulated only.
     #[serde(default, rename = "voter")]
     pub voters: Vec<Voter>,
+    /// Members that run twice: a copy of the node, keys and all, was started elsewhere; simulated only.
+    #[serde(default)]
+    pub clones: BTreeSet<MemberId>,
+    /// Whether nodes cosign each other's checkpoints; simulated only, a drill's always do.
+    #[serde(default)]
+    pub witnesses: bool,
     /// Rules of the network.
     #[serde(default)]
     pub governance: Governance,

@@ -19,14 +19,17 @@ mod keys;
 mod node;
 mod operator;
 mod plan;
+mod rehearsal;
 mod report;
 mod run;
+mod scores;
 mod sketch;
 mod watch;
 mod world;
 
+pub(crate) use drawing::escaped;
 pub use report::{Failure, Hops, ScenarioReport, Scores};
-pub use run::{SimulateError, SimulateOptions, draw, simulate};
+pub use run::{SimulateError, SimulateOptions, draw, record, simulate};
 pub use watch::Kind;
 
 /// Exit code when every property held in every run.

@@ -62,8 +62,12 @@ mutations! {
     CertifiesOnce,
     /// Certificates are made of votes that no longer count.
     PicksStale,
+    /// A certificate waits for a vote of every organisation.
+    WaitsForEveryone,
     /// One signature per nonce.
     SignsOncePerNonce,
+    /// Who signed at one nonce signs at no other.
+    NeverRetargets,
     /// Nothing is consumed after a cancel.
     NeverRejects,
     /// Nothing is consumed after a stranger's recovery.
@@ -86,6 +90,8 @@ mutations! {
     AsksNobody,
     /// A veto does not stop its organisation's automatic votes.
     VetoMutesNobody,
+    /// The status says that a pause would succeed, whatever is known.
+    SaysItCan,
     /// No step is ever widened.
     NeverEscalates,
     /// An old outflow in the window widens the step.

@@ -120,6 +120,7 @@ pub(super) async fn fault(stage: &mut Stage, parts: &Parts, what: &FaultKind) ->
         | FaultKind::Mute { .. }
         | FaultKind::HealAll {}
         | FaultKind::Clock { .. }
+        | FaultKind::Drift { .. }
         | FaultKind::Reorg { .. }
         | FaultKind::Stall { .. }
         | FaultKind::DiskFull { .. }

@@ -160,7 +160,10 @@ pub(super) async fn judge(stage: &Stage, played: Played, nodes: Vec<NodeReport>)
     let mut expectations = of_the_play(stage, &played, nonce_after, stated.as_deref());
     expectations.extend(of_the_end(&played, &nodes));
     let (before, taken) = (stage.scenario.vault.wei, taken(stage, &played));
+    let cause = cause(&played, stated.as_deref());
+    let record = super::record::record(stage, &played, &nodes, &expectations, cause.clone());
     Ok(DrillReport {
+        record: Some(record),
         scenario: stage.scenario.name.clone(),
         passed: expectations.iter().all(|one| one.passed),
         expectations,
@@ -179,7 +182,7 @@ pub(super) async fn judge(stage: &Stage, played: Played, nodes: Vec<NodeReport>)
             owners,
         },
         pause_tx: played.seen.pause.map(|(transaction, _)| transaction),
-        cause: cause(&played, stated.as_deref()),
+        cause,
         nodes,
     })
 }

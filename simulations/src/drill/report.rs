@@ -4,8 +4,10 @@ use alloy_primitives::{Address, B256};
 use serde::Serialize;
 use watchfire_types::{MemberId, OrganisationId};
 
+use crate::record::DrillRecord;
+
 /// The whole result.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DrillReport {
     /// Name of the scenario.
     pub scenario: String,
@@ -27,6 +29,9 @@ pub struct DrillReport {
     pub cause: Option<String>,
     /// Every node.
     pub nodes: Vec<NodeReport>,
+    /// The record for auditors, which `--record` writes.
+    #[serde(skip)]
+    pub record: Option<DrillRecord>,
 }
 
 /// One expectation.
@@ -159,7 +164,7 @@ impl DrillReport {
 }
 
 /// Decimal wei as ether with up to four decimals, cut.
-pub(super) fn ether(wei: &str) -> String {
+pub(crate) fn ether(wei: &str) -> String {
     let padded = format!("{wei:0>19}");
     let (whole, rest) = padded.split_at(padded.len() - 18);
     let decimals = rest[..4].trim_end_matches('0');

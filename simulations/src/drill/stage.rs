@@ -36,6 +36,8 @@ pub(super) struct Stage {
     pub(super) cluster: Cluster,
     /// How many times as long as usual everybody is waited for.
     pub(super) patience: u32,
+    /// Digest of the charter, hex; empty if it has none.
+    pub(super) charter_digest: String,
     anvil: Option<Anvil>,
     _temporary: Option<TempDir>,
 }
@@ -158,11 +160,10 @@ pub(super) async fn set_up(
     };
     steps.next("the nodes");
     let members: Vec<_> = cluster.nodes.iter().map(|node| node.entry.clone()).collect();
-    cluster.start(
-        &charter::compose(&scenario, &members, &safe, vault, block_time_ms),
-        ground.chain_id,
-        options.patience,
-    )?;
+    let text = charter::compose(&scenario, &members, &safe, vault, block_time_ms);
+    let parsed = watchfire_charter::parse(&text).ok();
+    let charter_digest = parsed.map(|(charter, _)| hex::encode(charter.digest().as_bytes())).unwrap_or_default();
+    cluster.start(&text, ground.chain_id, options.patience)?;
     steps.next("every node ready and connected");
     cluster.ready(options.patience, progress).await?;
     Ok(Stage {
@@ -176,6 +177,7 @@ pub(super) async fn set_up(
         guard,
         cluster,
         patience: options.patience,
+        charter_digest,
         anvil: ground.anvil,
         _temporary: temporary,
     })

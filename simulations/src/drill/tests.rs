@@ -115,6 +115,7 @@ fn json_shape() {
         pause_tx: None,
         cause: None,
         nodes: vec![],
+        record: None,
     };
     assert_eq!(
         serde_json::to_string(&report).unwrap(),

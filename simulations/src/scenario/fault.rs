@@ -152,6 +152,13 @@ pub enum FaultKind {
         /// Milliseconds ahead of the true time; behind, if negative.
         ahead_ms: i64,
     },
+    /// A node's clock goes wrong from now on, ever further.
+    Drift {
+        /// Which.
+        member: Who,
+        /// Microseconds that it gains in a second; loses, if negative.
+        ppm: i64,
+    },
     /// The newest blocks are replaced.
     Reorg {
         /// How many.
@@ -233,6 +240,7 @@ impl FaultKind {
             | Self::Mute { .. }
             | Self::HealAll {}
             | Self::Clock { .. }
+            | Self::Drift { .. }
             | Self::Reorg { .. }
             | Self::Stall { .. }
             | Self::DiskFull { .. }

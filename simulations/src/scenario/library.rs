@@ -25,13 +25,16 @@ library!(
     "human-veto",
     "evidence-under-stress",
     "walk-through",
+    "bad-night",
     "beyond-the-bound",
     "blind-operator",
     "cancelled-late",
+    "cloned-node",
     "compromised-guardian",
     "compromised-minority",
     "deep-reorg",
     "disk-full",
+    "drifting-clocks",
     "eclipsed",
     "empty-disk",
     "escalation",
@@ -40,11 +43,13 @@ library!(
     "false-alarm-storm",
     "fast-blocks",
     "fee-floor",
+    "flag-flipper",
     "flag-suffices",
     "forged-message",
     "governance-takeover",
     "guardians-13",
     "guardians-25",
+    "guardians-50",
     "hoarded-signature",
     "infinite-mint",
     "left-open",
@@ -96,6 +101,8 @@ library!(
     "tool-down",
     "two-calls",
     "two-operators-asked",
+    "two-silent",
+    "two-sluggards",
     "two-tools-down",
     "variants",
     "weather",
@@ -106,8 +113,14 @@ library!(
 /// The scenario of this name, if there is one.
 #[must_use]
 pub fn find(name: &str) -> Option<Result<Scenario, ScenarioError>> {
+    let (file, text) = text(name)?;
+    Some(parse(&file, &text))
+}
+
+/// File name and text of the scenario of this name.
+pub(super) fn text(name: &str) -> Option<(String, String)> {
     let at = NAMES.iter().position(|known| *known == name)?;
-    Some(parse(&format!("simulations/scenarios/{name}.toml"), TEXTS[at]))
+    Some((format!("simulations/scenarios/{name}.toml"), TEXTS[at].to_owned()))
 }
 
 /// So many partners, where a scenario counts them only.

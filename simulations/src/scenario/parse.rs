@@ -9,7 +9,7 @@ use thiserror::Error;
 use watchfire_types::{MemberId, OperatorId};
 
 use super::library;
-use super::{Act, AttackKind, FaultKind, NAMES, Scenario, Stage, Who, find};
+use super::{Act, AttackKind, FaultKind, NAMES, Scenario, Stage, Who};
 
 const FILE_BYTES_MAX: u64 = 256 << 10;
 
@@ -43,16 +43,21 @@ pub enum ScenarioError {
 /// # Errors
 /// When there is none, or it is malformed.
 pub fn load(name_or_file: &str) -> Result<Scenario, ScenarioError> {
-    if let Some(found) = find(name_or_file) {
-        return found;
+    let (file, text) = text_of(name_or_file)?;
+    parse(&file, &text)
+}
+
+/// Name and text of the file that a name stands for: one of the library's, or this one.
+pub(crate) fn text_of(name_or_file: &str) -> Result<(String, String), ScenarioError> {
+    if let Some(found) = library::text(name_or_file) {
+        return Ok(found);
     }
     let unknown = |cause: String| ScenarioError::Unknown { name: name_or_file.to_owned(), cause };
-    let text = read(Path::new(name_or_file)).map_err(unknown)?;
-    parse(name_or_file, &text)
+    Ok((name_or_file.to_owned(), read(Path::new(name_or_file)).map_err(unknown)?))
 }
 
 /// The text of a regular file of at most 256 KiB: a device or a pipe may never end.
-fn read(path: &Path) -> Result<String, String> {
+pub(crate) fn read(path: &Path) -> Result<String, String> {
     let told = |error: std::io::Error| error.to_string();
     // Asked before it is opened, which alone would wait for the writer of a pipe.
     if !path.metadata().map_err(told)?.is_file() {
@@ -165,6 +170,9 @@ fn check_fault(
         FaultKind::Cut { member: Who::Part(_) } | FaultKind::Heal { member: Who::Part(_) } => {
             Err(("member", "links are laid before anyone has a part: name a member".to_owned()))
         }
+        FaultKind::Drift { ppm, .. } if ppm.unsigned_abs() > 100_000 => {
+            Err(("ppm", "must be -100000 to 100000, a tenth of the time".to_owned()))
+        }
         FaultKind::Kill { member }
         | FaultKind::Restart { member }
         | FaultKind::Cut { member }
@@ -173,6 +181,7 @@ fn check_fault(
         | FaultKind::Mute { member }
         | FaultKind::Eclipse { member, .. }
         | FaultKind::Clock { member, .. }
+        | FaultKind::Drift { member, .. }
         | FaultKind::DiskFull { member }
         | FaultKind::SyncFails { member }
         | FaultKind::HoldTransactionsOf { member }
@@ -250,6 +259,9 @@ fn check_world(
     if let Some(stranger) = scenario.adversaries.iter().find(|adversary| !members.contains(&adversary.member)) {
         return Err(("member", format!("{} does not take part", stranger.member)));
     }
+    if let Some(stranger) = scenario.clones.iter().find(|member| !members.contains(member)) {
+        return Err(("clones", format!("{stranger} does not take part")));
+    }
     let asked = scenario.organisations.iter().flat_map(|one| &one.also_asks);
     if let Some(stranger) = asked.into_iter().find(|operator| !operators.contains(operator)) {
         return Err(("also_asks", format!("{stranger} does not take part")));
@@ -270,6 +282,8 @@ fn simulated_only(scenario: &Scenario) -> Option<&'static str> {
         ("chain", scenario.chain != Default::default()),
         ("adversary", !scenario.adversaries.is_empty()),
         ("voter", !scenario.voters.is_empty()),
+        ("clones", !scenario.clones.is_empty()),
+        ("witnesses", scenario.witnesses),
         ("chaos", scenario.chaos != Default::default()),
         ("agree", scenario.governance.agree != 1),
         ("pause_limits", scenario.governance.pause_limits),

@@ -89,6 +89,10 @@ pub enum AdversaryKind {
     ClockLiar,
     /// Finds something at every block.
     BudgetBurner,
+    /// Says nothing.
+    Silent,
+    /// Says everything late.
+    Sluggard,
     /// Passes nothing on to whom it surrounds.
     Eclipser,
     /// Has a key for which anybody can sign: no charter takes it.

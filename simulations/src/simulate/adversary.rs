@@ -17,6 +17,8 @@ mod nonce_thief;
 mod replayer;
 mod rewriter;
 mod selective_sender;
+mod silent;
+mod sluggard;
 mod spammer;
 mod stale_charter;
 mod turncoat;
@@ -83,6 +85,11 @@ pub(crate) trait Adversary: std::fmt::Debug {
     fn answers(&self) -> bool {
         true
     }
+
+    /// Whether it sends what its own driver owes to the chain.
+    fn submits(&self) -> bool {
+        true
+    }
 }
 
 /// The adversary at this place, if the scenario has one there.
@@ -107,6 +114,8 @@ pub(crate) fn of(cast: &Cast, place: usize) -> Option<Box<dyn Adversary>> {
         AdversaryKind::StaleCharter => Box::new(stale_charter::StaleCharter::new(forge())),
         AdversaryKind::ClockLiar => Box::new(clock_liar::ClockLiar::new(forge())),
         AdversaryKind::BudgetBurner => Box::new(budget_burner::BudgetBurner::new(forge())),
+        AdversaryKind::Silent => Box::new(silent::Silent),
+        AdversaryKind::Sluggard => Box::new(sluggard::Sluggard),
         AdversaryKind::Eclipser => Box::new(eclipser::Eclipser),
         // The key is the mistake: nobody runs a node on it.
         AdversaryKind::WeakKey => return None,

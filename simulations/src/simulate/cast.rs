@@ -5,11 +5,16 @@ use std::sync::Arc;
 
 use alloy_primitives::{Address, B256, keccak256};
 use watchfire_charter::Charter;
-use watchfire_types::{ChainId, MemberId, MemberKey, NetworkId, OperatorId, OrganisationId, Read, SafeVersion};
+use watchfire_types::{
+    AssetId, ChainId, MemberId, MemberKey, NetworkId, OperatorId, OrganisationId, PlaybookId, Read, SafeVersion,
+    StepIndex,
+};
 
+use super::chain::contracts::Contracts;
 use super::keys::Secrets;
+use super::rehearsal::Own;
 use super::run::SimulateError;
-use crate::charter;
+use crate::charter::{self, ASSET, PLAYBOOK, RECOVERY};
 use crate::safe::Safe;
 use crate::scenario::{Adversary, AdversaryKind, Scenario};
 
@@ -39,6 +44,8 @@ pub(crate) struct Player {
     /// Places of the operators it asks, its own first.
     pub(crate) asks: Vec<usize>,
     pub(crate) adversary: Option<AdversaryKind>,
+    /// Whether it is a copy of another node, keys and all.
+    pub(crate) clone: bool,
 }
 
 /// Everything about a scenario that no seed changes.
@@ -55,6 +62,29 @@ pub(crate) struct Cast {
     pub(crate) guard: Address,
     /// What every node reads of every block.
     pub(crate) reads: BTreeSet<Read>,
+    /// The attacked asset, its ladder, the widest step of it, and the way back if there is one.
+    pub(crate) asset: AssetId,
+    pub(crate) playbook: PlaybookId,
+    pub(crate) widest: StepIndex,
+    pub(crate) recovery: Option<PlaybookId>,
+    /// Owners of the Safe who are no partners.
+    pub(crate) other_owners: BTreeSet<Address>,
+    /// The guard that the Safe has from the start.
+    pub(crate) own_guard: Address,
+    /// The contracts of a charter that is played as it is; the scenario's vault otherwise.
+    pub(crate) contracts: Option<Contracts>,
+}
+
+/// The same node once more.
+fn copy(of: &Player) -> Player {
+    Player {
+        member: of.member.clone(),
+        organisation: of.organisation.clone(),
+        secrets: of.secrets.clone(),
+        asks: of.asks.clone(),
+        clone: true,
+        ..*of
+    }
 }
 
 /// The charter's entry of one member.
@@ -68,6 +98,24 @@ fn entry(player: &Player, operators: &[OperatorId]) -> String {
          operators = [\"{operator}\"]\naddresses = [\"/ip4/127.0.0.1/tcp/9001\"]\n",
         if *signs { keys.as_str() } else { "" }
     )
+}
+
+fn sound(scenario: &Scenario, text: &str) -> Result<Charter, SimulateError> {
+    let parsed = watchfire_charter::parse(text).map_err(|faults| SimulateError::Charter {
+        scenario: scenario.name.clone(),
+        faults: faults.iter().map(ToString::to_string).collect(),
+    });
+    parsed.map(|(charter, _)| charter)
+}
+
+fn reads(charter: &Charter) -> BTreeSet<Read> {
+    let mut reads = watchfire_protocol::reads(charter, CHAIN);
+    reads.extend(watchfire_detect::Detectors::new(charter, CHAIN).reads());
+    reads
+}
+
+fn widest(charter: &Charter, playbook: &PlaybookId) -> StepIndex {
+    charter.playbooks.get(playbook).map_or(StepIndex::new(1), watchfire_charter::Playbook::widest)
 }
 
 fn address(of: &str) -> Address {
@@ -101,6 +149,7 @@ impl Cast {
                 secrets,
                 asks,
                 adversary: adversary.map(|adversary| adversary.kind),
+                clone: false,
             }
         };
         let guardians = scenario.organisations.iter().map(|one| {
@@ -111,7 +160,10 @@ impl Cast {
             .voters
             .iter()
             .map(|one| player(&one.member, &one.organisation, place(&one.operator).into_iter().collect(), false));
-        let players: Vec<Player> = guardians.chain(voters).collect();
+        let mut players: Vec<Player> = guardians.chain(voters).collect();
+        let copies: Vec<Player> =
+            players.iter().filter(|one| scenario.clones.contains(&one.member)).map(copy).collect();
+        players.extend(copies);
         let (safe, vault) = (address("the guardians' safe"), address("the vault"));
         let multi_send = address("multi send call only");
         let parts = Safe {
@@ -120,18 +172,97 @@ impl Cast {
             multi_send_call_only: multi_send,
             multi_send_code_hash: B256::repeat_byte(0x5a),
         };
-        let entries: Vec<String> = players.iter().map(|player| entry(player, &operators)).collect();
+        let named = players.iter().filter(|player| !player.clone);
+        let entries: Vec<String> = named.map(|player| entry(player, &operators)).collect();
         let text = charter::compose(&scenario, &entries, &parts, vault, scenario.chain.block_time_ms);
-        let (charter, _) = watchfire_charter::parse(&text).map_err(|faults| SimulateError::Charter {
+        let charter = sound(&scenario, &text)?;
+        let unfit = |_| SimulateError::Charter { scenario: scenario.name.clone(), faults: vec!["ids".to_owned()] };
+        let (asset, playbook) = (ASSET.parse().map_err(unfit)?, PLAYBOOK.parse().map_err(unfit)?);
+        let recovery = RECOVERY.parse().ok().filter(|id| charter.playbooks.contains_key(id));
+        Ok(Self {
+            reads: reads(&charter),
+            network: charter.network_id(),
+            widest: widest(&charter, &playbook),
+            asset,
+            playbook,
+            recovery,
+            charter: Arc::new(charter),
+            scenario,
+            players,
+            operators,
+            safe,
+            vault,
+            multi_send,
+            guard: address("the blocking guard"),
+            other_owners: BTreeSet::new(),
+            own_guard: Address::ZERO,
+            contracts: None,
+        })
+    }
+
+    /// A charter that is played as it is, with its partners in the parts of the scenario.
+    pub(crate) fn rehearsed(scenario: Scenario, own: &Own) -> Result<Self, SimulateError> {
+        let charter = sound(&scenario, &own.text)?;
+        let lacks = |what: &str| SimulateError::Charter {
             scenario: scenario.name.clone(),
-            faults: faults.iter().map(ToString::to_string).collect(),
-        })?;
-        let mut reads = watchfire_protocol::reads(&charter, CHAIN);
-        reads.extend(watchfire_detect::Detectors::new(&charter, CHAIN).reads());
-        let network = charter.network_id();
-        let guard = address("the blocking guard");
-        let charter = Arc::new(charter);
-        Ok(Self { scenario, charter, network, players, operators, safe, vault, multi_send, guard, reads })
+            faults: vec![format!("the charter as it is played has no {what}")],
+        };
+        let safe = charter.safes.get(&own.safe).ok_or_else(|| lacks("Safe"))?;
+        let asset = charter.assets.get(&own.asset).ok_or_else(|| lacks("asset"))?;
+        let multi_send = charter.chains.get(&CHAIN).and_then(|chain| chain.multi_send_call_only);
+        let mut operators: Vec<OperatorId> = Vec::new();
+        for label in charter.members.values().flat_map(|member| &member.operators) {
+            if !operators.contains(label) {
+                operators.push(label.clone());
+            }
+        }
+        let mut players: Vec<Player> = charter
+            .members
+            .iter()
+            .map(|(id, member)| {
+                let secrets = Secrets::of(id.as_str());
+                let adversary = scenario.adversaries.iter().find(|adversary| adversary.member == *id);
+                let asks = member.operators.iter().filter_map(|one| operators.iter().position(|other| other == one));
+                Player {
+                    member: id.clone(),
+                    organisation: member.organisation.clone(),
+                    author: secrets.author(),
+                    guardian: secrets.guardian(),
+                    submitter: secrets.submitter(),
+                    signs: member.guardian.is_some() && safe.guardians.contains(id),
+                    asks: asks.collect(),
+                    secrets,
+                    adversary: adversary.map(|adversary| adversary.kind),
+                    clone: false,
+                }
+            })
+            .collect();
+        // Who holds a key of the Safe comes first, as everywhere.
+        players.sort_by_key(|player| !player.signs);
+        let copies: Vec<Player> =
+            players.iter().filter(|one| scenario.clones.contains(&one.member)).map(copy).collect();
+        players.extend(copies);
+        let mut cast = Self {
+            reads: reads(&charter),
+            network: charter.network_id(),
+            widest: widest(&charter, &own.playbook),
+            asset: own.asset.clone(),
+            playbook: own.playbook.clone(),
+            recovery: own.recovery.clone().filter(|id| charter.playbooks.contains_key(id)),
+            safe: safe.address,
+            vault: asset.contracts.first().copied().unwrap_or_default(),
+            multi_send: multi_send.map(|pinned| pinned.address).unwrap_or_default(),
+            guard: address("the blocking guard"),
+            other_owners: safe.other_owners.clone(),
+            own_guard: safe.guard.unwrap_or_default(),
+            charter: Arc::new(charter),
+            scenario,
+            players,
+            operators,
+            contracts: None,
+        };
+        cast.contracts = Some(Contracts::of(&cast));
+        Ok(cast)
     }
 
     /// Place of this member.
@@ -152,7 +283,7 @@ impl Cast {
 
     /// Those who hold a key of the Safe.
     pub(crate) fn guardians(&self) -> impl Iterator<Item = &Player> {
-        self.players.iter().filter(|player| player.signs)
+        self.players.iter().filter(|player| player.signs && !player.clone)
     }
 
     /// Whether this member follows the protocol.

@@ -1,12 +1,13 @@
 //! The model chain: blocks on branches, a mempool with fees, and reorgs. Everything that was ever canonical stays readable by hash.
 
+pub(crate) mod contracts;
 pub(crate) mod state;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use alloy_primitives::{Address, B256, keccak256};
-use watchfire_types::{BlockRef, BlockTime, Bytes, Log, SafeTransaction};
+use watchfire_types::{BlockRef, BlockTime, Bytes, Log, Read, ReadOutcome, SafeTransaction};
 
 use super::cast::{CHAIN, Cast};
 use state::{Reason, Signers, State, Touch};
@@ -53,6 +54,8 @@ pub(crate) struct Block {
     pub(crate) parent: B256,
     pub(crate) base_fee: u128,
     pub(crate) state: Rc<State>,
+    /// What an honest operator answers to everything that nodes ask of every block.
+    pub(crate) answers: Rc<BTreeMap<Read, ReadOutcome>>,
     pub(crate) logs: Rc<Vec<Log>>,
     pub(crate) included: Rc<Vec<Included>>,
 }
@@ -133,7 +136,12 @@ impl Chain {
         }
         let at = BlockRef { chain: CHAIN, number, hash, time: Self::time_of(cast, number) };
         let base_fee = self.base_fee;
-        let block = Block { at, parent, base_fee, state, logs: Rc::new(logs), included: Rc::new(included) };
+        let unchanged = self.blocks.get(&parent).filter(|before| Rc::ptr_eq(&before.state, &state));
+        let answers = unchanged
+            .map(|before| Rc::clone(&before.answers))
+            .unwrap_or_else(|| Rc::new(cast.reads.iter().map(|read| (read.clone(), state.read(cast, read))).collect()));
+        let (logs, included) = (Rc::new(logs), Rc::new(included));
+        let block = Block { at, parent, base_fee, state, answers, logs, included };
         self.blocks.insert(hash, block);
         self.canonical.push(hash);
         self.base_fee = (base_fee - base_fee / 8).max(self.least_fee);
@@ -142,7 +150,7 @@ impl Chain {
     /// Makes the next block of everything in the mempool that pays the base fee, highest tip first.
     pub(crate) fn mine(&mut self, cast: &Cast) {
         let head = self.head();
-        let (parent, number, mut state) = (head.at.hash, head.at.number + 1, State::clone(&head.state));
+        let (parent, number, mut state) = (head.at.hash, head.at.number + 1, Rc::clone(&head.state));
         let base_fee = self.base_fee;
         let mut due: Vec<B256> =
             self.mempool.iter().filter(|(_, one)| one.max_fee >= base_fee).map(|(slot, _)| *slot).collect();
@@ -150,7 +158,7 @@ impl Chain {
         let (mut logs, mut included) = (Vec::new(), Vec::new());
         for slot in due {
             let Some(transaction) = self.mempool.remove(&slot) else { continue };
-            let mut after = state.clone();
+            let mut after = State::clone(&state);
             let result = match &transaction.call {
                 Call::Execute { transaction, signatures } => {
                     after.execute(cast, &mut self.signers, transaction, signatures)
@@ -159,11 +167,11 @@ impl Chain {
             };
             let result = result.map(|made: Vec<Log>| {
                 logs.extend(made.into_iter().map(|log| Log { transaction: transaction.hash, ..log }));
-                state = after;
+                state = Rc::new(after);
             });
             included.push(Included { transaction, result });
         }
-        self.push(cast, number, parent, Rc::new(state), logs, included);
+        self.push(cast, number, parent, state, logs, included);
     }
 
     /// Puts a transaction into the mempool; a lower bid for the same slot changes nothing.

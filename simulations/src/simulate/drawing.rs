@@ -39,7 +39,7 @@ fn y(lane: usize) -> f64 {
     TOP + lane as f64 * LANE
 }
 
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 

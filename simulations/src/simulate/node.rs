@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use alloy_primitives::B256;
 use watchfire_detect::Detectors;
-use watchfire_driver::{Door, Driver, Output};
+use watchfire_driver::{Door, Driver, Output, Witness};
 use watchfire_journal::{FaultyStorage, Journal, JournalOptions};
 use watchfire_types::duty::{Duty, Preflight};
 use watchfire_types::{AssetId, BlockRef, Epoch, Timestamp};
@@ -78,6 +78,10 @@ pub(crate) struct Node {
     pub(crate) halted: Option<String>,
     /// How far its clock is ahead of the true time, ms.
     pub(crate) ahead_ms: i64,
+    /// What it gains, µs in a second, and since when.
+    drift: (i64, Micros),
+    /// Where it keeps what it witnessed.
+    pub(crate) witnessed: [FaultyStorage; 2],
     /// Peers it has a connection to.
     pub(crate) connected: BTreeSet<usize>,
 }
@@ -95,6 +99,8 @@ impl Node {
             process: None,
             halted: None,
             ahead_ms: 0,
+            drift: (0, 0),
+            witnessed: [FaultyStorage::new(), FaultyStorage::new()],
             connected: BTreeSet::new(),
         }
     }
@@ -102,12 +108,26 @@ impl Node {
     /// Its clock at a true time.
     pub(crate) fn clock(&self, now: Micros) -> Timestamp {
         let true_ms = BIRTH_S * 1_000 + now / MILLI;
-        Timestamp::from_millis(true_ms.saturating_add_signed(self.ahead_ms))
+        Timestamp::from_millis(true_ms.saturating_add_signed(self.ahead_ms).saturating_add_signed(self.drifted_ms(now)))
     }
 
-    /// The true time at which its clock shows `at`.
+    fn drifted_ms(&self, now: Micros) -> i64 {
+        let (ppm, since) = self.drift;
+        let gone_ms = i64::try_from(now.saturating_sub(since) / MILLI).unwrap_or(i64::MAX);
+        gone_ms.saturating_mul(ppm) / 1_000_000
+    }
+
+    /// From now on it gains this much; what it gained so far stays.
+    pub(crate) fn drifts(&mut self, ppm: i64, now: Micros) {
+        self.ahead_ms += self.drifted_ms(now);
+        self.drift = (ppm, now);
+    }
+
+    /// The true time at which its clock shows `at`; where it drifts, at most a little before.
     pub(crate) fn when(&self, at: Timestamp) -> Micros {
-        at.as_millis().saturating_add_signed(-self.ahead_ms).saturating_sub(BIRTH_S * 1_000) * MILLI
+        let steady = at.as_millis().saturating_add_signed(-self.ahead_ms).saturating_sub(BIRTH_S * 1_000);
+        let drifted = self.drifted_ms(steady * MILLI);
+        steady.saturating_add_signed(-drifted) * MILLI
     }
 
     /// Starts a process on its disk.
@@ -117,7 +137,13 @@ impl Node {
         let member = cast.players[self.place].member.clone();
         let (charter, epoch) = (Arc::clone(&cast.charter), Epoch::from_bytes(epoch));
         let opened = Driver::open(journal, ring, charter, cast.network, member, epoch, self.clock(now));
-        let (driver, output) = opened.map_err(|error| error.to_string())?;
+        let (mut driver, output) = opened.map_err(|error| error.to_string())?;
+        if cast.scenario.witnesses {
+            let own = &cast.players[self.place].member;
+            let witness =
+                Witness::open(self.witnessed.clone(), &cast.charter, own).map_err(|error| error.to_string())?;
+            driver.set_witness(witness);
+        }
         self.life += 1;
         self.halted = None;
         self.process = Some(Process {

@@ -17,6 +17,14 @@ pub(crate) struct Drain {
     pub(crate) blocks: u64,
 }
 
+impl Drain {
+    /// What seems to have left by this block.
+    fn by(&self, block: u64) -> U256 {
+        let blocks = (block + 1).saturating_sub(self.from_block).min(self.blocks);
+        self.wei_per_block * U256::from(blocks)
+    }
+}
+
 /// How an operator behaves.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Conduct {
@@ -44,15 +52,19 @@ impl Operator {
     }
 
     fn answer(&self, cast: &Cast, block: &Block, read: &Read) -> ReadOutcome {
-        let honest = block.state.read(cast, read);
+        let honest = block.answers.get(read).cloned().unwrap_or_else(|| block.state.read(cast, read));
         let Some(word) = honest.word() else { return honest };
         let denies = |lie| self.conduct.denies.contains(&lie);
+        if let Some(contracts) = &cast.contracts {
+            let loss = self.conduct.drain.map_or(U256::ZERO, |drain| drain.by(block.at.number));
+            let told = contracts.told(cast, read, &honest, loss, &self.conduct.denies);
+            if let Some(told) = told {
+                return told;
+            }
+        }
         let told = match read {
             Read::Balance { account } if *account == cast.vault => {
-                let loss = self.conduct.drain.map_or(U256::ZERO, |drain| {
-                    let blocks = (block.at.number + 1).saturating_sub(drain.from_block).min(drain.blocks);
-                    drain.wei_per_block * U256::from(blocks)
-                });
+                let loss = self.conduct.drain.map_or(U256::ZERO, |drain| drain.by(block.at.number));
                 let shown = if denies(Lies::NoLoss) { cast.scenario.vault.wei } else { word };
                 shown.saturating_sub(loss)
             }
@@ -118,6 +130,18 @@ pub(crate) fn view(cast: &Cast, block: &Block, operators: &[Operator], asks: &[u
         .filter(|(_, operator)| !operator.conduct.down)
         .collect();
     let mut agreed: BTreeSet<usize> = up.iter().map(|(place, _)| *place).collect();
+    let honest = |operator: &Operator| operator.conduct.drain.is_none() && operator.conduct.denies.is_empty();
+    if up.len() >= agree.max(1) && up.iter().all(|(_, operator)| honest(operator)) {
+        // Where everyone tells the truth there is nothing to compare.
+        return BlockView {
+            block: block.at,
+            parent: block.parent,
+            base_fee: Some(block.base_fee),
+            logs: block.logs.to_vec(),
+            reads: (*block.answers).clone(),
+            agreed: agreed.iter().filter_map(|place| cast.operators.get(*place).cloned()).collect(),
+        };
+    }
     let mut reads = BTreeMap::new();
     for read in &cast.reads {
         let mut tally: Vec<(ReadOutcome, BTreeSet<usize>)> = Vec::new();

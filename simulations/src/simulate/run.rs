@@ -17,7 +17,8 @@ use super::report::{Failure, Hops, ScenarioReport, Scores};
 use super::sketch::Sketch;
 use super::watch::{Breach, Kind};
 use super::world::{Planned, World};
-use super::{drawing, plan};
+use super::{drawing, plan, rehearsal, scores};
+use crate::record::DrillRecord;
 use crate::scenario::{NAMES, Scenario, ScenarioError, Stage, load};
 
 /// Failures that a report names.
@@ -36,6 +37,8 @@ pub struct SimulateOptions {
     pub jobs: usize,
     /// Numbers of the faults to play; `None` = all.
     pub faults: Option<BTreeSet<usize>>,
+    /// File with a charter that is played in the place of the scenarios' own.
+    pub charter: Option<String>,
 }
 
 /// Why nothing was simulated.
@@ -50,8 +53,16 @@ pub enum SimulateError {
         /// Name.
         name: String,
     },
-    /// The scenario's rules make no charter.
-    #[error("scenario {scenario} makes no sound charter: {}", faults.join("; "))]
+    /// The file with the charter cannot be read.
+    #[error("charter {file}: {cause}")]
+    NoCharter {
+        /// File.
+        file: String,
+        /// What the system said.
+        cause: String,
+    },
+    /// The scenario's rules make no charter, or it does not fit the charter that is given.
+    #[error("scenario {scenario} cannot be played with its charter: {}", faults.join("; "))]
     Charter {
         /// Name.
         scenario: String,
@@ -93,8 +104,8 @@ pub fn simulate(
         return Err(SimulateError::NoSeeds { start, end });
     }
     let mut reports = Vec::new();
-    for scenario in scenarios(&options.scenarios)? {
-        let cast = Cast::new(scenario)?;
+    for cast in casts(&options.scenarios, options.charter.as_deref())? {
+        let cast = cast?;
         let report = all_seeds(&cast, options);
         told(&report);
         reports.push(report);
@@ -102,12 +113,35 @@ pub fn simulate(
     Ok(reports)
 }
 
-fn scenarios(named: &[String]) -> Result<Vec<Scenario>, SimulateError> {
-    if named.is_empty() {
+type Casts = Vec<Result<Cast, SimulateError>>;
+
+/// The scenarios with their members; those that do not fit a given charter name why, when it is their turn.
+fn casts(named: &[String], charter: Option<&str>) -> Result<Casts, SimulateError> {
+    let names: Vec<String> = if named.is_empty() {
         let all = NAMES.iter().map(|name| load(name)).collect::<Result<Vec<_>, _>>()?;
-        return Ok(all.into_iter().filter(|scenario| scenario.runs.contains(&Stage::Simulate)).collect());
+        let simulated = all.into_iter().filter(|scenario| scenario.runs.contains(&Stage::Simulate));
+        simulated.map(|scenario| scenario.name).collect()
+    } else {
+        named.to_vec()
+    };
+    let own = charter.map(charter_text).transpose()?;
+    names.iter().map(|name| Ok(cast(name, own.as_deref()))).collect()
+}
+
+fn charter_text(file: &str) -> Result<String, SimulateError> {
+    crate::scenario::read(std::path::Path::new(file))
+        .map_err(|cause| SimulateError::NoCharter { file: file.to_owned(), cause })
+}
+
+fn cast(name: &str, charter: Option<&str>) -> Result<Cast, SimulateError> {
+    let scenario = one_scenario(name)?;
+    match charter {
+        None => Cast::new(scenario),
+        Some(charter) => {
+            let (scenario, own) = rehearsal::stage(name, charter)?;
+            Cast::rehearsed(scenario, &own)
+        }
     }
-    named.iter().map(|name| one_scenario(name)).collect()
 }
 
 fn one_scenario(name: &str) -> Result<Scenario, SimulateError> {
@@ -126,16 +160,33 @@ fn one_scenario(name: &str) -> Result<Scenario, SimulateError> {
 pub fn draw(
     scenario: &str,
     seed: u64,
-    faults: Option<&BTreeSet<usize>>,
+    options: &SimulateOptions,
     failures: &[Failure],
 ) -> Result<String, SimulateError> {
-    let cast = Cast::new(one_scenario(scenario)?)?;
+    let own = options.charter.as_deref().map(charter_text).transpose()?;
+    let cast = cast(scenario, own.as_deref())?;
+    let faults = options.faults.as_ref();
     let mut world = World::new(&cast, seed, plan::faults(&cast, seed, faults));
     world.sketch = Some(Sketch::default());
     // A panic ends the run where it is: what led there is drawn all the same.
     let _ = catch_unwind(AssertUnwindSafe(|| world.run()));
     let sketch = world.sketch.take().unwrap_or_default();
     Ok(drawing::page(&cast, seed, &sketch, world.now, failures))
+}
+
+/// Plays one seed of a scenario, by name or file, and answers its drill record; `date` is the day that it carries.
+///
+/// # Errors
+/// [`SimulateError`] before anything is run.
+pub fn record(scenario: &str, seed: u64, options: &SimulateOptions, date: &str) -> Result<DrillRecord, SimulateError> {
+    let own = options.charter.as_deref().map(charter_text).transpose()?;
+    let cast = cast(scenario, own.as_deref())?;
+    let mut world = World::new(&cast, seed, plan::faults(&cast, seed, options.faults.as_ref()));
+    if catch_unwind(AssertUnwindSafe(|| world.run())).is_err() {
+        world.watch.breach("S12", Kind::Safety, "panic".to_owned());
+    }
+    let breaches = std::mem::take(&mut world.watch.breaches);
+    Ok(scores::record(&world, seed, date, &breaches))
 }
 
 /// Plays one seed. A panic is a breach of S12.
@@ -275,6 +326,9 @@ fn failure(cast: &Cast, seed: u64, ran: &Ran, options: &SimulateOptions) -> Opti
     let named = |one: &Planned| format!("{}: {:?} {:?}", one.number, one.when, one.what);
     let faults = planned.iter().filter(|one| needed.contains(&one.number)).map(named).collect();
     let mut replay = format!("watchfire simulate {} --seeds {seed}..{}", cast.scenario.name, seed + 1);
+    if let Some(charter) = &options.charter {
+        replay.push_str(&format!(" --charter {charter}"));
+    }
     if needed.len() < plan::faults(cast, seed, None).len() {
         let numbers: Vec<String> = needed.iter().map(ToString::to_string).collect();
         replay.push_str(&format!(" --faults={}", numbers.join(",")));

@@ -4,9 +4,16 @@
 use super::{Kind, ScenarioReport, SimulateOptions, draw, simulate};
 
 mod bent;
+mod rehearsal;
 
 fn options(names: &[&str], seeds: std::ops::Range<u64>, jobs: usize) -> SimulateOptions {
-    SimulateOptions { scenarios: names.iter().map(|name| (*name).to_owned()).collect(), seeds, jobs, faults: None }
+    SimulateOptions {
+        scenarios: names.iter().map(|name| (*name).to_owned()).collect(),
+        seeds,
+        jobs,
+        faults: None,
+        charter: None,
+    }
 }
 
 fn run(names: &[&str], seeds: std::ops::Range<u64>, jobs: usize) -> Vec<ScenarioReport> {
@@ -48,7 +55,7 @@ fn faults_can_be_left_out() {
 /// A drawing is one page that needs nothing from elsewhere and shows every node, the votes and the pause.
 #[test]
 fn a_run_is_drawn() {
-    let page = draw("submitter-down", 0, None, &[]).unwrap();
+    let page = draw("submitter-down", 0, &options(&[], 0..1, 1), &[]).unwrap();
     for shown in
         ["alder-1", "ember-1", "class=\"vote\"", "class=\"certificate\"", "class=\"paused\"", "HoldTransactionsOf"]
     {

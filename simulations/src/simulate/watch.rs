@@ -5,18 +5,18 @@ mod certificates;
 mod effects;
 pub(crate) mod end;
 mod signatures;
+mod votes;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use alloy_primitives::{B256, U256, keccak256};
+use alloy_primitives::{B256, U256};
 use serde::Serialize;
-use watchfire_charter::Mode;
 use watchfire_driver::Refusal;
-use watchfire_types::body::{Basis, Body, Certificate};
+use watchfire_types::body::{Body, Certificate, Purpose};
 use watchfire_types::input::PreflightOutcome;
-use watchfire_types::{BlockRef, BlockView, Event, EventHash, Read, ReadOutcome, Timestamp, Verdict, Verified};
+use watchfire_types::{BlockRef, BlockView, Epoch, Event, EventHash, Read, ReadOutcome, Timestamp, Verdict, Verified};
 
 use super::agenda::{MILLI, Micros, SECOND};
 use super::cast::{CHAIN, Cast, SAFE_VERSION};
@@ -29,8 +29,8 @@ pub(crate) use effects::Asked;
 const AUTHOR_EVENTS: u64 = 1_000;
 const AUTHOR_EVENTS_S: u64 = 2;
 
-/// The charter's `stagger_ms_min`.
-const STAGGER_MS: u64 = 500;
+/// Selector of `nonce()`.
+const NONCE: [u8; 4] = [0xaf, 0xfe, 0xd0, 0xe0];
 
 /// Safety: something happened that never may. Liveness: something did not happen that should have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -77,6 +77,34 @@ pub(crate) struct Known {
     pub(crate) sent_messages: u64,
     pub(crate) sent_bytes: u64,
     pub(crate) threshold_at: Option<Micros>,
+    /// The epoch of its present process.
+    epoch: Option<Epoch>,
+    /// When it first did what, whether it follows the protocol or not.
+    pub(crate) times: Times,
+}
+
+/// First times of one node.
+#[derive(Debug, Default)]
+pub(crate) struct Times {
+    pub(crate) found: Option<Micros>,
+    pub(crate) voted: Option<Micros>,
+    pub(crate) agreed: Option<Micros>,
+    pub(crate) signed: Option<Micros>,
+    pub(crate) submitted: Option<Micros>,
+}
+
+impl Times {
+    fn note(&mut self, body: &Body, own: bool, now: Micros) {
+        let first = match body {
+            Body::Finding(_) if own => &mut self.found,
+            Body::Vote(_) if own => &mut self.voted,
+            Body::Certificate(held) if matches!(held.purpose, Purpose::Step(_)) => &mut self.agreed,
+            Body::CoSignature(_) if own => &mut self.signed,
+            Body::Submitted(_) if own => &mut self.submitted,
+            _ => return,
+        };
+        first.get_or_insert(now);
+    }
 }
 
 /// What the checkers remember.
@@ -172,6 +200,7 @@ impl Watch {
         let known = &mut self.known[place];
         known.signed = Rc::clone(&node.signed);
         known.accepted.clear();
+        known.epoch = Some(process.driver.machine().epoch());
         known.restarts += 1;
         let lost = known.durable.iter().find(|hash| !matches!(process.driver.event_bytes(hash), Ok(Some(_)))).copied();
         if let Some(hash) = lost {
@@ -228,10 +257,11 @@ impl Watch {
         let guardians: Vec<_> = cast.guardians().map(|player| player.guardian).collect();
         let rank = watchfire_protocol::rank(safe_tx_hash, &guardians, cast.players[place].guardian);
         let block = cast.scenario.chain.block_time_ms;
+        let stagger = cast.charter.chains.get(&CHAIN).map_or(0, |chain| chain.stagger_ms_min);
         let turn = match rank {
             Some(0) | None => 0,
-            Some(1 | 2) => (block / 2).max(STAGGER_MS),
-            Some(_) => block.max(2 * STAGGER_MS),
+            Some(1 | 2) => (block / 2).max(stagger),
+            Some(_) => block.max(2 * stagger),
         };
         let complete = self.signers.get(&safe_tx_hash).and_then(|(_, at)| *at);
         let since = complete.map_or(0, |at| now.saturating_sub(at));
@@ -242,6 +272,18 @@ impl Watch {
                 since / MILLI
             )
         });
+    }
+
+    /// L3, the other half: what an honest node packs, the Safe takes. `refused` says why it would not, at the nonce that it was made for.
+    pub(crate) fn packed(&mut self, cast: &Cast, place: usize, safe_tx_hash: B256, refused: &str) {
+        if cast.honest(place) {
+            let member = &cast.players[place].member;
+            self.breach(
+                "L3",
+                Kind::Liveness,
+                format!("{member} would send {safe_tx_hash}, which the Safe refuses: {refused}"),
+            );
+        }
     }
 
     /// When a threshold first completed a Safe transaction after a time.
@@ -276,7 +318,7 @@ impl Watch {
             ReadOutcome::Reverted(_) | ReadOutcome::Unavailable(_) => None,
         });
         let nonce = view.reads.iter().find_map(|(read, answer)| match read {
-            Read::Call { data, .. } if data[..] == keccak256("nonce()")[..4] => answer.word(),
+            Read::Call { data, .. } if data[..] == NONCE => answer.word(),
             _ => None,
         });
         let sight = Sight { at: view.block, parent: view.parent, nonce, holds: holds.collect() };
@@ -303,6 +345,9 @@ impl Watch {
 
     /// An event became durable and visible at a node.
     pub(crate) fn appended(&mut self, cast: &Cast, place: usize, event: &Verified<Event>, now: Micros) {
+        // What another life of it said is not what this one does.
+        let own = event.author == cast.players[place].author && self.known[place].epoch == Some(event.epoch);
+        self.known[place].times.note(&event.body, own, now);
         if !cast.honest(place) {
             return;
         }
@@ -326,7 +371,7 @@ impl Watch {
                 *complete = Some(now);
             }
         }
-        if event.author == cast.players[place].author {
+        if own {
             let leaks = self.leaks(event.outer());
             self.unsafe_if(leaks, "S13", || format!("a {} carries a secret key", event.body.kind()));
             self.own(cast, place, event, now);
@@ -353,7 +398,8 @@ impl Watch {
     /// S9: what stands under an honest member's name, that member said.
     fn authentic(&mut self, cast: &Cast, place: usize, event: &Verified<Event>) {
         let Some(author) = cast.place_of(&event.author).filter(|author| cast.honest(*author)) else { return };
-        if author == place && self.made.insert(event.hash()) {
+        let own = event.author == cast.players[place].author && self.known[place].epoch == Some(event.epoch);
+        if own && self.made.insert(event.hash()) {
             // An author's clock rises within an epoch, whatever the machine's does. What comes back after a loss is not looked at again.
             let epoch = [&event.author.as_bytes()[..], &event.epoch.as_bytes()[..]].concat();
             let before = self.clocks.insert(epoch, event.time);
@@ -390,27 +436,7 @@ impl Watch {
         match &event.body {
             Body::Vote(vote) => {
                 self.votes.entry(place).or_insert(now);
-                // S6: an automatic vote rests on the author's own finding, which triggers that step.
-                let Basis::Finding(basis) = &vote.basis else { return };
-                let finding = self.known[place].held.get(basis).and_then(|found| match &found.body {
-                    Body::Finding(finding) if found.author == event.author => Some(finding.clone()),
-                    _ => None,
-                });
-                let playbook = cast.charter.playbooks.get(&vote.decision.playbook);
-                let triggers = finding.as_ref().zip(playbook).is_some_and(|(finding, playbook)| {
-                    let matching = playbook
-                        .triggers
-                        .iter()
-                        .filter(|one| one.matches_finding(&finding.detector, &finding.kind, finding.severity));
-                    // Escalation votes wider than any trigger; never wider than the ladder.
-                    let widest = matching.map(|one| one.step).max();
-                    widest.is_some() && playbook.step(vote.step).is_some()
-                });
-                self.unsafe_if(!triggers, "S6", || {
-                    format!("{} voted {} without a finding of its own", cast.players[place].member, vote.step)
-                });
-                let asks = playbook.is_some_and(|playbook| playbook.mode != Mode::Auto);
-                self.unsafe_if(asks, "S6", || format!("{} voted and asked nobody", cast.players[place].member));
+                self.voted(cast, place, vote);
             }
             Body::CoSignature(signed) => {
                 let hash = signed.transaction.hashes(SAFE_VERSION, CHAIN.get(), cast.safe).safe_tx_hash;

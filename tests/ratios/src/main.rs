@@ -28,6 +28,15 @@
 //! `cold-open`: opening a log of a million events, every frame and every hash chain checked, against reading and hashing its
 //! files. At most 3; five rounds.
 //!
+//! `simulated-time`: simulated seconds per wall second on one core, at 25 nodes through one incident. At least 700.
+//!
+//! `simulator-events`: steps per second of the same runs against a bare binary heap. At least 0.10.
+//!
+//! `decision-simulated`: the decision in the simulator, in one-way delays, at 5, 13, 25 and 50 guardians: clean and with all silent that
+//! are not needed at most 2.3, with equivocators 2.5, with k-1 that lie and spam 4 at the 99th percentile.
+//!
+//! `growth`: by what power of the number of nodes, from 16 to 64, messages and processor time of one node grow in one incident. At most 1.1.
+//!
 //! `idle`: no ratio but two plain figures of a real node process over a quiet real chain: resident memory, at most 100 MiB, and share of
 //! one core, at most 2 %. One window of at least 20 s. The node is the `watchfire` that was built beside this binary; measured when named.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -49,6 +58,7 @@ mod ingest;
 mod log;
 mod merkle_append;
 mod report;
+mod simulated;
 #[path = "../../../crates/driver/tests/driver/world.rs"]
 #[allow(dead_code)]
 mod world;
@@ -76,6 +86,12 @@ enum Ratio {
     DiskBytes,
     /// Time to open a million events in time to hash their files; at most 3.
     ColdOpen,
+    /// The simulator's pace: simulated seconds per second, at least 700, and steps in those of a bare heap, at least 0.10; measured when named.
+    SimulatedTime,
+    /// Delay of a decision in the simulator, up to 50 guardians; measured when named.
+    DecisionSimulated,
+    /// Growth of messages and processor time with the number of nodes; measured when named.
+    Growth,
     /// Memory and processor time of a node that has nothing to do; at most 100 MiB and 2 % of a core.
     Idle,
 }
@@ -85,7 +101,7 @@ enum Ratio {
 /// Exit code 0 when every median holds its bound, 1 when one misses, 2 for wrong arguments.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// Which to measure; all but `idle`, which needs `watchfire` built beside, when none is named.
+    /// Which to measure; when none is named all but those of the simulator and `idle`, which needs `watchfire` built beside.
     #[arg(value_name = "NAME")]
     names: Vec<Ratio>,
     /// Rounds of each setting, at least 15.
@@ -126,6 +142,15 @@ fn main() -> ExitCode {
     }
     if wanted(Ratio::ColdOpen) {
         reports.push(cold_open::measure());
+    }
+    if arguments.names.contains(&Ratio::SimulatedTime) {
+        reports.extend(simulated::pace(arguments.rounds));
+    }
+    if arguments.names.contains(&Ratio::DecisionSimulated) {
+        reports.extend(simulated::decision(arguments.rounds));
+    }
+    if arguments.names.contains(&Ratio::Growth) {
+        reports.extend(simulated::growth(arguments.rounds));
     }
     if arguments.names.contains(&Ratio::Idle) {
         reports.extend(idle::measure(arguments.idle_seconds));

@@ -27,6 +27,9 @@ pub(super) struct DrillArgs {
     /// Wait this many times as long for nodes and operators, on a slow machine; what is expected stays the same.
     #[arg(long, value_name = "TIMES", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
     patience: u32,
+    /// Write the drill record that auditors ask for into this file: Markdown, HTML or JSON by its ending.
+    #[arg(long, value_name = "FILE.md|FILE.html|FILE.json", value_parser = super::record::target)]
+    record: Option<super::record::Target>,
 }
 
 /// Runs the drill; exit code 0 only if every expectation holds.
@@ -51,6 +54,9 @@ pub(super) fn run(arguments: DrillArgs, output: Output) -> Result<u8, CliError> 
     let report = runtime
         .block_on(drill::run(options, Arc::new(Terminal::default())))
         .map_err(|error| failed(error.to_string()))?;
+    if let (Some(target), Some(record)) = (&arguments.record, &report.record) {
+        target.write(record)?;
+    }
     output.answer(&report.summary(), &report)?;
     Ok(report.exit_code())
 }

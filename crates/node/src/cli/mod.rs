@@ -21,6 +21,7 @@ mod log_store;
 mod log_trees;
 pub mod output;
 mod people;
+mod record;
 mod run;
 mod safe;
 mod sealed;

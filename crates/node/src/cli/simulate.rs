@@ -5,8 +5,10 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use watchfire_simulations::record::day;
 use watchfire_simulations::simulate::{
-    EXIT_LIVENESS, EXIT_NOT_SIMULATED, EXIT_PASSED, EXIT_SAFETY, Kind, ScenarioReport, SimulateOptions, draw, simulate,
+    EXIT_LIVENESS, EXIT_NOT_SIMULATED, EXIT_PASSED, EXIT_SAFETY, Failure, Kind, ScenarioReport, SimulateOptions, draw,
+    record, simulate,
 };
 
 use super::output::{CliError, Output, line_out};
@@ -29,9 +31,16 @@ pub(super) struct SimulateArgs {
     /// Play only the faults with these numbers, as a failure names them; an empty list plays none.
     #[arg(long, value_name = "N,N,...", value_parser = numbers)]
     faults: Option<Numbers>,
+    /// Play this charter in the place of the scenarios' own: its partners take the parts of theirs, keys and chain are replaced by the
+    /// simulation's, everything else is as it stands.
+    #[arg(long, value_name = "FILE")]
+    charter: Option<String>,
     /// Draw a run into this HTML file: the first that failed, else the first.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Write the drill record of a run into this file, Markdown, HTML or JSON by its ending: the first that failed, else the first.
+    #[arg(long, value_name = "FILE.md|FILE.html|FILE.json", value_parser = super::record::target)]
+    record: Option<super::record::Target>,
 }
 
 /// Numbers of faults.
@@ -60,6 +69,7 @@ pub(super) fn run(arguments: SimulateArgs, output: Output) -> Result<u8, CliErro
         seeds: arguments.seeds,
         jobs: arguments.jobs.clamp(1, 256),
         faults: arguments.faults.map(|numbers| numbers.0),
+        charter: arguments.charter,
     };
     let mut lost = None;
     let reports = simulate(&options, |report| {
@@ -78,6 +88,10 @@ pub(super) fn run(arguments: SimulateArgs, output: Output) -> Result<u8, CliErro
     if let Some(file) = arguments.html {
         write_drawing(&options, &reports, &file)?;
     }
+    if let Some((target, shown)) = arguments.record.zip(shown(&options, &reports)) {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        target.write(&record(shown.name, shown.seed, &options, &day(now)).map_err(CliError::failed)?)?;
+    }
     Ok(match reports.iter().filter_map(|report| report.worst()).min() {
         Some(Kind::Safety) => EXIT_SAFETY,
         Some(Kind::Liveness) => EXIT_LIVENESS,
@@ -85,14 +99,26 @@ pub(super) fn run(arguments: SimulateArgs, output: Output) -> Result<u8, CliErro
     })
 }
 
-/// The first run that failed, else the first, as a page.
-fn write_drawing(options: &SimulateOptions, reports: &[ScenarioReport], file: &Path) -> Result<(), CliError> {
+/// The run that a file shows.
+struct Shown<'a> {
+    name: &'a str,
+    seed: u64,
+    failures: Vec<Failure>,
+}
+
+/// The first run that failed, else the first.
+fn shown<'a>(options: &'a SimulateOptions, reports: &'a [ScenarioReport]) -> Option<Shown<'a>> {
     let at = reports.iter().position(|report| report.failed > 0).unwrap_or(0);
-    let Some(report) = reports.get(at) else { return Ok(()) };
+    let report = reports.get(at)?;
     let name = options.scenarios.get(at).unwrap_or(&report.scenario);
     let seed = report.failures.first().map_or(options.seeds.start, |failure| failure.seed);
-    let failures: Vec<_> = report.failures.iter().filter(|failure| failure.seed == seed).cloned().collect();
-    let page = draw(name, seed, options.faults.as_ref(), &failures).map_err(CliError::failed)?;
+    let failures = report.failures.iter().filter(|failure| failure.seed == seed).cloned().collect();
+    Some(Shown { name, seed, failures })
+}
+
+fn write_drawing(options: &SimulateOptions, reports: &[ScenarioReport], file: &Path) -> Result<(), CliError> {
+    let Some(shown) = shown(options, reports) else { return Ok(()) };
+    let page = draw(shown.name, shown.seed, options, &shown.failures).map_err(CliError::failed)?;
     std::fs::write(file, page)
         .map_err(|error| CliError::failed(format!("{} cannot be written: {error}", file.display())))
 }

@@ -89,6 +89,9 @@ fn of_step(
     for votes in usable.values_mut() {
         votes.sort_by_key(|vote| std::cmp::Reverse((vote.at, vote.event.hash())));
     }
+    if planted(Mutation::WaitsForEveryone) && usable.len() < machine.charter.organisations.len() {
+        return None;
+    }
     let mut ends: Vec<BlockTime> = usable.values().flatten().map(|vote| vote.at).collect();
     ends.sort_unstable();
     ends.dedup();

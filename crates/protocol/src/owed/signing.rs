@@ -10,6 +10,7 @@ use super::PREFLIGHT_MS;
 use super::effects::{Class, OwedEffect};
 use crate::draft::{CoSignDraft, Draft};
 use crate::machine::Machine;
+use crate::shared::content::Signed;
 
 pub(super) fn drafts(machine: &Machine, now: Timestamp, owed: &[OwedEffect]) -> Vec<Draft> {
     let mut drafts = Vec::new();
@@ -60,6 +61,12 @@ fn sign(machine: &Machine, now: Timestamp, owed: &OwedEffect) -> Option<CoSignDr
     }
     let mut at_nonce = machine.shared.content.signed_at(&effect.safe, effect.transaction.nonce);
     if planted(Mutation::SignsOncePerNonce) && at_nonce.any(|(_, signed)| signed.owners.contains_key(&guardian)) {
+        return None;
+    }
+    let mut elsewhere = machine.shared.content.signed.values();
+    let nonce = effect.transaction.nonce;
+    let signed_elsewhere = |one: &Signed| one.transaction.nonce != nonce && one.owners.contains_key(&guardian);
+    if planted(Mutation::NeverRetargets) && elsewhere.any(signed_elsewhere) {
         return None;
     }
     Some(CoSignDraft {

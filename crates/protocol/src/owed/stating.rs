@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use watchfire_charter::{Mode, Playbook, PlaybookPurpose};
 use watchfire_types::body::{Attested, Body, Cause, Decision, NotContained, Vote};
 use watchfire_types::input::{PreflightOutcome, SubmissionFailure};
+use watchfire_types::planted::{Mutation, planted};
 use watchfire_types::{AssetId, BlockRef, BlockTime, OperatorId, OrganisationId, PlaybookId, StepIndex, Timestamp};
 
 use super::effects::{self, OwedEffect};
@@ -71,7 +72,7 @@ pub(crate) fn outlook(machine: &Machine, asset: &AssetId) -> Option<AssetOutlook
     machine.asset_head(asset)?;
     let contained = playbook.steps.iter().any(|rung| machine.took_effect(rung));
     let (ready, detail) = readiness(machine, playbook)?;
-    let can_pause = !matches!(ready, Ready::No);
+    let can_pause = !matches!(ready, Ready::No) || planted(Mutation::SaysItCan);
     let doubt = matches!(ready, Ready::Unsure | Ready::Pending).then(|| detail.clone());
     let owed_step = machine.owed_steps(id, playbook).first().map(|owed| owed.step);
     let why_not = why_not(machine, id, playbook);

@@ -61,7 +61,7 @@ impl Adversary for CertificateForger {
     }
 
     fn sees(&mut self, scene: &mut Scene<'_>) {
-        let (wide, narrow) = (Purpose::Step(StepIndex::new(2)), Purpose::Step(StepIndex::new(1)));
+        let (wide, narrow) = (Purpose::Step(scene.cast.widest), Purpose::Step(StepIndex::new(1)));
         let evidence = scene.chain.head().at;
         let own = &scene.cast.players[scene.place].organisation;
         let nodes = (0..scene.cast.players.len()).filter(|place| scene.cast.players[*place].organisation == *own);

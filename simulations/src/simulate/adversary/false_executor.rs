@@ -6,10 +6,9 @@ use watchfire_types::{BlockRef, BlockTime, Body, StepIndex};
 
 use super::forge::{Forge, decision};
 use super::{Adversary, Scene};
-use crate::charter::RECOVERY;
 
 /// At every block: that the pause is submitted and executed, that its postcondition holds, and that a recovery executes far in the
-/// future, which would make all evidence stale.
+/// future, which would make all evidence stale. The pause itself it never sends.
 #[derive(Debug)]
 pub(super) struct FalseExecutor {
     forge: Forge,
@@ -56,11 +55,16 @@ impl Adversary for FalseExecutor {
             Body::Executed(executed(later)),
             Body::PostconditionChecked(holds(decision.playbook.clone(), head)),
         ];
-        bodies.extend(RECOVERY.parse().map(|recovery| Body::PostconditionChecked(holds(recovery, later))));
+        let recovery = scene.cast.recovery.clone().unwrap_or_else(|| decision.playbook.clone());
+        bodies.push(Body::PostconditionChecked(holds(recovery, later)));
         for body in bodies {
             for bytes in self.forge.make(scene.cast, scene.clock, body) {
                 scene.tell_all(&bytes);
             }
         }
+    }
+
+    fn submits(&self) -> bool {
+        false
     }
 }

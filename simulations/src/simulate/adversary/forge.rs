@@ -3,13 +3,11 @@
 use watchfire_types::body::Basis;
 use watchfire_types::body::{Decision, Human, Started, Vote};
 use watchfire_types::{
-    AssetId, BlockRef, Body, Bytes, Epoch, Event, EventHash, MemberKey, OperatorId, PlaybookId, Seq, StepIndex,
-    Timestamp, Unverified,
+    BlockRef, Body, Bytes, Epoch, Event, EventHash, MemberKey, OperatorId, Seq, StepIndex, Timestamp, Unverified,
 };
 use watchfire_wire::{Envelope, seal};
 
 use super::Scene;
-use crate::charter::{ASSET, PLAYBOOK};
 use crate::simulate::cast::Cast;
 use crate::simulate::keys::Secrets;
 
@@ -98,6 +96,13 @@ impl Forge {
         Some(Envelope::Event(sealed.outer().clone()).encode())
     }
 
+    /// An event at a position that its chain has not come to, in a message.
+    pub(crate) fn beyond(&self, cast: &Cast, time: Timestamp, seq: u64, body: Body) -> Option<Bytes> {
+        let mut one = self.clone();
+        one.next = Seq::new(seq);
+        Some(Envelope::Event(one.at(cast, time, body)?.outer().clone()).encode())
+    }
+
     /// Two events at the same position; the chain goes on from neither.
     pub(crate) fn fork(&mut self, cast: &Cast, time: Timestamp, one: Body, other: Body) -> (Vec<Bytes>, Vec<Bytes>) {
         let mut twin = self.clone();
@@ -110,7 +115,7 @@ impl Forge {
     pub(crate) fn vote(&self, cast: &Cast, step: u8, evidence: BlockRef) -> Option<Body> {
         Some(Body::Vote(Vote {
             decision: decision(cast)?,
-            step: StepIndex::new(step),
+            step: StepIndex::new(step).min(cast.widest),
             basis: Basis::Human(person()),
             operator: self.operator.clone()?,
             evidence,
@@ -120,7 +125,7 @@ impl Forge {
 
 /// The containment decision.
 pub(crate) fn decision(cast: &Cast) -> Option<Decision> {
-    let (asset, playbook): (AssetId, PlaybookId) = (ASSET.parse().ok()?, PLAYBOOK.parse().ok()?);
+    let (asset, playbook) = (cast.asset.clone(), cast.playbook.clone());
     Some(Decision { version: cast.charter.version, asset, playbook })
 }
 

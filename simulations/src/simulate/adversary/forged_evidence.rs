@@ -1,12 +1,13 @@
 //! Votes on evidence that does not exist.
 
 use alloy_primitives::keccak256;
-use watchfire_types::{BlockRef, BlockTime};
+use watchfire_types::{BlockRef, BlockTime, Body, Bytes};
 
 use super::forge::Forge;
-use super::{Adversary, Scene};
+use super::{Adversary, Scene, event_in};
 
-/// At every block a vote for the widest step: on a block that nobody has, on one of next year, on the very first one, on the head.
+/// At every block votes for the widest step: on a block of next year, on the very first one, and on one that nobody has. Of its own driver's
+/// votes, which would be true, nobody hears.
 #[derive(Debug)]
 pub(super) struct ForgedEvidence {
     forge: Forge,
@@ -19,14 +20,24 @@ impl ForgedEvidence {
 }
 
 impl Adversary for ForgedEvidence {
+    fn publishes(&mut self, scene: &mut Scene<'_>, bytes: &Bytes) {
+        if !event_in(bytes).is_some_and(|event| matches!(event.body, Body::Vote(_) | Body::Certificate(_))) {
+            scene.tell_all(bytes);
+        }
+    }
+
+    fn answers(&self) -> bool {
+        false
+    }
+
     fn sees(&mut self, scene: &mut Scene<'_>) {
         let head = scene.chain.head().at;
         let unknown = BlockRef { hash: keccak256(head.hash), ..head };
         let time = BlockTime::from_secs(head.time.as_secs() + 31_536_000);
         let later = BlockRef { number: head.number + 100_000, time, hash: keccak256(b"next year"), ..head };
         let first = scene.chain.at(0).map_or(head, |block| block.at);
-        let Some(evidence) = scene.dice.pick(&[unknown, later, first, head]).copied() else { return };
-        if let Some(vote) = self.forge.vote(scene.cast, 2, evidence) {
+        for evidence in [later, first, unknown] {
+            let Some(vote) = self.forge.vote(scene.cast, 2, evidence) else { return };
             for bytes in self.forge.make(scene.cast, scene.clock, vote) {
                 scene.tell_all(&bytes);
             }

@@ -9,16 +9,21 @@ use super::{Adversary, Scene};
 
 /// Events at every block.
 const EACH_BLOCK: usize = 24;
+/// Blocks until everybody knows when its epoch began, by which its quota is counted.
+const KNOWN_AFTER: u64 = 3;
+/// A position beyond any quota.
+const FAR: u64 = 1_000_000;
 
-/// Notes without end, and bytes that are no message at all.
+/// Notes without end, votes from a position far ahead, and bytes that are no message at all.
 #[derive(Debug)]
 pub(super) struct Spammer {
     forge: Forge,
+    blocks: u64,
 }
 
 impl Spammer {
     pub(super) fn new(forge: Forge) -> Self {
-        Self { forge }
+        Self { forge, blocks: 0 }
     }
 }
 
@@ -30,6 +35,14 @@ impl Adversary for Spammer {
             for bytes in self.forge.make(scene.cast, scene.clock, note) {
                 scene.tell_all(&bytes);
             }
+        }
+        // A vote needs no predecessor, but stands where its author cannot have come to yet.
+        let head = scene.chain.head().at;
+        self.blocks += 1;
+        let vote = self.forge.vote(scene.cast, 1, head).filter(|_| self.blocks > KNOWN_AFTER);
+        let far = vote.and_then(|vote| self.forge.beyond(scene.cast, scene.clock, FAR + head.number, vote));
+        if let Some(bytes) = far {
+            scene.tell_all(&bytes);
         }
         let length = usize::try_from(scene.dice.within((1, 200))).unwrap_or(1);
         let noise: Vec<u8> = (0..length).map(|_| scene.dice.next().to_le_bytes()[0]).collect();

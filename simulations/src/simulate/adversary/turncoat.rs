@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use watchfire_types::body::{Certificate, HumanStatement, Purpose};
-use watchfire_types::{Body, Bytes, IncidentId, StepIndex, Unverified};
+use watchfire_types::{Body, Bytes, IncidentId, Unverified};
 
 use super::forge::{Forge, decision, person};
 use super::{Adversary, Scene, signed_in};
@@ -34,7 +34,7 @@ impl Adversary for Turncoat {
     fn hears(&mut self, scene: &mut Scene<'_>, _from: usize, message: &Rc<Message>) {
         let Some(event) = signed_in(&message.bytes).filter(|_| !self.done) else { return };
         let Some(place) = scene.cast.place_of(&event.event().author) else { return };
-        let wide = StepIndex::new(2);
+        let wide = scene.cast.widest;
         let evidence = match &event.event().body {
             Body::Vote(vote) if vote.step >= wide => vote.evidence,
             _ => return,

@@ -14,13 +14,13 @@ pub(crate) type Reason = &'static str;
 /// The vault is paused.
 pub(crate) const ENFORCED_PAUSE: Reason = "EnforcedPause()";
 /// It is not paused, so it cannot be resumed.
-const EXPECTED_PAUSE: Reason = "ExpectedPause()";
+pub(super) const EXPECTED_PAUSE: Reason = "ExpectedPause()";
 /// Withdrawals are capped.
-const LIMITED: Reason = "WithdrawalsAreLimited(uint256,uint256)";
+pub(super) const LIMITED: Reason = "WithdrawalsAreLimited(uint256,uint256)";
 /// The guard lets nothing pass.
 pub(crate) const GUARD_BLOCKS: Reason = "Blocked()";
 /// The vault does not let the Safe do this.
-const NOT_ALLOWED: Reason = "AccessControlUnauthorizedAccount(address,bytes32)";
+pub(super) const NOT_ALLOWED: Reason = "AccessControlUnauthorizedAccount(address,bytes32)";
 /// Too few signatures.
 pub(crate) const TOO_FEW: Reason = "GS020";
 /// A signature is not the next owner's.
@@ -41,6 +41,8 @@ pub(crate) struct State {
     pub(crate) implementation: Address,
     pub(crate) price: U256,
     pub(crate) supply: U256,
+    /// Answers of the contracts of a charter that is played as it is.
+    pub(super) answers: Rc<BTreeMap<Read, Bytes>>,
 }
 
 /// What an attacker's or a stranger's transaction does.
@@ -84,7 +86,7 @@ fn selector(signature: &str) -> [u8; 4] {
     [hash[0], hash[1], hash[2], hash[3]]
 }
 
-fn word(value: U256) -> Bytes {
+pub(super) fn word(value: U256) -> Bytes {
     Bytes::copy_from_slice(&value.to_be_bytes::<32>())
 }
 
@@ -102,9 +104,11 @@ impl State {
     pub(crate) fn genesis(cast: &Cast) -> Self {
         Self {
             nonce: 0,
-            owners: Rc::new(cast.guardians().map(|player| player.guardian).collect()),
+            owners: Rc::new(
+                cast.guardians().map(|player| player.guardian).chain(cast.other_owners.iter().copied()).collect(),
+            ),
             threshold: usize::from(cast.scenario.governance.safe_threshold),
-            guard: Address::ZERO,
+            guard: cast.own_guard,
             paused: false,
             limited: false,
             pause_reverts: cast.scenario.vault.pause_reverts,
@@ -113,6 +117,7 @@ impl State {
             implementation: Address::repeat_byte(0x0b),
             price: U256::from(1_000),
             supply: U256::from(1_000_000),
+            answers: cast.contracts.as_ref().map(|contracts| Rc::new(contracts.first().clone())).unwrap_or_default(),
         }
     }
 
@@ -130,6 +135,7 @@ impl State {
             Read::Call { to, data } if *to == cast.vault => self.vault_view(data),
             Read::Call { .. } => None,
         };
+        let value = self.answers.get(read).cloned().or(value);
         value.map_or_else(|| ReadOutcome::Reverted(Bytes::new()), ReadOutcome::Value)
     }
 
@@ -198,6 +204,9 @@ impl State {
     /// What an attacker or a stranger does to the vault.
     pub(crate) fn touch(&mut self, cast: &Cast, touch: Touch) -> Result<Vec<Log>, Reason> {
         let attacker = Address::repeat_byte(0xee);
+        if let Some(contracts) = &cast.contracts {
+            return self.own_touch(cast, contracts, touch);
+        }
         match touch {
             Touch::Drain { wei, each } => {
                 if self.paused {
@@ -255,7 +264,7 @@ impl State {
 
     /// What follows the signature check; a preflight without signatures starts here.
     pub(crate) fn run(&mut self, cast: &Cast, transaction: &SafeTransaction) -> Result<(), Reason> {
-        if self.guard != Address::ZERO {
+        if self.guard == cast.guard {
             return Err(GUARD_BLOCKS);
         }
         match transaction.operation {
@@ -272,6 +281,9 @@ impl State {
     }
 
     fn inner(&mut self, cast: &Cast, to: Address, data: &[u8]) -> Result<(), Reason> {
+        if to != cast.safe && cast.contracts.is_some() {
+            return self.own_call(cast, to, data);
+        }
         if to == cast.vault {
             return self.vault_call(data);
         }

@@ -1,11 +1,8 @@
 //! Every planted mistake is caught, by the property that it breaks.
 
-use std::collections::BTreeMap;
-use std::sync::Mutex;
-
 use watchfire_types::planted::Mutation;
 
-use crate::scenario::{AdversaryKind, Scenario, find, parse};
+use crate::scenario::{AdversaryKind, NAMES, Scenario, find, parse};
 use crate::simulate::bent::Bent;
 use crate::simulate::run::{Mistake, play_one};
 
@@ -14,20 +11,16 @@ const SEEDS: u64 = 3;
 
 type Broken = Vec<(&'static str, String)>;
 
-/// Runs without a mistake, by scenario: several mistakes share one.
-static STRAIGHT: Mutex<BTreeMap<String, Vec<Broken>>> = Mutex::new(BTreeMap::new());
-
 fn named(name: &str) -> Scenario {
     find(name).unwrap().unwrap()
 }
 
+/// What breaks in a scenario that no mistake is planted in. Those of the library are played by a test of their own, and by CI in these seeds.
 fn straight(scenario: &Scenario) -> Vec<Broken> {
-    let known = STRAIGHT.lock().unwrap().get(&scenario.name).cloned();
-    known.unwrap_or_else(|| {
-        let runs: Vec<Broken> = (0..SEEDS).map(|seed| play_one(scenario.clone(), seed, None)).collect();
-        STRAIGHT.lock().unwrap().insert(scenario.name.clone(), runs.clone());
-        runs
-    })
+    if NAMES.contains(&scenario.name.as_str()) {
+        return Vec::new();
+    }
+    (0..SEEDS).map(|seed| play_one(scenario.clone(), seed, None)).collect()
 }
 
 /// Plays the scenario straight and bent: straight it holds in every seed, bent one of these properties fails in at least one. Answers what was
@@ -109,6 +102,7 @@ fn mistakes_at_the_seams() {
         seam(Bent::BelievesExecuted, named("one-false-executor"), &["L1"]),
         seam(Bent::NeverCatchesUp, named("partition"), &["L4"]),
         seam(Bent::OnlyFirstSends, named("submitter-down"), &["L1"]),
+        seam(Bent::NeverBumps, named("fee-floor"), &["L1"]),
         seam(Bent::SimulatesNothing, named("guard-blocks"), &["cause", "status"]),
         seam(Bent::StaleNonce, named("nonce-stolen"), &["L1", "S2"]),
         seam(Bent::LosesFindings, named("vault-drain"), &["L1"]),
@@ -126,6 +120,9 @@ fn mistakes_about_certificates() {
         rule(SkipsOrder, "one-certificate-forger", &["S4"]),
         rule(SkipsVoteSignatures, "one-certificate-forger", &["S4"]),
         rule(SkipsVoteSteps, "one-certificate-forger", &["S4"]),
+        rule(SkipsSpread, "one-certificate-forger", &["S4"]),
+        rule(PicksStale, "one-forged-evidence", &["L1"]),
+        rule(WaitsForEveryone, "two-silent", &["L2"]),
         rule(CertifiesOnce, "second-attack", &["L1", "pauses"]),
         rule(DropsWithCarrier, "one-turncoat", &["L1", "certificate"]),
     ]);
@@ -140,6 +137,7 @@ fn mistakes_about_what_is_owed() {
         rule(CountsBeforeRecovery, "recovery-alone", &["S2", "pauses"]),
         rule(IgnoresCancel, "cancelled-late", &["S2"]),
         rule(BelievesRecovery, "one-false-executor", &["L1"]),
+        rule(CountsAnyEvidence, "one-forged-evidence", &["S2"]),
         rule(NeverExpires, "expired", &["S14"]),
         rule(VetoKills, "one-vetoer", &["L1"]),
         rule(IgnoresWider, "vault-drain", &["S2"]),
@@ -160,6 +158,11 @@ fn mistakes_about_acts() {
         rule(LeavesOpen, "left-open", &["pauses"]),
         rule(DropsRanks, "vault-drain", &["L3"]),
         rule(OnlyFirstSends, "submitter-down", &["L1"]),
+        rule(BelievesExecuted, "one-false-executor", &["L1"]),
+        rule(PacksUnsorted, "vault-drain", &["L3"]),
+        rule(NeverRetargets, "nonce-stolen", &["L6"]),
+        rule(SaysItCan, "tool-down", &["L7"]),
+        rule(VetoMutesNobody, "cancelled-late", &["S6"]),
         rule(OneSignatureShort, "vault-drain", &["L1"]),
         rule(VotesUnfounded, "vault-drain", &["S6"]),
         rule(NeverRevotes, "second-attack", &["L1", "pauses"]),
@@ -177,6 +180,7 @@ fn mistakes_about_the_log() {
         rule(ForgetsRetraction, "deep-reorg", &["S7"]),
         rule(BlindToForks, "one-equivocator", &["S9"]),
         rule(DigestsTheCut, "one-log-forker", &["S15", "L4"]),
+        rule(SkipsQuota, "one-spammer", &["S12"]),
         rule(TakesTwice, "one-replayer", &["S11"]),
         rule(SkipsSignatures, "one-impersonator", &["S9"]),
         rule(RepeatsEpoch, "empty-disk", &["S9"]),

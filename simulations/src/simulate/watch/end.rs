@@ -212,26 +212,33 @@ fn hops(world: &mut World<'_>) {
         && scenario.links.loss_permille == 0
         && scenario.links.straggle_permille == 0
         && scenario.attack.kind != AttackKind::None;
-    let Some(took) = world.decision_us().filter(|_| calm && scenario.expect.paused) else { return };
+    let needed = usize::from(scenario.governance.safe_threshold.max(scenario.governance.contain));
+    if !calm || !scenario.expect.paused || world.watch.votes.len() < needed {
+        return;
+    }
     // Two hops, what the turns on the way take, and a tenth.
     let most = 2 * scenario.links.delay_ms.1 * MILLI * 11 / 10 + 20 * MILLI;
-    if took > most {
-        world.watch.breach(
-            property,
-            Kind::Liveness,
-            format!("threshold-signed everywhere only {} ms after the k-th vote", took / MILLI),
-        );
-    }
+    let late = match world.decision_us() {
+        Some(took) if took <= most => return,
+        Some(took) => format!("only {} ms after the k-th vote", took / MILLI),
+        None => "never, though enough voted".to_owned(),
+    };
+    world.watch.breach(property, Kind::Liveness, format!("threshold-signed everywhere {late}"));
 }
 
 /// L6: where somebody else took the nonce of a pause that was owed, a threshold signs again as soon as that block is known: one hop later,
 /// for the certificate stands. Judged where nothing else was in the way.
 fn retargets(world: &mut World<'_>) {
     let scenario = &world.cast.scenario;
-    let alone = world.play.planned.iter().all(|one| matches!(one.what, FaultKind::StealNonce {}));
+    let alone = world.play.planned.iter().all(|one| {
+        use FaultKind::{HoldTransactions, ReleaseTransactions, StealNonce};
+        matches!(one.what, StealNonce {} | HoldTransactions {} | ReleaseTransactions {})
+    });
     let links = scenario.links.loss_permille == 0 && scenario.links.straggle_permille == 0;
     let Some(taken) = world.play.reached.get(&Moment::NonceTaken).copied().filter(|_| alone && links) else { return };
-    let owed = world.play.reached.get(&Moment::Certificate).is_some_and(|at| *at < taken);
+    // A certificate that expires before the next block owes nothing.
+    let life = scenario.governance.expiry_s.saturating_sub(2 * scenario.chain.block_time_ms.div_ceil(1_000)) * SECOND;
+    let owed = world.play.reached.get(&Moment::Certificate).is_some_and(|at| *at < taken && taken - *at < life);
     let after = world.play.paused_at.is_none_or(|paused| paused > taken);
     let again = world.watch.completed_after(taken);
     let most = (scenario.chain.rpc_ms.1 + 2 * scenario.links.delay_ms.1) * MILLI * 11 / 10 + 20 * MILLI;

@@ -1,5 +1,7 @@
 //! S2, S3, S5 and S14: what an honest guardian signs, held against its own log and what it was shown.
 
+use std::collections::BTreeSet;
+
 use watchfire_charter::{Action, Playbook, PlaybookPurpose, Step};
 use watchfire_protocol::content_digest;
 use watchfire_types::body::{Authority, Certificate, CoSignature, Decision, Purpose};
@@ -155,8 +157,14 @@ fn step_is_owed(
     if let Some(cut) = cut.filter(|cut| rests_on.iter().any(|block| block.time <= cut.time)) {
         return Err(s2(&format!("cancelled for evidence up to block {}", cut.number)));
     }
-    let future = rests_on.iter().any(|block| block.number > signed.agreed.number);
-    if future { Err(s2("evidence later than the block it signed at")) } else { Ok(()) }
+    // No evidence counts but blocks of the branch that it was shown, up to the one it signed at.
+    let oldest = rests_on.iter().map(|block| block.number).min().unwrap_or_default();
+    let branch: BTreeSet<B256> =
+        known.branch(&signed.agreed.hash).take_while(|sight| sight.at.number >= oldest).map(|s| s.at.hash).collect();
+    match rests_on.iter().find(|block| !branch.contains(&block.hash)) {
+        Some(strange) => Err(s2(&format!("evidence of block {} that it was not shown", strange.number))),
+        None => Ok(()),
+    }
 }
 
 /// For containment the newest block where this or a wider step was undone; for recovery the newest containment.

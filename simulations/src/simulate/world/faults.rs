@@ -87,6 +87,9 @@ impl World<'_> {
             FaultKind::Clock { member, ahead_ms } => {
                 self.at(member, |world, place| world.nodes[place].ahead_ms = *ahead_ms);
             }
+            FaultKind::Drift { member, ppm } => {
+                self.at(member, |world, place| world.nodes[place].drifts(*ppm, world.now));
+            }
             FaultKind::Reorg { depth, drops } => {
                 self.chain.reorganise(self.cast, *depth, *drops);
                 self.announce();
@@ -182,6 +185,7 @@ impl World<'_> {
         let before = node.disk.clone();
         let really = if lies { DiskLeft::Old } else { left };
         node.disk = disk::after(&before, really, node.backup.as_ref(), &mut dice);
+        node.witnessed = node.witnessed.each_ref().map(|kept| disk::after(kept, really, None, &mut dice));
         node.stop();
         self.watch.crashed(place, left);
         self.links_of(place, SECOND);

@@ -207,6 +207,13 @@ impl World<'_> {
 
     pub(super) fn answered(&mut self, from: usize, to: usize, response: Bytes) {
         let Ok(response) = CatchUpResponse::decode(response) else { return };
+        if !response.witnesses.is_empty()
+            && let Some(process) = &mut self.nodes[to].process
+        {
+            let from = self.cast.players[from].author;
+            process.inbox.push(Door::Witnesses { from, messages: response.witnesses });
+            self.call(to);
+        }
         if response.events.is_empty() {
             return;
         }

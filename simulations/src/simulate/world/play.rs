@@ -11,7 +11,6 @@ use watchfire_types::input::{HumanAct, Input};
 use watchfire_types::{Event, OrganisationId, SafeTransaction, StepIndex, Verified};
 
 use super::{Happening, Message, READY, World};
-use crate::charter::{ASSET, PAUSE_STEP, PLAYBOOK, RECOVERY};
 use crate::scenario::{Act, AttackKind, AttackStart, FaultKind, Moment};
 use crate::simulate::agenda::{MILLI, Micros, SECOND};
 use crate::simulate::bent::Bent;
@@ -76,6 +75,7 @@ pub(crate) struct Play {
     pub(crate) pauses: u64,
     pub(crate) paused_by: Option<Address>,
     pub(crate) paused_at: Option<Micros>,
+    pub(crate) paused_block: Option<u64>,
     pub(crate) nonce_taken_by: Option<B256>,
     /// Last time an honest node said something that matters.
     pub(crate) stirred: Micros,
@@ -92,6 +92,10 @@ pub(crate) struct Attack {
     pub(crate) over: bool,
     pub(crate) reverted: Option<String>,
     pub(crate) first_block_at: Option<Micros>,
+    /// The first block with one of its transactions.
+    pub(crate) first_block: Option<u64>,
+    /// Transactions that went through.
+    pub(crate) included: u64,
     pub(crate) taken: U256,
 }
 
@@ -124,6 +128,7 @@ impl Play {
             pauses: 0,
             paused_by: None,
             paused_at: None,
+            paused_block: None,
             nonce_taken_by: None,
             stirred: 0,
             timeline: BTreeMap::new(),
@@ -181,9 +186,10 @@ impl World<'_> {
                 Some(self.nodes[place].disk.crash(&watchfire_journal::storage::CrashState::KeepAll).files());
         }
         let nonce = U256::from(self.play.nonce_before);
-        let calldata = self.cast.charter.playbooks.values().flat_map(|playbook| playbook.steps.get(1));
-        let calldata = calldata.flat_map(|step| step.actions.first()).next().map(|action| action.calldata.clone());
-        let pause = SafeTransaction::call(self.cast.vault, calldata.unwrap_or_default(), nonce);
+        let ladder = self.cast.charter.playbooks.get(&self.cast.playbook);
+        let first = ladder.and_then(|playbook| playbook.steps.last()).and_then(|step| step.actions.first());
+        let (target, calldata) = first.map(|action| (action.target, action.calldata.clone())).unwrap_or_default();
+        let pause = SafeTransaction::call(target, calldata, nonce);
         let hash = pause.hashes(SAFE_VERSION, CHAIN.get(), self.cast.safe).safe_tx_hash;
         let guardians: Vec<Address> = self.cast.guardians().map(|player| player.guardian).collect();
         let first = |place: &usize| watchfire_protocol::rank(hash, &guardians, guardians[*place]) == Some(0);
@@ -254,6 +260,7 @@ impl World<'_> {
             self.play.pauses += 1;
             self.play.timeline.entry("included").or_insert(now);
             self.play.paused_at.get_or_insert(now);
+            self.play.paused_block.get_or_insert(head.at.number);
             let executed = head
                 .included
                 .iter()
@@ -274,7 +281,11 @@ impl World<'_> {
             if self.play.attack.waiting == Some(one.transaction.hash) {
                 self.play.attack.waiting = None;
                 match one.result {
-                    Ok(()) => drop(self.play.attack.first_block_at.get_or_insert(now)),
+                    Ok(()) => {
+                        self.play.attack.included += 1;
+                        self.play.attack.first_block_at.get_or_insert(now);
+                        self.play.attack.first_block.get_or_insert(head.at.number);
+                    }
                     Err(reason) => {
                         self.play.attack.reverted = Some(reason.to_owned());
                         self.play.attack.over = true;
@@ -356,15 +367,15 @@ impl World<'_> {
             let leaked = hex::encode(self.cast.players[place].secrets.secret_bytes()[0]);
             let reason = if self.bends(Bent::LeaksKey) { leaked } else { human.reason.clone() };
             let who = Human { person: format!("{organisation}-on-call"), role: "on-call".to_owned(), reason };
-            let (Ok(asset), Ok(contain), Ok(recover)) = (ASSET.parse(), PLAYBOOK.parse(), RECOVERY.parse()) else {
-                continue;
-            };
+            let cast = self.cast;
+            let (asset, contain) = (cast.asset.clone(), cast.playbook.clone());
             let act = match human.act {
-                Act::Approve => {
-                    HumanAct::Approve { asset, playbook: contain, step: StepIndex::new(PAUSE_STEP), human: who }
-                }
+                Act::Approve => HumanAct::Approve { asset, playbook: contain, step: cast.widest, human: who },
                 Act::Veto => HumanAct::Veto { asset, playbook: contain, human: who },
-                Act::Recover => HumanAct::Approve { asset, playbook: recover, step: StepIndex::new(1), human: who },
+                Act::Recover => {
+                    let Some(playbook) = cast.recovery.clone() else { continue };
+                    HumanAct::Approve { asset, playbook, step: StepIndex::new(1), human: who }
+                }
             };
             if let Some(process) = &mut self.nodes[place].process {
                 process.inbox.push(Door::Input(Input::Human(act)));

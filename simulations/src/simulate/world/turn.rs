@@ -195,7 +195,7 @@ impl World<'_> {
             self.agenda.at(now + after, Happening::Bid { place, life, safe_tx_hash });
         }
         for transaction in transactions {
-            self.hand_out(place, transaction);
+            self.pay(place, transaction);
         }
     }
 
@@ -306,6 +306,10 @@ impl World<'_> {
         let (number, base_fee, nonce) = (block.at.number, block.base_fee, state.nonce);
         let tried = state.execute(self.cast, &mut self.chain.signers, &submission.transaction, &submission.signatures);
         if let Err(reason) = tried {
+            let at_its_nonce = submission.transaction.nonce == U256::from(nonce);
+            if at_its_nonce && matches!(reason, TOO_FEW | BAD_OWNER) {
+                self.watch.packed(self.cast, place, safe_tx_hash, reason);
+            }
             let failure = match reason {
                 TOO_FEW => SubmissionFailure::TooFewSignatures,
                 BAD_OWNER if submission.transaction.nonce != U256::from(nonce) => SubmissionFailure::NonceTaken,
@@ -318,7 +322,11 @@ impl World<'_> {
         }
         let payer = self.cast.players[place].submitter;
         if let Some(submitted) = process.payer.announce(safe_tx_hash, payer, base_fee, number) {
-            let steady = self.play.planned.iter().all(|one| !matches!(one.what, FaultKind::Clock { .. }));
+            let steady = self
+                .play
+                .planned
+                .iter()
+                .all(|one| !matches!(one.what, FaultKind::Clock { .. } | FaultKind::Drift { .. }));
             if submitted.attempt == 0 && steady {
                 self.watch.sends(self.cast, place, safe_tx_hash, self.now);
             }
@@ -337,10 +345,11 @@ impl World<'_> {
     pub(super) fn payer_looks(&mut self, place: usize) {
         let payer = self.cast.players[place].submitter;
         let (now, life) = (self.now, self.nodes[place].life);
+        let bumps = !self.bends(Bent::NeverBumps);
         let Some(process) = &mut self.nodes[place].process else { return };
         let head = process.recent.last_key_value().map_or(0, |(number, _)| *number);
         let wants = process.payer.on_block(&self.chain, &process.recent);
-        let mut bids = process.payer.bumps(head);
+        let mut bids = if bumps { process.payer.bumps(head) } else { Vec::new() };
         bids.extend(process.payer.due().iter().map(|submission| submission.safe_tx_hash));
         let mut again = Vec::new();
         for want in wants {
@@ -351,7 +360,7 @@ impl World<'_> {
         }
         let reports = !process.inbox.is_empty();
         for transaction in again {
-            self.hand_out(place, transaction);
+            self.pay(place, transaction);
         }
         for safe_tx_hash in bids {
             let after = self.rpc_delay(place);
@@ -359,6 +368,13 @@ impl World<'_> {
         }
         if reports {
             self.call(place);
+        }
+    }
+
+    /// What the node's own payer sends; an adversary may see to it that nothing is.
+    fn pay(&mut self, place: usize, transaction: Transaction) {
+        if self.adversaries[place].as_ref().is_none_or(|adversary| adversary.submits()) {
+            self.hand_out(place, transaction);
         }
     }
 

@@ -1,0 +1,146 @@
+//! The simulator's own pace, and what it says of large networks: scenarios written here, played by `watchfire_simulations` on one thread.
+
+use std::collections::BinaryHeap;
+use std::io::Write;
+use std::time::Instant;
+
+use watchfire_simulations::simulate::{ScenarioReport, SimulateOptions, simulate};
+
+use crate::report::{Bound, Report};
+
+/// One-way delay of every link, ms.
+const DELAY_MS: u64 = 50;
+/// Simulated seconds per wall second at [`PACE_NODES`] nodes.
+const PACE: f64 = 700.0;
+const PACE_NODES: u16 = 25;
+/// Steps of the simulator per step of a bare heap.
+const STEPS: f64 = 0.10;
+/// Entries of the bare heap, as many as a run of 25 nodes has on its agenda, and steps of one round of it.
+const HEAP: (u64, u64) = (1_000, 1_000_000);
+/// Networks of the decision, and bounds of each kind of trouble.
+const DECISION_NODES: [u16; 4] = [5, 13, 25, 50];
+const CLEAN: f64 = 2.3;
+const EQUIVOCATORS: f64 = 2.5;
+const BYZANTINE: f64 = 4.0;
+/// Networks between which growth is measured, and the most that its exponent may be.
+const GROWTH_NODES: (u16, u16) = (16, 64);
+const GROWTH: f64 = 1.1;
+
+/// Who contains: half of the partners, at most five fewer than all.
+fn threshold(guardians: u16) -> u16 {
+    (guardians / 2 + 1).min(guardians - 2).max(2)
+}
+
+/// A drain of one transaction a block over links without chance; the first so many members misbehave.
+fn play(guardians: u16, misbehave: &[(u16, &str)], seed: u64) -> ScenarioReport {
+    let contain = threshold(guardians);
+    let mut text = format!(
+        "name = \"ratio\"\ntitle = \"ratio\"\nruns = [\"simulate\"]\nseconds_max = 60\nguardians = {guardians}\n\
+         [governance]\ncontain = {contain}\nsafe_threshold = {contain}\n[links]\ndelay_ms = [{DELAY_MS}, {DELAY_MS}]\n\
+         [attack]\nkind = \"reentrancy\"\nafter = \"ready\"\ntransactions = 6\nwei = \"1000000000000000000\"\ntimes = 11\n\
+         [expect]\npaused = true\n"
+    );
+    let mut next = 1;
+    for (count, kind) in misbehave {
+        for number in next..next + count {
+            text.push_str(&format!("[[adversary]]\nmember = \"org-{number:02}-1\"\nkind = \"{kind}\"\n"));
+        }
+        next += count;
+    }
+    let mut file = tempfile::NamedTempFile::new().expect("a file");
+    file.write_all(text.as_bytes()).expect("a scenario");
+    let options = SimulateOptions {
+        scenarios: vec![file.path().to_str().expect("a plain path").to_owned()],
+        seeds: seed..seed + 1,
+        jobs: 1,
+        faults: None,
+        charter: None,
+    };
+    let mut reports = simulate(&options, |_| {}).expect("the scenario is sound");
+    let report = reports.pop().expect("one scenario");
+    assert_eq!(report.failed, 0, "{}", report.summary());
+    report
+}
+
+/// Simulated seconds per wall second, and steps per second against a bare heap, of the same runs.
+pub(crate) fn pace(rounds: u32) -> Vec<Report> {
+    let mut times = Vec::new();
+    let mut steps = Vec::new();
+    for round in 0..rounds {
+        let heap = heap();
+        let report = play(PACE_NODES, &[], round.into());
+        times.push(report.simulated_s as f64 / report.wall_s);
+        steps.push(report.steps as f64 / report.wall_s / heap);
+    }
+    let setting = || format!("{PACE_NODES} nodes, a drain");
+    vec![
+        Report::new("simulated-time", setting(), times, Bound::Least(PACE)),
+        Report::new("simulator-events", setting(), steps, Bound::Least(STEPS)),
+    ]
+}
+
+/// Steps per second of a queue that does nothing but hand out its earliest entry and take a later one.
+fn heap() -> f64 {
+    let (entries, steps) = HEAP;
+    let mut heap: BinaryHeap<std::cmp::Reverse<(u64, u64)>> =
+        (0..entries).map(|at| std::cmp::Reverse((at, at))).collect();
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let clock = Instant::now();
+    for number in 0..steps {
+        let std::cmp::Reverse((at, _)) = heap.pop().expect("never empty");
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        heap.push(std::cmp::Reverse((at + state % entries, entries + number)));
+    }
+    assert_eq!(heap.len() as u64, entries);
+    steps as f64 / clock.elapsed().as_secs_f64()
+}
+
+/// From the k-th honest vote to the threshold-signed transaction at every honest node, in one-way delays.
+pub(crate) fn decision(rounds: u32) -> Vec<Report> {
+    let mut reports = Vec::new();
+    for guardians in DECISION_NODES {
+        let silent = guardians - threshold(guardians);
+        let liars = (threshold(guardians) - 1).min(silent);
+        // Of the k-1 one fills the logs, the others say two things.
+        let mixed = [(liars - liars.min(1), "equivocator"), (liars.min(1), "spammer")];
+        let settings: [(&str, Vec<(u16, &str)>, f64); 4] = [
+            ("clean", vec![], CLEAN),
+            ("n-t silent", vec![(silent, "silent")], CLEAN),
+            ("equivocators", vec![(liars, "equivocator")], EQUIVOCATORS),
+            ("k-1 byzantine, p99", mixed.to_vec(), BYZANTINE),
+        ];
+        for (name, misbehave, most) in settings {
+            let mut hops: Vec<f64> =
+                (0..rounds).map(|seed| play(guardians, &misbehave, seed.into()).hops.p50).collect();
+            if name.ends_with("p99") {
+                // Of fewer than a hundred rounds the worst is their 99th percentile: it is what is held to the bound.
+                let worst = hops.iter().copied().fold(0.0, f64::max);
+                hops.fill(worst);
+            }
+            let setting = format!("{guardians} guardians, {name}");
+            reports.push(Report::new("decision-simulated", setting, hops, Bound::Most(most)));
+        }
+    }
+    reports
+}
+
+/// By what power of the number of nodes messages and processor time of one node grow in one incident.
+pub(crate) fn growth(rounds: u32) -> Vec<Report> {
+    let (few, many) = GROWTH_NODES;
+    let power = |ratio: f64| ratio.ln() / (f64::from(many) / f64::from(few)).ln();
+    let mut messages = Vec::new();
+    let mut processor = Vec::new();
+    for seed in 0..rounds {
+        let [small, large] = [few, many].map(|guardians| play(guardians, &[], seed.into()));
+        messages.push(power(large.messages_per_node as f64 / small.messages_per_node as f64));
+        let each = |report: &ScenarioReport, nodes: u16| report.wall_s / f64::from(nodes);
+        processor.push(power(each(&large, many) / each(&small, few)));
+    }
+    let setting = |what: &str| format!("{what} per node, {few} to {many}");
+    vec![
+        Report::new("growth", setting("messages"), messages, Bound::Most(GROWTH)),
+        Report::new("growth", setting("processor time"), processor, Bound::Most(GROWTH)),
+    ]
+}
