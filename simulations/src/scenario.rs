@@ -35,6 +35,9 @@ pub struct Scenario {
     pub runs: BTreeSet<Stage>,
     /// The play ends at the latest after this many seconds; what is missing then, failed.
     pub seconds_max: u64,
+    /// Whether it costs more than many others together: with the whole library its first seed alone is played.
+    #[serde(default)]
+    pub costly: bool,
     /// So many organisations with names of their own making, instead of naming them.
     pub guardians: Option<u16>,
     /// Who takes part; the usual five unless given.

@@ -192,7 +192,7 @@ fn cast_into(name: &str, charter: &Charter, playbook: &Playbook, safe: &Safe) ->
         .insert("organisation".to_owned(), Value::Array(partners.iter().map(|id| organisation(charter, id)).collect()));
     table.insert("governance".to_owned(), Value::Table(governance(charter, playbook, safe)));
     if let Some(Value::Table(expect)) = table.get_mut("expect") {
-        expect.retain(|key, _| KEPT.iter().any(|kept| *kept == key));
+        expect.retain(|key, _| KEPT.contains(&key));
     }
     // Errors name the scenario's file; its lines are no longer these.
     crate::scenario::parse(&file, &table.to_string()).map_err(Unfit::Scenario)

@@ -60,7 +60,7 @@ pub struct ScenarioReport {
     pub trace_hash: String,
     /// Virtual seconds altogether.
     pub simulated_s: u64,
-    /// Real seconds, of all jobs together.
+    /// Real seconds that its runs took, added up over all jobs.
     pub wall_s: f64,
     /// Steps altogether.
     #[serde(skip)]

@@ -1,10 +1,10 @@
 //! Many runs: seeds over jobs, results in seed order, and the shortest fault list of what failed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
 use std::time::Instant;
 
 use alloy_primitives::B256;
@@ -89,6 +89,7 @@ struct Ran {
     decision_us: Option<u64>,
     messages: u64,
     scores: [Option<u64>; 4],
+    wall_s: f64,
 }
 
 /// Simulates; calls `told` with each scenario's report as it comes.
@@ -103,20 +104,52 @@ pub fn simulate(
     if start >= end {
         return Err(SimulateError::NoSeeds { start, end });
     }
-    let mut reports = Vec::new();
-    for cast in casts(&options.scenarios, options.charter.as_deref())? {
-        let cast = cast?;
-        let report = all_seeds(&cast, options);
-        told(&report);
-        reports.push(report);
-    }
-    Ok(reports)
+    let casts = casts(&options.scenarios, options.charter.as_deref())?;
+    let whole_library = options.scenarios.is_empty();
+    let runs: Vec<(usize, u64)> = (0..)
+        .zip(&casts)
+        .flat_map(|(at, cast)| {
+            let few = whole_library && cast.scenario.costly;
+            (start..if few { start + 1 } else { end }).map(move |seed| (at, seed))
+        })
+        .collect();
+    let next = AtomicUsize::new(0);
+    let (done, came) = mpsc::channel();
+    Ok(std::thread::scope(|scope| {
+        for _ in 0..options.jobs.clamp(1, runs.len().max(1)) {
+            let done = done.clone();
+            // Every thread takes the next run of all, whichever scenario it belongs to.
+            scope.spawn(|| {
+                let done = done;
+                while let Some((at, seed)) = runs.get(next.fetch_add(1, Ordering::Relaxed)).copied() {
+                    let ran = one(&casts[at], seed, options.faults.as_ref());
+                    if done.send((at, seed, ran)).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        drop(done);
+        let mut waiting: Vec<BTreeMap<u64, Ran>> = casts.iter().map(|_| BTreeMap::new()).collect();
+        let mut reports = Vec::new();
+        for (at, seed, ran) in came {
+            waiting[at].insert(seed, ran);
+            // Reports come in the order of the scenarios.
+            while let Some(ran) = waiting.get(reports.len())
+                && ran.len() == runs.iter().filter(|(at, _)| *at == reports.len()).count()
+            {
+                let (seeds, ran): (Vec<u64>, Vec<&Ran>) = ran.iter().map(|(seed, ran)| (*seed, ran)).unzip();
+                let report = summarise(&casts[reports.len()], &seeds, &ran, options);
+                told(&report);
+                reports.push(report);
+            }
+        }
+        reports
+    }))
 }
 
-type Casts = Vec<Result<Cast, SimulateError>>;
-
-/// The scenarios with their members; those that do not fit a given charter name why, when it is their turn.
-fn casts(named: &[String], charter: Option<&str>) -> Result<Casts, SimulateError> {
+/// The scenarios with their members.
+fn casts(named: &[String], charter: Option<&str>) -> Result<Vec<Cast>, SimulateError> {
     let names: Vec<String> = if named.is_empty() {
         let all = NAMES.iter().map(|name| load(name)).collect::<Result<Vec<_>, _>>()?;
         let simulated = all.into_iter().filter(|scenario| scenario.runs.contains(&Stage::Simulate));
@@ -125,7 +158,7 @@ fn casts(named: &[String], charter: Option<&str>) -> Result<Casts, SimulateError
         named.to_vec()
     };
     let own = charter.map(charter_text).transpose()?;
-    names.iter().map(|name| Ok(cast(name, own.as_deref()))).collect()
+    names.iter().map(|name| cast(name, own.as_deref())).collect()
 }
 
 fn charter_text(file: &str) -> Result<String, SimulateError> {
@@ -192,7 +225,9 @@ pub fn record(scenario: &str, seed: u64, options: &SimulateOptions, date: &str) 
 /// Plays one seed. A panic is a breach of S12.
 fn one(cast: &Cast, seed: u64, only: Option<&BTreeSet<usize>>) -> Ran {
     let planned = plan::faults(cast, seed, only);
-    catch_unwind(AssertUnwindSafe(|| play(cast, seed, planned))).unwrap_or_else(|cause| {
+    // The one clock read: how long it really took is reported, and decides nothing.
+    let clock = Instant::now();
+    let ran = catch_unwind(AssertUnwindSafe(|| play(cast, seed, planned))).unwrap_or_else(|cause| {
         let said = cause.downcast_ref::<String>().cloned();
         let said = said.or_else(|| cause.downcast_ref::<&str>().map(|text| (*text).to_owned()));
         let detail = format!("panic: {}", said.unwrap_or_default());
@@ -205,8 +240,10 @@ fn one(cast: &Cast, seed: u64, only: Option<&BTreeSet<usize>>) -> Ran {
             decision_us: None,
             messages: 0,
             scores: [None; 4],
+            wall_s: 0.0,
         }
-    })
+    });
+    Ran { wall_s: clock.elapsed().as_secs_f64(), ..ran }
 }
 
 fn play(cast: &Cast, seed: u64, planned: Vec<Planned>) -> Ran {
@@ -227,6 +264,7 @@ fn play(cast: &Cast, seed: u64, planned: Vec<Planned>) -> Ran {
         messages: sent.iter().sum::<u64>() / (sent.len() as u64).max(1),
         scores: ["finding", "certificate", "threshold-signed", "included"].map(since),
         breaches: std::mem::take(&mut world.watch.breaches),
+        wall_s: 0.0,
     }
 }
 
@@ -262,34 +300,9 @@ pub(crate) fn play_one(scenario: Scenario, seed: u64, mistake: Option<Mistake>) 
     catch_unwind(AssertUnwindSafe(play)).unwrap_or_else(|_| vec![("S12", "panic".to_owned())])
 }
 
-fn all_seeds(cast: &Cast, options: &SimulateOptions) -> ScenarioReport {
-    // The one clock read: how long it really took is reported, and decides nothing.
-    let clock = Instant::now();
-    let seeds: Vec<u64> = options.seeds.clone().collect();
-    let results: Vec<Mutex<Option<Ran>>> = seeds.iter().map(|_| Mutex::new(None)).collect();
-    let next = AtomicU64::new(0);
-    std::thread::scope(|scope| {
-        for _ in 0..options.jobs.clamp(1, seeds.len()) {
-            scope.spawn(|| {
-                while let Some((seed, slot)) = usize::try_from(next.fetch_add(1, Ordering::Relaxed))
-                    .ok()
-                    .and_then(|at| Some((seeds.get(at)?, results.get(at)?)))
-                {
-                    let ran = one(cast, *seed, options.faults.as_ref());
-                    *slot.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(ran);
-                }
-            });
-        }
-    });
-    let ran: Vec<Ran> = results
-        .into_iter()
-        .filter_map(|slot| slot.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
-        .collect();
-    summarise(cast, &seeds, &ran, options, clock.elapsed().as_secs_f64())
-}
-
-fn summarise(cast: &Cast, seeds: &[u64], ran: &[Ran], options: &SimulateOptions, wall_s: f64) -> ScenarioReport {
-    let failed: Vec<(u64, &Ran)> = seeds.iter().copied().zip(ran).filter(|(_, ran)| !ran.breaches.is_empty()).collect();
+fn summarise(cast: &Cast, seeds: &[u64], ran: &[&Ran], options: &SimulateOptions) -> ScenarioReport {
+    let failed: Vec<(u64, &Ran)> =
+        seeds.iter().copied().zip(ran.iter().copied()).filter(|(_, ran)| !ran.breaches.is_empty()).collect();
     let failures =
         failed.iter().take(FAILURES_MAX).filter_map(|(seed, ran)| failure(cast, *seed, ran, options)).collect();
     let trace = ran.iter().fold(Sha256::new(), |hash, ran| hash.chain_update(ran.trace)).finalize();
@@ -311,7 +324,7 @@ fn summarise(cast: &Cast, seeds: &[u64], ran: &[Ran], options: &SimulateOptions,
         failures,
         trace_hash: hex::encode(trace),
         simulated_s: ran.iter().map(|ran| ran.simulated_us).sum::<u64>() / SECOND,
-        wall_s,
+        wall_s: ran.iter().map(|ran| ran.wall_s).sum(),
         steps: ran.iter().map(|ran| ran.steps).sum(),
         hops: Hops { p50: at(500).map_or(0.0, in_hops), p99: at(990).map_or(0.0, in_hops) },
         messages_per_node: ran.iter().map(|ran| ran.messages).sum::<u64>() / (ran.len() as u64).max(1),

@@ -26,6 +26,9 @@ const BYZANTINE: f64 = 4.0;
 const GROWTH_NODES: (u16, u16) = (16, 64);
 const GROWTH: f64 = 1.1;
 
+/// A kind of trouble: its name, how many misbehave how, and what is held to.
+type Trouble = (&'static str, Vec<(u16, &'static str)>, f64);
+
 /// Who contains: half of the partners, at most five fewer than all.
 fn threshold(guardians: u16) -> u16 {
     (guardians / 2 + 1).min(guardians - 2).max(2)
@@ -105,7 +108,7 @@ pub(crate) fn decision(rounds: u32) -> Vec<Report> {
         let liars = (threshold(guardians) - 1).min(silent);
         // Of the k-1 one fills the logs, the others say two things.
         let mixed = [(liars - liars.min(1), "equivocator"), (liars.min(1), "spammer")];
-        let settings: [(&str, Vec<(u16, &str)>, f64); 4] = [
+        let settings: [Trouble; 4] = [
             ("clean", vec![], CLEAN),
             ("n-t silent", vec![(silent, "silent")], CLEAN),
             ("equivocators", vec![(liars, "equivocator")], EQUIVOCATORS),

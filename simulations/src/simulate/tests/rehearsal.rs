@@ -36,7 +36,12 @@ fn the_example_charter_holds() {
 /// A rule that two silent partners keep from being met is found out, and the command that shows it names the charter.
 #[test]
 fn a_charter_that_is_too_strict_is_found_out() {
-    let file = changed(|text| text.replace("roles = { security = 1 }", "roles = { security = 1, responder = 1 }"));
+    let file = changed(|text| {
+        let stricter = |text: &str, least: u8| {
+            text.replace(&format!("{{ security = {least} }}"), &format!("{{ security = {least}, responder = 1 }}"))
+        };
+        stricter(&stricter(text, 1), 2)
+    });
     let path = file.path().to_str().unwrap();
     let report = &simulate(&with(&["two-silent"], path), |_| {}).unwrap()[0];
     let failure = report.failures.first().expect("elm is silent, and nobody else is a responder");

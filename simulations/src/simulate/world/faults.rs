@@ -157,8 +157,8 @@ impl World<'_> {
     }
 
     fn attack_again(&mut self) {
-        let serial = self.play.attack.serial;
-        self.play.attack = Attack { began: true, serial, ..Attack::default() };
+        let Attack { serial, first_block_at, first_block, included, .. } = self.play.attack;
+        self.play.attack = Attack { began: true, serial, first_block_at, first_block, included, ..Attack::default() };
         self.strike();
     }
 
