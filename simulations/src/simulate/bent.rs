@@ -24,8 +24,6 @@ pub(crate) enum Bent {
     NeverCatchesUp,
     /// Nobody but the first submitter sends.
     OnlyFirstSends,
-    /// What a block passed over is bid no higher for.
-    NeverBumps,
     /// Every simulation of a transaction is said to pass.
     SimulatesNothing,
     /// The Safe's nonce is read once and for all.

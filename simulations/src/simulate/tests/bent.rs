@@ -102,7 +102,6 @@ fn mistakes_at_the_seams() {
         seam(Bent::BelievesExecuted, named("one-false-executor"), &["L1"]),
         seam(Bent::NeverCatchesUp, named("partition"), &["L4"]),
         seam(Bent::OnlyFirstSends, named("submitter-down"), &["L1"]),
-        seam(Bent::NeverBumps, named("fee-floor"), &["L1"]),
         seam(Bent::SimulatesNothing, named("guard-blocks"), &["cause", "status"]),
         seam(Bent::StaleNonce, named("nonce-stolen"), &["L1", "S2"]),
         seam(Bent::LosesFindings, named("vault-drain"), &["L1"]),
