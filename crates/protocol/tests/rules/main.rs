@@ -10,6 +10,7 @@ mod model;
 mod node;
 mod order;
 mod properties;
+mod refusals;
 mod traces_cancel;
 mod traces_claims;
 mod traces_labels;

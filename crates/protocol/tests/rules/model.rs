@@ -1,6 +1,8 @@
 //! The model chain: one vault that can be limited and paused, one Safe nonce, blocks that can be dropped.
 
-use alloy_primitives::{B256, U256, keccak256};
+use std::collections::BTreeSet;
+
+use alloy_primitives::{Address, B256, U256, keccak256};
 use watchfire_charter::Charter;
 use watchfire_protocol::reads;
 use watchfire_types::duty::Submission;
@@ -16,6 +18,10 @@ pub(crate) struct Block {
     pub(crate) limited: bool,
     pub(crate) paused: bool,
     pub(crate) nonce: u64,
+    /// Owners that the Safe has no more.
+    removed: BTreeSet<Address>,
+    /// The call that nobody answers, by its signature.
+    hidden: Option<&'static str>,
     logs: Vec<Log>,
 }
 
@@ -26,6 +32,8 @@ pub(crate) enum Tx {
     StrangerLimits(bool),
     StrangerPauses(bool),
     TakesNonce,
+    RemovesOwner(Address),
+    Hides(Option<&'static str>),
 }
 
 #[derive(Debug, Clone)]
@@ -37,7 +45,16 @@ pub(crate) struct Chain {
 impl Chain {
     pub(crate) fn new(first: u64) -> Self {
         let at = block(first, 0);
-        let genesis = Block { at, parent: B256::ZERO, limited: false, paused: false, nonce: 7, logs: Vec::new() };
+        let genesis = Block {
+            at,
+            parent: B256::ZERO,
+            limited: false,
+            paused: false,
+            nonce: 7,
+            removed: BTreeSet::new(),
+            hidden: None,
+            logs: Vec::new(),
+        };
         Self { blocks: vec![genesis], branch: 0 }
     }
 
@@ -55,6 +72,8 @@ impl Chain {
                 Tx::StrangerLimits(to) => next.limited = *to,
                 Tx::StrangerPauses(to) => next.paused = *to,
                 Tx::TakesNonce => next.nonce += 1,
+                Tx::RemovesOwner(owner) => drop(next.removed.insert(*owner)),
+                Tx::Hides(call) => next.hidden = *call,
                 Tx::Safe(submission) => execute(&mut next, submission),
             }
         }
@@ -87,7 +106,7 @@ fn execute(block: &mut Block, submission: &Submission) {
     } else if data.starts_with(&selector("unpause()")) {
         block.paused = false;
     } else if data.starts_with(&selector("setWithdrawalsLimited(bool)")) {
-        block.limited = true;
+        block.limited = data.last() == Some(&1);
     } else if data.starts_with(&selector("multiSend(bytes)")) {
         assert!(!block.limited, "all or nothing: the batch would revert");
         (block.limited, block.paused) = (true, true);
@@ -108,7 +127,8 @@ fn execute(block: &mut Block, submission: &Submission) {
 pub(crate) fn view(charter: &Charter, block: &Block) -> BlockView {
     let word = |value: u64| Bytes::copy_from_slice(&U256::from(value).to_be_bytes::<32>());
     let selector = |text: &str| keccak256(text.as_bytes())[..4].to_vec();
-    let guardians: Vec<_> = charter.members.values().filter_map(|member| member.guardian).collect();
+    let guardians = charter.members.values().filter_map(|member| member.guardian);
+    let guardians: Vec<_> = guardians.filter(|guardian| !block.removed.contains(guardian)).collect();
     let mut owners = vec![U256::from(32), U256::from(guardians.len())];
     owners.extend(guardians.iter().map(|guardian| U256::from_be_slice(guardian.as_slice())));
     let owners: Vec<u8> = owners.iter().flat_map(|word| word.to_be_bytes::<32>()).collect();
@@ -123,8 +143,11 @@ pub(crate) fn view(charter: &Charter, block: &Block) -> BlockView {
         }
         _ => word(0),
     };
-    let reads =
-        reads(charter, CHAIN).into_iter().map(|read| (read.clone(), ReadOutcome::Value(answer(&read)))).collect();
+    let answered = reads(charter, CHAIN).into_iter().filter(|read| match (read, block.hidden) {
+        (Read::Call { data, .. }, Some(hidden)) => !data.starts_with(&selector(hidden)),
+        _ => true,
+    });
+    let reads = answered.map(|read| (read.clone(), ReadOutcome::Value(answer(&read)))).collect();
     BlockView {
         block: block.at,
         parent: block.parent,
@@ -136,6 +159,6 @@ pub(crate) fn view(charter: &Charter, block: &Block) -> BlockView {
 }
 
 /// Every operator of a charter.
-fn operators(charter: &Charter) -> std::collections::BTreeSet<OperatorId> {
+fn operators(charter: &Charter) -> BTreeSet<OperatorId> {
     charter.members.values().flat_map(|member| member.operators.iter().cloned()).collect()
 }

@@ -106,7 +106,7 @@ fn d4_a_strangers_unpause_is_answered_by_a_rejection() {
     assert!(c.submissions().is_empty());
 }
 
-fn through_another_safe(text: &str) -> String {
+pub(crate) fn through_another_safe(text: &str) -> String {
     let (head, tail) = text.split_once("id = \"recover-vault\"").expect("a recovery playbook");
     let other = "[[safe]]\nid = \"recovery-safe\"\nchain = 31337\naddress = \"0x4000000000000000000000000000000000000004\"\n\
                  version = \"1.4.1\"\nthreshold = 4\n\n[[asset]]";
