@@ -123,6 +123,9 @@ pub enum SubmissionFailure {
     BadSignatures,
     /// GS020: fewer signatures than the threshold.
     TooFewSignatures,
+    /// What was sent stands and is not in a block, and neither the balance nor the cap of its severity allows the tenth more that nodes ask
+    /// of a replacement.
+    Capped,
     /// The endpoint refuses; one line.
     Refused(String),
 }

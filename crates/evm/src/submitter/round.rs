@@ -1,6 +1,5 @@
 //! One round: what a new block says about what was sent, then what is due is sent or bumped.
 
-use alloy_primitives::B256;
 use watchfire_types::BlockRef;
 use watchfire_types::body::Submitted;
 use watchfire_types::duty::Submission;
@@ -8,7 +7,7 @@ use watchfire_types::input::{SubmissionFailure, SubmissionReport};
 
 use super::chain::{Mined, Sending};
 use super::facts::{Estimate, Facts};
-use super::slots::Sent;
+use super::slots::{self, Sent};
 use super::{Gone, Task};
 use crate::client::HeadInfo;
 use crate::fees::{self, Bid};
@@ -31,10 +30,18 @@ impl Task {
         let nonces: Vec<u64> = self.slots.iter().map(|(nonce, _)| nonce).collect();
         for nonce in nonces {
             let Some(slot) = self.slots.get_mut(nonce) else { continue };
-            let hashes: Vec<B256> = slot.sent.iter().map(|sent| sent.hash).collect();
-            match self.client.mined(&hashes).await {
+            let (newest, older) = slot.watched();
+            let used = account_nonce.is_some_and(|next| next > nonce);
+            let mut mined = self.client.mined(&newest).await;
+            // Any of a nonce's transactions can be the one that is included; which of many is asked once the nonce is used.
+            for some in older.chunks(slots::ASKED_MAX).filter(|_| used) {
+                if mined.is_none() {
+                    mined = self.client.mined(some).await;
+                }
+            }
+            match mined {
                 Some(mined) => self.on_mined(nonce, &mined, head).await?,
-                None if account_nonce.is_some_and(|next| next > nonce) => {
+                None if used => {
                     // Somebody used the account beside this node, or the answers lag: nothing of ours is in it.
                     if let Some(slot) = self.slots.remove(nonce) {
                         tracing::warn!(nonce = nonce, submission = %slot.safe_tx_hash, "account nonce was used by a foreign transaction");
@@ -139,9 +146,12 @@ impl Task {
             return self.failed(hash, SubmissionFailure::Unfunded).await;
         };
         if let Some(before) = self.slots.highest(nonce).filter(|before| !bid.replaces(*before)) {
-            // The balance allows no bid that nodes would take in its place; the standing one may still get in.
-            tracing::warn!(submission = %hash, max_fee = before.max_fee, "balance allows no higher bid");
-            return Ok(());
+            // Nodes would refuse it as underpriced. The standing one may still get in, where they have not forgotten it.
+            tracing::warn!(submission = %hash, max_fee = before.max_fee, "balance or cap allows no higher bid");
+            if let Some(raw) = self.slots.standing(nonce, &hash) {
+                self.send_again(&hash, &raw).await;
+            }
+            return self.failed(hash, SubmissionFailure::Capped).await;
         }
         let transaction = OuterTransaction {
             chain: submission.chain,
@@ -240,7 +250,9 @@ impl Task {
             SubmissionFailure::NonceTaken => "GS026: nonce taken".to_owned(),
             SubmissionFailure::BadSignatures => "GS026: bad signatures".to_owned(),
             SubmissionFailure::TooFewSignatures => "GS020: too few signatures".to_owned(),
-            SubmissionFailure::Unfunded | SubmissionFailure::Refused(_) => Revert::of(data).name().to_owned(),
+            SubmissionFailure::Unfunded | SubmissionFailure::Capped | SubmissionFailure::Refused(_) => {
+                Revert::of(data).name().to_owned()
+            }
         }
     }
 }

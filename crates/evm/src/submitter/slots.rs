@@ -6,8 +6,11 @@ use alloy_primitives::{B256, Bytes};
 
 use crate::fees::Bid;
 
-/// Transactions watched per nonce: the newest ones; a +12.5 % bump 40 times over is a hundredfold fee.
-const SENT_MAX: usize = 40;
+/// Transactions watched per nonce. Whichever of them is included ends it, so none that can be is forgotten: each tops those before it by an
+/// eighth, and from one gwei 577 such steps lead to 2^128 wei. Those that everybody refused go first.
+const SENT_MAX: usize = 640;
+/// Receipts asked for at once: of the newest with every block, of the others once the nonce is used.
+pub(super) const ASKED_MAX: usize = 40;
 
 /// One nonce of the gas payer.
 #[derive(Debug)]
@@ -37,6 +40,15 @@ pub(super) struct Sent {
     pub(super) at_head: u64,
     /// Nobody took it: watched like the others, but no bid has to top it.
     pub(super) void: bool,
+}
+
+impl Slot {
+    /// Hashes of every transaction that can be included: the newest [`ASKED_MAX`], and those before them, newest first.
+    pub(super) fn watched(&self) -> (Vec<B256>, Vec<B256>) {
+        let mut newest: Vec<B256> = self.sent.iter().rev().map(|sent| sent.hash).collect();
+        let older = newest.split_off(newest.len().min(ASKED_MAX));
+        (newest, older)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -89,6 +101,12 @@ impl Slots {
         Some(Bid { max_fee, tip: standing().map(|sent| sent.bid.tip).max()? })
     }
 
+    /// The newest transaction of this submission at a nonce, unless everybody refused it or another submission's stands above it.
+    pub(super) fn standing(&self, nonce: u64, safe_tx_hash: &B256) -> Option<Bytes> {
+        let last = self.slots.get(&nonce)?.sent.iter().rev().find(|sent| !sent.void)?;
+        (last.safe_tx_hash == *safe_tx_hash).then(|| last.raw.clone())
+    }
+
     /// This transaction was refused by everybody.
     pub(super) fn void(&mut self, nonce: u64, hash: B256) {
         let sent = self.slots.get_mut(&nonce).into_iter().flat_map(|slot| &mut slot.sent);
@@ -116,8 +134,12 @@ impl Slots {
         }
         slot.attempts = slot.attempts.saturating_add(1);
         if slot.sent.len() == SENT_MAX {
-            slot.sent.remove(0);
+            let refused = slot.sent.iter().position(|sent| sent.void);
+            slot.sent.remove(refused.unwrap_or_default());
         }
         slot.sent.push(sent);
     }
 }
+
+#[cfg(test)]
+mod tests;

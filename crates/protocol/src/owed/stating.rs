@@ -318,6 +318,10 @@ fn unsendable(failure: SubmissionFailure) -> (Cause, String) {
         SubmissionFailure::TooFewSignatures => {
             (Cause::ThresholdNotReached, "GS020: the Safe asks for more signatures".to_owned())
         }
+        SubmissionFailure::Capped => (
+            Cause::NotIncluded,
+            "its bid is as high as it may be, and nodes take no replacement for less than a tenth more".to_owned(),
+        ),
         SubmissionFailure::Refused(why) => (Cause::NotIncluded, format!("the endpoint refuses it: {why}")),
     }
 }

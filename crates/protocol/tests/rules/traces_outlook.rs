@@ -177,11 +177,12 @@ fn a_log_of_a_target_is_an_occasion() {
 fn every_failure_of_a_submission_has_its_cause() {
     let failed = |reason: SubmissionFailure| move |safe_tx_hash, _| SubmissionReport::Failed { safe_tx_hash, reason };
     type Report = Box<dyn FnOnce(B256, BlockRef) -> SubmissionReport>;
-    let cases: [(Report, Cause, &str); 7] = [
+    let cases: [(Report, Cause, &str); 8] = [
         (Box::new(failed(SubmissionFailure::Unfunded)), Cause::SubmitterUnfunded, "cannot pay"),
         (Box::new(failed(SubmissionFailure::NonceTaken)), Cause::NonceTaken, "took the nonce"),
         (Box::new(failed(SubmissionFailure::BadSignatures)), Cause::ThresholdNotReached, "GS026"),
         (Box::new(failed(SubmissionFailure::TooFewSignatures)), Cause::ThresholdNotReached, "GS020"),
+        (Box::new(failed(SubmissionFailure::Capped)), Cause::NotIncluded, "as high as it may be"),
         (Box::new(failed(SubmissionFailure::Refused("nonce too low".into()))), Cause::NotIncluded, "nonce too low"),
         (
             Box::new(|safe_tx_hash, block| SubmissionReport::Reverted { safe_tx_hash, block, reason: "GS013".into() }),

@@ -1,8 +1,11 @@
 //! What does not get in has a name: refused, passed over, reverted, unfunded.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use alloy_primitives::U256;
+use alloy_primitives::{Bytes, U256, keccak256};
 use serde_json::json;
 use watchfire_types::input::{SubmissionFailure, SubmissionReport};
 
@@ -87,8 +90,7 @@ async fn a_mined_revert_is_told() {
     rig.in_pool(sent.transaction).await;
     // The same Safe transaction from somebody else gets in first: the Safe's nonce is taken within the block.
     let from = rig.world.anvil.account().await;
-    let data: alloy_primitives::Bytes =
-        crate::safe::exec_transaction(&submission.transaction, &submission.signatures).into();
+    let data: Bytes = crate::safe::exec_transaction(&submission.transaction, &submission.signatures).into();
     let request = json!({ "from": from, "to": rig.world.safe, "data": data, "gas": "0x100000",
         "maxFeePerGas": "0xe8d4a51000", "maxPriorityFeePerGas": "0xe8d4a51000" });
     rig.world.anvil.call("eth_sendTransaction", json!([request])).await;
@@ -126,4 +128,54 @@ async fn an_unfunded_bid_is_priced_again() {
     rig.in_pool(second.transaction).await;
     rig.world.anvil.mine(1).await;
     assert!(rig.world.is_paused().await);
+}
+
+/// Goal: where the balance allows no replacement that nodes would take none is sent: what stands is handed out again, and that is said.
+#[tokio::test]
+async fn a_bid_at_the_cap_is_not_replaced() {
+    let world = World::new().await;
+    world.anvil.call("evm_setAutomine", json!([false])).await;
+    let (to_test, mut sent) = tokio::sync::mpsc::unbounded_channel();
+    let passes = Arc::new(AtomicBool::new(false));
+    let gate = Arc::clone(&passes);
+    // Until the gate opens it says that it took a transaction, and forgets it.
+    let node = Operator::start(&world.anvil.http, move |method, params| {
+        if method == "eth_sendRawTransaction" {
+            let raw: Bytes = params[0].as_str().unwrap().parse().unwrap();
+            let hash = keccak256(&raw);
+            let _ = to_test.send(hash);
+            if !gate.load(Ordering::SeqCst) {
+                return Act::Say(json!(hash));
+            }
+        }
+        Act::Pass
+    })
+    .await;
+    let mut rig = Rig::through(world, config(1, vec![endpoint("a", &node.url)])).await;
+    let submission = rig.world.submission(rig.world.pause(0), 0);
+    rig.submitter.set(BTreeSet::from([submission.clone()]));
+    let first = rig.sending().await;
+    assert_eq!(sent.recv().await, Some(first.transaction));
+    let data: Bytes = crate::safe::exec_transaction(&submission.transaction, &submission.signatures).into();
+    let call = json!([{ "from": payer().address(), "to": submission.safe, "data": data }, "latest"]);
+    let estimate = rig.world.anvil.call("eth_estimateGas", call).await;
+    let estimate: u64 = U256::from_str_radix(estimate.as_str().unwrap().trim_start_matches("0x"), 16).unwrap().to();
+    let gas = U256::from(crate::fees::gas_limit(estimate, u64::MAX));
+    // A hundredth more than what was bid: enough for the bid, and for nothing that replaces it.
+    let bid = U256::from(first.max_fee_per_gas);
+    rig.world.anvil.fund(payer().address(), gas * (bid + bid / U256::from(100))).await;
+    rig.world.anvil.mine(1).await;
+    let capped = SubmissionReport::Failed { safe_tx_hash: submission.safe_tx_hash, reason: SubmissionFailure::Capped };
+    assert_eq!(rig.report().await, capped);
+    passes.store(true, Ordering::SeqCst);
+    let included = async {
+        while !rig.world.is_paused().await {
+            rig.world.anvil.mine(1).await;
+            while rig.feed.try_recv().is_ok() {}
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), included).await.expect("paused");
+    while let Ok(hash) = sent.try_recv() {
+        assert_eq!(hash, first.transaction, "the same bytes again, and no others");
+    }
 }
