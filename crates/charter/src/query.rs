@@ -175,6 +175,15 @@ impl Charter {
         self.playbooks.iter().filter(move |(_, playbook)| playbook.asset == *asset)
     }
 
+    /// The containment playbooks of an asset that a finding could choose: those with a trigger; all of them where none has one, for then
+    /// people choose.
+    #[must_use]
+    pub fn containment_of(&self, asset: &AssetId) -> Vec<(&PlaybookId, &Playbook)> {
+        let contain = || self.playbooks_of(asset).filter(|(_, playbook)| playbook.purpose == PlaybookPurpose::Contain);
+        let triggered: Vec<_> = contain().filter(|(_, playbook)| !playbook.triggers.is_empty()).collect();
+        if triggered.is_empty() { contain().collect() } else { triggered }
+    }
+
     /// The asset, and the chain it is on, of a playbook.
     #[must_use]
     pub fn asset_of(&self, playbook: &Playbook) -> Option<(&Asset, &Chain)> {

@@ -103,19 +103,19 @@ pub struct WhyNot {
 pub struct AssetOutlook {
     /// Asset.
     pub asset: AssetId,
-    /// No reason known why not.
+    /// No reason known why not, under any containment playbook that a finding could choose.
     pub can_pause: bool,
     /// Why that is not sure: not simulated yet, or it cannot be simulated.
     pub doubt: Option<String>,
     /// Why no vote of this member would count, if it is one that votes.
     pub mute: Option<String>,
-    /// `simulated ok at block N`, or why not.
+    /// `simulated ok at block N`, or why not, and under which playbook if there are several.
     pub detail: String,
     /// Whether a containment postcondition holds.
     pub contained: bool,
     /// Widest step owed.
     pub owed_step: Option<StepIndex>,
-    /// Why a wanted pause did not happen, if it did not.
+    /// Why a wanted pause did not happen, if it did not: of several playbooks that of the worst severity, then of the widest step.
     pub why_not: Option<WhyNot>,
 }
 

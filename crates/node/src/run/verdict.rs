@@ -78,7 +78,8 @@ struct Counted {
     key: bool,
 }
 
-/// Counts live organisations and their operators against the narrowest containment rule of the asset and the thresholds of its Safes.
+/// Counts live organisations and their operators against every containment rule that a finding could ask for, and the thresholds of the
+/// asset's Safes.
 fn count(facts: &Facts<'_>) -> Counted {
     let charter = facts.charter;
     let members: Vec<_> = facts.live.iter().filter_map(|id| charter.members.get(id)).filter(|m| m.votes()).collect();
@@ -87,11 +88,9 @@ fn count(facts: &Facts<'_>) -> Counted {
         .iter()
         .flat_map(|member| member.operators.iter().map(|operator| (&member.organisation, operator)))
         .collect();
-    let playbooks =
-        charter.playbooks_of(facts.asset).filter(|(_, playbook)| playbook.purpose == PlaybookPurpose::Contain);
-    let rules: Vec<_> = playbooks.map(|(_, playbook)| &playbook.rule).collect();
+    let rules: Vec<_> = charter.containment_of(facts.asset).into_iter().map(|(_, playbook)| &playbook.rule).collect();
     let met = |votes: Vec<(&OrganisationId, &OperatorId)>| {
-        rules.iter().any(|rule| rule.met_by(charter, votes.iter().copied()).is_reached())
+        !rules.is_empty() && rules.iter().all(|rule| rule.met_by(charter, votes.iter().copied()).is_reached())
     };
     let met_rule = met(votes.clone());
     // Numbers alone do not tell: the one that is lost may hold the role, or run the endpoint, that the rule asks for.
@@ -101,7 +100,7 @@ fn count(facts: &Facts<'_>) -> Counted {
     let any_organisation = live.iter().all(|lost| without(&|organisation, _| organisation == *lost));
     let labels: BTreeSet<&OperatorId> = votes.iter().map(|(_, operator)| *operator).collect();
     let any_operator = labels.iter().all(|lost| without(&|_, operator| operator == *lost));
-    let rule = rules.iter().map(|rule| usize::from(rule.organisations)).min().unwrap_or(1);
+    let rule = rules.iter().map(|rule| usize::from(rule.organisations)).max().unwrap_or(1);
     let safes: Vec<_> = charter
         .safes_acting_for(facts.asset, PlaybookPurpose::Contain)
         .into_iter()

@@ -11,7 +11,7 @@ use watchfire_types::{AssetId, BlockRef, BlockTime, OperatorId, OrganisationId, 
 use super::effects::{self, OwedEffect};
 use super::submitting::packed;
 use super::voting::{newest_own, standing};
-use crate::authority::{later, newest};
+use crate::authority::{later, newest, severity};
 use crate::draft::{Draft, line};
 use crate::effect::Effect;
 use crate::machine::Machine;
@@ -48,8 +48,7 @@ fn not_contained(machine: &Machine, id: &PlaybookId, playbook: &Playbook) -> Opt
 }
 
 fn attest(machine: &Machine, now: Timestamp, asset: &AssetId) -> Option<Attested> {
-    let (_, playbook) = containment(machine, asset)?;
-    let (ready, detail) = readiness(machine, playbook)?;
+    let (ready, detail) = readiness(machine, asset)?;
     let can_pause = match ready {
         Ready::Yes | Ready::Unsure => true,
         Ready::No => false,
@@ -66,26 +65,25 @@ fn attest(machine: &Machine, now: Timestamp, asset: &AssetId) -> Option<Attested
     changed.then(|| Attested { asset: asset.clone(), can_pause, detail: line(&detail), head })
 }
 
-/// Whether the widest containment step of an asset would succeed now. `None` until there is anything to judge by.
+/// Whether the widest step of every containment playbook of an asset would succeed now. `None` until there is anything to judge by.
 pub(crate) fn outlook(machine: &Machine, asset: &AssetId) -> Option<AssetOutlook> {
-    let (id, playbook) = containment(machine, asset)?;
-    machine.asset_head(asset)?;
-    let contained = playbook.steps.iter().any(|rung| machine.took_effect(rung));
-    let (ready, detail) = readiness(machine, playbook)?;
+    let (ready, detail) = readiness(machine, asset)?;
+    let playbooks = machine.charter.playbooks_of(asset);
+    let contain: Vec<_> = playbooks.filter(|(_, playbook)| playbook.purpose == PlaybookPurpose::Contain).collect();
+    let contained = contain.iter().flat_map(|(_, playbook)| &playbook.steps).any(|rung| machine.took_effect(rung));
     let can_pause = !matches!(ready, Ready::No) || planted(Mutation::SaysItCan);
     let doubt = matches!(ready, Ready::Unsure | Ready::Pending).then(|| detail.clone());
-    let owed_step = machine.owed_steps(id, playbook).first().map(|owed| owed.step);
-    let why_not = why_not(machine, id, playbook);
+    let owed = contain.iter().flat_map(|(id, playbook)| machine.owed_steps(id, playbook));
+    let owed_step = owed.map(|owed| owed.step).max();
+    let causes = contain.iter().filter_map(|(id, playbook)| Some((playbook, why_not(machine, id, playbook)?)));
+    let worst = causes.max_by_key(|(playbook, why)| (severity(playbook, why.step), why.step));
+    let why_not = worst.map(|(_, why)| why);
     let mute = mute(machine, asset);
     Some(AssetOutlook { asset: asset.clone(), can_pause, doubt, mute, detail, contained, owed_step, why_not })
 }
 
-/// The first containment playbook of an asset.
-fn containment<'a>(machine: &'a Machine, asset: &AssetId) -> Option<(&'a PlaybookId, &'a Playbook)> {
-    machine.charter.playbooks_of(asset).find(|(_, playbook)| playbook.purpose == PlaybookPurpose::Contain)
-}
-
-/// Whether the widest step of a playbook would succeed now.
+/// Whether the widest step of a playbook would succeed now, the worst last.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Ready {
     /// It holds already, or every one of its transactions passes.
     Yes,
@@ -97,9 +95,19 @@ enum Ready {
     No,
 }
 
-/// Whether the widest step would succeed now, with one line.
-fn readiness(machine: &Machine, playbook: &Playbook) -> Option<(Ready, String)> {
-    machine.asset_head(&playbook.asset)?;
+/// The worst of the containment playbooks that a finding could choose, with one line; which one it is where there are several.
+fn readiness(machine: &Machine, asset: &AssetId) -> Option<(Ready, String)> {
+    machine.asset_head(asset)?;
+    let playbooks = machine.charter.containment_of(asset);
+    let judged = playbooks.iter().filter_map(|(id, playbook)| Some((*id, widest(machine, playbook)?)));
+    // Of equally bad ones the first: `max_by_key` would take the last.
+    let (id, (ready, detail)) = judged.rev().max_by_key(|(_, (ready, _))| *ready)?;
+    let named = playbooks.len() > 1 && ready != Ready::Yes;
+    Some((ready, if named { format!("{id}: {detail}") } else { detail }))
+}
+
+/// Whether the widest step of one playbook would succeed now, with one line.
+fn widest(machine: &Machine, playbook: &Playbook) -> Option<(Ready, String)> {
     let widest = playbook.steps.last()?;
     if machine.took_effect(widest) {
         return Some((Ready::Yes, "already contained".to_owned()));

@@ -221,3 +221,59 @@ fn an_unreadable_safe_is_named_as_such() {
     let why = outlook(&c, 0).why_not.expect("a cause");
     assert!(why.cause == Cause::ChainUnavailable && why.detail.contains("guardian-safe"), "{why:?}");
 }
+
+/// A second containment playbook, in order before or after the first, through a Safe of its own.
+fn second_playbook(id: &str, triggered: bool) -> std::sync::Arc<watchfire_charter::Charter> {
+    charter(|text| {
+        let safe = text.find("[[safe]]").unwrap()..text.find("[[asset]]").unwrap();
+        let second = text[safe.clone()]
+            .replace("guardian-safe", "second-safe")
+            .replace("0x2000000000000000000000000000000000000002", &SECOND.to_checksum(None));
+        let playbook = text.find("[[playbook]]").unwrap()..text.find("[[playbook]]\nid = \"recover-vault\"").unwrap();
+        let mut again = text[playbook.clone()].replace("contain-vault", id).replace("guardian-safe", "second-safe");
+        if !triggered {
+            let triggers = again.find("[[playbook.trigger]]").unwrap()..again.find("[[playbook.step]]").unwrap();
+            again.replace_range(triggers, "");
+            again = again.replace("mode = \"auto\"", "mode = \"propose\"");
+        }
+        let (before, between, after) = (&text[..safe.end], &text[safe.end..playbook.end], &text[playbook.end..]);
+        format!("{before}{second}{between}{again}{after}")
+    })
+}
+
+/// Every containment playbook that a finding could choose is judged, in whatever order they come, and the one that cannot is named.
+#[test]
+fn every_playbook_that_a_finding_could_choose_is_judged() {
+    for (id, triggered) in [("a-contain", true), ("z-contain", true), ("a-contain", false), ("z-contain", false)] {
+        let mut c = Cluster::new(second_playbook(id, triggered), 100);
+        c.silent = [0, 1, 2, 3, 4].into();
+        c.answers = false;
+        c.mine(&[Tx::TakesNonce]);
+        for preflight in c.nodes[0].machine.owed(c.now).duties {
+            let Duty::Preflight(preflight) = preflight else { continue };
+            let refused = preflight.safe == SECOND && preflight.transaction.data.starts_with(&[0x84, 0x56, 0xcb, 0x59]);
+            let refuted = PreflightOutcome::Refuted { reason: "GS013".into(), by_guard: false };
+            let at = preflight.at;
+            told(&mut c, &preflight, at, if refused { refuted } else { PreflightOutcome::Passes });
+        }
+        let said = outlook(&c, 0);
+        assert_eq!(said.can_pause, !triggered, "{id}: {said:?}");
+        let named = said.detail.contains(id) && said.detail.contains("GS013");
+        assert_eq!(named, triggered, "{id}: {said:?}");
+    }
+}
+
+/// Of several playbooks the one that is wanted says why it did not happen, wherever it comes in order.
+#[test]
+fn the_wanted_playbook_says_why_not() {
+    for id in ["a-contain", "z-contain"] {
+        let mut c = Cluster::new(second_playbook(id, false), 100);
+        c.find(&[0, 1], "vault-outflow");
+        c.mine(&[]);
+        let why = outlook(&c, 0).why_not.expect("a cause");
+        assert_eq!((why.cause, why.decision.playbook.as_str()), (Cause::QuorumNotReached, "contain-vault"));
+        c.all_find("vault-outflow");
+        c.mine(&[]);
+        assert_eq!(outlook(&c, 0).owed_step.map(|step| step.get()), Some(2));
+    }
+}
