@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use sha2::{Digest, Sha256};
+use watchfire_types::sha256;
 
 /// A node or root of the tree.
 pub type Hash = [u8; 32];
@@ -12,19 +12,19 @@ pub type Hash = [u8; 32];
 /// Hash of one leaf's bytes.
 #[must_use]
 pub fn leaf_hash(leaf: &[u8]) -> Hash {
-    Sha256::new().chain_update([0]).chain_update(leaf).finalize().into()
+    sha256(&[&[0], leaf])
 }
 
 /// Hash of an inner node.
 #[must_use]
 pub fn node_hash(left: &Hash, right: &Hash) -> Hash {
-    Sha256::new().chain_update([1]).chain_update(left).chain_update(right).finalize().into()
+    sha256(&[&[1], left, right])
 }
 
 /// The root of no leaf.
 #[must_use]
 pub fn empty_root() -> Hash {
-    Sha256::digest([]).into()
+    sha256(&[])
 }
 
 /// The complete subtrees of a growing tree, largest first: at most 64 hashes, whatever its size.

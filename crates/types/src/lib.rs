@@ -19,6 +19,7 @@ pub mod input;
 pub mod planted;
 pub mod pruned;
 pub mod safe_transaction;
+pub mod sha256;
 pub mod signed;
 pub mod time;
 pub mod verdict;
@@ -34,6 +35,7 @@ pub use id::{
 };
 pub use pruned::{ChainBase, PrunedInto, PrunedLog};
 pub use safe_transaction::{Operation, SafeTransaction, SafeVersion};
+pub use sha256::sha256;
 pub use signed::{Unverified, Verified, VerifyError};
 pub use time::{BlockTime, Timestamp};
 pub use verdict::Verdict;

@@ -2,13 +2,13 @@
 
 use bytes::Bytes;
 use ed25519_dalek::{Signature, VerifyingKey};
-use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::domain;
 use crate::event::Event;
 use crate::id::{EventHash, MemberKey, NetworkId};
 use crate::planted::{Mutation, planted};
+use crate::sha256;
 
 /// A decoded signed event whose signature nobody has checked yet. Made by the wire decoder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +50,7 @@ impl Unverified {
     /// `event_bytes` decode to, and `outer` the canonical encoding of (`event_bytes`, `signature`).
     #[must_use]
     pub fn from_wire(event: Event, event_bytes: Bytes, signature: [u8; 64], outer: Bytes) -> Self {
-        let hash = EventHash::from_bytes(Sha256::digest(&outer).into());
+        let hash = EventHash::from_bytes(sha256(&[&outer]));
         Self { event, event_bytes, signature, outer, hash }
     }
 

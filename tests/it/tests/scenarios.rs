@@ -8,11 +8,14 @@
 #[path = "../../second_verifier.rs"]
 mod second_verifier;
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use watchfire_simulations::anvil::{self, Anvil};
 use watchfire_simulations::drill::{self, DrillOptions, DrillReport, Quiet};
+use watchfire_simulations::rpc::Rpc;
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 /// Times as long as a person would wait.
@@ -33,17 +36,27 @@ fn play(scenario: &str) -> DrillReport {
 
 fn play_into(scenario: &str, keep: Option<PathBuf>) -> DrillReport {
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    let options = DrillOptions {
+    runtime().block_on(judged(options(scenario, keep)))
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap()
+}
+
+fn options(scenario: &str, keep: Option<PathBuf>) -> DrillOptions {
+    DrillOptions {
         scenario: scenario.to_owned(),
         keep,
         rpc: None,
         funder: None,
         executable: executable(),
         patience: PATIENCE,
-    };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    let report =
-        runtime.block_on(drill::run(options, Arc::new(Quiet))).unwrap_or_else(|error| panic!("{scenario}: {error}"));
+    }
+}
+
+async fn judged(options: DrillOptions) -> DrillReport {
+    let scenario = options.scenario.clone();
+    let report = drill::run(options, Arc::new(Quiet)).await.unwrap_or_else(|error| panic!("{scenario}: {error}"));
     let missed = report.expectations.iter().filter(|expectation| !expectation.passed);
     let (slow, wrong): (Vec<_>, Vec<_>) = missed.partition(|expectation| expectation.speed);
     for expectation in slow {
@@ -184,6 +197,33 @@ fn beside_a_running_node(keep: &Path, node: &Path) {
     assert!(node.join("evidence").join(here.trim_start_matches("0x")).exists());
     let after = taken(&text(keep.join("after.bundle")), &[]);
     assert!(events(&after) >= events(&made) + 2, "a look and a second export: {after:#}");
+}
+
+/// On a chain that runs already, with another number and a funder of its own, the same job is done.
+#[test]
+fn a_chain_that_runs_already() {
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let folder = tempfile::tempdir().unwrap();
+    let funder = folder.path().join("funder.hex");
+    std::fs::write(&funder, anvil::FUNDER).unwrap();
+    std::fs::set_permissions(&funder, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let report = runtime().block_on(async {
+        let path = tokio::task::spawn_blocking(|| anvil::locate(&|line| eprintln!("{line}"))).await.unwrap().unwrap();
+        let chain = Anvil::start(&path, 1_337).await.unwrap();
+        anvil::mine_every(&Rpc::new(chain.url().clone()).unwrap(), 1).await.unwrap();
+        let rpc = Some(chain.url().clone());
+        let report = judged(DrillOptions { rpc, funder: Some(funder), ..options("vault-drain", None) }).await;
+        chain.stop().await;
+        report
+    });
+    assert!(report.pause_tx.is_some() && report.cause.is_none());
+    assert_eq!(report.safe.chain_id, 1_337);
+}
+
+/// Nodes that only propose pause what three people approved, each with the command line of its own node.
+#[test]
+fn people_approve() {
+    assert!(play("people-approve").pause_tx.is_some());
 }
 
 /// A killed first submitter costs a rank, not the pause.

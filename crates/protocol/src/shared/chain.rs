@@ -13,10 +13,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
 use watchfire_transparency::{Frontier, Hash};
 use watchfire_types::planted::{Mutation, planted};
-use watchfire_types::{Body, ChainBase, Event, EventHash, Seq, Timestamp, Unverified, Verified};
+use watchfire_types::{Body, ChainBase, Event, EventHash, Seq, Timestamp, Unverified, Verified, sha256};
 
 use super::in_digest;
 use crate::probe::{self, Look};
@@ -147,8 +146,8 @@ impl Below {
     /// Moves over the next event; the tree holds it already.
     fn follow(&mut self, event: &Verified<Event>) {
         if in_digest(&event.body) {
-            let chained = Sha256::new().chain_update(self.accumulated.0).chain_update(event.hash().as_bytes());
-            self.accumulated = (chained.finalize().into(), self.accumulated.1 + 1);
+            let chained = sha256(&[&self.accumulated.0, event.hash().as_bytes()]);
+            self.accumulated = (chained, self.accumulated.1 + 1);
         }
         self.slipped |= self.clock.is_some_and(|before| event.time <= before);
         self.clock = Some(event.time);
@@ -457,12 +456,10 @@ impl AuthorChain {
         if self.below.accumulated.1 == 0 && waiting.is_empty() && self.cut.is_none() {
             return None;
         }
-        let mut hash =
-            Sha256::new().chain_update(self.below.accumulated.0).chain_update(self.below.accumulated.1.to_be_bytes());
-        hash.update(self.cut.map_or(u64::MAX, Seq::get).to_be_bytes());
-        for event in &waiting {
-            hash.update(event.as_bytes());
-        }
-        Some(hash.finalize().into())
+        let (accumulated, count) = self.below.accumulated;
+        let (count, cut) = (count.to_be_bytes(), self.cut.map_or(u64::MAX, Seq::get).to_be_bytes());
+        let mut parts: Vec<&[u8]> = vec![&accumulated, &count, &cut];
+        parts.extend(waiting.iter().map(|event| event.as_bytes().as_slice()));
+        Some(sha256(&parts))
     }
 }
