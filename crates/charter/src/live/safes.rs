@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_dyn_abi::{DynSolType, DynSolValue};
 use alloy_primitives::{Address, B256, U256, b256};
-use watchfire_types::{ChainId, Read, SafeVersion};
+use watchfire_types::{AssetId, ChainId, Read, SafeVersion};
 
 use super::{Answers, Concern, Facts, call};
 use crate::model::{Charter, Safe, Watch};
@@ -103,10 +103,41 @@ pub(super) fn judge(charter: &Charter, chain: ChainId, answers: Answers<'_>, fac
         let found = answers.word(&Read::CodeHash { account: pinned.address }).map(B256::from);
         if let Some(found) = found.filter(|found| *found != pinned.code_hash) {
             let (at, wanted) = (pinned.address, pinned.code_hash);
-            let text = format!("multi_send_call_only {at} has code hash {found}, the charter pins {wanted}");
-            facts.fault("multi-send-code", text, &Concern::default());
+            let (needing, acting) = batched(charter, chain);
+            let concerned = match (needing.is_empty(), acting.is_empty()) {
+                (false, _) => format!("steps with several calls, of {}, go through it", names(&needing)),
+                (true, false) => format!("no step for {} makes several calls now", names(&acting)),
+                (true, true) => "no playbook acts on this chain".to_owned(),
+            };
+            let text =
+                format!("multi_send_call_only {at} has code hash {found}, the charter pins {wanted}: {concerned}");
+            facts.fault("multi-send-code", text, &Concern { safe: None, assets: needing });
         }
     }
+}
+
+/// Assets for which a step makes several calls through one Safe of this chain, which takes the multi-send; and all for which a
+/// playbook acts on it.
+fn batched(charter: &Charter, chain: ChainId) -> (BTreeSet<AssetId>, BTreeSet<AssetId>) {
+    let (mut needing, mut acting) = (BTreeSet::new(), BTreeSet::new());
+    for playbook in charter.playbooks.values() {
+        for step in &playbook.steps {
+            let here: Vec<_> =
+                step.actions.iter().filter(|action| action.chain == chain).map(|one| &one.safe).collect();
+            let safes: BTreeSet<_> = here.iter().collect();
+            if !here.is_empty() {
+                acting.insert(playbook.asset.clone());
+            }
+            if here.len() > safes.len() {
+                needing.insert(playbook.asset.clone());
+            }
+        }
+    }
+    (needing, acting)
+}
+
+fn names(assets: &BTreeSet<AssetId>) -> String {
+    assets.iter().map(AssetId::as_str).collect::<Vec<_>>().join(", ")
 }
 
 struct Subject<'a> {

@@ -302,7 +302,20 @@ fn a_pinned_multi_send_has_its_code() {
         "multi_send_call_only = {{ address = \"0x00000000000000000000000000000000DeaDBeef\", code_hash = \"{hash}\" }}\n"
     );
     let source = DRILL.replace("stagger_ms_min = 500\n", &format!("stagger_ms_min = 500\n{pinned}"));
-    expect(&facts_of(&source, |_, _| {}), FactSeverity::Fault, "multi-send-code");
+    let facts = facts_of(&source, |_, _| {});
+    expect(&facts, FactSeverity::Fault, "multi-send-code");
+    assert!(facts[0].text.contains("no step for vault-core makes several calls"), "{facts:?}");
+    let action =
+        source.find("[[playbook.step.action]]").unwrap()..source.find("[[playbook.step]]\nname = \"pause\"").unwrap();
+    let twice = source.replacen(
+        "[[playbook.step]]\nname = \"pause\"\n",
+        &format!("[[playbook.step]]\nname = \"pause\"\n{}", &source[action]),
+        1,
+    );
+    let facts = facts_of(&twice, |_, _| {});
+    expect(&facts, FactSeverity::Fault, "multi-send-code");
+    assert!(facts[0].assets.iter().map(ToString::to_string).eq(["vault-core"]), "{facts:?}");
+    assert!(facts[0].text.contains("of vault-core, go through it"), "{facts:?}");
     let sound = facts_of(&source, |_, chain| {
         chain.insert(Read::CodeHash { account: STRANGER }, ReadOutcome::Value(vec![7; 32].into()));
     });
