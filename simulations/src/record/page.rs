@@ -22,7 +22,7 @@ fn coins(amount: U256) -> String {
     crate::drill::ether(&amount.to_string())
 }
 
-fn tables(record: &DrillRecord) -> Vec<Table> {
+fn facts(record: &DrillRecord) -> Vec<Vec<String>> {
     let cells = |cells: &[&str]| cells.iter().map(|cell| (*cell).to_owned()).collect::<Vec<String>>();
     let exercise = match record.exercise {
         Exercise::Drill => "live drill",
@@ -38,6 +38,10 @@ fn tables(record: &DrillRecord) -> Vec<Table> {
     ];
     facts.extend(record.seed.map(|seed| cells(&["Seed", &seed.to_string()])));
     facts.extend(record.cause.iter().map(|cause| cells(&["Not paused because", cause])));
+    facts
+}
+
+fn participants(record: &DrillRecord) -> Vec<Vec<String>> {
     let participants = record.participants.iter().map(|one| {
         let name =
             one.adversary.as_ref().map_or_else(|| one.member.to_string(), |kind| format!("{} ({kind})", one.member));
@@ -51,6 +55,10 @@ fn tables(record: &DrillRecord) -> Vec<Table> {
             ms(one.submit_ms),
         ]
     });
+    participants.collect()
+}
+
+fn tables(record: &DrillRecord) -> Vec<Table> {
     let response = &record.response;
     let loss = &record.loss;
     let checks = record
@@ -58,11 +66,11 @@ fn tables(record: &DrillRecord) -> Vec<Table> {
         .iter()
         .map(|one| vec![one.name.clone(), one.detail.clone(), if one.passed { "holds" } else { "FAILED" }.to_owned()]);
     vec![
-        Table { title: "Record", head: vec!["Field", "Value"], rows: facts },
+        Table { title: "Record", head: vec!["Field", "Value"], rows: facts(record) },
         Table {
             title: "Participants and their response times",
             head: vec!["Organisation", "Node", "Detect", "Vote", "Agree", "Sign", "Submit"],
-            rows: participants.collect(),
+            rows: participants(record),
         },
         Table {
             title: "Response of the network",

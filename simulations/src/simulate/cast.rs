@@ -122,6 +122,19 @@ fn address(of: &str) -> Address {
     Address::from_word(keccak256(of))
 }
 
+/// The charter of these players, by the production parser.
+fn composed(
+    scenario: &Scenario,
+    players: &[Player],
+    operators: &[OperatorId],
+    safe: &Safe,
+    vault: Address,
+) -> Result<Charter, SimulateError> {
+    let named = players.iter().filter(|player| !player.clone);
+    let entries: Vec<String> = named.map(|player| entry(player, operators)).collect();
+    sound(scenario, &charter::compose(scenario, &entries, safe, vault, scenario.chain.block_time_ms))
+}
+
 impl Cast {
     /// Composes the charter of a scenario and reads it with the production parser.
     pub(crate) fn new(scenario: Scenario) -> Result<Self, SimulateError> {
@@ -172,10 +185,7 @@ impl Cast {
             multi_send_call_only: multi_send,
             multi_send_code_hash: B256::repeat_byte(0x5a),
         };
-        let named = players.iter().filter(|player| !player.clone);
-        let entries: Vec<String> = named.map(|player| entry(player, &operators)).collect();
-        let text = charter::compose(&scenario, &entries, &parts, vault, scenario.chain.block_time_ms);
-        let charter = sound(&scenario, &text)?;
+        let charter = composed(&scenario, &players, &operators, &parts, vault)?;
         let unfit = |_| SimulateError::Charter { scenario: scenario.name.clone(), faults: vec!["ids".to_owned()] };
         let (asset, playbook) = (ASSET.parse().map_err(unfit)?, PLAYBOOK.parse().map_err(unfit)?);
         let recovery = RECOVERY.parse().ok().filter(|id| charter.playbooks.contains_key(id));

@@ -7,7 +7,7 @@ use watchfire_types::control::{Reply, Request};
 use watchfire_types::input::{HumanAct, Input};
 
 use super::RunError;
-use super::indexing::locate;
+use super::locating::locate;
 use super::node::Node;
 use crate::control::server::Ask;
 

@@ -17,6 +17,7 @@ mod feed;
 pub(crate) mod fixture;
 mod indexing;
 mod live;
+mod locating;
 mod node;
 mod peers;
 mod release;

@@ -84,16 +84,9 @@ impl World<'_> {
             FaultKind::StealNonce {} => self.owners_execute(Address::repeat_byte(0xdd), Vec::new()),
             FaultKind::SetGuard {} => self.set_guard(),
             FaultKind::BaseFee { factor } => self.chain.spike(*factor),
-            FaultKind::Clock { member, ahead_ms } => {
-                self.at(member, |world, place| world.nodes[place].ahead_ms = *ahead_ms);
-            }
-            FaultKind::Drift { member, ppm } => {
-                self.at(member, |world, place| world.nodes[place].drifts(*ppm, world.now));
-            }
-            FaultKind::Reorg { depth, drops } => {
-                self.chain.reorganise(self.cast, *depth, *drops);
-                self.announce();
-            }
+            FaultKind::Clock { member, ahead_ms } => self.at(member, |world, at| world.nodes[at].ahead_ms = *ahead_ms),
+            FaultKind::Drift { member, ppm } => self.at(member, |world, at| world.nodes[at].drifts(*ppm, world.now)),
+            FaultKind::Reorg { depth, drops } => self.reorganise(*depth, *drops),
             FaultKind::Stall { ms } => self.play.stalled_until = self.now + ms * MILLI,
             FaultKind::DiskFull { member } => self.disk(member, |disk| disk.set_capacity(Some(0))),
             FaultKind::SyncFails { member } => self.disk(member, |disk| disk.fail_sync_after(0)),
@@ -105,6 +98,11 @@ impl World<'_> {
             FaultKind::FeeFloor { factor } => self.chain.floor(*factor),
             FaultKind::AttackAgain {} => self.attack_again(),
         }
+    }
+
+    fn reorganise(&mut self, depth: u64, drops: bool) {
+        self.chain.reorganise(self.cast, depth, drops);
+        self.announce();
     }
 
     fn at(&mut self, member: &Who, act: impl FnOnce(&mut Self, usize)) {
