@@ -33,7 +33,7 @@ pub enum AnvilError {
     #[error(transparent)]
     Npm(#[from] NpmError),
     /// The process does not start.
-    #[error("{path} does not start: {source}", path = path.display())]
+    #[error("{path} does not start: {source}; install anvil 1.7.1 again, https://getfoundry.sh", path = path.display())]
     Start {
         /// Executable.
         path: PathBuf,
@@ -41,7 +41,9 @@ pub enum AnvilError {
         source: std::io::Error,
     },
     /// It ended or kept silent instead of listening.
-    #[error("anvil did not begin to listen within {seconds} s{said}")]
+    #[error(
+        "anvil did not begin to listen within {seconds} s; see what it said, and whether this machine is overloaded{said}"
+    )]
     NotListening {
         /// How long the launcher waited.
         seconds: u64,

@@ -35,7 +35,7 @@ pub enum ArtifactError {
         source: std::io::Error,
     },
     /// The file is no artifact.
-    #[error("{name} is no contract artifact with bytecode")]
+    #[error("{name} is no contract artifact with bytecode; delete node_modules beside it and run this again")]
     Shape {
         /// Which.
         name: String,

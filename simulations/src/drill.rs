@@ -14,7 +14,7 @@ use crate::key::KeyError;
 use crate::npm::NpmError;
 use crate::rpc::RpcError;
 use crate::safe::SafeError;
-use crate::scenario::ScenarioError;
+use crate::scenario::{ScenarioError, Stage, names};
 
 mod act;
 mod cluster;
@@ -67,13 +67,13 @@ pub enum DrillError {
     #[error(transparent)]
     Scenario(#[from] ScenarioError),
     /// The scenario is for the simulator only.
-    #[error("scenario {name} is not made for live drills (its `runs` has no \"drill\")")]
+    #[error("scenario {name} is not made for live drills; play it with `watchfire simulate {name}`, or drill one of {}", names(Stage::Drill).join(", "))]
     NotADrill {
         /// Name.
         name: String,
     },
     /// A fault that only anvil can make.
-    #[error("scenario {name} changes the base fee, which only anvil can: run it without --rpc")]
+    #[error("scenario {name} changes the base fee, which only anvil can; run it without --rpc")]
     NeedsAnvil {
         /// Name.
         name: String,
@@ -90,7 +90,7 @@ pub enum DrillError {
         place: String,
     },
     /// The funder cannot pay for the scenario.
-    #[error("the funder {address} holds {held} and this scenario takes {needed}: send it more, then run this again")]
+    #[error("the funder {address} holds {held} and this scenario takes {needed}; send it more, then run this again")]
     Unfunded {
         /// The funder.
         address: Address,
@@ -100,16 +100,16 @@ pub enum DrillError {
         needed: String,
     },
     /// `--rpc` without `--funder`, or the other way round.
-    #[error("--rpc and --funder go together: the chain to use, and the file with the key that pays on it")]
+    #[error("--rpc and --funder go together; give both: the chain to use, and the file with the key that pays on it")]
     HalfARemote,
     /// `--keep` names something with content.
-    #[error("{path} is not an empty directory: choose another for --keep", path = path.display())]
+    #[error("{path} is not an empty directory; choose another for --keep", path = path.display())]
     KeepNotEmpty {
         /// Path.
         path: PathBuf,
     },
     /// A file, port or process is out of reach.
-    #[error("{what}: {source}")]
+    #[error("{what}: {source}; see this user's rights and limits, and that the disk has room")]
     System {
         /// What was tried.
         what: String,
@@ -135,7 +135,9 @@ pub enum DrillError {
     #[error(transparent)]
     Rpc(#[from] RpcError),
     /// A `watchfire` command failed.
-    #[error("`watchfire {command}` of {organisation} failed:\n{output}")]
+    #[error(
+        "`watchfire {command}` of {organisation} failed; run this again with --keep DIR to look at its directory:\n{output}"
+    )]
     Command {
         /// Arguments.
         command: String,
@@ -145,7 +147,9 @@ pub enum DrillError {
         output: String,
     },
     /// Nodes did not come up.
-    #[error("{waited_for} within {seconds} s:\n{detail}")]
+    #[error(
+        "{waited_for} within {seconds} s; see whether this machine is overloaded, and run this again with --keep DIR to look at the nodes:\n{detail}"
+    )]
     NotReady {
         /// What was missing.
         waited_for: String,
@@ -155,7 +159,7 @@ pub enum DrillError {
         detail: String,
     },
     /// A node answered something else than it should.
-    #[error("{member} answered {request} with {answer}")]
+    #[error("{member} answered {request} with {answer}; run this again with --keep DIR to look at its log")]
     Answer {
         /// Who.
         member: String,
@@ -189,7 +193,7 @@ pub const fn is_drill_chain(chain_id: u64) -> bool {
 /// # Errors
 /// When the drill could not take place. Expectations that do not hold are no error: see [`DrillReport::passed`].
 pub async fn run(options: DrillOptions, progress: Arc<dyn Progress>) -> Result<DrillReport, DrillError> {
-    let scenario = crate::scenario::load(&options.scenario)?;
+    let scenario = crate::scenario::load(&options.scenario, Stage::Drill)?;
     tokio::select! {
         outcome = perform(&options, scenario, &*progress) => outcome,
         () = interrupted() => Err(DrillError::Interrupted),

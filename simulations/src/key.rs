@@ -32,7 +32,7 @@ const SCRYPT_WORK_MAX: u64 = 1 << 22;
 #[derive(Debug, Error)]
 pub enum KeyError {
     /// A key file cannot be used.
-    #[error("key file {path}: {cause}", path = path.display())]
+    #[error("key file {path}: {cause}; name a file of mode 0600 with one private key of 64 hex digits", path = path.display())]
     File {
         /// Which.
         path: PathBuf,
@@ -59,7 +59,9 @@ pub enum KeyError {
         source: alloy::signers::Error,
     },
     /// Mined and failed.
-    #[error("{what}: transaction {transaction} reverted in block {block}")]
+    #[error(
+        "{what}: transaction {transaction} reverted in block {block}; see that the chain is fresh and its gas limit at least 30 million, then run this again"
+    )]
     Reverted {
         /// What for.
         what: String,
@@ -69,7 +71,7 @@ pub enum KeyError {
         block: u64,
     },
     /// Not mined.
-    #[error("{what}: transaction {transaction} was not included within {} s", INCLUSION_MAX.as_secs())]
+    #[error("{what}: transaction {transaction} was not included within {} s; see that the chain makes blocks, then run this again", INCLUSION_MAX.as_secs())]
     NotIncluded {
         /// What for.
         what: String,

@@ -44,7 +44,7 @@ pub enum NpmError {
         output: String,
     },
     /// A file or directory is out of reach.
-    #[error("cannot use {path} for the drill's npm packages: {source}", path = path.display())]
+    #[error("cannot use {path} for the drill's npm packages: {source}; see that this user may write there, or set XDG_CACHE_HOME", path = path.display())]
     File {
         /// Which.
         path: PathBuf,

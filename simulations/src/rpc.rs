@@ -19,7 +19,7 @@ const ANSWER_BYTES_MAX: usize = 32 << 20;
 #[derive(Debug, Error)]
 pub enum RpcError {
     /// Not reached.
-    #[error("{method}: the chain's RPC at {place} does not answer: {source}")]
+    #[error("{method}: the chain's RPC at {place} does not answer: {source}; see that the chain runs there")]
     Transport {
         /// Method called.
         method: String,
@@ -29,7 +29,7 @@ pub enum RpcError {
         source: reqwest::Error,
     },
     /// The node answered with an error.
-    #[error("{method}: the chain's RPC refused: {message} (code {code})")]
+    #[error("{method}: the chain's RPC refused: {message} (code {code}); see that its node is one that drills can use")]
     Refused {
         /// Method called.
         method: String,
@@ -47,7 +47,7 @@ pub enum RpcError {
         method: String,
     },
     /// The answer has another shape than the method's.
-    #[error("{method}: the chain's RPC answered something else than {expected}")]
+    #[error("{method}: the chain's RPC answered something else than {expected}; see that an EVM node answers there")]
     Shape {
         /// Method called.
         method: String,

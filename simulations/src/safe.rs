@@ -40,7 +40,7 @@ pub enum SafeError {
     #[error(transparent)]
     Rpc(#[from] RpcError),
     /// A transaction that should make a contract made none, or a read has another shape.
-    #[error("the chain answered nothing usable for {what}")]
+    #[error("the chain answered nothing usable for {what}; see that it is a fresh chain of a current EVM")]
     Shape {
         /// What was wanted.
         what: &'static str,

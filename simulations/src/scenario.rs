@@ -17,7 +17,7 @@ mod parse;
 mod world;
 
 pub use fault::{Fault, FaultKind, Part, Who};
-pub use library::{DEFAULT, NAMES, find};
+pub use library::{DEFAULT, NAMES, find, names};
 pub use parse::{ScenarioError, load, parse};
 pub(crate) use parse::{read, text_of};
 use world::ether;

@@ -66,7 +66,9 @@ pub enum BuildError {
         reason: String,
     },
     /// The format has no room for it.
-    #[error("the incident does not fit into one bundle: {0}")]
+    #[error(
+        "the incident does not fit into one bundle: {0}; `watchfire log export` writes all events, and `watchfire evidence export` the objects"
+    )]
     Format(#[from] BundleError),
 }
 

@@ -17,7 +17,7 @@ pub mod multiaddress;
 pub mod parse;
 pub mod query;
 mod quorum;
-mod reader;
+pub mod reader;
 
 pub use fault::{Complaint, Fault, Warning};
 pub use model::*;

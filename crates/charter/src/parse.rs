@@ -9,7 +9,6 @@ pub(crate) mod playbooks;
 mod references;
 pub(crate) mod rules;
 
-use toml::de::DeTable;
 use watchfire_types::{CharterDigest, CharterVersion, NetworkId};
 
 use crate::digest;
@@ -34,19 +33,14 @@ pub fn is_drill_chain(chain_id: u64) -> bool {
 /// # Errors
 /// Every fault at once, in line order; where the text is no TOML at all, its syntax errors alone.
 pub fn parse(source: &str) -> Result<(Charter, Vec<Warning>), Vec<Fault>> {
-    let log = Log::new(source);
+    let log = Log::new("charter", source);
     if source.len() > SOURCE_MAX {
         let at = Place { line: 1, key: String::new() };
         log.fault(&at, "too-long", format!("{} bytes, at most {SOURCE_MAX} are read", source.len()), "shorten it");
         return Err(log.into_parts().0);
     }
-    let (table, errors) = DeTable::parse_recoverable(source);
-    for error in &errors {
-        let line = log.line(error.span().map_or(0, |span| span.start));
-        let message = error.message().lines().collect::<Vec<_>>().join(", ");
-        log.fault(&Place { line, key: String::new() }, "syntax", message, "mend the TOML; other checks follow then");
-    }
-    let built = if errors.is_empty() { document(&mut Section::root(&log, table.get_ref())) } else { None };
+    let table = log.syntax(source);
+    let built = table.as_ref().and_then(|table| document(&mut Section::root(&log, table)));
     let (faults, warnings) = log.into_parts();
     match built {
         Some(charter) if faults.is_empty() => Ok((charter, warnings)),

@@ -1,5 +1,5 @@
 //! Reading TOML without stopping at the first fault: every value knows its line and key path, and what is wrong with it
-//! goes to one [`Log`] while the caller reads on.
+//! goes to one [`Log`] while the caller reads on. A node's configuration is read by it too.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -14,11 +14,11 @@ use crate::fault::{Complaint, Fault, Warning};
 
 /// Where a value stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Place {
+pub struct Place {
     /// Line, 1 first.
-    pub(crate) line: usize,
+    pub line: usize,
     /// Key path; empty at the root.
-    pub(crate) key: String,
+    pub key: String,
 }
 
 impl Place {
@@ -30,36 +30,60 @@ impl Place {
 
 /// Collects what is to be said about one document.
 #[derive(Debug)]
-pub(crate) struct Log {
+pub struct Log {
+    root: &'static str,
     newlines: Vec<usize>,
     faults: RefCell<Vec<Fault>>,
     warnings: RefCell<Vec<Warning>>,
 }
 
 impl Log {
-    /// An empty log for this document.
-    pub(crate) fn new(source: &str) -> Self {
+    /// An empty log for this document; `root` is what the document as a whole is called where a key would stand.
+    #[must_use]
+    pub fn new(root: &'static str, source: &str) -> Self {
         let newlines = source.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at).collect();
-        Self { newlines, faults: RefCell::default(), warnings: RefCell::default() }
+        Self { root, newlines, faults: RefCell::default(), warnings: RefCell::default() }
     }
 
     /// The line of a byte offset, 1 first.
-    pub(crate) fn line(&self, offset: usize) -> usize {
+    pub fn line(&self, offset: usize) -> usize {
         self.newlines.partition_point(|newline| *newline < offset) + 1
     }
 
     /// Reports a fault.
-    pub(crate) fn fault(&self, at: &Place, kind: &'static str, message: impl Display, remedy: impl Display) {
-        self.faults.borrow_mut().push(Fault(complaint(at, kind, &message, &remedy)));
+    pub fn fault(&self, at: &Place, kind: &'static str, message: impl Display, remedy: impl Display) {
+        self.faults.borrow_mut().push(Fault(self.complaint(at, kind, &message, &remedy)));
     }
 
     /// Reports a warning.
-    pub(crate) fn warn(&self, at: &Place, kind: &'static str, message: impl Display, remedy: impl Display) {
-        self.warnings.borrow_mut().push(Warning(complaint(at, kind, &message, &remedy)));
+    pub fn warn(&self, at: &Place, kind: &'static str, message: impl Display, remedy: impl Display) {
+        self.warnings.borrow_mut().push(Warning(self.complaint(at, kind, &message, &remedy)));
+    }
+
+    fn complaint(&self, at: &Place, kind: &'static str, message: &dyn Display, remedy: &dyn Display) -> Complaint {
+        let key = if at.key.is_empty() { self.root.to_owned() } else { at.key.clone() };
+        Complaint { line: at.line, key, kind, message: message.to_string(), remedy: remedy.to_string() }
+    }
+
+    /// The table of this document with its syntax errors, which are reported here; no table is sound where there are any.
+    #[must_use]
+    pub fn syntax<'a>(&self, source: &'a str) -> Option<DeTable<'a>> {
+        let (table, errors) = DeTable::parse_recoverable(source);
+        for error in &errors {
+            let line = self.line(error.span().map_or(0, |span| span.start));
+            let message = error.message().lines().collect::<Vec<_>>().join(", ");
+            self.fault(
+                &Place { line, key: String::new() },
+                "syntax",
+                message,
+                "mend the TOML; other checks follow then",
+            );
+        }
+        errors.is_empty().then(|| table.into_inner())
     }
 
     /// Faults and warnings, each in line order and without repetition.
-    pub(crate) fn into_parts(self) -> (Vec<Fault>, Vec<Warning>) {
+    pub fn into_parts(self) -> (Vec<Fault>, Vec<Warning>) {
         let (mut faults, mut warnings) = (self.faults.into_inner(), self.warnings.into_inner());
         faults.sort();
         faults.dedup();
@@ -69,43 +93,42 @@ impl Log {
     }
 }
 
-fn complaint(at: &Place, kind: &'static str, message: &dyn Display, remedy: &dyn Display) -> Complaint {
-    let key = if at.key.is_empty() { "charter".to_owned() } else { at.key.clone() };
-    Complaint { line: at.line, key, kind, message: message.to_string(), remedy: remedy.to_string() }
-}
-
 /// One TOML table being read; [`Section::finish`] reports the keys that nobody asked for.
 #[derive(Debug)]
-pub(crate) struct Section<'a> {
-    pub(crate) log: &'a Log,
-    pub(crate) at: Place,
+pub struct Section<'a> {
+    /// Where faults go.
+    pub log: &'a Log,
+    /// Where the table stands.
+    pub at: Place,
     table: &'a DeTable<'a>,
     known: BTreeSet<&'static str>,
 }
 
 /// One TOML value with its place.
 #[derive(Debug, Clone)]
-pub(crate) struct Value<'a> {
-    pub(crate) log: &'a Log,
-    pub(crate) at: Place,
+pub struct Value<'a> {
+    /// Where faults go.
+    pub log: &'a Log,
+    /// Where the value stands.
+    pub at: Place,
     value: &'a DeValue<'a>,
 }
 
 impl<'a> Section<'a> {
     /// The document itself.
-    pub(crate) fn root(log: &'a Log, table: &'a DeTable<'a>) -> Self {
+    pub fn root(log: &'a Log, table: &'a DeTable<'a>) -> Self {
         Self { log, at: Place { line: 1, key: String::new() }, table, known: BTreeSet::new() }
     }
 
     /// The value of a key that may be absent.
-    pub(crate) fn get(&mut self, key: &'static str) -> Option<Value<'a>> {
+    pub fn get(&mut self, key: &'static str) -> Option<Value<'a>> {
         self.known.insert(key);
         let (name, value) = self.table.get_key_value(key)?;
         Some(Value { log: self.log, at: self.place(key, name.span(), value), value: value.get_ref() })
     }
 
     /// The value of a key that must be there; `what` says what belongs there.
-    pub(crate) fn need(&mut self, key: &'static str, what: &str) -> Option<Value<'a>> {
+    pub fn need(&mut self, key: &'static str, what: &str) -> Option<Value<'a>> {
         let value = self.get(key);
         if value.is_none() {
             let at = Place { line: self.at.line, key: self.at.below(key) };
@@ -115,38 +138,38 @@ impl<'a> Section<'a> {
     }
 
     /// A bounded text that must be there.
-    pub(crate) fn text(&mut self, key: &'static str, what: &str) -> Option<String> {
+    pub fn text(&mut self, key: &'static str, what: &str) -> Option<String> {
         self.need(key, what)?.text()
     }
 
     /// A number that must be there, within bounds.
-    pub(crate) fn number(&mut self, key: &'static str, bounds: RangeInclusive<u64>, what: &str) -> Option<u64> {
+    pub fn number(&mut self, key: &'static str, bounds: RangeInclusive<u64>, what: &str) -> Option<u64> {
         self.need(key, what)?.number(bounds)
     }
 
     /// A number within bounds, or a default where it is absent; `None` only for one that is wrong.
-    pub(crate) fn number_or(&mut self, key: &'static str, bounds: RangeInclusive<u64>, default: u64) -> Option<u64> {
+    pub fn number_or(&mut self, key: &'static str, bounds: RangeInclusive<u64>, default: u64) -> Option<u64> {
         self.get(key).map_or(Some(default), |value| value.number(bounds))
     }
 
     /// A text that parses as `T`.
-    pub(crate) fn parsed<T: FromStr<Err: Display>>(&mut self, key: &'static str, what: &str) -> Option<T> {
+    pub fn parsed<T: FromStr<Err: Display>>(&mut self, key: &'static str, what: &str) -> Option<T> {
         self.need(key, what)?.parsed(what)
     }
 
     /// The tables of an array of tables, at most `most`; none where it is absent.
-    pub(crate) fn sections(&mut self, key: &'static str, most: usize) -> Vec<Section<'a>> {
+    pub fn sections(&mut self, key: &'static str, most: usize) -> Vec<Section<'a>> {
         let Some(value) = self.get(key) else { return Vec::new() };
         value.list(most).into_iter().flatten().filter_map(|entry| entry.section()).collect()
     }
 
     /// The values of a list, at most `most`; none where it is absent.
-    pub(crate) fn values(&mut self, key: &'static str, most: usize) -> Vec<Value<'a>> {
+    pub fn values(&mut self, key: &'static str, most: usize) -> Vec<Value<'a>> {
         self.get(key).and_then(|value| value.list(most)).unwrap_or_default()
     }
 
     /// Names of all keys as written, with their values: for tables whose keys are data.
-    pub(crate) fn entries(&self) -> Vec<(String, Value<'a>)> {
+    pub fn entries(&self) -> Vec<(String, Value<'a>)> {
         let entry = |(name, value): (&'a Spanned<_>, &'a Spanned<DeValue<'a>>)| {
             let key: &std::borrow::Cow<'a, str> = name.get_ref();
             let at = self.place(key, name.span(), value);
@@ -156,7 +179,7 @@ impl<'a> Section<'a> {
     }
 
     /// The `id` of every table of an array of tables, without reporting anything.
-    pub(crate) fn peek_ids(&self, key: &str) -> Vec<Value<'a>> {
+    pub fn peek_ids(&self, key: &str) -> Vec<Value<'a>> {
         let entries = self.table.get(key).and_then(|value| value.get_ref().as_array());
         let tables = entries.into_iter().flatten().enumerate().filter_map(|(index, entry)| {
             let at = Place { line: self.log.line(entry.span().start), key: format!("{}[{index}]", self.at.below(key)) };
@@ -167,7 +190,7 @@ impl<'a> Section<'a> {
     }
 
     /// The place of a key, whether or not it is there.
-    pub(crate) fn place_of(&self, key: &str) -> Place {
+    pub fn place_of(&self, key: &str) -> Place {
         match self.table.get_key_value(key) {
             Some((name, value)) => self.place(key, name.span(), value),
             None => Place { line: self.at.line, key: self.at.below(key) },
@@ -175,7 +198,7 @@ impl<'a> Section<'a> {
     }
 
     /// Reports every key that was not asked for.
-    pub(crate) fn finish(&self) {
+    pub fn finish(&self) {
         for (name, value) in self.table {
             let key: &str = name.get_ref();
             if self.known.contains(key) {
@@ -200,12 +223,12 @@ impl<'a> Section<'a> {
 
 impl<'a> Value<'a> {
     /// Reports a fault here.
-    pub(crate) fn fault(&self, kind: &'static str, message: impl Display, remedy: impl Display) {
+    pub fn fault(&self, kind: &'static str, message: impl Display, remedy: impl Display) {
         self.log.fault(&self.at, kind, message, remedy);
     }
 
     /// Reports a warning here.
-    pub(crate) fn warn(&self, kind: &'static str, message: impl Display, remedy: impl Display) {
+    pub fn warn(&self, kind: &'static str, message: impl Display, remedy: impl Display) {
         self.log.warn(&self.at, kind, message, remedy);
     }
 
@@ -215,7 +238,7 @@ impl<'a> Value<'a> {
     }
 
     /// A text of 1 to 4,096 bytes without control characters.
-    pub(crate) fn text(&self) -> Option<String> {
+    pub fn text(&self) -> Option<String> {
         let Some(text) = self.value.as_str() else {
             self.wrong_type("a string");
             return None;
@@ -232,24 +255,24 @@ impl<'a> Value<'a> {
     }
 
     /// A text that parses as `T`.
-    pub(crate) fn parsed<T: FromStr<Err: Display>>(&self, what: &str) -> Option<T> {
+    pub fn parsed<T: FromStr<Err: Display>>(&self, what: &str) -> Option<T> {
         let text = self.text()?;
         text.parse().map_err(|error| self.fault("malformed", error, format!("write {what}"))).ok()
     }
 
     /// The text here, if one stands here; reports nothing.
-    pub(crate) fn peek_text(&self) -> Option<&'a str> {
+    pub fn peek_text(&self) -> Option<&'a str> {
         self.value.as_str()
     }
 
     /// The number here, if one stands here; reports nothing.
-    pub(crate) fn peek_number(&self) -> Option<u64> {
+    pub fn peek_number(&self) -> Option<u64> {
         let integer = self.value.as_integer()?;
         u64::from_str_radix(integer.as_str(), integer.radix()).ok()
     }
 
     /// `true` or `false`.
-    pub(crate) fn flag(&self) -> Option<bool> {
+    pub fn flag(&self) -> Option<bool> {
         let flag = self.value.as_bool();
         if flag.is_none() {
             self.wrong_type("true or false");
@@ -258,7 +281,7 @@ impl<'a> Value<'a> {
     }
 
     /// A whole number within bounds.
-    pub(crate) fn number(&self, bounds: RangeInclusive<u64>) -> Option<u64> {
+    pub fn number(&self, bounds: RangeInclusive<u64>) -> Option<u64> {
         let Some(integer) = self.value.as_integer() else {
             self.wrong_type("a whole number");
             return None;
@@ -272,12 +295,12 @@ impl<'a> Value<'a> {
     }
 
     /// A whole number within bounds that fits 16 bits.
-    pub(crate) fn count(&self, least: u16) -> Option<u16> {
+    pub fn count(&self, least: u16) -> Option<u16> {
         self.number(u64::from(least)..=u64::from(u16::MAX)).and_then(|number| u16::try_from(number).ok())
     }
 
     /// The entries of a list, at most `most`.
-    pub(crate) fn list(&self, most: usize) -> Option<Vec<Value<'a>>> {
+    pub fn list(&self, most: usize) -> Option<Vec<Value<'a>>> {
         let Some(array) = self.value.as_array() else {
             self.wrong_type("a list");
             return None;
@@ -299,7 +322,7 @@ impl<'a> Value<'a> {
     }
 
     /// The table here.
-    pub(crate) fn section(&self) -> Option<Section<'a>> {
+    pub fn section(&self) -> Option<Section<'a>> {
         let Some(table) = self.value.as_table() else {
             self.wrong_type("a table");
             return None;
@@ -309,7 +332,7 @@ impl<'a> Value<'a> {
 }
 
 /// Somebody's text cut to what fits a line, without control characters: it ends up on terminals.
-pub(crate) fn short(text: &str) -> String {
+pub fn short(text: &str) -> String {
     let printable = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
     let mut cut: String = text.chars().take(80).map(printable).collect();
     if text.chars().nth(80).is_some() {

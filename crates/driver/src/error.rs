@@ -50,7 +50,9 @@ pub enum DriverError {
         found: Address,
     },
     /// The drawn epoch is in the log already: the source of randomness repeats itself.
-    #[error("epoch {epoch} is in the log already; the machine's randomness repeats itself")]
+    #[error(
+        "epoch {epoch} is in the log already: the machine's randomness repeats itself; do not run a node there before its entropy source is mended"
+    )]
     EpochUsed {
         /// Epoch.
         epoch: Epoch,

@@ -9,7 +9,7 @@ use watchfire_types::ChainId;
 pub enum ConnectError {
     /// An endpoint serves another chain, and without it there are fewer than k operators.
     #[error(
-        "endpoint {endpoint:?} serves chain {found}, the configuration says {expected}: correct the endpoint's url or the chain's id"
+        "endpoint {endpoint:?} serves chain {found}, the configuration says {expected}; correct the endpoint's url or the chain's id"
     )]
     WrongChain {
         /// Endpoint.
@@ -21,7 +21,7 @@ pub enum ConnectError {
     },
     /// k operators are needed and fewer are configured.
     #[error(
-        "chain {chain} needs equal answers from {agree} operators and has endpoints of {operators}: add endpoints of other operators or lower `agree`"
+        "chain {chain} needs equal answers from {agree} operators and has endpoints of {operators}; add endpoints of other operators or lower `agree`"
     )]
     TooFewOperators {
         /// Chain.
@@ -32,7 +32,7 @@ pub enum ConnectError {
         operators: usize,
     },
     /// A configured number is out of its range.
-    #[error("chain {chain}: {key} is 0 and must be at least 1")]
+    #[error("chain {chain}: {key} is 0; make it at least 1")]
     Zero {
         /// Chain.
         chain: ChainId,
@@ -41,7 +41,7 @@ pub enum ConnectError {
     },
     /// Too few endpoints answered in time.
     #[error(
-        "chain {chain}: {reached} of the {agree} operators needed answered ({causes}): start the endpoints or check their urls"
+        "chain {chain}: {reached} of the {agree} operators needed answered ({causes}); start the endpoints or check their urls"
     )]
     Unreachable {
         /// Chain.
@@ -54,7 +54,7 @@ pub enum ConnectError {
         causes: String,
     },
     /// The HTTP client cannot be built.
-    #[error("http client cannot be made: {cause}")]
+    #[error("http client cannot be made: {cause}; see that the system's certificates and file limits are sound")]
     Http {
         /// Cause.
         cause: String,
@@ -63,7 +63,7 @@ pub enum ConnectError {
 
 /// Why the chain did not answer with what was asked: not enough operators gave the same answer in time.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("chain {chain}: no equal answer from {agree} operators on {what}: {cause}")]
+#[error("chain {chain}: no equal answer from {agree} operators on {what}: {cause}; try again, or another endpoint")]
 pub struct NotAgreed {
     /// Chain.
     pub chain: ChainId,

@@ -9,28 +9,32 @@ use watchfire_types::MemberKey;
 #[derive(Debug, Error)]
 pub enum GossipError {
     /// The identity is no ed25519 seed.
-    #[error("the node key is not a usable ed25519 key")]
+    #[error("the node key is not a usable ed25519 key; restore keys/node.pem from its backup")]
     Identity,
     /// A member's key is no ed25519 point.
-    #[error("member key {key} is not a valid ed25519 public key: correct it in the charter")]
+    #[error("member key {key} is not a valid ed25519 public key; correct it in the charter")]
     MemberKey {
         /// The key as the charter has it.
         key: MemberKey,
     },
     /// This node's own key is not in the charter.
-    #[error("this node's key {key} belongs to no member of the charter: add the member, or use its own node key")]
+    #[error(
+        "this node's key {key} belongs to no member of the charter; have the charter take this member's entry, or use its own node key"
+    )]
     NotAMember {
         /// Public key of the configured identity.
         key: MemberKey,
     },
     /// The same key stands for two members.
-    #[error("member key {key} appears twice in the charter")]
+    #[error("member key {key} appears twice in the charter; give each member its own")]
     DuplicateMember {
         /// The key.
         key: MemberKey,
     },
     /// More members, or more addresses of one, than this crate's bounds.
-    #[error("{count} {what} are more than the {max} allowed")]
+    #[error(
+        "{count} {what} are more than the {max} allowed; leave some out in the charter or in the configuration's [network]"
+    )]
     TooMany {
         /// Of what.
         what: &'static str,
@@ -50,16 +54,20 @@ pub enum GossipError {
         problem: String,
     },
     /// No address to listen on.
-    #[error("no address to listen on: give at least one in the configuration's network.listen")]
+    #[error("no address to listen on; give at least one in the configuration's network.listen")]
     NoListenAddress,
     /// Another process has the port.
-    #[error("cannot listen on {address}: the port is in use by another process; stop it or choose another port")]
+    #[error(
+        "cannot listen on {address}: the port is in use by another process; stop it, or choose another port in network.listen"
+    )]
     PortInUse {
         /// The address as configured.
         address: String,
     },
     /// The system refuses the address for another reason (not ours, or no right to it).
-    #[error("cannot listen on {address}: {source}")]
+    #[error(
+        "cannot listen on {address}: {source}; give an address of this machine, and a port that this user may open, in network.listen"
+    )]
     Listen {
         /// The address as configured.
         address: String,
@@ -67,13 +75,15 @@ pub enum GossipError {
         source: io::Error,
     },
     /// Names must be resolved and the system's resolver configuration cannot be read.
-    #[error("an address has a DNS name and the system's resolver configuration cannot be read: {source}")]
+    #[error(
+        "an address has a DNS name and the system's resolver configuration cannot be read: {source}; mend /etc/resolv.conf, or write IP addresses"
+    )]
     Resolver {
         /// The system's answer.
         source: io::Error,
     },
     /// The stack refused its own settings: a fault of this program.
-    #[error("network stack: {problem}")]
+    #[error("the network stack refuses its own settings: {problem}; report this, it is a mistake of the program")]
     Stack {
         /// What it said.
         problem: String,

@@ -80,7 +80,9 @@ pub enum JournalError {
         cause: String,
     },
     /// The operating system refused.
-    #[error("cannot {doing} {file}: {source}")]
+    #[error(
+        "cannot {doing} {file}: {source}; see that this user may read and write the node directory, and that its disk is sound"
+    )]
     Io {
         /// What was attempted, as a verb.
         doing: &'static str,
@@ -104,10 +106,10 @@ pub enum JournalError {
         max: usize,
     },
     /// Every number for segments is used.
-    #[error("the journal has no further segment numbers")]
+    #[error("the journal has no further segment numbers; export the log, and import it into a new directory")]
     NoMoreSegments,
     /// Pruning would go beyond what may go.
-    #[error("segment {segment} cannot be pruned: {why}")]
+    #[error("segment {segment} cannot be pruned: {why}; see `watchfire log verify`")]
     NotPrunable {
         /// File name.
         segment: String,
@@ -115,13 +117,13 @@ pub enum JournalError {
         why: &'static str,
     },
     /// No record begins there.
-    #[error("no record at journal position {position}")]
+    #[error("no record at journal position {position}; see `watchfire log verify`")]
     NoSuchRecord {
         /// The position asked for.
         position: Position,
     },
     /// The index store failed. The journal is not affected.
-    #[error("index: cannot {doing}: {source}")]
+    #[error("index: cannot {doing}: {source}; the log is not touched: `watchfire log rebuild` makes the index anew")]
     Index {
         /// What was attempted.
         doing: &'static str,
@@ -129,7 +131,7 @@ pub enum JournalError {
         source: sled::Error,
     },
     /// The thread that fills the index is gone; `cause` says why.
-    #[error("the index stopped: {cause}")]
+    #[error("the index stopped: {cause}; the log is not touched: `watchfire log rebuild` makes the index anew")]
     IndexStopped {
         /// The first failure.
         cause: String,

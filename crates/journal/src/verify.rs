@@ -3,6 +3,7 @@
 mod chains;
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use sha2::{Digest, Sha256};
 use watchfire_types::Bytes;
@@ -40,6 +41,15 @@ pub enum LogFault {
         /// One line.
         cause: String,
     },
+}
+
+impl fmt::Display for LogFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Damage { segment, offset, kind } => write!(f, "segment {segment} at offset {offset}: {kind}"),
+            Self::Record { position, cause } => write!(f, "record at {position}: {cause}"),
+        }
+    }
 }
 
 /// One thing in which the index differs from the journal.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
-use watchfire_charter::{Charter, Fault, Warning};
+use watchfire_charter::{Charter, Complaint, Fault, Warning};
 
 use crate::config::{ConfigError, read_text};
 
@@ -14,7 +14,7 @@ pub enum CharterError {
     #[error(transparent)]
     Read(#[from] ConfigError),
     /// The text is no valid charter.
-    #[error("charter {} has {} fault(s):\n{}", path.display(), faults.len(), lines(faults))]
+    #[error("charter {} has {} fault(s):\n{}", path.display(), faults.len(), crate::config::lines(faults))]
     Faults {
         /// File.
         path: PathBuf,
@@ -23,15 +23,19 @@ pub enum CharterError {
     },
 }
 
-fn lines(faults: &[Fault]) -> String {
-    faults.iter().map(|fault| format!("  {fault}")).collect::<Vec<_>>().join("\n")
-}
-
 /// Reads and validates a charter.
 ///
 /// # Errors
 /// [`CharterError`]; all faults at once.
 pub fn load(path: &Path) -> Result<(Charter, Vec<Warning>), CharterError> {
-    let text = read_text(path)?;
+    let text = match read_text(path) {
+        // A charter in another encoding is a charter with a fault, which has a line.
+        Err(ConfigError::NotText { line, .. }) => {
+            let (message, remedy) = ("not UTF-8 text".to_owned(), "save the file as UTF-8".to_owned());
+            let complaint = Complaint { line, key: "charter".to_owned(), kind: "not-utf-8", message, remedy };
+            return Err(CharterError::Faults { path: path.to_owned(), faults: vec![Fault(complaint)] });
+        }
+        text => text?,
+    };
     watchfire_charter::parse(&text).map_err(|faults| CharterError::Faults { path: path.to_owned(), faults })
 }

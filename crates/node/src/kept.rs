@@ -16,9 +16,51 @@ use watchfire_transparency::Frontier;
 use watchfire_types::{B256, Body, Epoch, Event, MemberId, MemberKey, NetworkId, PrunedLog, Timestamp, Verified};
 use watchfire_wire::{decode_pruned, decode_signed};
 
+/// There is nothing to look at: no log, or one without an event.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum NoLog {
+    /// The directory has no journal.
+    #[error(
+        "{directory} holds no log, this node has not run yet; start it with `watchfire run --config {directory}/config.toml`, or bring \
+         its log with `watchfire log import`",
+        directory = .0.display()
+    )]
+    Absent(PathBuf),
+    /// The journal holds no event.
+    #[error(
+        "the log in {}/journal is empty: no run got as far as its first event, or its files were taken away; see what `watchfire run` \
+         says, or bring the log back with `watchfire log import`",
+        .0.display()
+    )]
+    Empty(PathBuf),
+}
+
+impl NoLog {
+    /// Stable name in kebab-case, for programs.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Absent(_) => "no-log",
+            Self::Empty(_) => "empty-log",
+        }
+    }
+}
+
+/// The journal of a node directory, to read.
+///
+/// # Errors
+/// [`NoLog::Absent`].
+pub fn journal_of(directory: &Path) -> Result<FileStorage, NoLog> {
+    let path = directory.join("journal");
+    if path.exists() { Ok(FileStorage::read_only(&path)) } else { Err(NoLog::Absent(directory.to_owned())) }
+}
+
 /// Why a directory cannot be looked at.
 #[derive(Debug, Error)]
 pub enum KeptError {
+    /// There is no log, or nothing in it.
+    #[error(transparent)]
+    Nothing(#[from] NoLog),
     /// The journal cannot be read at all.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -99,7 +141,7 @@ pub fn look(
     mut progress: impl FnMut(u64),
 ) -> Result<Kept, KeptError> {
     let network = charter.network_id();
-    let storage = FileStorage::read_only(&directory.join("journal"));
+    let storage = journal_of(directory)?;
     let (store, mut index) = open_index(&directory.join("sled"), &storage);
     let base = prune::base(&storage);
     let mut replay_with = |store: Option<&IndexStore>| {
@@ -113,6 +155,9 @@ pub fn look(
             }
             replay.take(network, record.bytes.clone())
         })?;
+        if report.records == 0 && report.faults.is_empty() && matches!(base, Ok(())) && replay.pruned.is_none() {
+            return Err(NoLog::Empty(directory.to_owned()).into());
+        }
         if let Err(cause) = base
             && report.faults.is_empty()
         {

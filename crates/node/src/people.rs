@@ -40,7 +40,7 @@ pub enum PeopleError {
         path: PathBuf,
     },
     /// No name.
-    #[error("a name has 1 to {NAME_MAX} bytes and no control characters")]
+    #[error("a name has 1 to {NAME_MAX} bytes and no control characters; give one that has")]
     NotAName,
     /// No pseudonym.
     #[error(
@@ -48,7 +48,7 @@ pub enum PeopleError {
     )]
     NotAPseudonym,
     /// Two people under one pseudonym could not be told apart.
-    #[error("the pseudonym {pseudonym} is somebody else's")]
+    #[error("the pseudonym {pseudonym} is somebody else's; choose another, or leave --pseudonym out for a random one")]
     Taken {
         /// Pseudonym.
         pseudonym: String,

@@ -1,89 +1,160 @@
 //! Whether a node's configuration and keys are those of the member that its charter names.
 
-use watchfire_charter::{Charter, Member};
+use std::fmt;
+use std::path::Path;
+
+use serde::Serialize;
+use watchfire_charter::{Charter, Fault, Member};
 use watchfire_types::OperatorId;
 
-use crate::config::{ChainSection, Config};
+use crate::config::{ChainSection, Config, ConfigError};
 use crate::control::socket_fault;
-use crate::keys::UnboundKeys;
+use crate::keys::{KeyError, UnboundKeys};
 use crate::run::{config_of, gossip_config};
 
-/// What in the configuration does not fit the charter, a line each.
+/// One thing that keeps a node from running as configured.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlaceFault {
+    /// Stable name in kebab-case: `not-a-member`.
+    pub kind: &'static str,
+    /// File, and key or line in it.
+    pub at: String,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+impl fmt::Display for PlaceFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}; {}", self.at, self.message, self.remedy)
+    }
+}
+
+impl PlaceFault {
+    fn of(kind: &'static str, at: &str, message: String, remedy: &str) -> Self {
+        Self { kind, at: at.to_owned(), message, remedy: remedy.to_owned() }
+    }
+
+    /// An error as a fault: what errors for people say after their last semicolon is what to do.
+    fn of_error(kind: &'static str, at: &str, error: &impl fmt::Display) -> Self {
+        let text = error.to_string();
+        let (message, remedy) = text.rsplit_once("; ").unwrap_or((&text, "correct it"));
+        Self::of(kind, at, message.to_owned(), remedy)
+    }
+
+    /// What is wrong with a key of this node directory, or with its password.
+    pub(crate) fn of_key(directory: &Path, error: &KeyError) -> Self {
+        Self::of_error(error.kind(), &directory.join("keys").display().to_string(), error)
+    }
+
+    /// A fault of the configuration's or the charter's text.
+    pub(crate) fn of_text(file: &Path, Fault(fault): &Fault) -> Self {
+        let at = format!("{} line {}: {}", file.display(), fault.line, fault.key);
+        Self::of(fault.kind, &at, fault.message.clone(), &fault.remedy)
+    }
+
+    /// A file that cannot be read.
+    pub(crate) fn of_file(kind: &'static str, file: &Path, error: &ConfigError) -> Self {
+        Self::of_error(kind, &file.display().to_string(), error)
+    }
+}
+
+/// What in the configuration does not fit the charter.
 #[must_use]
-pub fn faults(config: &Config, charter: &Charter) -> Vec<String> {
+pub fn faults(config: &Config, charter: &Charter) -> Vec<PlaceFault> {
     let mut faults = Vec::new();
-    let path = config.path.display();
+    let at = |key: &str| format!("{}: {key}", config.path.display());
     match charter.members.get(&config.member) {
-        None => faults.push(format!(
-            "{path}: member {} is not in charter {}; ask whoever keeps the charter to add the entry that init printed",
-            config.member,
-            config.charter.display()
+        None => faults.push(PlaceFault::of(
+            "not-a-member",
+            &at("member"),
+            format!("{} is not in charter {}", config.member, config.charter.display()),
+            "ask whoever keeps the charter to add the entry that init printed",
         )),
-        Some(member) if member.organisation != config.organisation => faults.push(format!(
-            "{path}: organisation {} does not match: the charter has member {} under {}",
-            config.organisation, config.member, member.organisation
+        Some(member) if member.organisation != config.organisation => faults.push(PlaceFault::of(
+            "other-organisation",
+            &at("organisation"),
+            format!(
+                "{} does not match: the charter has member {} under {}",
+                config.organisation, config.member, member.organisation
+            ),
+            "correct whichever is wrong: organisation or member here, or the charter",
         )),
         Some(_) => {}
     }
     for id in charter.chains.keys().filter(|id| !config.chains.contains_key(id)) {
-        faults.push(format!("{path}: chain {id} of the charter has no [[chain]] section; add one with its endpoints"));
+        let message = format!("chain {id} of the charter has no [[chain]] section");
+        faults.push(PlaceFault::of("chain-missing", &at("chain"), message, "add one with its endpoints"));
     }
     for id in config.chains.keys().filter(|id| !charter.chains.contains_key(id)) {
-        faults.push(format!("{path}: chain {id} is not in the charter; remove its [[chain]] section"));
+        let message = format!("chain {id} is not in the charter");
+        faults.push(PlaceFault::of("chain-unknown", &at("chain"), message, "remove its [[chain]] section"));
     }
     for id in config.peers.keys().filter(|id| !charter.members.contains_key(id)) {
-        faults.push(format!("{path}: network.peers names {id}, which is no member of the charter; remove it"));
+        let message = format!("{id} is no member of the charter");
+        faults.push(PlaceFault::of("peer-unknown", &at("network.peers"), message, "remove it, or correct its name"));
     }
-    faults.extend(socket_fault(&config.directory));
+    if let Some(fault) = socket_fault(&config.directory) {
+        faults.push(PlaceFault::of_error("path-too-long", &config.directory.display().to_string(), &fault));
+    }
     faults.extend(config.chains.values().flat_map(|section| chain_faults(config, charter, section)));
     faults
 }
 
 /// What keeps a chain from being followed as configured, or this member from voting on what it sees there.
-fn chain_faults(config: &Config, charter: &Charter, section: &ChainSection) -> Vec<String> {
-    let (path, id) = (config.path.display(), section.id);
+fn chain_faults(config: &Config, charter: &Charter, section: &ChainSection) -> Vec<PlaceFault> {
+    let at = format!("{}: chain {}", config.path.display(), section.id);
     let Some(chain) = config_of(charter, &config.member, section) else { return Vec::new() };
     let mut faults = Vec::new();
     if let Err(error) = chain.check() {
-        faults.push(format!("{path}: {error}"));
+        faults.push(PlaceFault::of_error("chain-unusable", &at, &error));
     }
     let Some(member) = charter.members.get(&config.member).filter(|member| member.votes()) else { return faults };
     let asked = section.operators();
     if !member.operators.iter().any(|label| asked.contains(label)) {
         let labels: Vec<&str> = member.operators.iter().map(OperatorId::as_str).collect();
-        faults.push(format!(
-            "{path}: chain {id}: no endpoint that is asked has one of the operator labels that the charter gives member {} ({}), \
-             so none of its votes would count; add such an endpoint, or have the charter name the operators it reads from",
+        let message = format!(
+            "no endpoint that is asked has one of the operator labels that the charter gives member {} ({}), so none of its votes \
+             would count",
             config.member,
             labels.join(", ")
-        ));
+        );
+        let remedy = "add such an endpoint, or have the charter name the operators it reads from";
+        faults.push(PlaceFault::of("no-own-operator", &at, message, remedy));
     }
     faults
 }
 
-/// What in the keys does not fit the charter, a line each.
+/// What in the keys does not fit the charter.
 #[must_use]
-pub fn key_faults(config: &Config, charter: &Charter, keys: &UnboundKeys) -> Vec<String> {
+pub fn key_faults(config: &Config, charter: &Charter, keys: &UnboundKeys) -> Vec<PlaceFault> {
     let Some(member) = charter.members.get(&config.member) else { return Vec::new() };
     let Member { node_key, guardian, submitter, .. } = member;
     let mut faults = Vec::new();
-    let mut differs = |what: &str, own: String, charter: String| {
+    let mut differs = |what: &str, file: &str, own: String, charter: String| {
         if own != charter {
-            faults
-                .push(format!("{what} is {own} in {}/keys, but {charter} in the charter", config.directory.display()));
+            let at = config.directory.join("keys").join(file).display().to_string();
+            let message = format!("{what} is {own} here, but {charter} in the charter for member {}", config.member);
+            let remedy = "put that member's own key file back from its backup, correct `member` in config.toml, or have the charter \
+                          take this member's new entry";
+            faults.push(PlaceFault::of("key-differs", &at, message, remedy));
         }
     };
-    differs("the node key", keys.node_key().to_string(), node_key.to_string());
+    differs("the node key", "node.pem", keys.node_key().to_string(), node_key.to_string());
     let shown = |address: Option<watchfire_types::Address>| {
         address.map_or_else(|| "none".to_owned(), |address| address.to_checksum(None))
     };
-    differs("the guardian", shown(keys.guardian_address()), shown(*guardian));
-    differs("the submitter", shown(keys.submitter_address()), shown(*submitter));
-    faults.extend(keys.may_bind(charter.network_id()).err().map(|error| error.to_string()));
+    differs("the guardian", "guardian.json", shown(keys.guardian_address()), shown(*guardian));
+    differs("the submitter", "submitter.json", shown(keys.submitter_address()), shown(*submitter));
+    if let Err(error) = keys.may_bind(charter.network_id()) {
+        faults.push(PlaceFault::of_key(&config.directory, &error));
+    }
     // With another node key than the charter's, what the network says of it says no more.
-    if faults.is_empty() {
-        let refused = watchfire_gossip::check(&gossip_config(config, charter, keys)).err();
-        faults.extend(refused.map(|error| format!("{}: {error}", config.path.display())));
+    if faults.is_empty()
+        && let Err(error) = watchfire_gossip::check(&gossip_config(config, charter, keys))
+    {
+        faults.push(PlaceFault::of_error("network", &format!("{}: network", config.path.display()), &error));
     }
     faults
 }

@@ -51,7 +51,7 @@ pub enum PruneError {
     #[error(transparent)]
     Member(#[from] UnknownMember),
     /// An archive does not hold.
-    #[error("{}: {source}; nothing was pruned", path.display())]
+    #[error("{}: {source}; nothing was pruned: name archives that `watchfire log export` made of this log", path.display())]
     Archive {
         /// File.
         path: PathBuf,
@@ -59,7 +59,9 @@ pub enum PruneError {
         source: ReadError,
     },
     /// The charter's own times reach further back.
-    #[error("--keep-days {asked} is less than the {least} days that the charter's expiries and windows look back")]
+    #[error(
+        "--keep-days {asked} is less than the {least} days that the charter's expiries and windows look back; give at least {least}"
+    )]
     TooSoon {
         /// Asked for.
         asked: u64,
@@ -67,7 +69,7 @@ pub enum PruneError {
         least: u64,
     },
     /// A record that was sound before is not any more.
-    #[error("the record at {position} cannot be read: {cause}")]
+    #[error("the record at {position} cannot be read: {cause}; see `watchfire log verify`")]
     Record {
         /// Where.
         position: Position,

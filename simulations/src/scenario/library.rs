@@ -1,6 +1,6 @@
 //! The scenarios that come with the binary.
 
-use super::{Organisation, Scenario, ScenarioError, parse};
+use super::{Organisation, Scenario, ScenarioError, Stage, parse};
 
 /// Played when none is named.
 pub const DEFAULT: &str = "vault-drain";
@@ -120,6 +120,14 @@ pub fn find(name: &str) -> Option<Result<Scenario, ScenarioError>> {
 pub(super) fn text(name: &str) -> Option<(String, String)> {
     let at = NAMES.iter().position(|known| *known == name)?;
     Some((format!("simulations/scenarios/{name}.toml"), TEXTS[at].to_owned()))
+}
+
+/// Names of those that can be played there, in the order they are listed.
+#[must_use]
+pub fn names(stage: Stage) -> Vec<&'static str> {
+    let here =
+        |name: &&&str| find(name).is_some_and(|found| found.is_ok_and(|scenario| scenario.runs.contains(&stage)));
+    NAMES.iter().filter(here).copied().collect()
 }
 
 /// So many partners, where a scenario counts them only.

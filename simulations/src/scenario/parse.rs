@@ -9,7 +9,7 @@ use thiserror::Error;
 use watchfire_types::{MemberId, OperatorId};
 
 use super::library;
-use super::{Act, AttackKind, FaultKind, NAMES, Scenario, Stage, Who};
+use super::{Act, AttackKind, FaultKind, Scenario, Stage, Who, names};
 
 const FILE_BYTES_MAX: u64 = 256 << 10;
 
@@ -17,15 +17,17 @@ const FILE_BYTES_MAX: u64 = 256 << 10;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ScenarioError {
     /// Neither the name of one nor a file.
-    #[error("{name:?} is neither a scenario ({}) nor a file: {cause}", NAMES.join(", "))]
+    #[error("{name:?} is neither a scenario nor a file: {cause}; name a scenario file, or one of {}", names(*stage).join(", "))]
     Unknown {
         /// As given.
         name: String,
         /// What the system said.
         cause: String,
+        /// Where it was to be played: only what can be is offered.
+        stage: Stage,
     },
     /// The text does not fit the format.
-    #[error("{file}:{line}: {}{message}", key_prefix(key))]
+    #[error("{file}:{line}: {}{message}; correct it, simulations/scenarios has examples", key_prefix(key))]
     Malformed {
         /// File.
         file: String,
@@ -38,21 +40,21 @@ pub enum ScenarioError {
     },
 }
 
-/// The scenario with this name, or in this file.
+/// The scenario with this name, or in this file; `stage` is where it is to be played.
 ///
 /// # Errors
 /// When there is none, or it is malformed.
-pub fn load(name_or_file: &str) -> Result<Scenario, ScenarioError> {
-    let (file, text) = text_of(name_or_file)?;
+pub fn load(name_or_file: &str, stage: Stage) -> Result<Scenario, ScenarioError> {
+    let (file, text) = text_of(name_or_file, stage)?;
     parse(&file, &text)
 }
 
 /// Name and text of the file that a name stands for: one of the library's, or this one.
-pub(crate) fn text_of(name_or_file: &str) -> Result<(String, String), ScenarioError> {
+pub(crate) fn text_of(name_or_file: &str, stage: Stage) -> Result<(String, String), ScenarioError> {
     if let Some(found) = library::text(name_or_file) {
         return Ok(found);
     }
-    let unknown = |cause: String| ScenarioError::Unknown { name: name_or_file.to_owned(), cause };
+    let unknown = |cause: String| ScenarioError::Unknown { name: name_or_file.to_owned(), cause, stage };
     Ok((name_or_file.to_owned(), read(Path::new(name_or_file)).map_err(unknown)?))
 }
 

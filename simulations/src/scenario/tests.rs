@@ -48,22 +48,25 @@ fn an_empty_file_has_no_key() {
     assert!(message.starts_with("s6.toml:1: missing field"), "{message}");
 }
 
-/// A name that is neither lists what there is.
+/// A name that is neither lists what there is, and only what can be played there.
 #[test]
 fn unknown_names_list_the_library() {
-    let message = load("vault-drian").unwrap_err().to_string();
+    let message = load("vault-drian", Stage::Drill).unwrap_err().to_string();
     assert!(message.contains("vault-drain, submitter-down"), "{message}");
+    assert!(message.contains("evidence-under-stress") && !message.contains("walk-through"), "{message}");
+    let message = load("vault-drian", Stage::Simulate).unwrap_err().to_string();
+    assert!(!message.contains("evidence-under-stress") && message.contains("walk-through"), "{message}");
 }
 
 /// What is no regular file, or too large, is not read to its end, which it may not have.
 #[test]
 fn endless_files_are_refused() {
     for device in ["/dev/null", "/dev/zero", "/dev"] {
-        let message = load(device).unwrap_err().to_string();
-        assert!(message.ends_with("nor a file: not a regular file"), "{message}");
+        let message = load(device, Stage::Drill).unwrap_err().to_string();
+        assert!(message.contains("nor a file: not a regular file;"), "{message}");
     }
     let large = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(large.path(), vec![b' '; (256 << 10) + 1]).unwrap();
-    let message = load(large.path().to_str().unwrap()).unwrap_err().to_string();
-    assert!(message.ends_with("larger than 262144 bytes"), "{message}");
+    let message = load(large.path().to_str().unwrap(), Stage::Drill).unwrap_err().to_string();
+    assert!(message.contains("larger than 262144 bytes;"), "{message}");
 }

@@ -14,7 +14,7 @@ use watchfire_types::{AssetId, MemberId, PlaybookId, SafeId};
 use super::cast::CHAIN;
 use super::keys::Secrets;
 use super::run::SimulateError;
-use crate::scenario::{Scenario, ScenarioError, text_of};
+use crate::scenario::{Scenario, ScenarioError, Stage, text_of};
 
 /// Seconds that a stretched play takes at the most.
 const SECONDS_MAX: u64 = 3_600;
@@ -149,7 +149,7 @@ fn retain(table: &mut Table, key: &str, keep: impl Fn(&Value) -> bool) {
 
 /// The scenario with the charter's partners in the parts of its own.
 fn cast_into(name: &str, charter: &Charter, playbook: &Playbook, safe: &Safe) -> Result<Scenario, Unfit> {
-    let (file, text) = text_of(name).map_err(Unfit::Scenario)?;
+    let (file, text) = text_of(name, Stage::Simulate).map_err(Unfit::Scenario)?;
     let original = crate::scenario::parse(&file, &text).map_err(Unfit::Scenario)?;
     let mut table: Table = text.parse().map_err(|error: toml::de::Error| Unfit::Why(error.to_string()))?;
     let partners: Vec<&MemberId> = charter

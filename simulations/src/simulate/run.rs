@@ -19,7 +19,7 @@ use super::watch::{Breach, Kind};
 use super::world::{Planned, World};
 use super::{drawing, plan, rehearsal, scores};
 use crate::record::DrillRecord;
-use crate::scenario::{NAMES, Scenario, ScenarioError, Stage, load};
+use crate::scenario::{NAMES, Scenario, ScenarioError, Stage, load, names};
 
 /// Failures that a report names.
 const FAILURES_MAX: usize = 20;
@@ -48,13 +48,13 @@ pub enum SimulateError {
     #[error(transparent)]
     Scenario(#[from] ScenarioError),
     /// The scenario is for live drills only.
-    #[error("scenario {name} is not made for simulation (its `runs` has no \"simulate\")")]
+    #[error("scenario {name} is not made for simulation; play it with `watchfire drill {name}`, or simulate one of {}", names(Stage::Simulate).join(", "))]
     NotSimulated {
         /// Name.
         name: String,
     },
     /// The file with the charter cannot be read.
-    #[error("charter {file}: {cause}")]
+    #[error("charter {file}: {cause}; name the charter's TOML file")]
     NoCharter {
         /// File.
         file: String,
@@ -62,7 +62,7 @@ pub enum SimulateError {
         cause: String,
     },
     /// The scenario's rules make no charter, or it does not fit the charter that is given.
-    #[error("scenario {scenario} cannot be played with its charter: {}", faults.join("; "))]
+    #[error("scenario {scenario} cannot be played with its charter; correct it: {}", faults.join("; "))]
     Charter {
         /// Name.
         scenario: String,
@@ -70,7 +70,7 @@ pub enum SimulateError {
         faults: Vec<String>,
     },
     /// No seeds.
-    #[error("seeds {start}..{end} are none; the first must be below the second")]
+    #[error("seeds {start}..{end} are none; make the first smaller than the second")]
     NoSeeds {
         /// First.
         start: u64,
@@ -151,7 +151,7 @@ pub fn simulate(
 /// The scenarios with their members.
 fn casts(named: &[String], charter: Option<&str>) -> Result<Vec<Cast>, SimulateError> {
     let names: Vec<String> = if named.is_empty() {
-        let all = NAMES.iter().map(|name| load(name)).collect::<Result<Vec<_>, _>>()?;
+        let all = NAMES.iter().map(|name| load(name, Stage::Simulate)).collect::<Result<Vec<_>, _>>()?;
         let simulated = all.into_iter().filter(|scenario| scenario.runs.contains(&Stage::Simulate));
         simulated.map(|scenario| scenario.name).collect()
     } else {
@@ -178,7 +178,7 @@ fn cast(name: &str, charter: Option<&str>) -> Result<Cast, SimulateError> {
 }
 
 fn one_scenario(name: &str) -> Result<Scenario, SimulateError> {
-    let scenario = load(name)?;
+    let scenario = load(name, Stage::Simulate)?;
     if scenario.runs.contains(&Stage::Simulate) {
         Ok(scenario)
     } else {

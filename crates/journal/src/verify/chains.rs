@@ -4,6 +4,7 @@
 //! seq, or neighbours of which the later does not name the earlier.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use watchfire_types::{Epoch, EventHash, MemberKey, Seq};
 
@@ -39,6 +40,17 @@ pub enum ChainFaultKind {
     },
     /// The same event is stored twice.
     Duplicate,
+}
+
+impl fmt::Display for ChainFaultKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::FirstHasPredecessor => f.write_str("the first of its epoch names a predecessor"),
+            Self::Conflict { with } => write!(f, "event {} stands at the same place", with.short()),
+            Self::Unlinked { held } => write!(f, "it does not name event {}, which stands before it", held.short()),
+            Self::Duplicate => f.write_str("it is stored twice"),
+        }
+    }
 }
 
 impl ChainFaultKind {

@@ -6,15 +6,19 @@ use std::path::Path;
 use serde::Serialize;
 use thiserror::Error;
 use watchfire_charter::Charter;
-use watchfire_journal::{FileStorage, JournalError, prune, verify_log};
+use watchfire_journal::{JournalError, prune, verify_log};
 use watchfire_types::B256;
 use watchfire_wire::{decode_pruned, decode_signed};
 
 use super::{Head, Line, Sum};
+use crate::kept::{NoLog, journal_of};
 
 /// Why a log is not exported.
 #[derive(Debug, Error)]
 pub enum ExportError {
+    /// There is no log, or nothing in it.
+    #[error(transparent)]
+    Nothing(#[from] NoLog),
     /// The journal cannot be read.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -25,7 +29,7 @@ pub enum ExportError {
         first: String,
     },
     /// The file cannot be written.
-    #[error("cannot write the archive: {0}")]
+    #[error("cannot write the archive: {0}; free space there, or name another file")]
     Write(#[from] io::Error),
 }
 
@@ -50,14 +54,15 @@ pub fn export(
     out: &mut impl Write,
     mut progress: impl FnMut(u64),
 ) -> Result<Exported, ExportError> {
-    let storage = FileStorage::read_only(&directory.join("journal"));
+    let storage = journal_of(directory)?;
     let network = charter.network_id();
     let mut sum = Sum::default();
     let mut broken = None;
     let pruned = prune::base(&storage)?.map(|note| decode_pruned(&note)).transpose();
     let pruned = pruned.map_err(|error| ExportError::DoesNotHold { first: error.to_string() })?;
     let into = pruned.map(|pruned| pruned.archives.iter().map(|into| into.sha256).collect()).unwrap_or_default();
-    line(out, &mut sum, &Head::of(charter, into))?;
+    // Nothing is written before there is something to export.
+    let mut head = Some(Head::of(charter, into));
     let report = verify_log(&storage, None, |record| {
         if broken.is_some() {
             return Ok(());
@@ -65,7 +70,8 @@ pub fn export(
         let event = decode_signed(record.bytes.clone()).map_err(|error| error.to_string())?;
         let event = event.verify(network).map_err(|error| error.to_string())?;
         let told = Line::of(sum.events, &event, charter);
-        broken = line(out, &mut sum, &told).err();
+        let begun = head.take().map_or(Ok(()), |head| line(out, &mut sum, &head));
+        broken = begun.and_then(|()| line(out, &mut sum, &told)).err();
         sum.event(&event);
         if sum.events % 10_000 == 0 {
             progress(sum.events);
@@ -76,7 +82,10 @@ pub fn export(
         return Err(error.into());
     }
     if let Some(fault) = report.faults.first() {
-        return Err(ExportError::DoesNotHold { first: format!("{fault:?}") });
+        return Err(ExportError::DoesNotHold { first: fault.to_string() });
+    }
+    if head.is_some() {
+        return Err(NoLog::Empty(directory.to_owned()).into());
     }
     let foot = sum.foot();
     let mut last = serde_json::to_vec(&foot).map_err(io::Error::from)?;

@@ -23,7 +23,7 @@ const SYNC_EVERY: u64 = 256;
 #[derive(Debug, Error)]
 pub enum ImportError {
     /// An archive does not hold.
-    #[error("archive {archive}, line {line}: {fault}; nothing was imported")]
+    #[error("archive {archive}, line {line}: {fault}; nothing was imported: take another copy, or export it again")]
     Line {
         /// Which of the archives, from 1; 0 for what is in the directory.
         archive: usize,
@@ -39,14 +39,14 @@ pub enum ImportError {
         directory: PathBuf,
     },
     /// An archive of a log that had been pruned came without those that hold the rest.
-    #[error("what had been pruned is in the archive with SHA-256 {missing}; name it as well: nothing was imported")]
+    #[error("what had been pruned is in the archive with SHA-256 {missing}; nothing was imported: name it as well")]
     Incomplete {
         /// Of its whole file.
         missing: B256,
     },
     /// The archives do not hold what is pruned here.
     #[error(
-        "the archives do not hold event {seq} of {author} in epoch {epoch}, which was pruned here; name every archive that `watchfire log verify` names: nothing was imported"
+        "the archives do not hold event {seq} of {author} in epoch {epoch}, which was pruned here; nothing was imported: name every archive that `watchfire log verify` names"
     )]
     NotCovered {
         /// Author.
@@ -57,7 +57,7 @@ pub enum ImportError {
         seq: Seq,
     },
     /// The archive or the directory cannot be used.
-    #[error("cannot {doing}: {source}; nothing was imported")]
+    #[error("cannot {doing}: {source}; nothing was imported: {}", crate::config::unreadable(source))]
     Io {
         /// What was tried.
         doing: &'static str,
@@ -289,7 +289,7 @@ impl Stopped {
     fn into_import(self, archive: usize) -> ImportError {
         match self {
             Self::Archive(ReadError::Line { line, fault }) => ImportError::Line { archive, line, fault },
-            Self::Archive(ReadError::Io(source)) => ImportError::Io { doing: "read the archive", source },
+            Self::Archive(ReadError::Io { source }) => ImportError::Io { doing: "read the archive", source },
             Self::Journal(error) => ImportError::Journal(error),
         }
     }

@@ -28,7 +28,7 @@ pub enum LineFault {
     #[error("it is longer than {LINE_MAX} bytes")]
     TooLong,
     /// An archive of a later version.
-    #[error("the archive has format {found}; this version reads {FORMAT}")]
+    #[error("the archive has format {found}, this version reads {FORMAT}; read it with the version that wrote it")]
     Format {
         /// Its format.
         found: u32,
@@ -102,8 +102,12 @@ pub enum ReadError {
         fault: LineFault,
     },
     /// The system refuses.
-    #[error("cannot read the archive: {0}")]
-    Io(#[from] io::Error),
+    #[error("cannot read the archive: {source}; {}", crate::config::unreadable(source))]
+    Io {
+        /// Why.
+        #[from]
+        source: io::Error,
+    },
 }
 
 /// What a whole archive is.

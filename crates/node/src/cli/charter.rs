@@ -15,7 +15,7 @@ use crate::charter_file::{CharterError, load};
 pub(super) enum CharterCommand {
     /// Report all faults at once, each with line, key and what to do.
     Check {
-        /// The charter.
+        /// The charter, a TOML file.
         file: PathBuf,
         /// Also judge what the chain says: owners, threshold, version, modules, guard, whether each step would succeed now.
         /// Asked for each chain of the charter that the endpoint serves; may be given several times, one per chain.
@@ -28,7 +28,7 @@ pub(super) enum CharterCommand {
     },
     /// Print the charter's digest; that of version 1 is the network's id.
     Digest {
-        /// The charter.
+        /// The charter, a TOML file.
         file: PathBuf,
     },
 }
@@ -54,7 +54,10 @@ pub(super) fn run(command: CharterCommand, output: Output) -> Result<u8, CliErro
 }
 
 fn digest(file: &Path, output: Output) -> Result<u8, CliError> {
-    let (charter, _) = load(file)?;
+    let (charter, _) = load(file).map_err(|error| match &error {
+        CharterError::Faults { .. } => CliError { code: code::NO, ..error.into() },
+        CharterError::Read(_) => error.into(),
+    })?;
     let (digest, network) = (charter.digest(), charter.network_id());
     let value = serde_json::json!({
         "file": file.display().to_string(), "version": charter.version, "digest": digest, "network": network,

@@ -47,7 +47,7 @@ async fn connect(charter: &Charter, url: &url::Url) -> Result<(ChainId, Arc<Chai
             Err(error) => return Err(error.into()),
         }
     }
-    Err(refused.map_or_else(|| CliError::failed("the charter names no chain"), Into::into))
+    Err(refused.map_or_else(|| CliError::failed("the charter names no chain; add a [[chain]] section"), Into::into))
 }
 
 async fn look(charter: &Arc<Charter>, chain: ChainId, client: &ChainClient) -> Result<Vec<Finding>, CliError> {

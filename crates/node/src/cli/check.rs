@@ -1,44 +1,103 @@
 //! `watchfire config check`: whether this node could run, all that is wrong at once.
 
+use std::path::Path;
+
 use clap::Subcommand;
+use watchfire_charter::{Charter, Warning};
 
 use super::NodeArgs;
 use super::output::{CliError, Output, code};
-use crate::charter_file::load;
-use crate::config::Config;
-use crate::keys::UnboundKeys;
-use crate::place;
+use crate::charter_file::{CharterError, load};
+use crate::config::{Config, ConfigError, Reading, directory_of};
+use crate::keys::{KeyFiles, PasswordSource, UnboundKeys};
+use crate::place::{self, PlaceFault};
 
 /// What to do about a configuration.
 #[derive(Debug, Subcommand)]
 pub(super) enum ConfigCommand {
-    /// Check configuration, keys and the node's place in its charter; starts nothing.
+    /// Check the configuration, the charter that it names, the keys, and that the three fit together: all faults at once, each
+    /// with where and what to do. Starts nothing.
     Check(NodeArgs),
 }
 
 /// Runs a `config` command.
 pub(super) fn run(command: &ConfigCommand, output: Output) -> Result<u8, CliError> {
-    let ConfigCommand::Check(node) = command;
-    let config = Config::load(&node.config)?;
-    let (charter, warnings) = load(&config.charter)?;
-    let mut faults = place::faults(&config, &charter);
-    let guardian = charter.members.get(&config.member).is_none_or(|member| member.guardian.is_some());
-    let unlocked =
-        config.password.take().and_then(|password| UnboundKeys::unlock(&config.directory, &password, guardian));
-    match unlocked {
-        Ok(keys) => faults.extend(place::key_faults(&config, &charter, &keys)),
-        Err(error) => faults.push(error.to_string()),
+    let ConfigCommand::Check(NodeArgs { config: path }) = command;
+    let mut faults = Vec::new();
+    let (mut charter_file, mut password, mut config) = (None, None, None);
+    match Config::read(path) {
+        // Without a file there is nothing to judge.
+        Err(error @ ConfigError::NoConfig { .. }) => return Err(error.into()),
+        Err(error) => faults.push(PlaceFault::of_file("config-unreadable", path, &error)),
+        Ok(reading) => {
+            let Reading { charter, password: source, config: whole } = reading;
+            (charter_file, password) = (charter, source);
+            match whole {
+                Ok(whole) => config = Some(whole),
+                Err(all) => faults.extend(all.iter().map(|fault| PlaceFault::of_text(path, fault))),
+            }
+        }
     }
-    let ok = faults.is_empty();
-    let mut text: String =
-        warnings.iter().map(|warning| format!("warning: {}: {warning}\n", config.charter.display())).collect();
+    let charter = charter_file.as_deref().and_then(|file| charter(file, &mut faults));
+    if let (Some(config), Some((charter, _))) = (&config, &charter) {
+        faults.extend(place::faults(config, charter));
+    }
+    let member =
+        config.as_ref().zip(charter.as_ref()).and_then(|(config, (charter, _))| charter.members.get(&config.member));
+    // Where the charter cannot tell, the files do.
+    let guardian =
+        member.map_or_else(|| KeyFiles::of(directory_of(path)).guardian.exists(), |member| member.guardian.is_some());
+    let keys = password.and_then(|source| keys(directory_of(path), &source, guardian, &mut faults));
+    if let (Some(config), Some((charter, _)), Some(keys)) = (&config, &charter, &keys) {
+        faults.extend(place::key_faults(config, charter, keys));
+    }
+    let warnings = charter.map(|(_, warnings)| warnings).unwrap_or_default();
+    tell(path, charter_file.as_deref(), config.as_ref(), &faults, &warnings, output)?;
+    Ok(if faults.is_empty() { code::OK } else { code::NO })
+}
+
+fn charter(file: &Path, faults: &mut Vec<PlaceFault>) -> Option<(Charter, Vec<Warning>)> {
+    match load(file) {
+        Ok(loaded) => return Some(loaded),
+        Err(CharterError::Faults { faults: all, .. }) => {
+            faults.extend(all.iter().map(|fault| PlaceFault::of_text(file, fault)));
+        }
+        Err(CharterError::Read(error)) => faults.push(PlaceFault::of_file("charter-unreadable", file, &error)),
+    }
+    None
+}
+
+fn keys(
+    directory: &Path,
+    source: &PasswordSource,
+    guardian: bool,
+    faults: &mut Vec<PlaceFault>,
+) -> Option<UnboundKeys> {
+    match source.take() {
+        Ok(password) => match UnboundKeys::unlock(directory, &password, guardian) {
+            Ok(keys) => return Some(keys),
+            Err(all) => faults.extend(all.0.iter().map(|error| PlaceFault::of_key(directory, error))),
+        },
+        Err(error) => faults.push(PlaceFault::of_key(directory, &error)),
+    }
+    None
+}
+
+fn tell(
+    path: &Path,
+    charter_file: Option<&Path>,
+    config: Option<&Config>,
+    faults: &[PlaceFault],
+    warnings: &[Warning],
+    output: Output,
+) -> Result<(), CliError> {
+    let charter = charter_file.map(|file| file.display().to_string()).unwrap_or_default();
+    let mut text: String = warnings.iter().map(|warning| format!("warning: {charter}: {warning}\n")).collect();
     faults.iter().for_each(|fault| text.push_str(&format!("fault: {fault}\n")));
-    text.push_str(&if ok {
-        format!("{}: member {} of {:?} can run", config.path.display(), config.member, charter.name)
-    } else {
-        format!("{} fault(s); this node would not start", faults.len())
+    text.push_str(&match config.filter(|_| faults.is_empty()) {
+        Some(config) => format!("{}: member {} can run", path.display(), config.member),
+        None => format!("{} fault(s); this node would not start", faults.len()),
     });
-    let value = serde_json::json!({ "config": config.path, "ok": ok, "faults": faults, "warnings": warnings });
-    output.answer(&text, &value)?;
-    Ok(if ok { code::OK } else { code::NO })
+    let value = serde_json::json!({ "config": path.display().to_string(), "ok": faults.is_empty(), "faults": faults, "warnings": warnings });
+    output.answer(&text, &value)
 }

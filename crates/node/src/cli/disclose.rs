@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use watchfire_charter::Charter;
-use watchfire_journal::{FileStorage, Position, scan};
+use watchfire_journal::{Position, scan};
 use watchfire_types::body::SealedAbout;
 use watchfire_types::{Body, Bytes, EventHash};
 use watchfire_wire::decode_signed;
@@ -18,6 +18,7 @@ use super::sealed::words;
 use crate::charter_file::load;
 use crate::config::Config;
 use crate::disclosure::{check, disclose};
+use crate::kept::journal_of;
 
 /// What to show.
 #[derive(Debug, Args)]
@@ -42,21 +43,24 @@ pub(super) fn run(arguments: &DiscloseArgs, output: Output) -> Result<u8, CliErr
     };
     let told = words(&config, incident)?.into_iter().find(|words| words.event == hash);
     let opened = told.and_then(|words| words.opened);
-    let opened = opened.ok_or_else(|| CliError::failed(format!("event {hash} was not sealed to this member")))?;
+    let opened = opened.ok_or_else(|| {
+        CliError::absent(format!(
+            "event {hash} was not sealed to this member; ask one of those whom `incident show` names"
+        ))
+    })?;
     let file = disclose(&outer, opened.salt, &opened.words, &charter)?;
-    let failed =
-        |error: std::io::Error| CliError::failed(format!("cannot write {}: {error}", arguments.output.display()));
+    let failed = |error: std::io::Error| CliError::unwritten(&arguments.output, &error);
     let mut written =
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(&arguments.output).map_err(failed)?;
     written.write_all(file.as_bytes()).and_then(|()| written.sync_all()).map_err(failed)?;
     let text = format!("{}: the words of event {hash}; `watchfire verify` checks them", arguments.output.display());
-    output.answer(&text, &serde_json::json!({ "event": hash, "file": arguments.output }))?;
+    output.answer(&text, &serde_json::json!({ "event": hash, "file": arguments.output.display().to_string() }))?;
     Ok(code::OK)
 }
 
 /// The sealed event whose hash begins like this.
 fn find(config: &Config, begins: &str) -> Result<(EventHash, Bytes, SealedAbout), CliError> {
-    let storage = FileStorage::read_only(&config.directory.join("journal"));
+    let storage = journal_of(&config.directory)?;
     let mut found = Vec::new();
     scan(&storage, Position::START, |record| {
         let Ok(event) = decode_signed(record.bytes.clone()) else { return };
@@ -68,9 +72,11 @@ fn find(config: &Config, begins: &str) -> Result<(EventHash, Bytes, SealedAbout)
     })?;
     match (found.pop(), found.pop()) {
         (Some(one), None) => Ok(one),
-        (None, _) => Err(CliError::failed(format!("the log holds no sealed event whose hash begins with {begins:?}"))),
+        (None, _) => Err(CliError::absent(format!(
+            "the log holds no sealed event whose hash begins with {begins:?}; `watchfire log query --kind sealed` finds them"
+        ))),
         (Some(_), Some(_)) => {
-            Err(CliError::failed(format!("several sealed events begin with {begins:?}; give more digits")))
+            Err(CliError::absent(format!("several sealed events begin with {begins:?}; give more digits")))
         }
     }
 }

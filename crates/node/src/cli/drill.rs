@@ -11,7 +11,7 @@ use super::output::{CliError, Output};
 /// Arguments of `watchfire drill`.
 #[derive(Debug, Args)]
 pub(super) struct DrillArgs {
-    /// Name of a scenario, or a scenario file.
+    /// Name of a scenario, or a scenario file; a wrong name lists those that there are.
     #[arg(default_value = "vault-drain", value_name = "NAME|FILE")]
     scenario: String,
     /// Leave each node's directory under this one, for looking at; it must be empty or not exist.
@@ -35,14 +35,15 @@ pub(super) struct DrillArgs {
 /// Runs the drill; exit code 0 only if every expectation holds.
 pub(super) fn run(arguments: DrillArgs, output: Output) -> Result<u8, CliError> {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let failed = |message: String| CliError { message, code: EXIT_NO_DRILL };
+    let failed = |message: String| CliError { code: EXIT_NO_DRILL, ..CliError::failed(message) }.of("no-drill");
     let executable = std::env::current_exe().map_err(|error| {
-        failed(format!("cannot find the running binary, which the nodes are started from: {error}"))
+        failed(format!(
+            "cannot find the running binary, which the nodes are started from: {error}; start it by its path"
+        ))
     })?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| failed(format!("cannot start the runtime: {error}")))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
+        failed(format!("cannot start the runtime: {error}; see the limits of this user (open files, threads)"))
+    })?;
     let options = DrillOptions {
         scenario: arguments.scenario,
         keep: arguments.keep,
@@ -53,7 +54,7 @@ pub(super) fn run(arguments: DrillArgs, output: Output) -> Result<u8, CliError> 
     };
     let report = runtime
         .block_on(drill::run(options, Arc::new(Terminal::default())))
-        .map_err(|error| failed(error.to_string()))?;
+        .map_err(|error| CliError { code: EXIT_NO_DRILL, ..error.into() })?;
     if let (Some(target), Some(record)) = (&arguments.record, &report.record) {
         target.write(record)?;
     }

@@ -49,7 +49,7 @@ pub(super) struct ListArgs {
 struct AccessArgs {
     #[command(flatten)]
     speaker: SpeakerArgs,
-    /// Reason, at most 1,024 bytes.
+    /// Why, at most 1,024 bytes; everyone can read it.
     #[arg(long)]
     reason: String,
     #[command(flatten)]
@@ -99,7 +99,7 @@ pub(super) fn run(command: EvidenceCommand, output: Output) -> Result<u8, CliErr
 fn objects(config: &Config) -> Result<Vec<EvidenceObject>, CliError> {
     match ask(&config.directory, &Request::Evidence)? {
         Reply::Evidence { objects } => Ok(objects),
-        _ => Err(CliError::failed("the node answered another question; do both run the same version?")),
+        _ => Err(CliError::other_answer()),
     }
 }
 
@@ -110,7 +110,7 @@ fn digits(wanted: &str) -> Result<String, CliError> {
     }
     let message =
         format!("{wanted:?} is neither an object nor an incident: give hex digits from the beginning of its id");
-    Err(CliError { message, code: code::USAGE })
+    Err(CliError::usage(message))
 }
 
 /// The objects that are meant: one by its digest, or all of one incident.
@@ -126,8 +126,8 @@ fn find(all: &[EvidenceObject], wanted: &str, incidents: bool) -> Result<Vec<Evi
     match (named.len(), incidents.len()) {
         (1, 0) => Ok(named),
         (0, 1) => Ok(of),
-        (0, 0) => Err(CliError::failed(format!("nothing begins with {wanted}; see `watchfire evidence list`"))),
-        _ => Err(CliError::failed(format!("several things begin with {wanted}; give more digits"))),
+        (0, 0) => Err(CliError::absent(format!("nothing begins with {wanted}; see `watchfire evidence list`"))),
+        _ => Err(CliError::absent(format!("several things begin with {wanted}; give more digits"))),
     }
 }
 
@@ -174,7 +174,7 @@ fn say(
         let by = Custodian::Human(human.clone());
         match ask(&config.directory, &Request::AccessEvidence { objects, action, by, detail: detail.to_owned() })? {
             Reply::Done { .. } => {}
-            _ => return Err(CliError::failed("the node answered another question; do both run the same version?")),
+            _ => return Err(CliError::other_answer()),
         }
     }
     Ok(())
@@ -200,7 +200,9 @@ fn dispose(arguments: DisposeArgs, output: Output) -> Result<u8, CliError> {
     let mut found = find(&objects(&config)?, &arguments.what, true)?;
     found.retain(|object| object.here);
     if found.is_empty() {
-        return Err(CliError::failed("none of it is in this node's store"));
+        return Err(CliError::absent(
+            "none of it is in this node's store; `watchfire evidence list` says what is here",
+        ));
     }
     say(&config, arguments.access, &found, AccessAction::Disposed, "removed from the node's store")?;
     let bytes: u64 = found.iter().map(|object| object.size).sum();
@@ -222,7 +224,7 @@ fn export(arguments: ExportArgs, output: Output) -> Result<u8, CliError> {
     let target = &arguments.output;
     if target.exists() {
         let message = format!("{} exists; evidence is not written over, name another", target.display());
-        return Err(CliError { message, code: code::USAGE });
+        return Err(CliError::usage(message).of("exists"));
     }
     let config = Config::load(&arguments.access.node.config)?;
     let mut found = find(&objects(&config)?, &arguments.what, true)?;
@@ -238,7 +240,7 @@ fn export(arguments: ExportArgs, output: Output) -> Result<u8, CliError> {
     let read = access(&config, arguments.access, &found, AccessAction::Exported, &format!("to the file {name}"))?;
     let whole = digits(&arguments.what)?;
     let single = read.len() == 1 && format!("{:x}", found[0].object).starts_with(&whole);
-    let failed = |error: io::Error| CliError::failed(format!("cannot write {}: {error}", target.display()));
+    let failed = |error: io::Error| CliError::unwritten(target, &error);
     if let (true, Some((_, bytes))) = (single, read.first()) {
         write(target, bytes).map_err(failed)?;
     } else {
@@ -252,7 +254,8 @@ fn export(arguments: ExportArgs, output: Output) -> Result<u8, CliError> {
     let bytes: usize = read.iter().map(|(_, bytes)| bytes.len()).sum();
     let left = if absent == 0 { String::new() } else { format!("; {absent} objects are not in this store") };
     let text = format!("{} objects, {bytes} bytes, written to {}{left}", read.len(), target.display());
-    let value = serde_json::json!({ "file": target, "objects": found, "bytes": bytes, "absent": absent });
+    let value =
+        serde_json::json!({ "file": target.display().to_string(), "objects": found, "bytes": bytes, "absent": absent });
     output.answer(&text, &value)?;
     Ok(code::OK)
 }

@@ -1,5 +1,7 @@
 //! The exit codes, told by the help of every command.
 
+use std::fmt::Write as _;
+
 use clap::{Command, CommandFactory as _};
 
 use super::Cli;
@@ -7,47 +9,77 @@ use super::Cli;
 const ALL: &str = "\
 Exit codes:
   0   done; status: this network can pause
-  1   the answer is no: faults found, expectations missed; status: at risk
-  2   status: this network cannot pause; simulate: something did not happen
+  1   the answer is no: faults found, a check fails, expectations missed; status: at risk
+  2   status: this network cannot pause; simulate: something that should have happened did not
   3   the command could not be carried out; the error says what, where and what to do
   4   run: the node stopped, because its own log is violated or cannot be made durable
-  64  the command line is wrong";
+  64  the command line is wrong
 
-const ALWAYS: &str = "
-  3   the command could not be carried out; the error says what, where and what to do
-  64  the command line is wrong";
+With --json every answer is an object, and every error one with `error` (what, where, what to do), `code` (a \
+stable name, such as `not-running`) and `exit_code`.";
+
+const FAILED: (u8, &str) = (3, "the command could not be carried out; the error says what, where and what to do");
+const USAGE: (u8, &str) = (64, "the command line is wrong");
 
 /// The command line with its exit codes.
-pub(super) fn command() -> Command {
+#[must_use]
+pub fn command() -> Command {
     let command = Cli::command().after_help(ALL);
     let names: Vec<String> = command.get_subcommands().map(|command| command.get_name().to_owned()).collect();
     names.into_iter().fold(command, |command, name| {
-        let help = format!("Exit codes:\n{}{ALWAYS}", own(&name));
-        command.mut_subcommand(name, |command| with(command, &help))
+        let path = name.clone();
+        command.mut_subcommand(name, |command| with(command, &path))
     })
 }
 
-fn with(command: Command, help: &str) -> Command {
-    command.after_help(help.to_owned()).mut_subcommands(|command| with(command, help))
+fn with(command: Command, path: &str) -> Command {
+    let names: Vec<String> = command.get_subcommands().map(|command| command.get_name().to_owned()).collect();
+    if names.is_empty() {
+        return command.after_help(told(own(path).iter().map(|(code, text)| (*code, (*text).to_owned()))));
+    }
+    let mut all = vec![(0, "done".to_owned())];
+    for name in &names {
+        let codes = own(&format!("{path} {name}")).iter().filter(|(code, _)| *code != 0);
+        all.extend(codes.map(|(code, text)| (*code, format!("{name}: {text}"))));
+    }
+    let command = command.after_help(told(all.into_iter()));
+    names.into_iter().fold(command, |command, name| {
+        let path = format!("{path} {name}");
+        command.mut_subcommand(name, |command| with(command, &path))
+    })
 }
 
-fn own(name: &str) -> &'static str {
-    match name {
-        "run" => {
-            "  0   stopped by SIGTERM or SIGINT\n  4   the node stopped, because its own log is violated or cannot be made durable"
-        }
-        "status" => "  0   this network can pause\n  1   it can, at risk\n  2   it cannot pause",
-        "log" => {
-            "  0   done; verify, check: it holds\n  1   verify, check: it does not hold; verify: or its index is not the journal's"
-        }
-        "charter" => "  0   no faults; warnings may be told\n  1   faults found",
-        "incident" => "  0   done\n  1   bundle: written, and it does not hold",
-        "verify" => "  0   no check fails; what stays open is listed\n  1   a check fails; the first is named",
-        "simulate" => {
-            "  0   every property held in every run\n  1   something happened that never may\n  2   something that should have happened did not"
-        }
-        "config" => "  0   this node can run\n  1   faults found",
-        "drill" => "  0   every expectation holds\n  1   expectations missed",
-        _ => "  0   done",
+fn told(own: impl Iterator<Item = (u8, String)>) -> String {
+    let always = [FAILED, USAGE].map(|(code, text)| (code, text.to_owned()));
+    let mut all: Vec<(u8, String)> = own.chain(always).collect();
+    all.sort_by_key(|(code, _)| *code);
+    all.into_iter().fold("Exit codes:".to_owned(), |mut told, (code, text)| {
+        let _ = write!(told, "\n  {code:<3} {text}");
+        told
+    })
+}
+
+/// What a command's exit codes mean, but for those that mean the same everywhere.
+fn own(path: &str) -> &'static [(u8, &'static str)] {
+    match path {
+        "run" => &[
+            (0, "stopped by SIGTERM or SIGINT"),
+            (4, "the node stopped, because its own log is violated or cannot be made durable"),
+        ],
+        "status" => &[(0, "this network can pause"), (1, "it can, at risk"), (2, "it cannot pause")],
+        "log verify" => &[(0, "it holds"), (1, "it does not hold, or its index is not the journal's")],
+        "log check" => &[(0, "it holds"), (1, "it does not hold")],
+        "charter check" => &[(0, "no faults; warnings may be told"), (1, "faults found, all are listed")],
+        "charter digest" => &[(0, "done"), (1, "the charter has faults and no digest")],
+        "incident bundle" => &[(0, "written, and it holds"), (1, "written, and it does not hold")],
+        "verify" => &[(0, "no check fails; what stays open is listed"), (1, "a check fails; the first is named")],
+        "simulate" => &[
+            (0, "every property held in every run"),
+            (1, "something happened that never may"),
+            (2, "something that should have happened did not"),
+        ],
+        "config check" => &[(0, "this node can run"), (1, "faults found, all are listed")],
+        "drill" => &[(0, "every expectation holds"), (1, "expectations missed")],
+        _ => &[(0, "done")],
     }
 }

@@ -32,9 +32,9 @@ pub(super) enum IncidentCommand {
     Reject(SpeakArgs),
     /// Vote to cancel a decision, and mute this organisation's automatic votes for it.
     Veto(VetoArgs),
-    /// Say that somebody took notice.
+    /// Acknowledge: say that somebody took notice.
     Ack(SpeakArgs),
-    /// Leave words about it, for everyone or sealed to named members.
+    /// Leave words about an incident, for everyone or sealed to named members.
     Note(NoteArgs),
 }
 
@@ -52,7 +52,7 @@ pub(super) struct ShowArgs {
 pub(super) struct WhoArgs {
     #[command(flatten)]
     speaker: SpeakerArgs,
-    /// Reason, at most 1,024 bytes.
+    /// Why, at most 1,024 bytes; everyone can read it.
     #[arg(long)]
     reason: String,
 }
@@ -73,10 +73,10 @@ pub(super) struct SpeakArgs {
 pub(super) struct ApproveArgs {
     /// The incident's id, or the beginning of it; `latest` is the newest.
     incident: String,
-    /// Playbook; needed where the asset has several of the purpose.
+    /// The playbook voted for; needed where the asset has several of the purpose.
     #[arg(long)]
     playbook: Option<PlaybookId>,
-    /// Widest step supported; 1 unless given.
+    /// Widest step supported, counted from 1.
     #[arg(long, default_value = "1")]
     step: u8,
     /// Approve recovery instead of containment.
@@ -93,7 +93,7 @@ pub(super) struct ApproveArgs {
 pub(super) struct VetoArgs {
     /// The incident's id, or the beginning of it; `latest` is the newest.
     incident: String,
-    /// Playbook; needed where the asset has several for containment.
+    /// The playbook vetoed; needed where the asset has several for containment.
     #[arg(long)]
     playbook: Option<PlaybookId>,
     #[command(flatten)]
@@ -130,7 +130,7 @@ pub(super) fn run(command: IncidentCommand, output: Output) -> Result<u8, CliErr
 fn incidents(config: &Config) -> Result<Vec<Incident>, CliError> {
     match ask(&config.directory, &Request::Incidents)? {
         Reply::Incidents { incidents } => Ok(incidents),
-        _ => Err(CliError::failed("the node answered another question; do both run the same version?")),
+        _ => Err(CliError::other_answer()),
     }
 }
 
@@ -139,17 +139,19 @@ pub(super) fn find(config: &Config, wanted: &str) -> Result<Incident, CliError> 
     let digits = !wanted.is_empty() && wanted.bytes().all(|byte| byte.is_ascii_hexdigit());
     if !digits && wanted != "latest" {
         let message = format!("{wanted:?} is no incident: give hex digits from the beginning of its id, or `latest`");
-        return Err(CliError { message, code: code::USAGE });
+        return Err(CliError::usage(message));
     }
     let all = incidents(config)?;
     if wanted == "latest" {
-        return all.into_iter().next().ok_or_else(|| CliError::failed("there is no incident"));
+        return all.into_iter().next().ok_or_else(|| {
+            CliError::absent("there is no incident here; they come with findings, see `watchfire status`")
+        });
     }
     let mut matching = all.into_iter().filter(|incident| incident.id.to_string().starts_with(&wanted));
     match (matching.next(), matching.next()) {
         (Some(incident), None) => Ok(incident),
-        (Some(_), Some(_)) => Err(CliError::failed(format!("several incidents begin with {wanted}; give more digits"))),
-        (None, _) => Err(CliError::failed(format!("no incident begins with {wanted}; see `watchfire incident list`"))),
+        (Some(_), Some(_)) => Err(CliError::absent(format!("several incidents begin with {wanted}; give more digits"))),
+        (None, _) => Err(CliError::absent(format!("no incident begins with {wanted}; see `watchfire incident list`"))),
     }
 }
 
@@ -208,10 +210,13 @@ fn playbook(
         .collect();
     match of.as_slice() {
         [only] => Ok((*only).clone()),
-        [] => Err(CliError::failed(format!("the charter has no such playbook for {}", incident.asset))),
+        [] => Err(CliError::absent(format!(
+            "the charter has no playbook of that purpose for {}; containment and recovery have one each",
+            incident.asset
+        ))),
         several => {
             let names = several.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-            Err(CliError { message: format!("give --playbook: one of {names}"), code: code::USAGE })
+            Err(CliError::usage(format!("give --playbook: one of {names}")))
         }
     }
 }
@@ -252,6 +257,6 @@ pub(super) fn act(config: &Config, act: HumanAct, output: Output) -> Result<u8, 
             output.answer(&format!("done: {}", hashes.join(", ")), &serde_json::json!({ "events": hashes }))?;
             Ok(code::OK)
         }
-        _ => Err(CliError::failed("the node answered another question; do both run the same version?")),
+        _ => Err(CliError::other_answer()),
     }
 }

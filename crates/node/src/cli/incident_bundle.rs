@@ -46,10 +46,10 @@ pub(super) struct BundleArgs {
     /// Pseudonym of who exports; recorded with the reason as a custody event of a running node.
     #[arg(long, value_name = "PSEUDONYM", requires = "reason")]
     person: Option<String>,
-    /// Role of who exports.
+    /// In which role they export, at most 64 bytes; everyone can read it.
     #[arg(long, default_value = "responder")]
     role: String,
-    /// Why it is exported.
+    /// Why it is exported, at most 1,024 bytes; everyone can read it.
     #[arg(long, requires = "person")]
     reason: Option<String>,
     #[command(flatten)]
@@ -76,7 +76,7 @@ pub(super) fn run(arguments: &BundleArgs, output: Output) -> Result<u8, CliError
     let file = &arguments.output;
     if file.exists() {
         let message = format!("{} exists; evidence is not written over, name another file", file.display());
-        return Err(CliError { message, code: code::USAGE });
+        return Err(CliError::usage(message).of("exists"));
     }
     let config = Config::load(&arguments.node.config)?;
     let (charter, _) = load(&config.charter)?;
@@ -94,7 +94,7 @@ pub(super) fn run(arguments: &BundleArgs, output: Output) -> Result<u8, CliError
     let (objects, bytes) = (parts.objects.len(), build(&parts).map_err(CliError::failed)?);
     output.progress("verifying what was made");
     let report = verify(&bytes, Some(&charter));
-    write(file, &bytes).map_err(|error| CliError::failed(format!("cannot write {}: {error}", file.display())))?;
+    write(file, &bytes).map_err(|error| CliError::unwritten(file, &error))?;
     let answer = answer(file, &bytes, &incident, &charter, objects, &report);
     output.answer(&text(&answer), &answer)?;
     Ok(if report.holds { code::OK } else { code::NO })
@@ -156,20 +156,22 @@ fn announce(config: &Config, kept: &Kept, incident: &IncidentStatus, arguments: 
 
 fn find(all: &[IncidentStatus], wanted: &str) -> Result<IncidentStatus, CliError> {
     if wanted == "latest" {
-        return all.first().cloned().ok_or_else(|| CliError::failed("there is no incident"));
+        return all.first().cloned().ok_or_else(|| {
+            CliError::absent("there is no incident here; they come with findings, see `watchfire status`")
+        });
     }
     let digits = wanted.strip_prefix("0x").unwrap_or(wanted).to_ascii_lowercase();
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         let message = format!("{wanted:?} is no incident: give hex digits from the beginning of its id, or `latest`");
-        return Err(CliError { message, code: code::USAGE });
+        return Err(CliError::usage(message));
     }
     let mut matching = all.iter().filter(|incident| incident.id.to_string().starts_with(&digits));
     match (matching.next(), matching.next()) {
         (Some(incident), None) => Ok(incident.clone()),
-        (Some(_), Some(_)) => Err(CliError::failed(format!("several incidents begin with {digits}; give more digits"))),
+        (Some(_), Some(_)) => Err(CliError::absent(format!("several incidents begin with {digits}; give more digits"))),
         (None, _) => {
             let known: Vec<_> = all.iter().map(|incident| incident.id.short()).collect();
-            Err(CliError::failed(format!("no incident begins with {digits}; this log has {}", known.join(", "))))
+            Err(CliError::absent(format!("no incident begins with {digits}; this log has {}", known.join(", "))))
         }
     }
 }

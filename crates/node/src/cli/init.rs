@@ -21,10 +21,10 @@ pub(super) struct InitArgs {
     /// Your organisation's id in the charter: a-z, 0-9, '-', '_', '.'.
     #[arg(long)]
     organisation: OrganisationId,
-    /// This node's id in the charter; ORGANISATION-1 unless given.
+    /// This node's id in the charter: a-z, 0-9, '-', '_', '.'; ORGANISATION-1 unless given.
     #[arg(long)]
     member: Option<MemberId>,
-    /// What this member may do.
+    /// What this member may do, by the charter.
     #[arg(long, value_enum, default_value = "guardian")]
     kind: Kind,
     /// The directory to make; the member's id unless given.
@@ -33,20 +33,21 @@ pub(super) struct InitArgs {
     /// Multiaddress to listen on; may be given several times.
     #[arg(long, value_name = "MULTIADDR", default_values = ["/ip4/0.0.0.0/tcp/9001", "/ip4/0.0.0.0/udp/9001/quic-v1"])]
     listen: Vec<String>,
-    /// Multiaddress at which partners reach this node, for the charter, such as /dns4/node.example.org/tcp/9001; needed
+    /// Multiaddress (may be given several times) at which partners reach this node, for the charter, such as /dns4/node.example.org/tcp/9001; needed
     /// wherever the listen addresses are none that partners could dial.
     #[arg(long, value_name = "MULTIADDR")]
     address: Vec<String>,
-    /// Label of an RPC operator that this node reads from, for the charter; op-ORGANISATION unless given.
+    /// Label of an RPC operator that this node reads from, for the charter; may be given several times; op-ORGANISATION unless
+    /// given.
     #[arg(long)]
     operator: Vec<OperatorId>,
     /// File with the password of the keys (0600); also written into config.toml, so that the node restarts unattended.
     #[arg(long, value_name = "FILE", group = "password")]
     password_file: Option<PathBuf>,
-    /// Environment variable with the password of the keys.
+    /// Environment variable with the password of the keys; its name is written into config.toml.
     #[arg(long, value_name = "NAME", group = "password")]
     password_env: Option<String>,
-    /// systemd credential with the password of the keys.
+    /// systemd credential with the password of the keys; its name is written into config.toml.
     #[arg(long, value_name = "NAME", group = "password")]
     credential: Option<String>,
     /// Use this node key (encrypted PKCS#8 PEM) instead of a new one.
@@ -101,10 +102,12 @@ pub(super) fn run(arguments: &InitArgs, output: Output) -> Result<u8, CliError> 
         None => format!("{}-1", arguments.organisation).parse()?,
     };
     for address in &arguments.listen {
-        multiaddress::check_listen(address).map_err(|error| usage(format!("--listen: {error}")))?;
+        multiaddress::check_listen(address)
+            .map_err(|error| usage(format!("--listen: {error}; write it like /ip4/0.0.0.0/tcp/9001")))?;
     }
     for address in &arguments.address {
-        multiaddress::check_dial(address).map_err(|error| usage(format!("--address: {error}")))?;
+        multiaddress::check_dial(address)
+            .map_err(|error| usage(format!("--address: {error}; write it like /dns4/node.example.org/tcp/9001")))?;
     }
     let directory = arguments.directory.clone().unwrap_or_else(|| PathBuf::from(member.as_str()));
     let config = directory.join("config.toml");
@@ -118,7 +121,7 @@ pub(super) fn run(arguments: &InitArgs, output: Output) -> Result<u8, CliError> 
     let entry = entry(arguments, member.clone(), addresses, &keys).sign(&keys.node, keys.guardian.as_ref())?;
     if !entry.holds() {
         return Err(CliError::failed(
-            "the member entry does not verify under its own keys; an imported key may be damaged",
+            "the member entry does not verify under its own keys; an imported key may be damaged; take it from its backup",
         ));
     }
     let derivation = if arguments.light_key_derivation { Derivation::Light } else { Derivation::Strong };
@@ -133,7 +136,7 @@ pub(super) fn run(arguments: &InitArgs, output: Output) -> Result<u8, CliError> 
 }
 
 fn usage(message: String) -> CliError {
-    CliError { message, code: code::USAGE }
+    CliError::usage(message)
 }
 
 /// Where partners reach this node. The entry is signed with them, so nothing goes in that nobody could dial.
@@ -178,7 +181,7 @@ fn gather(arguments: &InitArgs, password: &Password) -> Result<NewKeys, CliError
         if arguments.import_guardian.is_some() || arguments.import_submitter.is_some() {
             let message =
                 "only a guardian has a guardian and a submitter key; leave the imports out or choose --kind guardian";
-            return Err(CliError { message: message.to_owned(), code: code::USAGE });
+            return Err(CliError::usage(message));
         }
         return Ok(NewKeys { node, guardian: None, network: None, submitter: None });
     }

@@ -130,7 +130,7 @@ fn pruning(into: &PrunedInto) -> Pruning {
 
 fn faults(kept: &Kept) -> Vec<String> {
     let report = &kept.report;
-    let mut faults: Vec<String> = report.faults.iter().map(log_fault).collect();
+    let mut faults: Vec<String> = report.faults.iter().map(LogFault::to_string).collect();
     faults.extend(kept.chains.iter().map(chain_fault));
     faults.extend(report.differences.iter().map(difference));
     if let IndexState::Unusable(_) = kept.index {
@@ -147,17 +147,10 @@ fn faults(kept: &Kept) -> Vec<String> {
     faults
 }
 
-fn log_fault(fault: &LogFault) -> String {
-    match fault {
-        LogFault::Damage { segment, offset, kind } => format!("segment {segment} at offset {offset}: {kind}"),
-        LogFault::Record { position, cause } => format!("record at {position}: {cause}"),
-    }
-}
-
 fn chain_fault(fault: &ChainFault) -> String {
     let ChainFault { link, kind } = fault;
     format!(
-        "event {} of {} at {} in epoch {}: {kind:?}",
+        "event {} of {} at {} in epoch {}: {kind}",
         link.hash.short(),
         link.author.short(),
         link.seq,

@@ -57,11 +57,10 @@ pub(super) fn to(arguments: &ExportArgs, output: Output) -> Result<u8, CliError>
     let mut unfinished = file.clone().into_os_string();
     unfinished.push(".part");
     let unfinished = PathBuf::from(unfinished);
-    let failed =
-        |path: &Path, error: &std::io::Error| CliError::failed(format!("cannot write {}: {error}", path.display()));
+    let failed = |path: &Path, error: &std::io::Error| CliError::unwritten(path, error);
     if file.exists() {
         let message = format!("{} exists; archives are not written over, name another file", file.display());
-        return Err(CliError { message, code: code::USAGE });
+        return Err(CliError::usage(message).of("exists"));
     }
     let opened = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished);
     let mut out = BufWriter::new(opened.map_err(|error| failed(&unfinished, &error))?);
@@ -89,13 +88,10 @@ pub(super) fn to(arguments: &ExportArgs, output: Output) -> Result<u8, CliError>
 pub(super) fn from(arguments: &ImportArgs, output: Output) -> Result<u8, CliError> {
     let config = Config::load(&arguments.node.config)?;
     let (charter, _) = load(&config.charter)?;
-    let own = charter
-        .members
-        .get(&config.member)
-        .ok_or_else(|| CliError::failed(format!("{} is no member of {}", config.member, config.charter.display())))?;
+    let own = charter.members.get(&config.member).ok_or_else(|| CliError::no_member(&config))?;
     let open = |path: &PathBuf| {
         let file = File::open(path);
-        file.map(BufReader::new).map_err(|error| CliError::failed(format!("cannot read {}: {error}", path.display())))
+        file.map(BufReader::new).map_err(|error| CliError::unread(path, &error))
     };
     let archives = arguments.archives.iter().map(open).collect::<Result<Vec<_>, _>>()?;
     let told = |events| output.progress(&format!("{events} events imported"));
@@ -104,7 +100,7 @@ pub(super) fn from(arguments: &ImportArgs, output: Output) -> Result<u8, CliErro
             ImportError::Line { archive: number @ 1.., .. } => {
                 let path =
                     arguments.archives.get(number - 1).map(|path| path.display().to_string()).unwrap_or_default();
-                CliError::failed(format!("{path}: {error}"))
+                CliError::failed(format!("{path}: {error}")).of("archive-does-not-hold")
             }
             _ => error.into(),
         })?;

@@ -95,7 +95,7 @@ impl<'a> Index<'a> {
     fn ask(&self, what: Locate) -> Result<Vec<Position>, CliError> {
         match ask(&self.config.directory, &Request::Locate { what })? {
             Reply::Located { places, .. } => Ok(places.into_iter().map(position).collect()),
-            _ => Err(CliError::failed("the node answered something else; do both run the same version?")),
+            _ => Err(CliError::other_answer()),
         }
     }
 }

@@ -15,10 +15,10 @@ use crate::run::now;
 /// What to prune.
 #[derive(Debug, Args)]
 pub(super) struct PruneArgs {
-    /// Archives made by `log export` that together hold what is to go; keep them.
+    /// An archive made by `watchfire log export`; may be given several times. Together they must hold what is to go; keep them.
     #[arg(long = "archive", value_name = "FILE", required = true)]
     archives: Vec<PathBuf>,
-    /// Events younger than this stay.
+    /// Events younger than so many days stay.
     #[arg(long, value_name = "N", default_value_t = KEEP_DAYS)]
     keep_days: u64,
     /// Only say what would go.

@@ -6,9 +6,7 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::json;
 use watchfire_charter::Charter;
-use watchfire_journal::{
-    FileStorage, IndexedRecord, Indexer as _, JournalError, Page, Position, Query, RecordReader, scan_page,
-};
+use watchfire_journal::{IndexedRecord, Indexer as _, JournalError, Page, Position, Query, RecordReader, scan_page};
 use watchfire_types::control::{Record, Reply, Request};
 use watchfire_types::{Bytes, Epoch, EventHash, IncidentId, MemberId, Seq, Timestamp};
 use watchfire_wire::decode_signed;
@@ -19,7 +17,7 @@ use super::output::{CliError, Output, code};
 use crate::charter_file::load;
 use crate::config::Config;
 use crate::control::client::{ClientError, ask};
-use crate::kept::look;
+use crate::kept::{NoLog, journal_of, look};
 use crate::run::{describe, index_keys};
 
 /// Events shown at once.
@@ -30,29 +28,29 @@ const LIMIT_MAX: u64 = 100_000;
 pub(super) struct QueryArgs {
     #[command(flatten)]
     node: NodeArgs,
-    /// Events of this member.
+    /// Events that this member authored, by its id in the charter.
     #[arg(long, value_name = "MEMBER")]
     author: Option<MemberId>,
-    /// Events of this epoch (hex).
+    /// Events of this epoch of an author: all 32 hex digits.
     #[arg(long, value_name = "EPOCH")]
     epoch: Option<Epoch>,
-    /// Events with this seq, or FIRST-LAST.
-    #[arg(long, value_name = "SEQ", value_parser = range)]
+    /// Events with this number in their author's epoch, from 0, or with those from FIRST to LAST.
+    #[arg(long, value_name = "SEQ|FIRST-LAST", value_parser = range)]
     seq: Option<(u64, u64)>,
-    /// Events of this incident.
+    /// Events of this incident: its whole id, as `watchfire incident list --json` names it.
     #[arg(long, value_name = "INCIDENT")]
     incident: Option<IncidentId>,
-    /// Events of this kind, such as `vote`.
+    /// Events of this kind, such as started, finding, vote, certificate, co-signature, executed.
     #[arg(long, value_name = "KIND")]
     kind: Option<String>,
     /// Events from this time on, as their authors' clocks say (RFC 3339).
     #[arg(long, value_name = "TIME")]
     since: Option<jiff::Timestamp>,
-    /// Events up to this time.
+    /// Events up to this time (RFC 3339, such as 2026-01-31T12:00:00Z).
     #[arg(long, value_name = "TIME")]
     until: Option<jiff::Timestamp>,
-    /// Events that speak of this block of a chain: CHAIN:NUMBER or CHAIN:FIRST-LAST.
-    #[arg(long, value_name = "BLOCK", value_parser = block)]
+    /// Events that speak of this block, or of those from FIRST to LAST, of a chain.
+    #[arg(long, value_name = "CHAIN:BLOCK|CHAIN:FIRST-LAST", value_parser = block)]
     block: Option<(u64, u64, u64)>,
     /// Events shown at most: the last ones in the log, or those next to the place that --after or --before names.
     #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=LIMIT_MAX))]
@@ -102,6 +100,9 @@ pub(super) fn query(arguments: &QueryArgs, output: Output) -> Result<u8, CliErro
         None => None,
     };
     let mut found = select(&config, &query, page, only.as_ref())?;
+    if found.is_empty() && is_empty(&config)? {
+        return Err(NoLog::Empty(config.directory.clone()).into());
+    }
     let more = found.len() > limit;
     match page {
         Page::After(_) => found.truncate(limit),
@@ -127,6 +128,12 @@ pub(super) fn query(arguments: &QueryArgs, output: Output) -> Result<u8, CliErro
     Ok(code::OK)
 }
 
+/// Whether the log holds no event at all: another answer than that none fits.
+fn is_empty(config: &Config) -> Result<bool, CliError> {
+    let storage = journal_of(&config.directory)?;
+    Ok(scan_page(&storage, Position::START, Page::After(Position::START), 1, |_| true)?.is_empty())
+}
+
 /// The events, a line each, and how to go on where there are more.
 fn text(events: &[Found], page: Page, more: Option<(Option<Position>, Option<Position>)>) -> String {
     let line = |found: &Found| {
@@ -149,7 +156,8 @@ fn build(arguments: &QueryArgs, charter: &Charter) -> Result<Query, CliError> {
     let author = match &arguments.author {
         Some(member) => {
             let entry = charter.members.get(member);
-            let unknown = || CliError::failed(format!("the charter has no member {member}"));
+            let unknown =
+                || CliError::absent(format!("the charter has no member {member}; `watchfire status` lists them"));
             Some(entry.ok_or_else(unknown)?.node_key)
         }
         None => None,
@@ -173,13 +181,13 @@ fn build(arguments: &QueryArgs, charter: &Charter) -> Result<Query, CliError> {
 
 /// The events that the rules count to an incident: the running node knows, else the log is replayed.
 fn events_of(config: &Config, charter: &Charter, incident: IncidentId) -> Result<BTreeSet<EventHash>, CliError> {
-    let unknown = || CliError::failed(format!("there is no incident {incident}; `watchfire incident list` names them"));
+    let unknown = || CliError::absent(format!("there is no incident {incident}; `watchfire incident list` names them"));
     match ask(&config.directory, &Request::Incidents) {
         Ok(Reply::Incidents { incidents }) => {
             let found = incidents.into_iter().find(|found| found.id == incident).ok_or_else(unknown)?;
             Ok(found.records.iter().filter_map(|record| record.event).collect())
         }
-        Ok(_) => Err(CliError::failed("the node answered something else; do both run the same version?")),
+        Ok(_) => Err(CliError::other_answer()),
         Err(ClientError::NotRunning { .. }) => {
             let charter = std::sync::Arc::new(charter.clone());
             let kept = look(&config.directory, &charter, &config.member, |_| {})?;
@@ -198,7 +206,7 @@ fn select(
     page: Page,
     only: Option<&BTreeSet<EventHash>>,
 ) -> Result<Vec<IndexedRecord>, CliError> {
-    let storage = FileStorage::read_only(&config.directory.join("journal"));
+    let storage = journal_of(&config.directory)?;
     let index = match query.is_narrow() || only.is_some() {
         true => Index::of(config, &storage)?,
         false => None,

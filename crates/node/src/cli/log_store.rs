@@ -12,7 +12,7 @@ use super::NodeArgs;
 use super::output::{CliError, Output, code};
 use crate::charter_file::load;
 use crate::config::Config;
-use crate::kept::witness_directories;
+use crate::kept::{journal_of, witness_directories};
 use crate::run::index_keys;
 
 /// Between two tellings of how far a rebuild is.
@@ -20,11 +20,9 @@ const TELL: Duration = Duration::from_millis(200);
 
 /// The log of a node that does not run.
 fn take(config: &Config) -> Result<FileStorage, CliError> {
-    let directory = config.directory.join("journal");
-    if !directory.is_dir() {
-        return Err(CliError::failed(format!("{} is not there: this node has no log yet", directory.display())));
-    }
-    Ok(FileStorage::open(&directory)?)
+    // Opening would make the directory.
+    journal_of(&config.directory)?;
+    Ok(FileStorage::open(&config.directory.join("journal"))?)
 }
 
 #[derive(Serialize)]

@@ -48,13 +48,13 @@ pub(super) struct ChainArgs {
 /// What to prove.
 #[derive(Debug, Args)]
 pub(super) struct ProveArgs {
-    /// That this event is in the log: its number among the events that are no checkpoints, from 0.
+    /// That the event with this number is in the log: its number among the events that are no checkpoints, from 0.
     #[arg(long, value_name = "N", conflicts_with_all = ["from", "to"], required_unless_present = "from")]
     index: Option<u64>,
-    /// That the log's first so many events ...
+    /// That the log's first SIZE events are still its first: the size of an earlier checkpoint.
     #[arg(long, value_name = "SIZE")]
     from: Option<u64>,
-    /// ... are the first of so many; without it, of its newest checkpoint.
+    /// The size of the later checkpoint; the newest unless given.
     #[arg(long, value_name = "SIZE", requires = "from")]
     to: Option<u64>,
     #[command(flatten)]
@@ -113,7 +113,12 @@ pub(super) fn checkpoint(arguments: &ChainArgs, output: Output) -> Result<u8, Cl
             let read = read(arguments, output)?;
             let all = read.chain.checkpoints(&read.kept.machine, &read.witnessed);
             let newest = all.into_values().next_back();
-            newest.ok_or_else(|| CliError::failed(format!("{} has no checkpoint yet", read.chain.origin)))?
+            newest.ok_or_else(|| {
+                CliError::absent(format!(
+                    "{} has no checkpoint yet; its running node makes one when asked, and every ten minutes",
+                    read.chain.origin
+                ))
+            })?
         }
     };
     let text = note.to_string();
@@ -137,7 +142,7 @@ pub(super) fn fresh(config: &Config, output: Output) -> Result<Option<SignedChec
     let until = Instant::now() + WITNESSES;
     loop {
         let Reply::Notes { notes } = ask(&config.directory, &Request::Notes)? else {
-            return Err(CliError::failed("the node answered something else; do both run the same version?"));
+            return Err(CliError::other_answer());
         };
         let note = notes.first().map(|text| SignedCheckpoint::parse(text)).transpose()?;
         let lines = note.as_ref().map_or(0, |note| note.signatures().len().saturating_sub(1));
@@ -168,7 +173,9 @@ pub(super) fn prove(arguments: &ProveArgs, output: Output) -> Result<u8, CliErro
             let checkpoint = covering(&all, index).ok_or_else(|| none(&format!("covers event {index}")))?;
             let proof = tree.inclusion(index, checkpoint.checkpoint().size)?;
             let mut leaves = read.kept.machine.leaves_from(read.chain.key, read.chain.origin.epoch, index);
-            let leaf = leaves.next().ok_or_else(|| CliError::failed(format!("the log has no event {index}")))?;
+            let leaf = leaves.next().ok_or_else(|| {
+                CliError::absent(format!("the log has no event {index}; `watchfire log query` lists them"))
+            })?;
             (InclusionText { leaf: leaf.outer().to_vec(), proof, checkpoint }.to_string(), "inclusion")
         }
         (None, Some(from)) => {
@@ -179,7 +186,7 @@ pub(super) fn prove(arguments: &ProveArgs, output: Output) -> Result<u8, CliErro
             let old_signature = all.get(&from).map(|old| old.author(&read.chain.key)).transpose()?;
             (ConsistencyText { old_root, old_signature, proof, checkpoint }.to_string(), "consistency")
         }
-        (None, None) => return Err(CliError { message: "give --index, or --from".to_owned(), code: code::USAGE }),
+        (None, None) => return Err(CliError::usage("what is to be proved is not said; give --index, or --from")),
     };
     output.answer(&text, &json!({ "kind": kind, "origin": read.chain.origin.to_string(), "proof": text }))?;
     Ok(code::OK)
@@ -209,7 +216,7 @@ pub(super) fn check_with(text: &str, charter: &Charter, output: Output) -> Resul
 
 fn text_of(path: &Path) -> Result<String, CliError> {
     let mut text = String::new();
-    let failed = |error: std::io::Error| CliError::failed(format!("cannot read {}: {error}", path.display()));
+    let failed = |error: std::io::Error| CliError::unread(path, &error);
     let read = if path == Path::new("-") {
         std::io::stdin().lock().take(TEXT_MAX).read_to_string(&mut text)
     } else {
@@ -249,7 +256,7 @@ pub(super) fn faults(arguments: &FaultsArgs, output: Output) -> Result<u8, CliEr
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
-    let failed = |error: std::io::Error| CliError::failed(format!("cannot write {}: {error}", path.display()));
+    let failed = |error: std::io::Error| CliError::unwritten(path, &error);
     let mut file = File::options().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)
 }

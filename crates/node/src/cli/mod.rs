@@ -6,6 +6,7 @@ mod check;
 mod disclose;
 mod drill;
 mod entries;
+mod error_kinds;
 mod evidence;
 mod finding;
 mod help;
@@ -30,11 +31,15 @@ mod status;
 mod verify;
 
 use std::ffi::OsString;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use serde_json::json;
 
+pub use help::command;
 pub use output::{CliError, Output, code};
 
 /// A network of independent watcher nodes that notices an attack on a smart contract, agrees by threshold how to contain
@@ -42,7 +47,7 @@ pub use output::{CliError, Output, code};
 #[derive(Debug, Parser)]
 #[command(name = "watchfire", version, max_term_width = 100)]
 struct Cli {
-    /// Answer with one JSON object on stdout's last line; progress goes to stderr.
+    /// Answer and err in JSON: one object, on stdout's last line; progress goes to stderr.
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
@@ -55,18 +60,18 @@ enum Command {
     Init(Box<init::InitArgs>),
     /// Run the node until SIGTERM or SIGINT.
     Run(run::RunArgs),
-    /// Say whether this network can pause, and what stands in the way. Exit code 0 yes, 1 at risk, 2 no.
+    /// Say whether this network can pause, and what stands in the way.
     Status(status::StatusArgs),
     /// List and show incidents; approve, reject, veto, acknowledge as a human of this organisation.
     #[command(subcommand)]
     Incident(Box<incident::IncidentCommand>),
-    /// List, show and export on-chain evidence; every look at it is an event.
+    /// List, show, export and dispose of on-chain evidence; every look at it is an event.
     #[command(subcommand)]
     Evidence(Box<evidence::EvidenceCommand>),
     /// Check the log of a node; take checkpoints and proofs away from it.
     #[command(subcommand)]
     Log(log::LogCommand),
-    /// Check a file offline (an evidence bundle, a fault object, a checkpoint or a proof): every check with its result. Exit code 0 only if none fails.
+    /// Check a file offline (an evidence bundle, a fault object, a checkpoint, a proof or a disclosure): every check with its result.
     Verify(verify::VerifyArgs),
     /// Write the words of a sealed event that this member can open into a file, for whoever should be able to check them.
     Disclose(disclose::DiscloseArgs),
@@ -85,13 +90,13 @@ enum Command {
     /// Compute what a hardware wallet shows for a Safe transaction.
     #[command(subcommand)]
     Safe(safe::SafeCommand),
-    /// Drill the whole thing for real: a chain, a Safe, five nodes, an attack. Exit code 0 only if every expectation holds.
+    /// Drill the whole thing for real: a chain, a Safe, five nodes, an attack.
     Drill(drill::DrillArgs),
-    /// Play scenarios in virtual time with the shipped protocol, a seed at a time. Exit code 0 if every property held, 1 if safety broke, 2 if only liveness.
+    /// Play scenarios in virtual time with the shipped protocol, a seed at a time. With --json one object a scenario, each on its line.
     Simulate(simulate::SimulateArgs),
     /// Print a completion script for a shell.
     Completions {
-        /// Shell.
+        /// The shell that completes.
         shell: clap_complete::Shell,
     },
 }
@@ -99,7 +104,7 @@ enum Command {
 /// Which node a command is about.
 #[derive(Debug, Clone, Args)]
 pub struct NodeArgs {
-    /// The node's configuration file.
+    /// The node's configuration file; the node directory is where it lies.
     #[arg(long, value_name = "FILE", default_value = "config.toml")]
     pub config: PathBuf,
 }
@@ -110,7 +115,7 @@ pub fn main() -> ExitCode {
 }
 
 fn main_with(arguments: &[OsString]) -> ExitCode {
-    let parsed = help::command().try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches));
+    let parsed = command().try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches));
     let (output, done) = match parsed {
         Ok(cli) => {
             let output = Output { json: cli.json };
@@ -118,7 +123,8 @@ fn main_with(arguments: &[OsString]) -> ExitCode {
         }
         Err(error) => {
             let json = arguments.iter().take_while(|argument| *argument != "--").any(|argument| argument == "--json");
-            return ExitCode::from(not_parsed(&error, Output { json }));
+            let output = Output { json };
+            (output, not_parsed(&error, output))
         }
     };
     match done {
@@ -130,25 +136,33 @@ fn main_with(arguments: &[OsString]) -> ExitCode {
     }
 }
 
-/// Help, version, or a wrong command line: with `--json` the last is an object on stdout too.
-fn not_parsed(error: &clap::Error, output: Output) -> u8 {
-    if let Err(error) = error.print()
-        && let Err(error) = output::lost(&error)
-    {
-        output.error(&error);
-        return error.code;
+/// Help, version, or a wrong command line: with `--json` each is an object on stdout.
+fn not_parsed(error: &clap::Error, output: Output) -> Result<u8, CliError> {
+    let rendered = error.render();
+    match error.kind() {
+        ErrorKind::DisplayHelp if output.json => output.answer("", &json!({ "help": rendered.to_string() }))?,
+        ErrorKind::DisplayVersion if output.json => {
+            output.answer("", &json!({ "name": "watchfire", "version": env!("CARGO_PKG_VERSION") }))?;
+        }
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            let printed = write!(anstream::stdout(), "{}", rendered.ansi());
+            printed.or_else(|error| output::lost(&error))?;
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            let _ = write!(anstream::stderr(), "{}", rendered.ansi());
+            return Err(CliError::usage("no command is given; the help lists them"));
+        }
+        _ => {
+            let text = rendered.to_string();
+            let told = text.trim().strip_prefix("error: ").unwrap_or(text.trim());
+            // What is wrong and the nearest right word; what follows is the same for every mistake.
+            let told = told.split("\n\nUsage:").next().unwrap_or(told);
+            let told = told.split("\n\nFor more information").next().unwrap_or(told);
+            let lines: Vec<&str> = told.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+            return Err(CliError::usage(format!("{}; `--help` after the command explains it", lines.join(" "))));
+        }
     }
-    if !error.use_stderr() {
-        return code::OK;
-    }
-    if output.json {
-        let text = error.to_string();
-        let message = text.trim().strip_prefix("error: ").unwrap_or(text.trim());
-        let value = serde_json::json!({ "error": message, "exit_code": code::USAGE });
-        // The message is on stderr already, and the exit code tells.
-        let _ = output::line_out(&value.to_string());
-    }
-    code::USAGE
+    Ok(code::OK)
 }
 
 fn dispatch(command: Command, output: Output) -> Result<u8, CliError> {
@@ -176,7 +190,7 @@ fn completions(shell: clap_complete::Shell, output: Output) -> Result<u8, CliErr
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "watchfire", &mut script);
     let script = String::from_utf8(script)?;
-    let value = serde_json::json!({ "shell": shell.to_string(), "script": script });
+    let value = json!({ "shell": shell.to_string(), "script": script });
     output.answer(&script, &value)?;
     Ok(code::OK)
 }

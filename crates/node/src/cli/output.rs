@@ -1,8 +1,12 @@
 //! What a command says: progress on stderr, the answer on stdout, with `--json` as one line that is stdout's last.
 
 use std::io::{self, ErrorKind, Write as _};
+use std::path::Path;
 
 use serde::Serialize;
+
+use super::error_kinds::kind_of;
+use crate::config::{Config, unreadable};
 
 /// Exit codes, the same for every command; `watchfire --help` lists them.
 pub mod code {
@@ -25,21 +29,77 @@ pub mod code {
 pub struct CliError {
     /// What was wrong, where, what to do.
     pub message: String,
+    /// Stable name in kebab-case, for programs: `not-running`, `charter-faults`.
+    pub kind: &'static str,
     /// One of [`code`].
     pub code: u8,
 }
 
 impl CliError {
-    /// A failure with [`code::FAILED`].
+    /// A failure with [`code::FAILED`] and no name of its own.
     #[expect(clippy::needless_pass_by_value, reason = "errors and texts are handed over whole")]
     pub fn failed(message: impl ToString) -> Self {
-        Self { message: message.to_string(), code: code::FAILED }
+        Self { message: message.to_string(), kind: "failed", code: code::FAILED }
+    }
+
+    /// A wrong command line: [`code::USAGE`].
+    #[expect(clippy::needless_pass_by_value, reason = "errors and texts are handed over whole")]
+    pub fn usage(message: impl ToString) -> Self {
+        Self { message: message.to_string(), kind: "usage", code: code::USAGE }
+    }
+
+    /// A file that cannot be read.
+    pub fn unread(path: &Path, error: &io::Error) -> Self {
+        let remedy = unreadable(error);
+        Self::failed(format!("cannot read {}: {error}; {remedy}", path.display())).of("file-unreadable")
+    }
+
+    /// A file that cannot be written.
+    pub fn unwritten(path: &Path, error: &io::Error) -> Self {
+        let (kind, remedy) = match error.kind() {
+            ErrorKind::AlreadyExists => ("exists", "nothing is written over, name another file"),
+            ErrorKind::NotFound => ("file-unwritable", "make its directory first, or name another"),
+            _ => ("file-unwritable", "see that this user may write there and that its disk has room"),
+        };
+        Self::failed(format!("cannot write {}: {error}; {remedy}", path.display())).of(kind)
+    }
+
+    /// Something that was asked for by name and is not there.
+    pub fn absent(message: impl ToString) -> Self {
+        Self::failed(message).of("not-found")
+    }
+
+    /// A node that answers something else than was asked.
+    #[must_use]
+    pub fn other_answer() -> Self {
+        Self::failed("the node answered another question; do both run the same version?").of("other-answer")
+    }
+
+    /// A configuration whose member the charter does not have.
+    #[must_use]
+    pub fn no_member(config: &Config) -> Self {
+        let (member, charter) = (&config.member, config.charter.display());
+        Self::failed(format!("{member} is no member of {charter}; correct `member` in config.toml, or the charter"))
+            .of("not-a-member")
+    }
+
+    /// The same under a name of its own.
+    #[must_use]
+    pub fn of(self, kind: &'static str) -> Self {
+        Self { kind, ..self }
+    }
+
+    /// The error as `--json` prints it.
+    #[must_use]
+    pub fn value(&self) -> serde_json::Value {
+        serde_json::json!({ "error": self.message, "code": self.kind, "exit_code": self.code })
     }
 }
 
-impl<E: std::error::Error> From<E> for CliError {
+impl<E: std::error::Error + 'static> From<E> for CliError {
     fn from(error: E) -> Self {
-        Self::failed(error)
+        let kind = kind_of(&error);
+        Self::failed(error).of(kind)
     }
 }
 
@@ -73,9 +133,8 @@ impl Output {
     pub fn error(self, error: &CliError) {
         let _ = writeln!(anstream::stderr(), "watchfire: {}", error.message);
         if self.json {
-            let line = serde_json::json!({ "error": error.message, "exit_code": error.code }).to_string();
             // The message is on stderr already, and the exit code tells.
-            let _ = line_out(&line);
+            let _ = line_out(&error.value().to_string());
         }
     }
 }
@@ -97,6 +156,9 @@ pub fn line_out(line: &str) -> io::Result<()> {
 pub fn lost(error: &io::Error) -> Result<(), CliError> {
     match error.kind() {
         ErrorKind::BrokenPipe => Ok(()),
-        _ => Err(CliError::failed(format!("the answer cannot be written to stdout: {error}"))),
+        _ => Err(CliError::failed(format!(
+            "the answer cannot be written to stdout: {error}; nobody got it, send it elsewhere"
+        ))
+        .of("io")),
     }
 }

@@ -22,9 +22,9 @@ pub(super) enum PeopleCommand {
 /// Whom to add.
 #[derive(Debug, Args)]
 pub(super) struct SetArgs {
-    /// Name.
+    /// The person's name, at most 128 bytes; it stays in this node's table.
     name: String,
-    /// Pseudonym to use instead of a random one.
+    /// Pseudonym to use instead of a random one: at most 64 of a-z, 0-9, '-', '_', '.'.
     #[arg(long)]
     pseudonym: Option<String>,
     #[command(flatten)]
@@ -34,7 +34,7 @@ pub(super) struct SetArgs {
 /// Whom to forget.
 #[derive(Debug, Args)]
 pub(super) struct RemoveArgs {
-    /// Name.
+    /// The person's name, as `watchfire people list` shows it.
     name: String,
     #[command(flatten)]
     node: NodeArgs,
@@ -43,13 +43,13 @@ pub(super) struct RemoveArgs {
 /// Who speaks. The log and gossip get a pseudonym only.
 #[derive(Debug, Clone, Args)]
 pub(super) struct SpeakerArgs {
-    /// Name in this node's table (`watchfire people list`); the log gets their pseudonym.
+    /// Who speaks: a name in this node's table (`watchfire people list`); the log gets their pseudonym.
     #[arg(long = "as", value_name = "NAME", required_unless_present = "person", conflicts_with = "person")]
     name: Option<String>,
-    /// Pseudonym as it stands in the log, at most 64 bytes.
+    /// Who speaks: a pseudonym as it stands in the log, at most 64 bytes, instead of --as.
     #[arg(long, value_name = "PSEUDONYM")]
     person: Option<String>,
-    /// Role, at most 64 bytes.
+    /// In which role they speak, at most 64 bytes; everyone can read it.
     #[arg(long, default_value = "responder")]
     role: String,
 }
@@ -68,7 +68,7 @@ impl SpeakerArgs {
                     "{:?} is no pseudonym (a-z, 0-9, '-', '_', '.'); `--as NAME` finds one in this node's table",
                     person.unwrap_or_default()
                 );
-                return Err(CliError { message, code: code::USAGE });
+                return Err(CliError::usage(message));
             }
         };
         Ok(Human { person, role: self.role, reason })

@@ -24,7 +24,6 @@ pub(super) fn target(text: &str) -> Result<Target, String> {
 impl Target {
     /// Writes the record there.
     pub(super) fn write(&self, record: &DrillRecord) -> Result<(), CliError> {
-        std::fs::write(&self.path, record.render(self.format))
-            .map_err(|error| CliError::failed(format!("{} cannot be written: {error}", self.path.display())))
+        std::fs::write(&self.path, record.render(self.format)).map_err(|error| CliError::unwritten(&self.path, &error))
     }
 }

@@ -22,9 +22,9 @@ pub(super) struct RunArgs {
 /// Runs the node until SIGTERM or SIGINT. The log goes to stderr: lines for people, with `--json` one object a line, and
 /// one on stdout at the end.
 pub(super) fn run(arguments: &RunArgs, output: Output) -> Result<u8, CliError> {
-    let filter = EnvFilter::try_new(&arguments.log).map_err(|error| CliError {
-        message: format!("log filter {:?} is wrong: {error}", arguments.log),
-        code: code::USAGE,
+    let filter = EnvFilter::try_new(&arguments.log).map_err(|error| {
+        let wanted = "write one such as `info` or `watchfire_gossip=debug,info`";
+        CliError::usage(format!("log filter {:?} is wrong: {error}; {wanted}", arguments.log))
     })?;
     // A line that cannot be written, on a full disk or to a pipe that nobody reads, is lost; saying so on the same stderr would panic.
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).log_internal_errors(false);
@@ -44,7 +44,7 @@ pub(super) fn run(arguments: &RunArgs, output: Output) -> Result<u8, CliError> {
         }
         Err(error) => {
             let code = if matches!(error, RunError::Halted(_)) { code::HALTED } else { code::FAILED };
-            Err(CliError { message: error.to_string(), code })
+            Err(CliError { code, ..error.into() })
         }
     }
 }

@@ -18,10 +18,10 @@ pub(super) struct HashArgs {
     /// EIP-155 chain id (in the domain since Safe 1.3.0).
     #[arg(long)]
     chain_id: u64,
-    /// The Safe's address.
+    /// The Safe's address, 0x and 40 hex digits.
     #[arg(long, value_parser = address)]
     safe: Address,
-    /// Target of the call.
+    /// The account that the Safe calls.
     #[arg(long, value_parser = address)]
     to: Address,
     /// Wei to send, decimal or 0x hex.
@@ -33,22 +33,22 @@ pub(super) struct HashArgs {
     /// 0 = call, 1 = delegate call.
     #[arg(long, default_value = "0", value_parser = operation)]
     operation: Operation,
-    /// The Safe's nonce.
+    /// The Safe's nonce that the transaction takes, decimal or 0x hex.
     #[arg(long, value_parser = number)]
     nonce: U256,
-    /// safeTxGas.
+    /// safeTxGas: gas that the Safe gives to the call; 0 gives all.
     #[arg(long, default_value = "0", value_parser = number)]
     safe_tx_gas: U256,
-    /// baseGas.
+    /// baseGas: gas beside the call that is refunded.
     #[arg(long, default_value = "0", value_parser = number)]
     base_gas: U256,
-    /// gasPrice.
+    /// gasPrice: wei, or units of the gas token, refunded for each gas; 0 refunds nothing.
     #[arg(long, default_value = "0", value_parser = number)]
     gas_price: U256,
-    /// gasToken.
+    /// gasToken: the token that refunds are paid in; the zero address is the native coin.
     #[arg(long, default_value = "0x0000000000000000000000000000000000000000", value_parser = address)]
     gas_token: Address,
-    /// refundReceiver.
+    /// refundReceiver: who gets the refund; the zero address is whoever sent the transaction.
     #[arg(long, default_value = "0x0000000000000000000000000000000000000000", value_parser = address)]
     refund_receiver: Address,
     /// Version of the Safe contract, 1.0.0 or later.

@@ -50,10 +50,10 @@ pub(super) enum VulnerabilityCommand {
 pub(super) struct ReportArgs {
     /// File with the report, text of at most 12,288 bytes; `-` is standard input.
     file: PathBuf,
-    /// Asset concerned.
+    /// The asset concerned, by its id in the charter.
     #[arg(long)]
     asset: AssetId,
-    /// Only these members (and this one) can read it.
+    /// Only these members (and this one) can read it; all guardians unless given.
     #[arg(long, value_name = "MEMBER", num_args = 1..)]
     to: Vec<MemberId>,
     #[command(flatten)]
@@ -106,7 +106,7 @@ fn report(arguments: ReportArgs, output: Output) -> Result<u8, CliError> {
 
 /// The text of a file, read no further than its bound.
 fn read(file: &PathBuf) -> Result<String, CliError> {
-    let failed = |error: std::io::Error| CliError::failed(format!("cannot read {}: {error}", file.display()));
+    let failed = |error: std::io::Error| CliError::unread(file, &error);
     let limit = SEALED_TEXT_MAX as u64 + 1;
     let mut text = Vec::new();
     if file.as_os_str() == "-" {
@@ -121,7 +121,9 @@ fn read(file: &PathBuf) -> Result<String, CliError> {
         );
         return Err(CliError::failed(message));
     }
-    String::from_utf8(text).map_err(|_| CliError::failed(format!("{} is no UTF-8 text", file.display())))
+    String::from_utf8(text).map_err(|_| {
+        CliError::failed(format!("{} is not UTF-8 text; save it as UTF-8", file.display())).of("file-not-utf-8")
+    })
 }
 
 /// Seals here, so that the node and its socket never see the words.
@@ -134,10 +136,7 @@ fn say(
     words: &str,
     output: Output,
 ) -> Result<u8, CliError> {
-    let own = charter
-        .members
-        .get(&config.member)
-        .ok_or_else(|| CliError::failed(format!("{} is no member of {}", config.member, config.charter.display())))?;
+    let own = charter.members.get(&config.member).ok_or_else(|| CliError::no_member(config))?;
     // Whoever wrote it can read it again.
     to.insert(config.member.clone());
     let reason = match about {
@@ -153,7 +152,7 @@ fn say(
 pub(super) fn words(config: &Config, incident: Option<IncidentId>) -> Result<Vec<SealedWords>, CliError> {
     match ask(&config.directory, &Request::Sealed { incident })? {
         Reply::Sealed { words } => Ok(words),
-        _ => Err(CliError::failed("the node answered another question; do both run the same version?")),
+        _ => Err(CliError::other_answer()),
     }
 }
 

@@ -16,16 +16,16 @@ use super::output::{CliError, Output, line_out};
 /// Arguments of `watchfire simulate`.
 #[derive(Debug, Args)]
 pub(super) struct SimulateArgs {
-    /// Names of scenarios, or scenario files.
+    /// Names of scenarios, or scenario files; a wrong name lists those that there are.
     #[arg(value_name = "NAME|FILE", required_unless_present = "all", conflicts_with = "all")]
     scenarios: Vec<String>,
     /// Every scenario that comes with the binary and can be simulated.
     #[arg(long)]
     all: bool,
-    /// Seeds, each a run of its own: the first, and the one after the last.
+    /// Seeds, each a run of its own: from A up to, and without, B.
     #[arg(long, value_name = "A..B", value_parser = seeds, default_value = "0..20")]
     seeds: Range<u64>,
-    /// Threads; the result is the same for any number.
+    /// Threads, 1 to 256; the result is the same for any number.
     #[arg(long, value_name = "N", default_value_t = threads())]
     jobs: usize,
     /// Play only the faults with these numbers, as a failure names them; an empty list plays none.
@@ -81,7 +81,7 @@ pub(super) fn run(arguments: SimulateArgs, output: Output) -> Result<u8, CliErro
             lost = Some(error);
         }
     })
-    .map_err(|error| CliError { message: error.to_string(), code: EXIT_NOT_SIMULATED })?;
+    .map_err(|error| CliError { code: EXIT_NOT_SIMULATED, ..error.into() })?;
     if let Some(error) = lost {
         return Err(error);
     }
@@ -119,6 +119,5 @@ fn shown<'a>(options: &'a SimulateOptions, reports: &'a [ScenarioReport]) -> Opt
 fn write_drawing(options: &SimulateOptions, reports: &[ScenarioReport], file: &Path) -> Result<(), CliError> {
     let Some(shown) = shown(options, reports) else { return Ok(()) };
     let page = draw(shown.name, shown.seed, options, &shown.failures).map_err(CliError::failed)?;
-    std::fs::write(file, page)
-        .map_err(|error| CliError::failed(format!("{} cannot be written: {error}", file.display())))
+    std::fs::write(file, page).map_err(|error| CliError::unwritten(file, &error))
 }

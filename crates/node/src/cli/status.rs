@@ -26,7 +26,7 @@ const WATCH: Duration = Duration::from_secs(1);
 pub(super) struct StatusArgs {
     #[command(flatten)]
     node: NodeArgs,
-    /// Show it again every second until interrupted.
+    /// Show it again every second until interrupted; with --json one object a line.
     #[arg(long)]
     watch: bool,
 }
@@ -45,7 +45,7 @@ pub(super) fn run(arguments: &StatusArgs, output: Output) -> Result<u8, CliError
         let shown = match status(&config, output) {
             Ok(status) if output.json => serde_json::to_string(&status).unwrap_or_default(),
             Ok(status) => text(&status),
-            Err(error) if output.json => serde_json::json!({ "error": error.message }).to_string(),
+            Err(error) if output.json => error.value().to_string(),
             Err(error) => error.message,
         };
         if clear {
@@ -62,7 +62,7 @@ pub(super) fn run(arguments: &StatusArgs, output: Output) -> Result<u8, CliError
 fn status(config: &Config, output: Output) -> Result<Status, CliError> {
     match ask(&config.directory, &Request::Status) {
         Ok(Reply::Status(status)) => Ok(*status),
-        Ok(_) => Err(CliError::failed("the node answered another question; do both run the same version?")),
+        Ok(_) => Err(CliError::other_answer()),
         Err(ClientError::NotRunning { .. }) if config.directory.join("journal").is_dir() => kept(config, output),
         Err(error) => Err(error.into()),
     }

@@ -46,8 +46,8 @@ pub(super) fn run(arguments: &VerifyArgs, output: Output) -> Result<u8, CliError
 
 /// Whoever is accused or vouches is named by a charter that you know from elsewhere: such a file holds none.
 fn known(charter: Option<Charter>) -> Result<Charter, CliError> {
-    let message = "this file holds no charter: give the members' keys by --charter FILE".to_owned();
-    charter.ok_or(CliError { message, code: code::USAGE })
+    let message = "this file holds no charter; give the members' keys by --charter FILE".to_owned();
+    charter.ok_or(CliError::usage(message))
 }
 
 /// A checkpoint or a proof, if that is what the file begins like.
@@ -58,7 +58,9 @@ fn text_of_tree(file: &Bytes) -> Option<&str> {
 
 /// What is said of a fault object.
 fn fault(file: &Bytes, charter: &Charter, output: Output) -> Result<u8, CliError> {
-    let object = decode_fault(file).map_err(|error| CliError::failed(format!("no fault object: {error}")))?;
+    let object = decode_fault(file).map_err(|error| {
+        CliError::failed(format!("no fault object: {error}; get the file again from where it came")).of("not-a-fault")
+    })?;
     match judge(&object, charter) {
         Ok(Conviction { member, author, epoch, cut, checks, verdict }) => {
             let mut text: String = checks.iter().map(|check| format!("holds  {check}\n")).collect();
@@ -86,7 +88,7 @@ fn bundle(file: &Bytes, charter: Option<&Charter>, output: Output) -> Result<u8,
 
 /// The whole file; one byte over the bound is enough to be refused by whoever reads it.
 fn read(path: &Path) -> Result<Bytes, CliError> {
-    let failed = |error: std::io::Error| CliError::failed(format!("cannot read {}: {error}", path.display()));
+    let failed = |error: std::io::Error| CliError::unread(path, &error);
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(failed)?;
     file.take(MAX_BUNDLE_FILE as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;

@@ -25,7 +25,9 @@ requests_per_second = 200
 "#;
 
 fn parse(text: &str) -> Result<Config, ConfigError> {
-    Config::parse(Path::new("/node/config.toml"), text)
+    let path = Path::new("/node/config.toml");
+    let faults = |faults| ConfigError::Faults { path: path.to_owned(), faults };
+    read::document(path, text).config.map_err(faults)
 }
 
 /// Every field arrives, paths against the file's directory.
@@ -46,10 +48,10 @@ fn names_each_mistake() {
         ("agree = 1", "agree = 2", "agree = 2"),
         ("agree = 1", "agree = 0", "agree = 0"),
         ("agree = 1", "agre = 1", "agre"),
-        ("agree = 1", "agree = 1\npatience = 0", "patience must be 1 to 100"),
+        ("agree = 1", "agree = 1\npatience = 0", "patience: 0 is not within 1 to 100"),
         ("http = \"http", "http = \"ftp", "http must be"),
         ("ws = \"ws", "ws = \"http", "ws must be"),
-        ("= 200", "= 0", "requests_per_second"),
+        ("= 200", "= 0", "requests_per_second: 0 is not within"),
         ("/ip4/127.0.0.1/tcp/9002", "/foo/bar", "no multiaddress"),
         ("/ip4/127.0.0.1/tcp/9001", "/ip4/127.0.0.1/tcp/99999", "no multiaddress"),
         ("/ip4/127.0.0.1/tcp/9002", "127.0.0.1:9002", "no multiaddress"),
@@ -58,7 +60,7 @@ fn names_each_mistake() {
         ("/ip4/127.0.0.1/tcp/9001", "/dns4/node.example.org/tcp/9001", "network.listen"),
         ("= 200", "= 200\nsubmit_only = true", "the endpoints have 0"),
         ("= 200", "= 200\nevidence_only = true", "the endpoints have 0"),
-        ("password_file = \"password\"", "password_file = \"p\"\npassword_env = \"P\"", "only one"),
+        ("password_file = \"password\"", "password_file = \"p\"\npassword_env = \"P\"", "only one of"),
         ("[network]", "[network", "line 5"),
     ];
     for (from, to, expected) in cases {
@@ -70,7 +72,30 @@ fn names_each_mistake() {
 /// All faults of content are told at once.
 #[test]
 fn tells_all_faults_at_once() {
-    let text = GOOD.replace("agree = 1", "agree = 9").replace("= 200", "= 0");
+    let text = GOOD.replace("agree = 1", "agree = \"one\"").replace("= 200", "= 0").replace("member", "meber");
+    let text = text.replace("/ip4/127.0.0.1/tcp/9001", "/foo/bar").replace("birch-1", "Birch") + "[kesy]\n";
     let Err(ConfigError::Faults { faults, .. }) = parse(&text) else { panic!("accepted") };
-    assert_eq!(faults.len(), 2, "{faults:?}");
+    let told: Vec<_> = faults.iter().map(|fault| (fault.line, fault.key.as_str(), fault.kind)).collect();
+    let expected = [
+        (1, "member", "missing"),
+        (2, "meber", "unknown-key"),
+        (6, "network.listen[0]", "bad-address"),
+        (8, "network.peers.Birch", "malformed"),
+        (13, "chain[0].agree", "wrong-type"),
+        (19, "chain[0].endpoint[0].requests_per_second", "out-of-bounds"),
+        (20, "kesy", "unknown-key"),
+    ];
+    assert_eq!(told, expected);
+    assert!(faults.iter().all(|fault| !fault.remedy.is_empty()));
+}
+
+/// What is sound of a faulty file is had all the same: the charter and the password's source.
+#[test]
+fn a_faulty_file_still_names_charter_and_password() {
+    let reading = read::document(Path::new("/node/config.toml"), &GOOD.replace("agree = 1", "agree = 9"));
+    assert!(reading.config.is_err());
+    assert_eq!(reading.charter.as_deref(), Some(Path::new("/node/charter.toml")));
+    assert_eq!(reading.password, Some(PasswordSource::File("/node/password".into())));
+    let nothing = read::document(Path::new("config.toml"), "= 1");
+    assert!(nothing.config.is_err() && nothing.charter.is_none() && nothing.password.is_none());
 }

@@ -17,7 +17,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Debug, Error)]
 pub enum ClientError {
     /// Nobody listens there.
-    #[error("no node runs at {}: start it with `watchfire run --config {}/config.toml`", directory.display(), directory.display())]
+    #[error("no node runs at {}; start it with `watchfire run --config {}/config.toml`", directory.display(), directory.display())]
     NotRunning {
         /// The node directory.
         directory: PathBuf,
@@ -31,7 +31,7 @@ pub enum ClientError {
         source: io::Error,
     },
     /// The connection broke.
-    #[error("the node at {} gave no answer: {source}", path.display())]
+    #[error("the node at {} gave no answer: {source}; it may be busy or stopping: try again, and see its log", path.display())]
     Broken {
         /// The socket.
         path: PathBuf,

@@ -30,7 +30,7 @@ pub struct Ask {
 
 /// Why the socket cannot be opened.
 #[derive(Debug, Error)]
-#[error("cannot open control socket {}: {source}", path.display())]
+#[error("cannot open control socket {}: {source}; see that the node's user may write that directory, and that its disk takes sockets", path.display())]
 pub struct ServerError {
     /// The socket.
     pub path: PathBuf,

@@ -30,13 +30,15 @@ pub enum Stays {
     #[error("evidence is disposed of by a human who gives a reason: name --person and --reason")]
     NoHuman,
     /// An incident is still worked on.
-    #[error("object {object} belongs to an incident that is not closed")]
+    #[error("object {object} belongs to an incident that is not closed; dispose of it after that")]
     Open {
         /// The object.
         object: B256,
     },
     /// Too early.
-    #[error("object {object} is to be kept for {left} more day(s): retention_days in config.toml is {days}")]
+    #[error(
+        "object {object} is to be kept for {left} more day(s), retention_days in config.toml is {days}; dispose of it then"
+    )]
     Young {
         /// The object.
         object: B256,
@@ -47,7 +49,7 @@ pub enum Stays {
     },
     /// Nobody has it outside.
     #[error(
-        "object {object} was never exported from this node: export it into your archive first, with `watchfire evidence export`"
+        "object {object} was never exported from this node; export it into your archive first, with `watchfire evidence export`"
     )]
     NotExported {
         /// The object.

@@ -15,7 +15,7 @@ use super::OBJECT_BYTES_MAX;
 #[derive(Debug, Error)]
 pub enum StoreError {
     /// Not there.
-    #[error("evidence object {object} is not in {}", directory.display())]
+    #[error("evidence object {object} is not in {}; ask a node that holds it, `watchfire evidence list` names the organisations", directory.display())]
     Absent {
         /// Object.
         object: B256,
@@ -31,13 +31,13 @@ pub enum StoreError {
         found: B256,
     },
     /// Larger than an object may be.
-    #[error("an evidence object of {found} bytes is over the bound of {OBJECT_BYTES_MAX}")]
+    #[error("an evidence object of {found} bytes is over the bound of {OBJECT_BYTES_MAX}; it is not kept")]
     TooLarge {
         /// Its size.
         found: usize,
     },
     /// The system refused.
-    #[error("cannot {doing} {}: {source}", path.display())]
+    #[error("cannot {doing} {}: {source}; {}", path.display(), crate::config::unreadable(source))]
     System {
         /// What was attempted.
         doing: &'static str,

@@ -42,13 +42,13 @@ pub enum KeyError {
         mode: u32,
     },
     /// A key is never overwritten.
-    #[error("{} exists already: move it away or choose another directory; keys are never overwritten", path.display())]
+    #[error("{} exists already, and keys are never overwritten; move it away or choose another directory", path.display())]
     Exists {
         /// File.
         path: PathBuf,
     },
     /// The operating system refused.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}: {source}; {}", path.display(), crate::config::unreadable(source))]
     Io {
         /// What was tried: `read`, `create`, ...
         action: &'static str,
@@ -59,7 +59,7 @@ pub enum KeyError {
     },
     /// What the password opens is no key, or the authentication code of the file does not match: damage looks the same.
     #[error(
-        "wrong password for {}, or the file is damaged: check the password's source ([keys] in config.toml); if that is \
+        "wrong password for {}, or the file is damaged; check the password's source ([keys] in config.toml), and if that is \
          right, restore the file from its backup",
         path.display()
     )]
@@ -68,7 +68,11 @@ pub enum KeyError {
         path: PathBuf,
     },
     /// The file is no key file of the expected kind.
-    #[error("{} is not a usable key file: {reason}", path.display())]
+    #[error(
+        "{} is not a usable key file: {reason}; restore it from its backup, or name the right file: `watchfire init --help` lists \
+         the kinds that can be imported",
+        path.display()
+    )]
     Malformed {
         /// File.
         path: PathBuf,
@@ -77,8 +81,8 @@ pub enum KeyError {
     },
     /// The guardian key belongs to another network.
     #[error(
-        "guardian key {} is bound to network {bound}, this charter's network is {network}: a guardian key serves one \
-         network only; make another key for this one",
+        "guardian key {} is bound to network {bound}, this charter's network is {network}, and a guardian key serves one \
+         network only; put that network's charter back, or make another key for this one with `watchfire init`",
         path.display()
     )]
     BoundElsewhere {
@@ -96,19 +100,48 @@ pub enum KeyError {
         reason: String,
     },
     /// The operating system gave no entropy.
-    #[error("the operating system gives no random bytes: {reason}")]
+    #[error("the operating system gives no random bytes: {reason}; see that /dev/urandom can be read here")]
     Entropy {
         /// One line.
         reason: String,
     },
     /// A signature could not be made; a fault of the key, never of the message.
-    #[error("cannot sign with {key}: {reason}")]
+    #[error("cannot sign with {key}: {reason}; restore the key file from its backup")]
     Signing {
         /// Which key.
         key: &'static str,
         /// One line.
         reason: String,
     },
+}
+
+impl KeyError {
+    /// Stable name in kebab-case, for programs.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::LoosePermissions { .. } => "key-permissions",
+            Self::Exists { .. } => "key-exists",
+            Self::Io { .. } => "key-unreadable",
+            Self::WrongPassword { .. } => "wrong-password",
+            Self::Malformed { .. } => "key-malformed",
+            Self::BoundElsewhere { .. } => "key-bound-elsewhere",
+            Self::NoPassword { .. } => "no-password",
+            Self::Entropy { .. } => "no-entropy",
+            Self::Signing { .. } => "cannot-sign",
+        }
+    }
+}
+
+/// What is wrong with the keys of a directory: at least one error.
+#[derive(Debug, Error)]
+#[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+pub struct KeyFaults(pub Vec<KeyError>);
+
+impl From<KeyError> for KeyFaults {
+    fn from(error: KeyError) -> Self {
+        Self(vec![error])
+    }
 }
 
 /// Fills an array with random bytes of the operating system.

@@ -11,7 +11,7 @@ use watchfire_types::{ChainId, MemberId, MemberKey, NetworkId, SafeTransaction, 
 use zeroize::Zeroizing;
 
 use super::sealing::Opener;
-use super::{KeyError, KeyFiles, Password, keystore, node_key};
+use super::{KeyError, KeyFaults, KeyFiles, Password, keystore, node_key};
 
 /// Unlocked keys that cannot sign yet: whether they are the member's is looked at first, then they are bound.
 pub struct UnboundKeys {
@@ -25,16 +25,18 @@ impl UnboundKeys {
     /// Unlocks the keys of a node directory; guardian and submitter only where the member is a guardian.
     ///
     /// # Errors
-    /// [`KeyError`].
-    pub fn unlock(directory: &Path, password: &Password, guardian: bool) -> Result<Self, KeyError> {
+    /// [`KeyFaults`]: what is wrong with any of them, at once.
+    pub fn unlock(directory: &Path, password: &Password, guardian: bool) -> Result<Self, KeyFaults> {
         let files = KeyFiles::of(directory);
-        let node = node_key::read(&files.node, password)?;
-        if !guardian {
-            return Ok(Self { files, node, guardian: None, submitter: None });
+        let mut faults = Vec::new();
+        let node = node_key::read(&files.node, password).map_err(|error| faults.push(error)).ok();
+        let mut evm = |path| keystore::read(path, password).map_err(|error| faults.push(error)).ok();
+        let owner = if guardian { evm(&files.guardian) } else { None };
+        let submitter = if guardian { evm(&files.submitter).map(keystore::Unlocked::into_key) } else { None };
+        match node {
+            Some(node) if faults.is_empty() => Ok(Self { files, node, guardian: owner, submitter }),
+            _ => Err(KeyFaults(faults)),
         }
-        let guardian = Some(keystore::read(&files.guardian, password)?);
-        let submitter = Some(keystore::read(&files.submitter, password)?.into_key());
-        Ok(Self { files, node, guardian, submitter })
     }
 
     /// The node's public key.

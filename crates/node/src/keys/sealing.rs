@@ -37,13 +37,13 @@ pub enum SealError {
         found: usize,
     },
     /// Nobody of that name.
-    #[error("{member} is no member of the charter; `watchfire status` lists them")]
+    #[error("{member} is no member of the charter; name one that is: `watchfire status` lists them")]
     UnknownMember {
         /// Name given.
         member: MemberId,
     },
     /// A member's node key has no form for encryption.
-    #[error("the node key of {member} cannot be sealed to")]
+    #[error("the node key of {member} cannot be sealed to; leave that member out, and have it make another node key")]
     UnusableKey {
         /// Member.
         member: MemberId,

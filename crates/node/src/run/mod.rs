@@ -40,7 +40,8 @@ use watchfire_types::Timestamp;
 use crate::charter_file::CharterError;
 use crate::config::ConfigError;
 use crate::control::server::ServerError;
-use crate::keys::KeyError;
+use crate::keys::{KeyError, KeyFaults};
+use crate::place::PlaceFault;
 
 pub use indexing::index_keys;
 pub use start::run;
@@ -56,16 +57,16 @@ pub enum RunError {
     #[error(transparent)]
     Charter(#[from] CharterError),
     /// Configuration, keys and charter do not fit together.
-    #[error("{} does not fit its charter: {}", path.display(), faults.join("; "))]
+    #[error("{} does not fit its charter: {}", path.display(), told(faults))]
     Place {
         /// The configuration file.
         path: PathBuf,
-        /// One line each.
-        faults: Vec<String>,
+        /// Each with where and what to do.
+        faults: Vec<PlaceFault>,
     },
-    /// A key.
+    /// The keys.
     #[error(transparent)]
-    Key(#[from] KeyError),
+    Key(#[from] KeyFaults),
     /// The log: in use by another process, damaged, disk full, ...
     #[error("node directory {}: {source}", directory.display())]
     Log {
@@ -87,7 +88,7 @@ pub enum RunError {
     #[error(transparent)]
     Network(#[from] GossipError),
     /// The network task ended by itself.
-    #[error("network: {0}")]
+    #[error("the network ended by itself: {0}; start the node again, and report this with its log")]
     NetworkEnded(#[from] SendError),
     /// A chain is not the one that the configuration says.
     #[error(transparent)]
@@ -96,13 +97,23 @@ pub enum RunError {
     #[error(transparent)]
     Control(#[from] ServerError),
     /// The operating system refused.
-    #[error("cannot {doing}: {source}")]
+    #[error("cannot {doing}: {source}; see the limits of this user (open files, threads) and of this system")]
     System {
         /// What was attempted.
         doing: &'static str,
         /// Why.
         source: std::io::Error,
     },
+}
+
+fn told(faults: &[PlaceFault]) -> String {
+    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+impl From<KeyError> for RunError {
+    fn from(error: KeyError) -> Self {
+        Self::Key(error.into())
+    }
 }
 
 impl From<DriverError> for RunError {

@@ -91,7 +91,7 @@ pub(super) fn open(path: &Path) -> Result<Opened, RunError> {
     Ok(Opened { charter: Arc::new(charter), keys, journal, index, witness, config })
 }
 
-fn check(config: &Config, faults: Vec<String>) -> Result<(), RunError> {
+fn check(config: &Config, faults: Vec<place::PlaceFault>) -> Result<(), RunError> {
     if faults.is_empty() { Ok(()) } else { Err(RunError::Place { path: config.path.clone(), faults }) }
 }
 

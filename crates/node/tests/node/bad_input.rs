@@ -51,7 +51,14 @@ fn wrong_password() {
     assert!(stderr(&run).contains("wrong password") && stderr(&run).contains("node.pem"), "{}", stderr(&run));
     let check = watchfire(&["config", "check", "--config", &members.config("alder"), "--json"]);
     assert_eq!(check.status.code(), Some(1));
-    assert!(json(&check)["faults"][0].as_str().unwrap().contains("wrong password"));
+    let faults = json(&check)["faults"].as_array().unwrap().clone();
+    assert_eq!(faults.len(), 3, "one for each key file: {faults:?}");
+    for fault in faults {
+        assert!(
+            fault["kind"] == "wrong-password" && fault["message"].as_str().unwrap().contains("wrong password"),
+            "{fault}"
+        );
+    }
 }
 
 /// A key that others can read is refused by name.
@@ -173,4 +180,111 @@ fn malformed_config() {
     let missing = watchfire(&["run", "--config", "/nowhere/config.toml"]);
     assert_eq!(missing.status.code(), Some(3));
     assert!(stderr(&missing).contains("/nowhere/config.toml"), "{}", stderr(&missing));
+}
+
+/// Mistakes in all three places are told together, each with where and what to do, and the answer is no: a faulty configuration is
+/// no failure of the command.
+#[test]
+fn config_check_tells_all_faults_of_config_charter_and_keys() {
+    let members = Members::new("http://127.0.0.1:1");
+    let path = members.config("alder");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let text = text.replace("member = \"alder-1\"", "member = \"Alder 1\"").replace("agree = 1", "agree = 7");
+    private_file(std::path::Path::new(&path), &text.replace("http = \"http:", "htpt = \"http:"));
+    let charter = std::fs::read_to_string(members.charter()).unwrap().replace("threshold = 3", "threshold = 9");
+    std::fs::write(members.charter(), charter).unwrap();
+    for key in ["node.pem", "guardian.json"] {
+        let key = members.directory("alder").join("keys").join(key);
+        std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
+    }
+    let check = watchfire(&["config", "check", "--config", &path, "--json"]);
+    assert_eq!(check.status.code(), Some(1), "{}", stderr(&check));
+    let faults = json(&check)["faults"].as_array().unwrap().clone();
+    for (at, kind) in [
+        ("config.toml line 2: member", "malformed"),
+        ("endpoint[0].http", "missing"),
+        ("endpoint[0].htpt", "unknown-key"),
+        ("charter.toml line", "above-members"),
+        ("alder/keys", "key-permissions"),
+    ] {
+        let found = faults.iter().find(|fault| fault["at"].as_str().unwrap().contains(at) && fault["kind"] == kind);
+        assert!(found.is_some(), "{at} {kind}: {faults:#?}");
+    }
+    assert_eq!(faults.iter().filter(|fault| fault["kind"] == "key-permissions").count(), 2, "{faults:#?}");
+    for fault in &faults {
+        assert!(["at", "message", "remedy"].iter().all(|key| !fault[*key].as_str().unwrap().is_empty()), "{fault}");
+    }
+    let told = watchfire(&["config", "check", "--config", &path]);
+    let told = String::from_utf8_lossy(&told.stdout).into_owned();
+    assert!(told.ends_with(&format!("{} fault(s); this node would not start\n", faults.len())), "{told}");
+    // Without a file there is nothing to judge.
+    let missing = watchfire(&["config", "check", "--config", "/nowhere/config.toml", "--json"]);
+    assert_eq!((missing.status.code(), json(&missing)["code"].clone()), (Some(3), "config-missing".into()));
+}
+
+/// Bytes that are no UTF-8, and a charter that is not there, are faults of the configuration like any other.
+#[test]
+fn config_check_tells_of_what_is_no_text() {
+    let members = Members::new("http://127.0.0.1:1");
+    let path = members.config("alder");
+    let faults = || {
+        let check = watchfire(&["config", "check", "--config", &path, "--json"]);
+        assert_eq!(check.status.code(), Some(1), "{}", stderr(&check));
+        json(&check)["faults"].as_array().unwrap().clone()
+    };
+    let good = std::fs::read(members.charter()).unwrap();
+    std::fs::write(members.charter(), [&good[..10], b"\n\xff\n"].concat()).unwrap();
+    let found = faults();
+    assert_eq!((found.len(), &found[0]["kind"]), (1, &"not-utf-8".into()), "{found:?}");
+    assert!(found[0]["at"].as_str().unwrap().contains("charter.toml line 2"), "{found:?}");
+    let checked = watchfire(&["charter", "check", &members.charter(), "--json"]);
+    assert_eq!((checked.status.code(), json(&checked)["faults"][0]["line"].clone()), (Some(1), 2.into()));
+    std::fs::remove_file(members.charter()).unwrap();
+    let found = faults();
+    assert_eq!((found.len(), &found[0]["kind"]), (1, &"charter-unreadable".into()), "{found:?}");
+    assert!(found[0]["remedy"].as_str().unwrap().contains("put it there"), "{found:?}");
+    std::fs::write(members.charter(), &good).unwrap();
+    std::fs::write(&path, b"member = \"\xff\"\n").unwrap();
+    let found = faults();
+    assert!(found[0]["message"].as_str().unwrap().contains("not UTF-8"), "{found:?}");
+}
+
+/// A node that never ran has no log, one whose journal is empty has none either: every command about the log says so, none calls it
+/// sound or writes an archive of nothing.
+#[test]
+fn no_log_is_no_sound_log() {
+    let members = Members::new("http://127.0.0.1:1");
+    let config = &members.config("alder");
+    let archive = members.base.path().join("archive");
+    let archive = archive.to_str().unwrap();
+    let commands: [&[&str]; 11] = [
+        &["log", "verify"],
+        &["log", "repair"],
+        &["log", "rebuild"],
+        &["log", "query"],
+        &["log", "checkpoint"],
+        &["log", "prove", "--index", "0"],
+        &["log", "export"],
+        &["log", "export", "--output", archive],
+        &["log", "faults"],
+        &["disclose", "ab", "--output", archive],
+        &["incident", "bundle", "latest", "--output", archive],
+    ];
+    for command in commands {
+        let output = watchfire(&[command, &["--config", config, "--json"]].concat());
+        assert_eq!(output.status.code(), Some(3), "{command:?}: {}", stderr(&output));
+        let answer = json(&output);
+        assert_eq!(answer["code"], "no-log", "{command:?}: {answer}");
+        assert!(answer["error"].as_str().unwrap().contains("has not run yet"), "{command:?}: {answer}");
+        assert!(!members.directory("alder").join("journal").exists() && !std::path::Path::new(archive).exists());
+    }
+    std::fs::create_dir(members.directory("alder").join("journal")).unwrap();
+    for command in commands.iter().filter(|command| !["repair", "rebuild", "ab"].contains(&command[1])) {
+        let output = watchfire(&[command, &["--config", config, "--json"][..]].concat());
+        assert_eq!(output.status.code(), Some(3), "{command:?}: {}", stderr(&output));
+        assert_eq!(json(&output)["code"], "empty-log", "{command:?}");
+        assert!(!std::path::Path::new(archive).exists() && !std::path::Path::new(&format!("{archive}.part")).exists());
+    }
+    let plain = watchfire(&["log", "export", "--config", config]);
+    assert!(plain.stdout.is_empty() && stderr(&plain).contains("is empty"), "{}", stderr(&plain));
 }

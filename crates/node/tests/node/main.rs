@@ -6,6 +6,7 @@ mod bad_input;
 mod charter_live;
 mod commands;
 mod equivocator;
+mod every_command;
 mod fixture;
 mod full;
 mod log_query;
