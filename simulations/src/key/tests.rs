@@ -38,12 +38,18 @@ fn loose_files_are_refused() {
 /// Devices, directories, large files and other content; the content is never shown.
 #[test]
 fn other_files_are_refused() {
-    let refused = |path: &Path| read_hex(path).unwrap_err().to_string();
-    assert!(refused(Path::new("/dev/zero")).ends_with("not a regular file"));
-    assert!(refused(Path::new("/dev")).ends_with("not a regular file"));
-    assert!(refused(file(&[b' '; 4097], 0o600).path()).ends_with("larger than 4096 bytes"));
+    let refused = |path: &Path, cause: &str| {
+        let message = read_hex(path).unwrap_err().to_string();
+        let expected = format!(
+            "key file {}: {cause}; name a file of mode 0600 with one private key of 64 hex digits",
+            path.display()
+        );
+        assert_eq!(message, expected);
+    };
+    refused(Path::new("/dev/zero"), "not a regular file");
+    refused(Path::new("/dev"), "not a regular file");
+    refused(file(&[b' '; 4097], 0o600).path(), "larger than 4096 bytes");
     for content in [&FUNDER.as_bytes()[1..], b"", b"\xff\xfe", format!("{FUNDER} x").as_bytes(), &[b'0'; 64]] {
-        let message = refused(file(content, 0o600).path());
-        assert!(message.ends_with("expected a private key as 64 hex digits, nothing else"), "{message}");
+        refused(file(content, 0o600).path(), "expected a private key as 64 hex digits, nothing else");
     }
 }
