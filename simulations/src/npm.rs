@@ -5,8 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use sha2::{Digest, Sha256};
 use thiserror::Error;
+use watchfire_types::sha256;
 
 use super::HERE;
 
@@ -91,7 +91,7 @@ impl Package {
 /// When npm is missing or fails, or the directory cannot be written.
 pub fn install(package: Package, say: &dyn Fn(&str)) -> Result<PathBuf, NpmError> {
     let (manifest, lock) = package.files();
-    let hash = hex::encode(Sha256::digest(lock.as_bytes()));
+    let hash = hex::encode(sha256(&[lock.as_bytes()]));
     let directory = package.directory(lock, &hash)?;
     let modules = directory.join("node_modules");
     let installed = || fs::read_to_string(modules.join(STAMP)).is_ok_and(|stamp| stamp.trim() == hash);

@@ -177,7 +177,8 @@ fn tree(parts: &Parts<'_>, segment: &Segment, chain: &[&Verified<Event>]) -> Opt
             tree.push(event.outer());
         }
     }
-    let leaves: Vec<u64> = segment.events.iter().filter_map(|outer| indexes.get(&hash_of(outer)).copied()).collect();
+    let leaves: Vec<u64> =
+        segment.events.iter().filter_map(|outer| indexes.get(&EventHash::of(outer)).copied()).collect();
     let last = leaves.last().copied()?;
     let candidates = checkpoints.into_iter().filter(|held| tree.root_at(held.size) == Some(held.root.0));
     let (checkpoint, stated, lines) = candidates
@@ -213,11 +214,6 @@ fn note(
         }
     }
     note.to_string()
-}
-
-fn hash_of(outer: &Bytes) -> EventHash {
-    use sha2::Digest as _;
-    EventHash::from_bytes(sha2::Sha256::digest(outer).into())
 }
 
 /// Single events that checks rest on and no segment has.
@@ -256,7 +252,8 @@ fn further(
             wanted.insert(known.hash);
         }
     }
-    let inside: BTreeSet<EventHash> = segments.iter().flat_map(|segment| &segment.events).map(hash_of).collect();
+    let inside: BTreeSet<EventHash> =
+        segments.iter().flat_map(|segment| &segment.events).map(|outer| EventHash::of(outer)).collect();
     let outers: BTreeMap<EventHash, &Bytes> = parts
         .events
         .iter()

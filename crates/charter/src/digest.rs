@@ -5,8 +5,7 @@
 
 use serde::Serialize;
 use serde_json::Value;
-use sha2::{Digest, Sha256};
-use watchfire_types::{CharterDigest, domain};
+use watchfire_types::{CharterDigest, domain, sha256};
 
 /// Largest integer that a double holds exactly together with all below it.
 const SAFE_INTEGER: u64 = (1 << 53) - 1;
@@ -14,8 +13,7 @@ const SAFE_INTEGER: u64 = (1 << 53) - 1;
 /// Digest of a model.
 pub(crate) fn of(model: &impl Serialize) -> Result<CharterDigest, serde_json::Error> {
     let canonical = canonical(model)?;
-    let digest = Sha256::new().chain_update(domain::CHARTER).chain_update(canonical).finalize();
-    Ok(CharterDigest::from_bytes(digest.into()))
+    Ok(CharterDigest::from_bytes(sha256(&[domain::CHARTER, &canonical])))
 }
 
 /// RFC 8785 bytes of a model.

@@ -10,8 +10,7 @@ use libp2p::request_response::{self, ProtocolSupport};
 use libp2p::swarm::NetworkBehaviour;
 use libp2p::{PeerId, StreamProtocol, connection_limits, identify, memory_connection_limits, noise, ping, tcp, yamux};
 use libp2p::{Swarm, SwarmBuilder};
-use sha2::{Digest, Sha256};
-use watchfire_types::NetworkId;
+use watchfire_types::{NetworkId, sha256};
 
 use crate::codec::CatchUpCodec;
 use crate::config::limits;
@@ -48,9 +47,7 @@ fn gossip(topic: &IdentTopic) -> Result<Gossip, GossipError> {
         // The envelope inside carries the only signature; it is verified once per unique message, by the node.
         .validation_mode(gossipsub::ValidationMode::Anonymous)
         .validate_messages()
-        .message_id_fn(|message: &gossipsub::Message| {
-            gossipsub::MessageId::from(Sha256::digest(&message.data).to_vec())
-        })
+        .message_id_fn(|message: &gossipsub::Message| gossipsub::MessageId::from(sha256(&[&message.data]).to_vec()))
         .flood_publish(true)
         .mesh_n(8)
         .mesh_n_low(6)

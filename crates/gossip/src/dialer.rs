@@ -9,9 +9,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use libp2p::{Multiaddr, PeerId};
-use sha2::{Digest, Sha256};
 use tokio::time::Instant;
-use watchfire_types::MemberKey;
+use watchfire_types::{MemberKey, sha256};
 
 use crate::config::Kind;
 use crate::config::limits::{REDIAL_MAX, REDIAL_MIN, SECOND_SIDE, WATCHER_GUARDIANS};
@@ -91,9 +90,7 @@ impl Dialer {
         };
         let mut chosen: Vec<&Member> = members.iter().filter(dials).collect();
         if watcher {
-            chosen.sort_by_key(|m| {
-                Sha256::new().chain_update(own.key.as_bytes()).chain_update(m.key.as_bytes()).finalize()
-            });
+            chosen.sort_by_key(|m| sha256(&[own.key.as_bytes(), m.key.as_bytes()]));
         }
         let mut targets: Vec<Target> = Vec::with_capacity(chosen.len());
         for member in chosen {

@@ -5,8 +5,7 @@ mod chains;
 use std::collections::BTreeSet;
 use std::fmt;
 
-use sha2::{Digest, Sha256};
-use watchfire_types::Bytes;
+use watchfire_types::{Bytes, EventHash};
 
 pub use chains::{ChainFault, ChainFaultKind, ChainLink, HashChains};
 
@@ -271,8 +270,8 @@ impl Comparison {
             report.index_behind += 1;
             return;
         }
-        let hash: [u8; 32] = Sha256::digest(&record.bytes).into();
-        let [short @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = hash;
+        let hash = EventHash::of(&record.bytes);
+        let [short @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = *hash.as_bytes();
         self.found.push((record.position, short));
     }
 

@@ -1,13 +1,12 @@
 //! Certificates: valid from their bytes and the charter version they name, once and for ever. Whether one *authorises* is `authority`'s.
 
 use alloy_primitives::B256;
-use sha2::{Digest, Sha256};
 use thiserror::Error;
 use watchfire_charter::{Charter, Playbook, PlaybookPurpose};
 use watchfire_types::body::{Basis, Body, Certificate, CloseVote, Decision, Purpose, Veto, Vote};
 use watchfire_types::planted::{Mutation, planted};
 use watchfire_types::{
-    BlockRef, BlockTime, ChainId, MemberKey, NetworkId, OperatorId, OrganisationId, Unverified, domain,
+    BlockRef, BlockTime, ChainId, MemberKey, NetworkId, OperatorId, OrganisationId, Unverified, domain, sha256,
 };
 
 /// Most votes in one certificate: one for each of at most 64 organisations.
@@ -76,25 +75,25 @@ pub(crate) struct Facts {
 /// Key of a certificate: equal content from different carriers is one certificate.
 #[must_use]
 pub fn content_digest(certificate: &Certificate, network: NetworkId) -> B256 {
-    let mut hash = Sha256::new().chain_update(domain::CERTIFICATE).chain_update(network.as_bytes());
+    let mut content = [domain::CERTIFICATE, network.as_bytes()].concat();
     let Decision { version, asset, playbook } = &certificate.decision;
-    hash.update(version.get().to_be_bytes());
+    content.extend(version.get().to_be_bytes());
     for name in [asset.as_str(), playbook.as_str()] {
-        hash.update((name.len() as u64).to_be_bytes());
-        hash.update(name.as_bytes());
+        content.extend((name.len() as u64).to_be_bytes());
+        content.extend(name.as_bytes());
     }
     match certificate.purpose {
-        Purpose::Step(step) => hash.update([0, step.get()]),
-        Purpose::Cancel => hash.update([1]),
+        Purpose::Step(step) => content.extend([0, step.get()]),
+        Purpose::Cancel => content.extend([1]),
         Purpose::Close(at) => {
-            hash.update([2]);
-            hash.update(at.as_secs().to_be_bytes());
+            content.extend([2]);
+            content.extend(at.as_secs().to_be_bytes());
         }
     }
     for vote in &certificate.votes {
-        hash.update(vote.hash().as_bytes());
+        content.extend(vote.hash().as_bytes());
     }
-    B256::from_slice(&hash.finalize())
+    B256::new(sha256(&[&content]))
 }
 
 /// The playbook of a decision under this charter, and the chain of its asset.

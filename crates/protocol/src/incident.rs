@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use sha2::{Digest, Sha256};
 use watchfire_types::body::{Body, Sealed, SealedAbout};
-use watchfire_types::{AssetId, BlockTime, Event, EventHash, IncidentId, NetworkId, domain};
+use watchfire_types::{AssetId, BlockTime, Event, EventHash, IncidentId, NetworkId, domain, sha256};
 
 use crate::machine::Machine;
 use crate::status::IncidentStatus;
@@ -12,11 +11,9 @@ use crate::status::IncidentStatus;
 /// The id of an asset's incident: H(network id, asset, `generation`), the latter being the number of closes before it.
 #[must_use]
 pub fn incident_id(network: NetworkId, asset: &AssetId, generation: u32) -> IncidentId {
-    let mut hash = Sha256::new().chain_update(domain::INCIDENT).chain_update(network.as_bytes());
-    hash.update((asset.as_str().len() as u64).to_be_bytes());
-    hash.update(asset.as_str().as_bytes());
-    hash.update(generation.to_be_bytes());
-    IncidentId::from_bytes(hash.finalize().into())
+    let (length, asset) = ((asset.as_str().len() as u64).to_be_bytes(), asset.as_str().as_bytes());
+    let parts = [domain::INCIDENT, network.as_bytes(), &length, asset, &generation.to_be_bytes()];
+    IncidentId::from_bytes(sha256(&parts))
 }
 
 fn id(machine: &Machine, asset: &AssetId, generation: u32) -> IncidentId {

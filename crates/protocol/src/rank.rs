@@ -1,8 +1,7 @@
 //! Who sends first: an order over the guardians that nobody can choose and everybody can compute.
 
 use alloy_primitives::{Address, B256};
-use sha2::{Digest, Sha256};
-use watchfire_types::domain;
+use watchfire_types::{domain, sha256};
 
 /// Position of `own` among `guardians`, by SHA-256(domain, Safe transaction hash, guardian address); `None` for a stranger.
 /// A new nonce gives a new digest, so a dead submitter is not first twice in a row but by chance.
@@ -17,5 +16,5 @@ pub fn rank<'a>(safe_tx_hash: B256, guardians: impl IntoIterator<Item = &'a Addr
 }
 
 fn key(safe_tx_hash: B256, guardian: Address) -> [u8; 32] {
-    Sha256::new().chain_update(domain::RANK).chain_update(safe_tx_hash).chain_update(guardian).finalize().into()
+    sha256(&[domain::RANK, safe_tx_hash.as_slice(), guardian.as_slice()])
 }

@@ -4,8 +4,7 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use sha2::{Digest, Sha256};
-use watchfire_types::MemberKey;
+use watchfire_types::{MemberKey, sha256};
 
 use crate::error::NoteError;
 
@@ -36,7 +35,7 @@ pub fn cosigner_key_id(name: &str, key: &MemberKey) -> KeyId {
 }
 
 fn key_id(name: &str, kind: u8, key: &MemberKey) -> KeyId {
-    let hash = Sha256::new().chain_update(name).chain_update([b'\n', kind]).chain_update(key.as_bytes()).finalize();
+    let hash = sha256(&[name.as_bytes(), &[b'\n', kind], key.as_bytes()]);
     [hash[0], hash[1], hash[2], hash[3]]
 }
 

@@ -6,6 +6,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::sha256;
+
 /// Why a text is not the identifier it should be.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum IdError {
@@ -115,6 +117,14 @@ byte_id!(
     /// H(network id, asset, g): groups events for people; nothing that signs depends on it.
     IncidentId, 32
 );
+
+impl EventHash {
+    /// Of the outer bytes of a signed event.
+    #[must_use]
+    pub fn of(outer: &[u8]) -> Self {
+        Self(sha256(&[outer]))
+    }
+}
 
 macro_rules! name_id {
     ($(#[$doc:meta])* $name:ident) => {

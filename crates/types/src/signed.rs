@@ -8,7 +8,6 @@ use crate::domain;
 use crate::event::Event;
 use crate::id::{EventHash, MemberKey, NetworkId};
 use crate::planted::{Mutation, planted};
-use crate::sha256;
 
 /// A decoded signed event whose signature nobody has checked yet. Made by the wire decoder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +49,7 @@ impl Unverified {
     /// `event_bytes` decode to, and `outer` the canonical encoding of (`event_bytes`, `signature`).
     #[must_use]
     pub fn from_wire(event: Event, event_bytes: Bytes, signature: [u8; 64], outer: Bytes) -> Self {
-        let hash = EventHash::from_bytes(sha256(&[&outer]));
+        let hash = EventHash::of(&outer);
         Self { event, event_bytes, signature, outer, hash }
     }
 

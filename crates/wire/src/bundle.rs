@@ -6,9 +6,8 @@
 use alloy_primitives::{Address, B256};
 use bytes::{BufMut as _, Bytes, BytesMut};
 use prost::Message as _;
-use sha2::{Digest as _, Sha256};
 use thiserror::Error;
-use watchfire_types::{AssetId, ChainId, CharterVersion, Epoch, EventHash, IncidentId, MemberKey, NetworkId};
+use watchfire_types::{AssetId, ChainId, CharterVersion, Epoch, IncidentId, MemberKey, NetworkId, sha256};
 
 use crate::error::WireError;
 use crate::proto;
@@ -227,7 +226,7 @@ impl Bundle {
         file.put_slice(BUNDLE_MAGIC);
         file.put_u64(body.len() as u64);
         file.put_slice(&body);
-        let digest = Sha256::digest(&file);
+        let digest = sha256(&[&file]);
         file.put_slice(&digest);
         let file = file.freeze();
         Self::decode(&file)?;
@@ -268,14 +267,9 @@ fn unframe(file: &Bytes) -> Result<Bytes, BundleError> {
         return Err(BundleError::Trailing { more: file.len() - expected });
     }
     let (covered, stated) = file.split_at(BODY + length);
-    let computed = B256::from_slice(&Sha256::digest(covered));
+    let computed = B256::new(sha256(&[covered]));
     if computed.as_slice() != stated {
         return Err(BundleError::Digest { computed, stated: B256::from_slice(stated) });
     }
     Ok(file.slice(BODY..BODY + length))
-}
-
-/// Hash of outer bytes, for the order of `further`.
-fn event_hash(outer: &Bytes) -> EventHash {
-    EventHash::from_bytes(Sha256::digest(outer).into())
 }

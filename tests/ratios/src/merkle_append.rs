@@ -3,10 +3,9 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use sha2::{Digest, Sha256};
 use watchfire_journal::{Journal, JournalOptions, MemoryStorage};
 use watchfire_transparency::Frontier;
-use watchfire_types::Bytes;
+use watchfire_types::{Bytes, sha256};
 
 use crate::log::Votes;
 use crate::report::{Bound, Report};
@@ -40,8 +39,8 @@ fn append(events: &[Bytes]) {
 fn two_hashes(events: &[Bytes]) {
     let mut node = [0; 32];
     for event in events {
-        let leaf: [u8; 32] = Sha256::new().chain_update([0]).chain_update(event).finalize().into();
-        node = Sha256::new().chain_update([1]).chain_update(node).chain_update(leaf).finalize().into();
+        let leaf = sha256(&[&[0], event]);
+        node = sha256(&[&[1], &node, &leaf]);
     }
     black_box(node);
 }

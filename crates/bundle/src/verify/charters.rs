@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 use watchfire_charter::Charter;
 use watchfire_protocol::incident_id;
-use watchfire_types::{CharterDigest, CharterVersion, domain};
+use watchfire_types::{CharterDigest, CharterVersion, domain, sha256};
 use watchfire_wire::bundle::{Bundle, BundledCharter};
 
 use crate::report::Checks;
@@ -36,8 +35,7 @@ pub(super) fn check(
 }
 
 fn digest(entry: &BundledCharter) -> CharterDigest {
-    let digest = Sha256::new().chain_update(domain::CHARTER).chain_update(&entry.canonical).finalize();
-    CharterDigest::from_bytes(digest.into())
+    CharterDigest::from_bytes(sha256(&[domain::CHARTER, &entry.canonical]))
 }
 
 fn canonical(bundle: &Bundle, entry: &BundledCharter, digest: CharterDigest) -> Result<(), String> {

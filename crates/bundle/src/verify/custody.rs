@@ -3,9 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::B256;
-use sha2::{Digest as _, Sha256};
 use watchfire_types::body::{AccessAction, EvidenceItem};
-use watchfire_types::{Body, Bytes, MemberKey, OrganisationId};
+use watchfire_types::{Body, Bytes, MemberKey, OrganisationId, sha256};
 
 use super::{Opened, member};
 use crate::report::Checks;
@@ -59,7 +58,7 @@ pub(super) fn check(opened: &Opened<'_>, checks: &mut Checks) {
 }
 
 fn object(digest: &B256, content: &Bytes, custody: Option<&Custody<'_>>) -> Result<String, String> {
-    let found = B256::from_slice(&Sha256::digest(content));
+    let found = B256::new(sha256(&[content]));
     if found != *digest {
         return Err(format!("its content has SHA-256 {found}"));
     }

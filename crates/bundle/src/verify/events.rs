@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sha2::{Digest as _, Sha256};
 use watchfire_charter::Charter;
 use watchfire_types::{Bytes, CharterVersion, EventHash, MemberKey, Unverified};
 use watchfire_wire::bundle::{Bundle, Segment};
@@ -73,7 +72,7 @@ pub(super) fn name(opened: &Opened<'_>, segment: &Segment) -> String {
 /// The segment's events that could be opened, in order; an error where one could not.
 pub(super) fn opened_events<'a>(opened: &'a Opened<'_>, segment: &Segment) -> Result<Vec<&'a Unverified>, String> {
     let one = |outer: &Bytes| {
-        let hash = EventHash::from_bytes(Sha256::digest(outer).into());
+        let hash = EventHash::of(outer);
         opened.events.get(&hash).ok_or("it holds an event that does not verify".to_owned())
     };
     segment.events.iter().map(one).collect()

@@ -3,23 +3,21 @@
 use std::collections::BTreeSet;
 
 use alloy_primitives::B256;
-use sha2::{Digest as _, Sha256};
 use watchfire_protocol::content_digest;
 use watchfire_types::body::Purpose;
-use watchfire_types::{Body, Bytes, Epoch, EventHash, MemberKey, Unverified};
+use watchfire_types::{Body, Epoch, EventHash, MemberKey, Unverified};
 
 use super::decisions::named_certificates;
 use super::{Opened, member};
 use crate::report::Checks;
 
 pub(super) fn check(opened: &Opened<'_>, checks: &mut Checks) {
-    let hash_of = |outer: &Bytes| EventHash::from_bytes(Sha256::digest(outer).into());
     let inside: BTreeSet<EventHash> =
-        opened.bundle.segments.iter().flat_map(|segment| &segment.events).map(hash_of).collect();
+        opened.bundle.segments.iter().flat_map(|segment| &segment.events).map(|outer| EventHash::of(outer)).collect();
     let named = named_certificates(opened);
     let mut count = 0_usize;
     for outer in &opened.bundle.further {
-        let hash = hash_of(outer);
+        let hash = EventHash::of(outer);
         // One that does not verify failed as such.
         let Some(event) = opened.events.get(&hash) else { continue };
         let judged = if inside.contains(&hash) {
@@ -70,7 +68,7 @@ fn started(opened: &Opened<'_>, author: MemberKey, epoch: Epoch, event: &Unverif
     if event.event().seq.get() != 0 {
         return Err(format!("an epoch starts at #0, this is #{}", event.event().seq));
     }
-    let first = segment.events.first().map(|outer| EventHash::from_bytes(Sha256::digest(outer).into()));
+    let first = segment.events.first().map(|outer| EventHash::of(outer));
     let next = first.and_then(|first| opened.events.get(&first)).map(Unverified::event);
     match next {
         Some(next) if next.seq.get() == 0 || next.seq.get() == 1 && next.prev != event.hash() => {

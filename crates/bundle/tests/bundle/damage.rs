@@ -1,12 +1,11 @@
 //! Files that were cut, flipped or made up.
 
 use proptest::prelude::*;
-use sha2::{Digest as _, Sha256};
 use watchfire_bundle::verify;
 use watchfire_types::Bytes;
 use watchfire_wire::bundle::{BUNDLE_MAGIC, Bundle, BundleError};
 
-use crate::fixture::whole;
+use crate::fixture::{framed, whole};
 
 /// A bundle of one vote and little else: small enough to flip each of its bits.
 fn small() -> Bytes {
@@ -51,16 +50,6 @@ fn every_bit() {
         assert_eq!(report.first_failure.unwrap().name, "format", "bit {bit}");
         changed[bit / 8] ^= 1 << (bit % 8);
     }
-}
-
-/// The file around this body.
-fn framed(body: &[u8]) -> Bytes {
-    let mut file = BUNDLE_MAGIC.to_vec();
-    file.extend_from_slice(&(body.len() as u64).to_be_bytes());
-    file.extend_from_slice(body);
-    let digest = Sha256::digest(&file);
-    file.extend_from_slice(&digest);
-    file.into()
 }
 
 proptest! {

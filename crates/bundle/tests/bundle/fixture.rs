@@ -15,7 +15,7 @@ use watchfire_protocol::{content_digest, incident_id};
 use watchfire_transparency as transparency;
 use watchfire_types::body::*;
 use watchfire_types::*;
-use watchfire_wire::bundle::ProvedAccount;
+use watchfire_wire::bundle::{BUNDLE_MAGIC, ProvedAccount};
 
 use crate::trie::trie;
 
@@ -388,4 +388,14 @@ impl Story {
 pub(crate) fn whole() -> Bytes {
     static WHOLE: LazyLock<Bytes> = LazyLock::new(|| Story::whole().bundle());
     WHOLE.clone()
+}
+
+/// The file around this body.
+pub(crate) fn framed(body: &[u8]) -> Bytes {
+    let mut file = BUNDLE_MAGIC.to_vec();
+    file.extend_from_slice(&(body.len() as u64).to_be_bytes());
+    file.extend_from_slice(body);
+    let digest = Sha256::digest(&file);
+    file.extend_from_slice(&digest);
+    file.into()
 }

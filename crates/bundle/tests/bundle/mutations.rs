@@ -5,12 +5,11 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use sha2::{Digest as _, Sha256};
 use watchfire_bundle::{Outcome, Report, verify};
 use watchfire_types::Bytes;
 use watchfire_wire::bundle::BUNDLE_MAGIC;
 
-use crate::fixture::{Story, charter, whole};
+use crate::fixture::{Story, charter, framed, whole};
 
 /// A field as it stands in the encoding: number, wire type, and its bytes (of a varint, the encoded number).
 #[derive(Clone, PartialEq, Eq)]
@@ -167,15 +166,6 @@ fn everywhere(bytes: &[u8], path: &[u64], change: &Change<'_>) -> Vec<Vec<u8>> {
 
 fn body(file: &Bytes) -> &[u8] {
     &file[BUNDLE_MAGIC.len() + 8..file.len() - 32]
-}
-
-fn framed(body: &[u8]) -> Bytes {
-    let mut file = BUNDLE_MAGIC.to_vec();
-    file.extend_from_slice(&(body.len() as u64).to_be_bytes());
-    file.extend_from_slice(body);
-    let digest = Sha256::digest(&file);
-    file.extend_from_slice(&digest);
-    file.into()
 }
 
 fn places(fields: &[Field], number: u64) -> Vec<usize> {

@@ -13,7 +13,6 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
 use sled::{Batch, Db};
 use watchfire_types::{Bytes, Epoch, EventHash, MemberKey, Seq};
 
@@ -53,21 +52,21 @@ pub(crate) struct Cursor {
     /// Records indexed.
     pub(crate) records: u64,
     /// The last of them.
-    pub(crate) last: Option<(Position, [u8; 32])>,
+    pub(crate) last: Option<(Position, EventHash)>,
 }
 
 impl Cursor {
     pub(crate) const START: Self = Self { next: Position::START, records: 0, last: None };
 
     fn encode(&self) -> Vec<u8> {
-        let (position, hash) = self.last.unwrap_or((Position::START, [0; 32]));
-        [&self.next.to_bytes()[..], &self.records.to_be_bytes(), &position.to_bytes(), &hash].concat()
+        let (position, hash) = self.last.unwrap_or((Position::START, EventHash::from_bytes([0; 32])));
+        [&self.next.to_bytes()[..], &self.records.to_be_bytes(), &position.to_bytes(), hash.as_bytes()].concat()
     }
 
     fn decode(bytes: &[u8]) -> Option<Self> {
         let bytes: &[u8; 56] = bytes.try_into().ok()?;
         let at = |from: usize| bytes[from..from + 8].try_into().ok();
-        let last = (Position::from_bytes(at(16)?), bytes[24..].try_into().ok()?);
+        let last = (Position::from_bytes(at(16)?), EventHash::from_bytes(bytes[24..].try_into().ok()?));
         Some(Self {
             next: Position::from_bytes(at(0)?),
             records: u64::from_be_bytes(at(8)?),
@@ -145,7 +144,7 @@ impl IndexStore {
         let value = &hash.as_bytes()[..Index::HASH_BYTES];
         for found in self.range(Index::Hash, value, value) {
             let record = self.at(found?.1)?;
-            if <[u8; 32]>::from(Sha256::digest(&record.bytes)) == *hash.as_bytes() {
+            if EventHash::of(&record.bytes) == hash {
                 return Ok(Some(record));
             }
         }
@@ -283,7 +282,7 @@ impl IndexStore {
     pub(crate) fn put(
         &self,
         cursor: Cursor,
-        records: &[(Record, [u8; 32], Option<RecordKeys>)],
+        records: &[(Record, EventHash, Option<RecordKeys>)],
     ) -> Result<(), JournalError> {
         let Some((first, ..)) = records.first() else { return Ok(()) };
         let mut lists: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
@@ -296,7 +295,7 @@ impl IndexStore {
                 list.extend_from_slice(rest);
                 list.extend_from_slice(&record.position.to_bytes());
             };
-            add(Index::Hash, &hash[..Index::HASH_BYTES]);
+            add(Index::Hash, &hash.as_bytes()[..Index::HASH_BYTES]);
             let Some(keys) = keys else { continue };
             add(Index::Author, &indexed::author(keys.author, keys.epoch, keys.seq));
             for term in &keys.terms {
@@ -333,7 +332,7 @@ impl IndexStore {
         }
         let Some((position, hash)) = cursor.last else { return Ok(cursor.records == 0) };
         let Ok(file) = storage.open(&segment::name(position.segment())) else { return Ok(false) };
-        Ok(read_record(&file, position).is_ok_and(|record| <[u8; 32]>::from(Sha256::digest(&record)) == hash))
+        Ok(read_record(&file, position).is_ok_and(|record| EventHash::of(&record) == hash))
     }
 }
 

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
 use watchfire_types::{Epoch, EventHash, MemberKey, Seq, Timestamp};
 
 use super::{IndexOptions, IndexStore, IndexedRecord, LogIndex, Query, RecordKeys, Term, TermKind};
@@ -85,7 +84,7 @@ fn finds_records() {
     let store = index.store();
     assert_eq!(all(store), records);
     for record in &records {
-        let found = store.by_hash(EventHash::from_bytes(Sha256::digest(record).into())).unwrap().unwrap();
+        let found = store.by_hash(EventHash::of(record)).unwrap().unwrap();
         assert_eq!(found.bytes, record);
         assert_eq!(journal.read(found.position).unwrap(), record);
     }

@@ -5,8 +5,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
 use tracing::error;
+use watchfire_types::EventHash;
 
 use super::keys::Indexer;
 use super::place::mark_doubt;
@@ -97,7 +97,7 @@ impl<S: Storage> Worker<S> {
                     .by_ref()
                     .take(BATCH)
                     .map(|record| {
-                        let hash = Sha256::digest(&record.bytes).into();
+                        let hash = EventHash::of(&record.bytes);
                         let keys = self.indexer.keys(&record.bytes);
                         (record, hash, keys)
                     })

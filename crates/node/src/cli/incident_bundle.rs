@@ -13,14 +13,13 @@ use std::sync::Arc;
 
 use clap::Args;
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 use watchfire_bundle::{CharterText, Check, Outcome, Parts, Report, build, verify};
 use watchfire_charter::Charter;
 use watchfire_driver::SOFTWARE;
 use watchfire_protocol::IncidentStatus;
 use watchfire_types::body::{AccessAction, Custodian, Human};
 use watchfire_types::control::Request;
-use watchfire_types::{B256, Body, Bytes, CharterDigest, IncidentId, Verified};
+use watchfire_types::{B256, Body, Bytes, CharterDigest, IncidentId, Verified, sha256};
 
 use super::NodeArgs;
 use super::log_trees::fresh;
@@ -227,7 +226,7 @@ fn answer(
     Written {
         file: file.display().to_string(),
         bytes: bytes.len(),
-        sha256: B256::from_slice(&Sha256::digest(bytes)),
+        sha256: B256::new(sha256(&[bytes])),
         incident: incident.id,
         charter: charter.digest(),
         events: report.events,

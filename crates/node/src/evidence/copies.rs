@@ -1,8 +1,7 @@
 //! Copies of an object on the network: two other organisations take one, the same two by everyone's reckoning, the next where one of
 //! them stays away.
 
-use sha2::{Digest as _, Sha256};
-use watchfire_types::{B256, Bytes, MemberId};
+use watchfire_types::{B256, Bytes, MemberId, sha256};
 
 /// Organisations besides the collector's that should hold each object.
 pub const COPIES: usize = 2;
@@ -13,7 +12,7 @@ pub const STRETCH_BYTES_MAX: usize = 512 << 10;
 
 /// A member's place in the line for an object: SHA-256 of the object's digest and the member's id; the lowest is first.
 pub(crate) fn rank(object: &B256, member: &MemberId) -> [u8; 32] {
-    Sha256::new().chain_update(object).chain_update(member.as_str()).finalize().into()
+    sha256(&[object.as_slice(), member.as_str().as_bytes()])
 }
 
 /// The question for a stretch of an object: digest (32), offset (8, big endian).

@@ -5,9 +5,8 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest as _, Sha256};
 use thiserror::Error;
-use watchfire_types::{B256, Bytes};
+use watchfire_types::{B256, Bytes, sha256};
 
 use super::OBJECT_BYTES_MAX;
 
@@ -57,7 +56,7 @@ pub struct Store {
 /// The name of these bytes.
 #[must_use]
 pub fn digest(bytes: &[u8]) -> B256 {
-    B256::from_slice(&Sha256::digest(bytes))
+    B256::new(sha256(&[bytes]))
 }
 
 fn system(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {

@@ -10,11 +10,10 @@ use chacha20poly1305::aead::{Aead as _, Payload};
 use chacha20poly1305::{ChaCha20Poly1305, KeyInit as _, Nonce};
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use hpke::{Deserializable as _, OpModeR, OpModeS, Serializable as _};
-use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 use watchfire_charter::Charter;
 use watchfire_types::body::{Human, SEALED_TEXT_MAX, Sealed, SealedAbout, SealedKey};
-use watchfire_types::{B256, MemberId, MemberKey, NetworkId, domain};
+use watchfire_types::{B256, MemberId, MemberKey, NetworkId, domain, sha256};
 use zeroize::Zeroizing;
 
 use super::{KeyError, random};
@@ -74,8 +73,7 @@ pub fn proves(commitment: &B256, salt: &B256, words: &str) -> bool {
 }
 
 fn committed(salt: &B256, words: &str) -> B256 {
-    let digest: [u8; 32] = Sha256::new().chain_update(salt).chain_update(words).finalize().into();
-    B256::from(digest)
+    B256::new(sha256(&[salt.as_slice(), words.as_bytes()]))
 }
 
 fn info(network: NetworkId, author: &MemberKey, commitment: &B256, member: &MemberId) -> Vec<u8> {

@@ -16,12 +16,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use alloy_primitives::B256;
-use sha2::{Digest, Sha256};
 use watchfire_charter::Charter;
 use watchfire_types::body::{Body, Checkpoint};
 use watchfire_types::planted::{Mutation, planted};
 use watchfire_types::{
-    ChainBase, Epoch, Event, EventHash, MemberKey, NetworkId, Seq, Timestamp, Unverified, Verified, domain,
+    ChainBase, Epoch, Event, EventHash, MemberKey, NetworkId, Seq, Timestamp, Unverified, Verified, domain, sha256,
 };
 
 use crate::fault::CheckpointClaim;
@@ -273,13 +272,13 @@ impl Shared {
     }
 
     pub(crate) fn digest(&self) -> B256 {
-        let mut hash = Sha256::new().chain_update(domain::STATE).chain_update(self.network.as_bytes());
+        let mut state = [domain::STATE, self.network.as_bytes()].concat();
         let parts: BTreeMap<_, _> = self.all().filter_map(|(key, chain)| Some((key, chain.digest_part()?))).collect();
         for ((author, epoch), part) in parts {
-            hash.update(author.as_bytes());
-            hash.update(epoch.as_bytes());
-            hash.update(part);
+            state.extend(author.as_bytes());
+            state.extend(epoch.as_bytes());
+            state.extend(part);
         }
-        B256::from_slice(&hash.finalize())
+        B256::new(sha256(&[&state]))
     }
 }

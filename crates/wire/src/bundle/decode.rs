@@ -6,7 +6,7 @@ use watchfire_types::{ChainId, CharterVersion, Epoch, EventHash, IncidentId, Mem
 use super::{
     Bundle, BundledBlock, BundledCharter, BundledIncident, BundledObject, BundledTree, Inclusion, MAX_BUNDLE_ACCOUNTS,
     MAX_BUNDLE_BLOCKS, MAX_BUNDLE_EVENTS, MAX_BUNDLE_OBJECT, MAX_BUNDLE_OBJECTS, MAX_BUNDLE_RECEIPT,
-    MAX_BUNDLE_RECEIPTS, ProvedAccount, ProvedReceipt, ProvedSlot, Segment, event_hash,
+    MAX_BUNDLE_RECEIPTS, ProvedAccount, ProvedReceipt, ProvedSlot, Segment,
 };
 use crate::bounds::{MAX_EVENT, MAX_LABEL};
 use crate::error::WireError;
@@ -48,7 +48,7 @@ pub(super) fn bundle(bundle: proto::Bundle) -> Result<Bundle, WireError> {
     ascending("bundle.segments", &segments, |segment| (segment.author, segment.epoch))?;
     check_count("bundle.further", bundle.further.len(), 0, MAX_CHAINS)?;
     sizes("bundle.further", &bundle.further, MAX_EVENT)?;
-    let hashes: Vec<EventHash> = bundle.further.iter().map(event_hash).collect();
+    let hashes: Vec<EventHash> = bundle.further.iter().map(|outer| EventHash::of(outer)).collect();
     check_ascending("bundle.further", &hashes)?;
     check_count("bundle.trees", bundle.trees.len(), 0, MAX_CHAINS)?;
     let inclusions = bundle.trees.iter().map(|tree| tree.inclusions.len()).sum();
