@@ -23,6 +23,26 @@ pub enum Space {
     },
 }
 
+/// What the writer is at. The next segment costs the disk as much as the records of a whole one: where records come in a burst, it is
+/// begun only when the current one is almost full, and else from half on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// Its owner has nothing to append.
+    Idle,
+    /// A commit begins.
+    Writing,
+}
+
+impl Pace {
+    /// Eighths of a segment that are written before the next one is asked for.
+    fn eighths(self) -> u64 {
+        match self {
+            Self::Idle => 4,
+            Self::Writing => 7,
+        }
+    }
+}
+
 /// The segment after the current one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Next {
@@ -74,9 +94,9 @@ impl<S: Storage> Ahead<S> {
     ///
     /// # Errors
     /// [`JournalError::Io`] when it failed for another reason than room: the disk is not sound, and the log ends.
-    pub(crate) fn tend(&mut self, end: u64) -> Result<(), JournalError> {
+    pub(crate) fn tend(&mut self, end: u64, pace: Pace) -> Result<(), JournalError> {
         self.look()?;
-        self.ask(end);
+        self.ask(end, pace);
         self.look()
     }
 
@@ -123,7 +143,7 @@ impl<S: Storage> Ahead<S> {
         Ok(())
     }
 
-    fn ask(&mut self, end: u64) {
+    fn ask(&mut self, end: u64, pace: Pace) {
         let chunk = u64::from(self.options.chunk_bytes);
         let reserve = u64::from(self.options.reserve_bytes);
         let low = (self.filled / 4).min(2 * chunk);
@@ -135,7 +155,7 @@ impl<S: Storage> Ahead<S> {
             self.extend(to.max(end + reserve));
         }
         // One that did not fit is tried again wherever the log stands: only when it fits is the disk no longer full.
-        if end >= u64::from(self.options.segment_bytes) / 2 || self.pause.1 > 0 {
+        if 8 * end >= pace.eighths() * u64::from(self.options.segment_bytes) || self.pause.1 > 0 {
             self.ask_next();
         }
     }
