@@ -7,7 +7,8 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::thread;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{iter, thread};
 
 use ed25519_dalek::VerifyingKey;
 use watchfire_charter::Charter;
@@ -20,6 +21,9 @@ use crate::door::Refusal;
 
 /// A thread is not begun for fewer events than this: about a millisecond of work.
 const SHARE_MIN: usize = 32;
+
+/// Events that a thread takes at once: less than half a millisecond of work, so that all end together.
+const TURN: usize = 8;
 
 /// Checks signatures for one network. Cloning is cheap.
 #[derive(Debug, Clone)]
@@ -67,32 +71,34 @@ impl Verifier {
     }
 
     /// Decodes and checks a whole answer, on all cores when it is long. Bounded by the wire's bounds on an answer.
+    ///
+    /// The cores take a few events at a time: whoever takes up the answer before works on one of them meanwhile, and with equal shares
+    /// the others would wait for that one.
     #[must_use]
     pub fn check(&self, from: MemberKey, events: &[Bytes]) -> CheckedAnswer {
-        let share = events.len().div_ceil(self.threads).max(SHARE_MIN);
+        let next = AtomicUsize::new(0);
         let one = |outer: &Bytes| self.verify(decode_signed(outer.clone())?);
-        let some = |share: &[Bytes]| -> Vec<Result<Verified<Event>, Refusal>> { share.iter().map(one).collect() };
-        let events = thread::scope(|scope| {
-            let mut shares = events.chunks(share);
-            let first = shares.next().unwrap_or_default();
-            let begun: Vec<_> = shares
-                .map(|share| {
-                    (share, thread::Builder::new().name("verify".into()).spawn_scoped(scope, move || some(share)))
-                })
-                .collect();
-            let mut checked = Vec::with_capacity(events.len());
-            checked.extend(some(first));
-            for (share, worker) in begun {
-                match worker.map(thread::ScopedJoinHandle::join) {
-                    Ok(Ok(results)) => checked.extend(results),
-                    Ok(Err(panic)) => std::panic::resume_unwind(panic),
-                    // The system has no thread to give: the work is done here.
-                    Err(_) => checked.extend(some(share)),
+        let work = || {
+            let turns = iter::from_fn(|| Some(next.fetch_add(1, Ordering::Relaxed)));
+            let some = turns.map_while(|turn| Some((turn, events.chunks(TURN).nth(turn)?.iter().map(one).collect())));
+            some.collect::<Vec<(usize, Vec<_>)>>()
+        };
+        let mut checked = thread::scope(|scope| {
+            let others = 1..self.threads.min(events.len().div_ceil(SHARE_MIN));
+            // Where the system has no thread to give, those that there are do its work.
+            let begin = |_| thread::Builder::new().name("verify".into()).spawn_scoped(scope, work).ok();
+            let begun: Vec<_> = others.filter_map(begin).collect();
+            let mut checked = work();
+            for worker in begun {
+                match worker.join() {
+                    Ok(turns) => checked.extend(turns),
+                    Err(panic) => std::panic::resume_unwind(panic),
                 }
             }
             checked
         });
-        CheckedAnswer { from, events }
+        checked.sort_unstable_by_key(|(turn, _)| *turn);
+        CheckedAnswer { from, events: checked.into_iter().flat_map(|(_, turn)| turn).collect() }
     }
 
     pub(crate) fn verify(&self, unverified: Unverified) -> Result<Verified<Event>, Refusal> {
