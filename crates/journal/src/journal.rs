@@ -62,7 +62,8 @@ pub struct Journal<S: Storage> {
 
 impl<S: Storage> Journal<S> {
     /// Opens the log, or begins one in an empty directory. Checks every record, drops an incomplete tail, writes the last
-    /// commit again and syncs it, so that all that [`Journal::replay`] gives is durable even after a sync that failed.
+    /// commit again, and syncs it and the files' names, so that all that [`Journal::replay`] gives is durable even after a sync that
+    /// failed or a kill that came before one.
     ///
     /// # Errors
     /// [`JournalError::Damaged`] for anything that no crash explains, [`JournalError::DiskFull`] when a first segment does not
@@ -395,7 +396,8 @@ fn begin<S: Storage>(storage: &S, options: &JournalOptions) -> Result<(S::File, 
 
 /// Opens the last segment for appending. The last commit, and the header with the first, is written again before the sync:
 /// after a sync that failed, the kernel may show bytes that are not on the disk and would not write them by itself. What is
-/// dropped becomes zeros.
+/// dropped becomes zeros. The names are synced too: a process killed between a rename and that sync leaves a file that is there to
+/// see, and a power cut takes with everything that was acknowledged in it.
 fn resume<S: Storage>(storage: &S, found: &Found) -> Result<S::File, JournalError> {
     let name = segment::name(found.number);
     let file = storage.open(&name).map_err(JournalError::io("open", name.clone()))?;
@@ -408,6 +410,7 @@ fn resume<S: Storage>(storage: &S, found: &Found) -> Result<S::File, JournalErro
         file.sync()
     };
     renew().map_err(JournalError::io("renew the end of", name))?;
+    storage.sync_directory().map_err(JournalError::io("sync", "the journal directory"))?;
     Ok(file)
 }
 

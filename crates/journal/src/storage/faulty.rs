@@ -142,6 +142,31 @@ impl FaultyStorage {
         self.held().plan.schedule(Call::Read, count, Fault::Fails { written: 0 });
     }
 
+    /// Lets `count` more files be made and the next one fail with EIO.
+    pub fn fail_create_after(&self, count: u64) {
+        self.held().plan.schedule(Call::Create, count, Fault::Fails { written: 0 });
+    }
+
+    /// Lets `count` more renames succeed and the next one fail with EIO.
+    pub fn fail_rename_after(&self, count: u64) {
+        self.held().plan.schedule(Call::Rename, count, Fault::Fails { written: 0 });
+    }
+
+    /// Lets `count` more syncs of the names succeed and the next one fail with EIO: they stay pending.
+    pub fn fail_directory_sync_after(&self, count: u64) {
+        self.held().plan.schedule(Call::SyncNames, count, Fault::Fails { written: 0 });
+    }
+
+    /// The disk as the next process finds it if this one is killed now: it shows everything, and what is not durable still is not, so
+    /// that a power cut after the restart takes it. Nothing is scheduled to fail there.
+    #[must_use]
+    pub fn killed(&self) -> Self {
+        let mut disk = self.held().clone();
+        disk.recorded = None;
+        disk.plan.unschedule();
+        Self(Arc::new(Mutex::new(disk)))
+    }
+
     /// From now on keeps the disk as it stands before each sync, of a file or of the names: every state with something unsynced
     /// in it is one of these with less of it written.
     pub fn record(&self) {
@@ -269,6 +294,10 @@ impl Disk {
         self.pending_names.push(self.names.clone());
     }
 
+    fn names_call(&mut self, call: Call, failed: &'static str) -> io::Result<()> {
+        self.plan.next(call, 0).map_or(Ok(()), |_| Err(io::Error::other(failed)))
+    }
+
     fn before_sync(&mut self) {
         if let Some(mut recorded) = self.recorded.take() {
             recorded.push(self.clone());
@@ -286,6 +315,7 @@ impl Storage for FaultyStorage {
 
     fn create(&self, name: &str) -> io::Result<FaultyFile> {
         let mut disk = self.held();
+        disk.names_call(Call::Create, "cannot make the file")?;
         let inode = disk.next_inode;
         disk.next_inode += 1;
         disk.inodes.insert(inode, Inode::default());
@@ -302,6 +332,7 @@ impl Storage for FaultyStorage {
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         let mut disk = self.held();
+        disk.names_call(Call::Rename, "cannot rename the file")?;
         let inode = disk.names.remove(from).ok_or_else(missing)?;
         disk.names.insert(to.to_owned(), inode);
         disk.named();
@@ -318,6 +349,7 @@ impl Storage for FaultyStorage {
     fn sync_directory(&self) -> io::Result<()> {
         let mut disk = self.held();
         disk.before_sync();
+        disk.names_call(Call::SyncNames, "directory sync error")?;
         disk.durable_names = disk.names.clone();
         disk.pending_names.clear();
         let Disk { inodes, names, .. } = &mut *disk;

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
+use std::io::ErrorKind::{AlreadyExists, InvalidInput, PermissionDenied, ReadOnlyFilesystem};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,18 +24,7 @@ impl FileStorage {
     /// # Errors
     /// [`JournalError::InUse`] when another process (or another handle of this one) holds it, [`JournalError::Io`] otherwise.
     pub fn open(directory: &Path) -> Result<Self, JournalError> {
-        let name = directory.display().to_string();
-        if !directory.is_dir() {
-            fs::DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(directory)
-                .map_err(JournalError::io("create", name.clone()))?;
-            // The directory's own name must outlive a power cut as well.
-            if let Some(parent) = directory.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-                File::open(parent).and_then(|parent| parent.sync_all()).map_err(JournalError::io("sync", name))?;
-            }
-        }
+        make(directory, &mut |parent| File::open(parent)?.sync_all())?;
         let lock = DirectoryLock::acquire(directory)?;
         Ok(Self { directory: Arc::new(directory.to_owned()), lock: Some(Arc::new(lock)) })
     }
@@ -52,9 +42,36 @@ impl FileStorage {
     fn writable(&self) -> io::Result<()> {
         match self.lock {
             Some(_) => Ok(()),
-            None => Err(io::Error::new(io::ErrorKind::PermissionDenied, "the journal was opened for reading only")),
+            None => Err(io::Error::new(PermissionDenied, "the journal was opened for reading only")),
         }
     }
+}
+
+/// Makes the directory and those above it, one by one, each name durable before anything is made inside. What is there already may be
+/// what a process made that was killed before it came to that, so its name is made durable as well.
+fn make(directory: &Path, sync: &mut impl FnMut(&Path) -> io::Result<()>) -> Result<(), JournalError> {
+    let parent = match directory.parent() {
+        // The root, and what a working directory is called in its own place: nobody makes them here.
+        None => return Ok(()),
+        Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+        Some(parent) => parent,
+    };
+    let name = || directory.display().to_string();
+    if directory.is_dir() {
+        return match sync(parent) {
+            // Where this user cannot look, or nothing can be written, it was not this user who made it.
+            Err(error) if !matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem | InvalidInput) => {
+                Err(JournalError::io("sync the name of", name())(error))
+            }
+            Ok(()) | Err(_) => Ok(()),
+        };
+    }
+    make(parent, sync)?;
+    match fs::DirBuilder::new().mode(0o700).create(directory) {
+        Err(error) if error.kind() != AlreadyExists => return Err(JournalError::io("create", name())(error)),
+        Ok(()) | Err(_) => {}
+    }
+    sync(parent).map_err(JournalError::io("sync the name of", name()))
 }
 
 impl Storage for FileStorage {
@@ -127,3 +144,6 @@ impl StorageFile for File {
         self.sync_data()
     }
 }
+
+#[cfg(test)]
+mod tests;

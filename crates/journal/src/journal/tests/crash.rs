@@ -156,6 +156,81 @@ fn every_crash_state() {
     assert!(states > 1_000, "{states} states");
 }
 
+/// A kill leaves what is not durable to see: names and bytes. Whatever the next process found there, and all that it acknowledged since,
+/// outlives a power cut, wherever the kill came between a write, a rename and a sync.
+#[test]
+fn a_kill_and_then_a_power_cut() {
+    let storage = FaultyStorage::new();
+    storage.set_background(BackgroundMode::Driven);
+    storage.record();
+    let mut journal = open(&storage);
+    let (mut kills, mut unnamed) = (0, 0);
+    for number in 0..14 {
+        journal.append(&record(number, 40 + 37 * number)).unwrap();
+        journal.sync().unwrap();
+        journal.tend().unwrap();
+        while journal.drive() {}
+        for disk in storage.recorded() {
+            unnamed += usize::from(disk.pending_names() > 0);
+            kills += 1;
+            let again = disk.killed();
+            let mut restarted = open(&again);
+            let mut held = all(&restarted);
+            for next in 0..4 {
+                let state = format!("commit {number}, kill {kills}, {next} commits after it");
+                for names in 0..=again.pending_names() {
+                    let left = again.crash(&CrashState::Chosen { sectors: Vec::new(), names });
+                    check_left(&left, &held, &held, &state);
+                }
+                held.push(record(100 + next, 400));
+                restarted.append(&held[held.len() - 1]).unwrap();
+                restarted.sync().unwrap();
+            }
+        }
+    }
+    assert!(journal.end().segment() > 1 && unnamed > 5, "{unnamed} of {kills} kills with names that were not durable");
+}
+
+/// A file that cannot be made or renamed, or names that cannot be made durable, never cost an acknowledged record: not in this process,
+/// nor in one that goes on from what it left.
+#[test]
+fn names_that_fail_at_any_call() {
+    let mut failed = 0;
+    for call in 0..12 {
+        for fail in [
+            FaultyStorage::fail_create_after,
+            FaultyStorage::fail_rename_after,
+            FaultyStorage::fail_directory_sync_after,
+        ] {
+            let storage = FaultyStorage::new();
+            fail(&storage, call);
+            let mut acknowledged = Vec::new();
+            if let Ok(mut journal) = Journal::open(storage.clone(), SMALL) {
+                for number in 0..20 {
+                    let next = record(number, 350);
+                    if journal.append(&next).is_err() || journal.sync().is_err() {
+                        break;
+                    }
+                    acknowledged.push(next);
+                }
+            }
+            failed += usize::from(acknowledged.len() < 20);
+            let again = storage.killed();
+            let mut restarted = open(&again);
+            let mut held = all(&restarted);
+            assert!(held.starts_with(&acknowledged), "call {call}");
+            held.push(record(99, 350));
+            restarted.append(&held[held.len() - 1]).unwrap();
+            restarted.sync().unwrap();
+            check_left(&again.crash(&CrashState::LoseAll), &held, &held, &format!("call {call}, then a power cut"));
+            if !acknowledged.is_empty() {
+                check_left(&storage.crash(&CrashState::LoseAll), &acknowledged, &held, &format!("call {call}"));
+            }
+        }
+    }
+    assert!(failed > 12, "only {failed} runs met a failure");
+}
+
 fn drawn_run(seed: u64, rates: FaultRates) -> (FaultyStorage, Vec<Vec<u8>>, Vec<Vec<u8>>) {
     let storage = FaultyStorage::new();
     drop(open(&storage));
@@ -181,7 +256,8 @@ fn drawn_run(seed: u64, rates: FaultRates) -> (FaultyStorage, Vec<Vec<u8>>, Vec<
 /// Disks that tear, fail and lose at random, told by a seed: what was acknowledged is there after any crash.
 #[test]
 fn drawn_failures() {
-    let rates = FaultRates { write_fails: 1500, sync_fails: 1500, read_fails: 100, ..FaultRates::default() };
+    let rates =
+        FaultRates { write_fails: 1500, sync_fails: 1500, read_fails: 100, names_fail: 1500, ..FaultRates::default() };
     let mut ended = 0;
     for seed in 0..400 {
         let (storage, acknowledged, written) = drawn_run(seed, rates);

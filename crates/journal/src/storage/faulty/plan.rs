@@ -8,13 +8,17 @@ pub(super) enum Call {
     Read,
     Write,
     Sync,
+    Create,
+    Rename,
+    SyncNames,
 }
 
 /// What goes wrong with one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// EIO. Of a write so many bytes go through first (a short write); of a sync nothing does, and what was pending is lost to the
-    /// disk although reads still show it, as Linux does: a second sync succeeds and does not bring it back.
+    /// disk although reads still show it, as Linux does: a second sync succeeds and does not bring it back. A file that cannot be
+    /// made or renamed leaves the names as they were; names that cannot be made durable stay pending.
     Fails {
         /// Bytes of a write that go through.
         written: usize,
@@ -41,6 +45,8 @@ pub struct FaultRates {
     pub write_misdirected: u16,
     /// Syncs that fail.
     pub sync_fails: u16,
+    /// Files that cannot be made or renamed, and syncs of the names that fail.
+    pub names_fail: u16,
     /// Durable sectors of which a crash flips a bit.
     pub rot: u16,
 }
@@ -86,6 +92,11 @@ impl Plan {
         self.scheduled.insert((call, at), fault);
     }
 
+    /// Lets nothing go wrong but what is drawn.
+    pub(super) fn unschedule(&mut self) {
+        self.scheduled.clear();
+    }
+
     /// Counts one call, of `length` bytes if it writes.
     pub(super) fn next(&mut self, call: Call, length: usize) -> Option<Fault> {
         let count = self.counts.entry(call).or_default();
@@ -99,6 +110,9 @@ impl Plan {
         match call {
             Call::Read => random.happens(rates.read_fails).then_some(Fault::Fails { written: 0 }),
             Call::Sync => random.happens(rates.sync_fails).then_some(Fault::Fails { written: 0 }),
+            Call::Create | Call::Rename | Call::SyncNames => {
+                random.happens(rates.names_fail).then_some(Fault::Fails { written: 0 })
+            }
             Call::Write if random.happens(rates.write_fails) => {
                 let written = usize::try_from(random.below(length as u64 + 1)).unwrap_or(0);
                 Some(Fault::Fails { written })
