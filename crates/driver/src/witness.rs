@@ -4,6 +4,8 @@
 //! is grown from the one last cosigned for the origin by the events that follow it, so that what is cosigned extends it by construction;
 //! a crash at any point leaves a state from which nothing inconsistent follows.
 //!
+//! On a full disk others' lines are not kept, and then nothing is cosigned; both go on by themselves once there is room.
+//!
 //! Bounds: four lines of each witness for each origin, 65,536 altogether; of one witness at most 1,024 new lines at once and four a second.
 
 mod carried;
@@ -14,7 +16,7 @@ mod store;
 use std::collections::{BTreeMap, BTreeSet};
 
 use watchfire_charter::Charter;
-use watchfire_journal::{JournalError, SegmentRepair, Storage};
+use watchfire_journal::{JournalError, SegmentRepair, Space, Storage};
 use watchfire_protocol::Draft;
 use watchfire_transparency::{Checkpoint, Frontier, Origin, SignedCheckpoint, Statement, Witnessed, verify};
 use watchfire_types::body::{self, CheckpointFault, Inconsistency};
@@ -102,7 +104,7 @@ impl<S: Storage> Witness<S> {
             witness.store.take(line);
         }
         let entries = witness.store.entries(own);
-        if witness.log.records() > REWRITE_MIN && witness.log.records() > 2 * entries.len() {
+        if witness.log.records_beyond(REWRITE_MIN).is_some_and(|records| records > 2 * entries.len()) {
             witness.log.rewrite(&entries)?;
         }
         Ok(witness)
@@ -111,6 +113,12 @@ impl<S: Storage> Witness<S> {
     /// The checkpoints that are kept of an origin with their witnesses' lines, largest first.
     pub fn checkpoints(&self, origin: &Origin) -> impl Iterator<Item = SignedCheckpoint> {
         self.store.of(origin)
+    }
+
+    /// Whether the disk still gives room.
+    #[must_use]
+    pub fn space(&self) -> Space {
+        self.log.space()
     }
 
     /// Makes what others said durable as well.
@@ -196,10 +204,16 @@ impl<S: Storage, K: Keys> Driver<S, K> {
         let Some(witness) = &mut self.witness else { return Ok(Err(WitnessRefusal::NotKept)) };
         let checkpoint = line.checkpoint.clone();
         let (author, signature) = (line.author, line.signature);
-        match witness.store.take(line.clone()) {
+        // What contradicts a kept checkpoint convicts and is not kept.
+        let kept = witness.store.stated(&checkpoint.origin, checkpoint.size);
+        if kept.is_none_or(|(_, root, _)| root == checkpoint.root)
+            && !witness.log.append(&Entry::Line(line.note().to_string()))?
+        {
+            return Ok(Err(WitnessRefusal::NoRoom));
+        }
+        match witness.store.take(line) {
             Taken::Held => return Ok(Err(WitnessRefusal::Held)),
             Taken::New => {
-                witness.log.append(&Entry::Line(line.note().to_string()))?;
                 witness.since.get_or_insert(now);
                 let Checkpoint { origin, size, .. } = checkpoint;
                 if !self.judge_checkpoint(now, &origin, size, output)?
@@ -327,7 +341,9 @@ impl<S: Storage, K: Keys> Driver<S, K> {
                 *seq = event.seq.max(*seq);
             }
         }
-        if !self.log.is_durable() || self.violation.is_some() {
+        witness.log.tend()?;
+        // Without room for the state of one, nothing is cosigned: what is behind stays behind.
+        if !self.log.is_durable() || self.violation.is_some() || !witness.log.has_room(true) {
             return Ok(());
         }
         let mut signed: Vec<(Line, Frontier)> = Vec::new();
@@ -404,7 +420,13 @@ impl<S: Storage, K: Keys> Driver<S, K> {
         let mut messages = Vec::new();
         for (line, tree) in signed {
             let text = line.note().to_string();
-            witness.log.append(&Entry::Own { subtrees: tree.subtrees().to_vec(), text: text.clone() })?;
+            if !witness.log.append(&Entry::Own { subtrees: tree.subtrees().to_vec(), text: text.clone() })? {
+                // It does not leave; it is made again once there is room.
+                let key = (line.author, line.checkpoint.origin.epoch);
+                let stated = self.machine.checkpoint(line.author, line.checkpoint.origin.epoch);
+                witness.behind.extend(stated.map(|event| (key, event.seq)));
+                continue;
+            }
             witness.store.signed(line.checkpoint.origin.clone(), tree);
             witness.store.take(line);
             messages.push(Envelope::Witness(text.into()).encode());
@@ -414,7 +436,7 @@ impl<S: Storage, K: Keys> Driver<S, K> {
             witness.log.sync()?;
             witness.since = None;
         }
-        if witness.log.records() > REWRITE_MAX {
+        if witness.log.records_beyond(REWRITE_MAX).is_some() {
             let entries = witness.store.entries(self.machine.member());
             witness.log.rewrite(&entries)?;
         }

@@ -5,7 +5,7 @@ use std::io;
 
 use watchfire_journal::lock::LOCK_FILE;
 use watchfire_journal::{
-    DamageKind, Journal, JournalError, JournalOptions, Position, Record, SegmentRepair, Storage, verify_log,
+    DamageKind, Journal, JournalError, JournalOptions, Position, Record, SegmentRepair, Space, Storage, verify_log,
 };
 use watchfire_transparency::Hash;
 use watchfire_types::Bytes;
@@ -19,6 +19,13 @@ const LINE: u8 = 4;
 /// Small files: a line is half a kilobyte.
 const OPTIONS: JournalOptions =
     JournalOptions { segment_bytes: 4 << 20, chunk_bytes: 64 << 10, reserve_bytes: 64 << 10 };
+
+/// Room of a full disk that is kept for what this node cosigns itself, and for whose last entry nothing is begun any more: one is at
+/// most a few kilobytes.
+const OWN_ROOM: u64 = 32 << 10;
+const LAST_ROOM: u64 = 8 << 10;
+/// Entries until a rewrite is tried again that did not fit on the disk.
+const PATIENCE: usize = 1_024;
 
 /// One remembered thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,6 +104,8 @@ pub(crate) struct WitnessLog<S: Storage> {
     journal: Journal<S>,
     records: usize,
     unsynced: bool,
+    /// Records from which on a rewrite is worth trying again, after one that did not fit.
+    rewrite_from: usize,
 }
 
 impl<S: Storage> WitnessLog<S> {
@@ -123,22 +132,53 @@ impl<S: Storage> WitnessLog<S> {
                 drop(sides);
                 // What a rewrite left behind when it was interrupted.
                 wipe(&storages[1 - active])?;
-                let log = Self { storages, active, generation, journal, records: held.entries.len(), unsynced: false };
+                let records = held.entries.len();
+                let log = Self { storages, active, generation, journal, records, unsynced: false, rewrite_from: 0 };
                 Ok((log, held.entries))
             }
             None => {
                 let journal = begin(&storages[0], 1, &[])?;
-                Ok((Self { storages, active: 0, generation: 1, journal, records: 0, unsynced: false }, Vec::new()))
+                let (active, generation, records) = (0, 1, 0);
+                let log = Self { storages, active, generation, journal, records, unsynced: false, rewrite_from: 0 };
+                Ok((log, Vec::new()))
             }
         }
     }
 
-    /// Adds an entry; durable after [`WitnessLog::sync`].
-    pub(crate) fn append(&mut self, entry: &Entry) -> Result<(), JournalError> {
-        self.journal.append(&entry.encode())?;
+    /// Adds an entry, durable after [`WitnessLog::sync`]; whether the disk has room for it. On a full one others' entries wait first, then
+    /// this node's; what is there stays whole, and both go on by themselves once there is room.
+    ///
+    /// # Errors
+    /// Any other failure ends the log: the disk is not sound.
+    pub(crate) fn append(&mut self, entry: &Entry) -> Result<bool, JournalError> {
+        if !self.has_room(matches!(entry, Entry::Own { .. })) {
+            return Ok(false);
+        }
+        match self.journal.append(&entry.encode()) {
+            Err(JournalError::DiskFull { poisoned: false, .. }) => return Ok(false),
+            appended => appended?,
+        };
         self.records += 1;
         self.unsynced = true;
-        Ok(())
+        Ok(true)
+    }
+
+    /// Whether there is room for an entry, an own one or another's.
+    pub(crate) fn has_room(&self, own: bool) -> bool {
+        match self.space() {
+            Space::Ample => true,
+            Space::Reserve { bytes_left } => bytes_left >= if own { LAST_ROOM } else { OWN_ROOM },
+        }
+    }
+
+    /// Whether the disk still gives room.
+    pub(crate) fn space(&self) -> Space {
+        self.journal.space()
+    }
+
+    /// Takes up what was prepared beside the writer, and asks again where the disk was full.
+    pub(crate) fn tend(&mut self) -> Result<(), JournalError> {
+        self.journal.tend()
     }
 
     pub(crate) fn sync(&mut self) -> Result<(), JournalError> {
@@ -151,19 +191,29 @@ impl<S: Storage> WitnessLog<S> {
         self.unsynced
     }
 
-    pub(crate) fn records(&self) -> usize {
-        self.records
+    /// Records there, if there are more than so many and a rewrite is worth trying.
+    pub(crate) fn records_beyond(&self, most: usize) -> Option<usize> {
+        (self.records > most.max(self.rewrite_from)).then_some(self.records)
     }
 
-    /// Replaces everything by these entries, durably: written whole beside the old state, which is removed afterwards.
+    /// Replaces everything by these entries, durably: written whole beside the old state, which is removed afterwards. Where that does not
+    /// fit on the disk the old state stays.
     pub(crate) fn rewrite(&mut self, entries: &[Entry]) -> Result<(), JournalError> {
         let other = 1 - self.active;
-        let journal = begin(&self.storages[other], self.generation + 1, entries)?;
+        let journal = match begin(&self.storages[other], self.generation + 1, entries) {
+            Err(JournalError::DiskFull { .. }) => {
+                self.rewrite_from = self.records + PATIENCE;
+                // What was written of it only takes room.
+                return wipe(&self.storages[other]);
+            }
+            begun => begun?,
+        };
         self.journal = journal;
         wipe(&self.storages[self.active])?;
         self.active = other;
         self.generation += 1;
         self.records = entries.len();
+        self.rewrite_from = 0;
         self.unsynced = false;
         Ok(())
     }

@@ -46,6 +46,9 @@ pub enum WitnessRefusal {
     /// This node keeps no witness state.
     #[error("this node keeps no witness messages")]
     NotKept,
+    /// The disk is full: nothing of others is kept until it has room again. They hold it, and catch-up asks for it.
+    #[error("this node's disk has no room for witness messages")]
+    NoRoom,
 }
 
 impl WitnessRefusal {
@@ -55,9 +58,12 @@ impl WitnessRefusal {
         match self {
             Self::Note(NoteError::NotSigned { .. }) => Verdict::Ignore,
             Self::Note(_) | Self::Shape | Self::ForeignNetwork { .. } => Verdict::Reject,
-            Self::UnknownMember { .. } | Self::Future { .. } | Self::Held | Self::OverQuota { .. } | Self::NotKept => {
-                Verdict::Ignore
-            }
+            Self::UnknownMember { .. }
+            | Self::Future { .. }
+            | Self::Held
+            | Self::OverQuota { .. }
+            | Self::NotKept
+            | Self::NoRoom => Verdict::Ignore,
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::forge::{Author, charter, network, note, started};
 use crate::world::{TestKeys, gossip, member, open};
 
 mod carried;
+mod full;
 mod honest;
 
 const START: u64 = 1_700_000_000_000;
