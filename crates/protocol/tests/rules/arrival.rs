@@ -23,8 +23,7 @@ struct History {
 fn history() -> &'static History {
     static HISTORY: OnceLock<History> = OnceLock::new();
     HISTORY.get_or_init(|| {
-        let mut c = Cluster::new(charter(str::to_owned), 98);
-        c.mine(&[]);
+        let mut c = cluster();
         let early = c.nodes[4].position();
         c.find(&[0, 1, 4], "vault-outflow");
         c.mine(&[]);

@@ -295,6 +295,31 @@ impl Cluster {
     }
 }
 
+/// A network that has seen a block in which nothing happened.
+pub(crate) fn cluster() -> Cluster {
+    let mut c = Cluster::new(charter(str::to_owned), 98);
+    c.mine(&[]);
+    c
+}
+
+/// Attack, pause, four approvals, unpause; the chain is open again and nothing stands.
+pub(crate) fn recovered() -> Cluster {
+    let mut c = cluster();
+    c.all_find("vault-outflow");
+    c.mine(&[]);
+    c.execute();
+    assert!(c.chain.head().paused);
+    c.clear();
+    c.mine(&[]);
+    for index in 0..4 {
+        c.approve(index, "recover-vault", 1);
+    }
+    c.mine(&[]);
+    assert_eq!(c.execute(), 1);
+    assert!(!c.chain.head().paused);
+    c
+}
+
 pub(crate) fn finding(detector: &str, first: BlockRef) -> Finding {
     let severity = if detector == "vault-outflow" { Severity::Sev1 } else { Severity::Sev2 };
     Finding {

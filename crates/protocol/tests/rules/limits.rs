@@ -188,8 +188,7 @@ fn a_veto_is_judged_from_its_bytes() {
 /// old, and that it would stop nothing.
 #[test]
 fn few_cannot_talk_a_veto_away() {
-    let mut c = Cluster::new(charter(str::to_owned), 98);
-    c.mine(&[]);
+    let mut c = cluster();
     c.all_find("vault-outflow");
     c.mine(&[]);
     c.silent = [1, 2, 3, 4].into();

@@ -12,8 +12,7 @@ use crate::cluster::*;
 fn events() -> &'static Vec<Verified<Event>> {
     static EVENTS: OnceLock<Vec<Verified<Event>>> = OnceLock::new();
     EVENTS.get_or_init(|| {
-        let mut c = Cluster::new(charter(str::to_owned), 98);
-        c.mine(&[]);
+        let mut c = cluster();
         let (seq, prev) = c.nodes[4].position();
         c.find(&[0, 1, 4], "vault-outflow");
         c.mine(&[]);

@@ -5,12 +5,6 @@ use watchfire_types::*;
 
 use crate::cluster::*;
 
-fn cluster() -> Cluster {
-    let mut c = Cluster::new(charter(str::to_owned), 98);
-    c.mine(&[]);
-    c
-}
-
 fn cancels(c: &Cluster, index: usize) -> usize {
     c.count(index, |b| matches!(b, Body::Certificate(Certificate { purpose: Purpose::Cancel, .. })))
 }

@@ -6,12 +6,6 @@ use watchfire_types::*;
 
 use crate::cluster::*;
 
-fn cluster() -> Cluster {
-    let mut c = Cluster::new(charter(str::to_owned), 98);
-    c.mine(&[]);
-    c
-}
-
 /// The liar (member 4) signs an earlier pause again at the current nonce, and claims this block for it.
 fn claim(c: &mut Cluster, agreed: BlockRef) -> Verified<Event> {
     claim_by(c, 4, agreed)
@@ -49,17 +43,7 @@ fn burnt(c: &mut Cluster) -> usize {
 /// Case 3: a recovery through the containing Safe consumed the nonce, and no claim about an earlier block undoes that.
 #[test]
 fn a_claimed_block_owes_no_rejection_after_a_recovery() {
-    let mut c = cluster();
-    c.all_find("vault-outflow");
-    c.mine(&[]);
-    c.execute();
-    c.clear();
-    c.mine(&[]);
-    for index in 0..4 {
-        c.approve(index, "recover-vault", 1);
-    }
-    c.mine(&[]);
-    assert_eq!(c.execute(), 1);
+    let mut c = recovered();
     assert_eq!(burnt(&mut c), 0);
 }
 
@@ -167,8 +151,7 @@ fn a_signature_that_nobody_can_complete_owes_no_rejection() {
 /// Case 1's safety: an honest guardian that had not heard of the cancel signed at the next nonce as well, and that nonce is consumed too.
 #[test]
 fn a_late_signature_of_a_cancelled_pause_is_consumed() {
-    let mut c = Cluster::new(charter(str::to_owned), 98);
-    c.mine(&[]);
+    let mut c = cluster();
     c.all_find("vault-outflow");
     c.mine(&[]);
     c.silent = [3].into();

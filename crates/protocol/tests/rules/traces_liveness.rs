@@ -6,30 +6,6 @@ use watchfire_types::*;
 
 use crate::cluster::*;
 
-fn cluster() -> Cluster {
-    let mut c = Cluster::new(charter(str::to_owned), 98);
-    c.mine(&[]);
-    c
-}
-
-/// Attack, pause, four approvals, unpause; the chain is open again and nothing stands.
-fn recovered() -> Cluster {
-    let mut c = cluster();
-    c.all_find("vault-outflow");
-    c.mine(&[]);
-    c.execute();
-    assert!(c.chain.head().paused);
-    c.clear();
-    c.mine(&[]);
-    for index in 0..4 {
-        c.approve(index, "recover-vault", 1);
-    }
-    c.mine(&[]);
-    assert_eq!(c.execute(), 1);
-    assert!(!c.chain.head().paused);
-    c
-}
-
 /// C1: a liar's vote on evidence from before the last recovery spoils no certificate.
 #[test]
 fn c1_one_stale_vote_does_not_stop_the_pause() {

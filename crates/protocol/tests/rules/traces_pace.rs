@@ -20,8 +20,7 @@ fn signatures(c: &Cluster) -> usize {
 
 /// A cluster whose clocks are so far ahead of block time that blocks come as fast as the test says.
 fn fast() -> Cluster {
-    let mut c = Cluster::new(charter(str::to_owned), 98);
-    c.mine(&[]);
+    let mut c = cluster();
     c.now = c.now.plus_millis(1_000_000);
     c.mine(&[]);
     c

@@ -6,8 +6,7 @@ use watchfire_types::*;
 use crate::cluster::*;
 
 fn paused() -> Cluster {
-    let mut c = Cluster::new(charter(str::to_owned), 98);
-    c.mine(&[]);
+    let mut c = cluster();
     c.all_find("vault-outflow-early");
     c.mine(&[]);
     c.clear();
@@ -44,8 +43,7 @@ fn c4_c5_the_narrow_certificate_is_satisfied_and_then_void() {
 /// C10: a window that still holds the old outflow when the recovery executes begins there anew: no pause of what was just un-paused.
 #[test]
 fn c10_the_old_outflow_starts_no_unpause_and_pause_loop() {
-    let mut c = Cluster::new(charter(str::to_owned), 98);
-    c.mine(&[]);
+    let mut c = cluster();
     let asset: AssetId = name("vault-core");
     c.all_find("vault-outflow");
     let outflow = c.nodes[0].standing[0].first.number;
@@ -89,8 +87,7 @@ fn c6_an_old_recovery_certificate_does_not_undo_a_newer_pause() {
 /// C13a, D4: a stranger pauses and unpauses while containment signatures at the nonce are out: the nonce is consumed by a rejection.
 #[test]
 fn d4_a_strangers_unpause_is_answered_by_a_rejection() {
-    let mut c = Cluster::new(charter(str::to_owned), 98);
-    c.mine(&[]);
+    let mut c = cluster();
     c.all_find("vault-outflow");
     c.mine(&[]);
     let old = c.submissions().remove(0);
@@ -175,8 +172,7 @@ fn recovery_yields_to_containment() {
 /// C15: the liar that completes a quorum forks below its own vote; the certificate stays, and with it what was signed.
 #[test]
 fn c15_a_cut_removes_no_certificate() {
-    let mut c = Cluster::new(charter(str::to_owned), 98);
-    c.mine(&[]);
+    let mut c = cluster();
     let (seq, prev) = c.nodes[4].position();
     c.find(&[0, 1, 4], "vault-outflow");
     c.mine(&[]);

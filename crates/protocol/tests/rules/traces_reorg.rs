@@ -7,12 +7,6 @@ use watchfire_types::*;
 
 use crate::cluster::*;
 
-fn cluster() -> Cluster {
-    let mut c = Cluster::new(charter(str::to_owned), 98);
-    c.mine(&[]);
-    c
-}
-
 /// On both branches what is to be compared lies blocks apart, so that heights alone tell nothing.
 fn mine(c: &mut Cluster, count: usize) {
     for _ in 0..count {

@@ -14,8 +14,7 @@ fn signatures(c: &Cluster) -> usize {
 /// While a chain is silent its last head is no reading of now: nothing new is voted or signed, and the next block ends that.
 #[test]
 fn a_silent_chain_gets_no_new_votes_or_signatures() {
-    let mut c = Cluster::new(charter(str::to_owned), 98);
-    c.mine(&[]);
+    let mut c = cluster();
     for node in &mut c.nodes {
         node.machine.observe(c.now, &Input::ChainSilent { chain: CHAIN, cause: "no new block".into() });
     }
@@ -26,8 +25,7 @@ fn a_silent_chain_gets_no_new_votes_or_signatures() {
     c.mine(&[]);
     assert!(signatures(&c) >= 3);
 
-    let mut c = Cluster::new(charter(str::to_owned), 98);
-    c.mine(&[]);
+    let mut c = cluster();
     c.silent = [0, 1, 2, 3, 4].into();
     c.all_find("vault-outflow");
     c.mine(&[]);

@@ -57,8 +57,7 @@ fn d0_no_two_successors_and_no_split() {
 /// be voted on again. The certificate keeps authorising until it expires.
 #[test]
 fn d10_talk_of_the_next_version_voids_no_certificate() {
-    let mut c = Cluster::new(charter(str::to_owned), 98);
-    c.mine(&[]);
+    let mut c = cluster();
     c.find(&[0, 1, 2], "vault-outflow");
     c.mine(&[]);
     c.clear();
