@@ -3,7 +3,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command as Process, Output, Stdio};
 
 use clap::{Arg, Command};
@@ -149,24 +149,30 @@ fn all_takes_json() {
     }
 }
 
+/// A path where nothing is, a directory, and files that are empty, no text, cut off after `cut`, and of a name that is no UTF-8.
+fn bad_files(base: &Path, cut: &str) -> [PathBuf; 6] {
+    let at = |name: &[u8]| base.join(OsStr::from_bytes(name));
+    let directory = at(b"directory");
+    std::fs::create_dir(&directory).unwrap();
+    let file = |name: &[u8], content: &[u8]| {
+        std::fs::write(at(name), content).unwrap();
+        at(name)
+    };
+    let (empty, bytes, cut) = (file(b"empty", b""), file(b"bytes", &[0xff, 0xfe, 0x00]), file(b"cut", cut.as_bytes()));
+    [at(b"missing"), directory, empty, bytes, cut, file(b"no-\xff-utf-8", b"nonsense")]
+}
+
 /// Whatever the configuration is (not there, a directory, empty, cut off, no text, a name that is no UTF-8), the command says so: by name,
 /// with what to do.
 #[test]
 fn bad_configurations_are_told() {
     let base = tempfile::tempdir().unwrap();
-    let at = |name: &[u8]| base.path().join(OsStr::from_bytes(name));
-    let (missing, directory, empty, bytes) = (at(b"missing"), at(b"directory"), at(b"empty"), at(b"bytes"));
-    let (cut, strange) = (at(b"cut"), at(b"no-\xff-utf-8"));
-    std::fs::create_dir(&directory).unwrap();
-    std::fs::write(&empty, "").unwrap();
-    std::fs::write(&bytes, [0xff, 0xfe, 0x00]).unwrap();
-    std::fs::write(&cut, "member = \"alder-1\"\norganisation = \"al").unwrap();
-    std::fs::write(&strange, "nonsense").unwrap();
+    let bad = bad_files(base.path(), "member = \"alder-1\"\norganisation = \"al");
     for (path, command) in leaves() {
         if !own_arguments(&command).any(|argument| argument.get_id() == "config") {
             continue;
         }
-        for file in [&missing, &directory, &empty, &bytes, &cut, &strange] {
+        for file in &bad {
             // It looks at the file that it is to check first.
             let output = run(&words(&path, &command), &[OsStr::new("--config"), file.as_os_str()]);
             let answer = assert_fails(&output, &(&path, file));
@@ -183,14 +189,7 @@ fn bad_files_are_told() {
     let config = members.config("alder");
     let charter = members.charter();
     let base = tempfile::tempdir().unwrap();
-    let at = |name: &[u8]| base.path().join(OsStr::from_bytes(name));
-    let (missing, directory, empty, bytes) = (at(b"missing"), at(b"directory"), at(b"empty"), at(b"bytes"));
-    let (cut, strange) = (at(b"cut"), at(b"no-\xff-utf-8"));
-    std::fs::create_dir(&directory).unwrap();
-    std::fs::write(&empty, "").unwrap();
-    std::fs::write(&bytes, [0xff, 0xfe, 0x00]).unwrap();
-    std::fs::write(&cut, "watchfire-bundle/1\n\0\0\0\x10abc").unwrap();
-    std::fs::write(&strange, "nonsense").unwrap();
+    let bad = bad_files(base.path(), "watchfire-bundle/1\n\0\0\0\x10abc");
     let commands: [&[&str]; 16] = [
         &["charter", "check"],
         &["charter", "digest"],
@@ -220,7 +219,7 @@ fn bad_files_are_told() {
     ];
     for command in commands {
         let words: Vec<OsString> = command.iter().map(OsString::from).collect();
-        for file in [&missing, &directory, &empty, &bytes, &cut, &strange] {
+        for file in &bad {
             let output = run(&words, &[file.as_os_str()]);
             let answer = assert_fails(&output, &(command, file));
             let error = answer["error"].as_str().unwrap_or("; ");
