@@ -134,7 +134,8 @@ fn simulated(machine: &Machine, effects: &[Effect]) -> (Ready, String) {
         match answer(effect) {
             None => return (Ready::Pending, format!("not simulated yet at nonce {}", effect.transaction.nonce)),
             Some((block, PreflightOutcome::Unknown { reason })) => {
-                return (Ready::Unsure, format!("not simulated at block {}: {reason}", block.number));
+                let before = refusal(machine, effect).map(|(_, before)| format!("; {before}")).unwrap_or_default();
+                return (Ready::Unsure, format!("not simulated at block {}: {reason}{before}", block.number));
             }
             Some((block, _)) => oldest = Some(oldest.map_or(block.number, |oldest: u64| oldest.min(block.number))),
         }
@@ -260,16 +261,9 @@ fn executing(
     decision: &Decision,
     step: StepIndex,
 ) -> (Cause, String) {
-    let mut refusal = None;
-    for (_, rung) in playbook.steps_indexed().filter(|(index, _)| *index <= step) {
-        for effect in machine.effects(rung) {
-            let outcome = machine.view.outcomes.get(&effect.safe_tx_hash).and_then(|outcome| outcome.preflight.clone());
-            if let Some((block, PreflightOutcome::Refuted { reason, by_guard })) = outcome {
-                let cause = if by_guard { Cause::GuardBlocks } else { Cause::PreflightRefuted };
-                refusal = Some((cause, format!("refuted at block {}: {reason}", block.number)));
-            }
-        }
-    }
+    let rungs = playbook.steps_indexed().filter(|(index, _)| *index <= step);
+    let effects = rungs.flat_map(|(_, rung)| machine.effects(rung));
+    let refusal = effects.filter_map(|effect| refusal(machine, &effect)).last();
     let owed = effects::owed(machine);
     let mine: Vec<&OwedEffect> =
         owed.iter().filter(|owed| owed.step.as_ref().is_some_and(|(of, _)| of == decision)).collect();
@@ -292,9 +286,21 @@ fn executing(
     unsent(machine, playbook, first)
 }
 
+/// What a simulation found to stand in the way, for as long as none has passed since.
+fn refusal(machine: &Machine, effect: &Effect) -> Option<(Cause, String)> {
+    let (block, answer) = machine.view.outcomes.get(&effect.safe_tx_hash)?.refuted.as_ref()?;
+    let PreflightOutcome::Refuted { reason, by_guard } = answer else { return None };
+    let cause = if *by_guard { Cause::GuardBlocks } else { Cause::PreflightRefuted };
+    Some((cause, format!("refuted at block {}: {reason}", block.number)))
+}
+
 fn unsent(machine: &Machine, playbook: &Playbook, owed: &OwedEffect) -> (Cause, String) {
     let hash = owed.effect.safe_tx_hash;
+    let refusal = refusal(machine, &owed.effect);
     if packed(machine, owed).is_none() {
+        if let Some(refusal) = refusal {
+            return refusal;
+        }
         let have = machine.shared.content.signed.get(&hash).map_or(0, |signed| signed.owners.len());
         let need = machine.view.safes.get(&owed.effect.safe).and_then(|safe| safe.threshold.last()).copied();
         return (Cause::ThresholdNotReached, format!("{have} of {} signatures", need.unwrap_or_default()));
@@ -311,7 +317,9 @@ fn unsent(machine: &Machine, playbook: &Playbook, owed: &OwedEffect) -> (Cause, 
             (Cause::NotIncluded, detail)
         }
         (None, None) if delay > 0 => (Cause::Delayed, format!("its path only schedules: delayed by {delay} s")),
-        (None, None) => (Cause::NotIncluded, "threshold-signed and not on chain yet".to_owned()),
+        (None, None) => {
+            refusal.unwrap_or_else(|| (Cause::NotIncluded, "threshold-signed and not on chain yet".to_owned()))
+        }
     }
 }
 

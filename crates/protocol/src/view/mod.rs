@@ -108,6 +108,8 @@ pub(crate) enum Failed {
 pub(crate) struct Outcome {
     /// Newest simulation.
     pub(crate) preflight: Option<(BlockRef, PreflightOutcome)>,
+    /// Newest simulation that refuted it, and no one passed since: one without an answer takes nothing back. For telling, never for signing.
+    pub(crate) refuted: Option<(BlockRef, PreflightOutcome)>,
     /// A submission of this node reverted or was not included, and no other result came since.
     pub(crate) failed: Option<(BlockRef, Failed)>,
     /// It cannot be sent at all.
@@ -213,6 +215,9 @@ impl View {
             if outcome.preflight.as_ref().is_some_and(|(block, _)| gone(block)) {
                 outcome.preflight = None;
             }
+            if outcome.refuted.as_ref().is_some_and(|(block, _)| gone(block)) {
+                outcome.refuted = None;
+            }
             if outcome.failed.as_ref().is_some_and(|(block, _)| gone(block)) {
                 outcome.failed = None;
             }
@@ -283,6 +288,11 @@ impl View {
         let known = self.outcome(hash, now);
         if known.preflight.as_ref().is_none_or(|(at, _)| at.number <= block.number) {
             known.preflight = Some((*block, answer.clone()));
+            match answer {
+                PreflightOutcome::Refuted { .. } => known.refuted.clone_from(&known.preflight),
+                PreflightOutcome::Passes => known.refuted = None,
+                PreflightOutcome::Unknown { .. } => {}
+            }
         }
     }
 

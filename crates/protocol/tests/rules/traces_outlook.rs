@@ -5,7 +5,7 @@ use watchfire_protocol::AssetOutlook;
 use watchfire_types::body::{Body, Cause};
 use watchfire_types::duty::{Duty, Preflight};
 use watchfire_types::input::{Input, PreflightOutcome, SubmissionFailure, SubmissionReport};
-use watchfire_types::{BlockRef, Log, OperatorId, Read, SafeId};
+use watchfire_types::{BlockRef, Log, OperatorId, Read, SafeId, SafeTransaction};
 
 use crate::cluster::*;
 
@@ -204,6 +204,69 @@ fn every_failure_of_a_submission_has_its_cause() {
         c.nodes[0].machine.observe(c.now, &Input::Submission(report));
         let why = outlook(&c, 0).why_not.expect("a cause");
         assert!(why.cause == cause && why.detail.contains(words), "{cause:?}: {why:?}");
+    }
+}
+
+fn guarded(_: &Block, _: &SafeTransaction) -> PreflightOutcome {
+    PreflightOutcome::Refuted { reason: "guard: no".into(), by_guard: true }
+}
+
+fn unsimulated(_: &Block, _: &SafeTransaction) -> PreflightOutcome {
+    PreflightOutcome::Unknown { reason: "no method".into() }
+}
+
+/// What a simulation has refuted stays the named cause while later ones have no answer, and ends when one passes.
+#[test]
+fn a_refutation_stays_named_until_a_simulation_passes() {
+    let mut c = Cluster::new(charter(str::to_owned), 100);
+    c.simulate = guarded;
+    c.all_find("vault-outflow");
+    c.mine(&[]);
+    let why = |c: &Cluster| outlook(c, 0).why_not.expect("a cause");
+    let named = |c: &Cluster| why(c).cause == Cause::GuardBlocks && why(c).detail == "refuted at block 101: guard: no";
+    assert!(named(&c), "{:?}", why(&c));
+    c.simulate = unsimulated;
+    c.silent = [1, 2, 3, 4].into();
+    c.mine(&[]);
+    assert!(named(&c), "one signature of three: {:?}", why(&c));
+    let doubt = outlook(&c, 0).doubt.expect("not sure");
+    assert!(doubt.contains("no method") && doubt.contains("guard: no"), "{doubt}");
+    c.silent.clear();
+    c.mine(&[]);
+    assert_eq!(c.submissions().len(), 1, "what is not known is signed and sent");
+    assert!(named(&c), "threshold-signed: {:?}", why(&c));
+    c.simulate = passes;
+    c.mine(&[]);
+    assert_eq!(why(&c).cause, Cause::NotIncluded);
+}
+
+/// What is stated for good once a refuted pause is no longer wanted is the refutation, not that its certificate is over or that the last
+/// simulation had no answer; of a block that a reorg took nothing is told.
+#[test]
+fn a_refutation_is_what_is_stated_for_good() {
+    for (orphaned, cause) in [(false, Cause::GuardBlocks), (true, Cause::Expired)] {
+        let mut c = Cluster::new(charter(str::to_owned), 100);
+        c.all_find("vault-outflow");
+        c.unread = true;
+        c.mine(&[]);
+        c.simulate = guarded;
+        c.mine(&[]);
+        if orphaned {
+            c.answers = false;
+            c.reorg(1);
+            c.mine(&[]);
+            c.answers = true;
+        }
+        c.simulate = unsimulated;
+        c.mine(&[]);
+        c.clear();
+        let over = c.chain.head().at.number + 2 * EXPIRY_S;
+        c.mine_to(over);
+        let stated = c.nodes[0].log.iter().find_map(|event| match &event.body {
+            Body::NotContained(stated) => Some((stated.cause, stated.detail.clone())),
+            _ => None,
+        });
+        assert_eq!(stated.as_ref().map(|(cause, _)| *cause), Some(cause), "{stated:?}");
     }
 }
 
