@@ -128,7 +128,8 @@ pub struct MemberStatus {
     pub key: MemberKey,
     /// Newest epoch by the member's own clock, if any event is held.
     pub newest_epoch: Option<Epoch>,
-    /// A newer epoch names an earlier one at less than what is held of it: the node was restored or cloned.
+    /// A newer epoch names an earlier one at less than what is held of it: the node was restored or cloned. It ends when the node, having
+    /// caught up, starts again.
     pub restored: bool,
     /// This node hears two of its epochs in turn.
     pub in_use_twice: bool,
@@ -316,7 +317,10 @@ pub(crate) fn alarm_pages(machine: &Machine, pages: &mut BTreeSet<Page>) {
             page(
                 "restored",
                 Severity::Sev4,
-                format!("{} came back knowing less of its log than others hold", member.member),
+                format!(
+                    "{} came back knowing less of its log than others hold; this ends when it has caught up and starts again",
+                    member.member
+                ),
             );
         }
     }

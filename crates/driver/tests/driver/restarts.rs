@@ -218,6 +218,8 @@ proptest! {
         world.go_on();
         prop_assert!(!world.say_of_it(|member| member.faulty), "{acts:?}");
         prop_assert!(!world.say_of_it(|member| member.in_use_twice), "{acts:?} {:?}", world.alarmed());
+        world.play(&Act::Restart { clock_s: 0 });
+        prop_assert!(!world.say_of_it(|member| member.restored), "{acts:?}");
     }
 
     /// Two at a time are said, by their events or by their heartbeats alone, whatever the second one's clock says; and no longer once one ends.

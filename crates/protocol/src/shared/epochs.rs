@@ -18,6 +18,8 @@ pub(crate) struct Epochs {
     /// The event at the highest position.
     end: BTreeMap<ChainKey, (Seq, EventHash)>,
     /// Epochs that a later one names at less than is held of them.
+    short: BTreeSet<ChainKey>,
+    /// Those of them for which a later one that did has no successor: nobody began knowing that it was there.
     restored: BTreeSet<ChainKey>,
     faulty: BTreeSet<MemberKey>,
     slipped: BTreeSet<ChainKey>,
@@ -45,6 +47,7 @@ impl Epochs {
                 self.named.entry(named).or_default().insert((earlier.seq, earlier.hash, event.epoch));
                 self.compare(&named, &next);
             }
+            self.compare_short(&event.author, &next);
         }
         self.compare(&key, &next);
     }
@@ -62,6 +65,7 @@ impl Epochs {
             }
             self.compare(&named, &next);
         }
+        self.compare_short(&event.author, &next);
     }
 
     /// Takes that an author contradicted itself in an epoch, of which this is the last event that counts.
@@ -84,13 +88,22 @@ impl Epochs {
     }
 
     fn compare(&mut self, key: &ChainKey, next: impl Fn(&ChainKey) -> Seq) {
-        let lowest = self.named.get(key).and_then(BTreeSet::first);
-        let restored = lowest.is_some_and(|(named, ..)| next(key) > named.next());
-        if restored {
-            self.restored.insert(*key)
-        } else {
-            self.restored.remove(key)
-        };
+        let held = next(key);
+        // In order of what they know: the first ones know least.
+        let short = self.named.get(key).into_iter().flatten().take_while(|(named, ..)| held > named.next());
+        let mut short = short.map(|(_, _, by)| (key.0, *by)).peekable();
+        let is_short = short.peek().is_some();
+        let restored = short.any(|by| !self.names(&by));
+        let note =
+            |keys: &mut BTreeSet<ChainKey>, holds: bool| if holds { keys.insert(*key) } else { keys.remove(key) };
+        note(&mut self.short, is_short);
+        note(&mut self.restored, restored);
+    }
+
+    /// Compares anew what an epoch that begins, or that never was, can have brought to an end or back.
+    fn compare_short(&mut self, author: &MemberKey, next: impl Fn(&ChainKey) -> Seq) {
+        let short: Vec<ChainKey> = self.short.range((*author, LOW)..=(*author, HIGH)).copied().collect();
+        short.iter().for_each(|key| self.compare(key, &next));
     }
 
     /// Newest epoch by the author's own clock.
@@ -98,7 +111,8 @@ impl Epochs {
         self.starts.get(author)?.last().map(|(_, epoch)| *epoch)
     }
 
-    /// A later epoch names an earlier one at less than what is held of it.
+    /// A later epoch names an earlier one at less than what is held of it, and no epoch began since that knew this: one that did knows what was
+    /// forgotten, or is such an epoch itself.
     pub(crate) fn restored(&self, author: &MemberKey) -> bool {
         any_of(&self.restored, author)
     }

@@ -116,6 +116,54 @@ fn epochs_that_overlap_or_forget_are_said() {
     }
 }
 
+/// A restored node is shown as that until it starts again knowing what it had forgotten; the next restored backup is shown anew.
+#[test]
+fn a_restored_node_that_knows_its_log_again_is_none() {
+    let charter = charter(str::to_owned);
+    let now = Timestamp::from_millis(1_700_000_000_000);
+    let head = |event: &Verified<Event>| EpochHead {
+        epoch: event.epoch,
+        seq: event.seq,
+        hash: event.hash(),
+        checkpoint: None,
+    };
+    let a = Node::new(&charter, 0, 1);
+    let (seq, prev) = a.position();
+    let (zero, one) = (a.log[0].clone(), a.seal_at(seq, prev, note("one")));
+    let begin = |epoch: u8, mut knows: Vec<EpochHead>| {
+        knows.sort();
+        let node = Node::new(&charter, 0, epoch);
+        node.seal_at(0, EventHash::from_bytes([0; 32]), started_after(&charter, knows))
+    };
+    let forgets = begin(2, vec![head(&zero)]);
+    let still_forgets = begin(3, vec![head(&zero), head(&forgets)]);
+    let knows = begin(4, vec![head(&one), head(&forgets), head(&still_forgets)]);
+    let beside = begin(5, vec![head(&one)]);
+    let again = begin(6, vec![head(&zero), head(&knows)]);
+    let said = |events: &[&Verified<Event>]| {
+        let said = |order: &[&Verified<Event>]| {
+            let mut b = Node::new(&charter, 1, 9);
+            for event in order {
+                b.receive(now, event).expect("taken");
+            }
+            let alarm =
+                b.machine.alarms().iter().any(|alarm| alarm.starts_with("restored: ") && alarm.contains("alder-1"));
+            let restored = b.machine.members().iter().any(|member| member.key == a.key() && member.restored);
+            assert_eq!(alarm, restored);
+            restored
+        };
+        let backwards: Vec<_> = events.iter().rev().copied().collect();
+        let forwards = said(events);
+        assert_eq!(forwards, said(&backwards), "whatever came first");
+        forwards
+    };
+    assert!(said(&[&zero, &one, &forgets]));
+    assert!(said(&[&zero, &one, &forgets, &still_forgets]), "it began again, and knows no more");
+    assert!(!said(&[&zero, &one, &forgets, &still_forgets, &knows]));
+    assert!(said(&[&zero, &one, &forgets, &still_forgets, &beside]), "one that knows of no restored node ends nothing");
+    assert!(said(&[&zero, &one, &forgets, &still_forgets, &knows, &again]));
+}
+
 /// Pairs whose carrier left the set are not said again by everyone.
 #[test]
 fn a_proof_once_said_is_said() {
@@ -243,8 +291,7 @@ fn own_observations_leave_room_for_decisions() {
 /// nor forwarded again; and what is new there is, once.
 #[test]
 fn what_is_held_is_not_carried_again_from_above_a_cut() {
-    let mut c = Cluster::new(charter(str::to_owned), 98);
-    c.mine(&[]);
+    let mut c = cluster();
     c.all_find("vault-outflow");
     c.mine(&[]);
     let (seq, prev) = c.nodes[4].position();
@@ -296,8 +343,7 @@ fn what_is_held_is_not_carried_again_from_above_a_cut() {
 /// A guardian publishes the certificate that it signs under in its own name once, however often it signs under it.
 #[test]
 fn a_certificate_is_republished_once() {
-    let mut c = Cluster::new(charter(str::to_owned), 98);
-    c.mine(&[]);
+    let mut c = cluster();
     c.all_find("vault-outflow");
     c.mine(&[]);
     c.mine(&[Tx::TakesNonce]);
