@@ -132,9 +132,9 @@ pub(crate) struct AuthorChain {
     /// The same at the base, if there is one, and at every [`KEPT_EVERY`]th leaf, so that neither a question about an earlier size nor a cut that falls costs much.
     pub(super) kept: Vec<Below>,
     /// Positions from `below.next` on and below the cut with a loose event: what waits for a predecessor.
-    waiting: usize,
-    /// Loose events that cuts took and that nobody collected yet.
-    dropped: Vec<Arc<Verified<Event>>>,
+    pub(super) waiting: usize,
+    /// Loose events that a cut or the author's quota took and that nobody collected yet.
+    pub(super) dropped: Vec<Arc<Verified<Event>>>,
     /// Roots that the author signed outside its log, by size, as far as the events below `next` did not confirm them. Each came in an event
     /// of a member and was signed by this author, so there are at most as many as events.
     pub(super) claims: BTreeMap<u64, BTreeSet<Hash>>,
@@ -218,6 +218,9 @@ impl AuthorChain {
     }
 
     fn taken(&mut self, seq: Seq) -> Noted {
+        if seq == FIRST {
+            self.drop_beyond_quota();
+        }
         if self.base.as_ref().is_some_and(|base| seq < base.next) {
             return Noted { taken: true, chained: self.kept_at(seq) };
         }
@@ -253,7 +256,7 @@ impl AuthorChain {
         true
     }
 
-    /// Loose events that cuts took since the last call.
+    /// Loose events that a cut or the author's quota took since the last call.
     pub(crate) fn take_dropped(&mut self) -> Vec<Arc<Verified<Event>>> {
         std::mem::take(&mut self.dropped)
     }

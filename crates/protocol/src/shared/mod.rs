@@ -10,6 +10,7 @@ pub(crate) mod content;
 pub(crate) mod derived;
 pub(crate) mod epochs;
 pub(crate) mod pace;
+mod quota;
 pub(crate) mod voices;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -65,6 +65,46 @@ fn quota_and_gaps() {
     assert!(matches!(b.receive(now.plus_millis(60_000), &far), Err(Rejection::OverQuota { .. })));
 }
 
+/// A vote counts ahead of its epoch's `Started`, and is let go of when that comes and says that its author cannot have come to its position;
+/// whoever knew `Started` refused it. Whichever came first, two nodes hold the same set and count the same votes, and go on to.
+#[test]
+fn a_vote_ahead_of_its_started_is_judged_by_it() {
+    let mut c = cluster();
+    let liar = Node::new(&c.charter, 4, 0x77);
+    let begun = &liar.log[0];
+    let at = c.chain.head().at;
+    let [near, far] = [900, 1_500].map(|seq| liar.seal_at(seq, EventHash::from_bytes([7; 32]), c.forged_vote(2, at)));
+    let now = Timestamp::from_millis(1_700_000_060_000);
+    let counted = |node: &Node| {
+        let of =
+            node.machine.events().filter(|event| event.author == liar.key() && matches!(event.body, Body::Vote(_)));
+        of.map(|event| event.seq.get()).collect::<Vec<_>>()
+    };
+    let (early, late) = (1, 2);
+    c.nodes[early].receive(now, begun).expect("Started");
+    c.nodes[early].receive(now, &near).expect("within the quota");
+    assert!(matches!(c.nodes[early].receive(now, &far), Err(Rejection::OverQuota { .. })));
+    for vote in [&near, &far] {
+        c.nodes[late].receive(now, vote).expect("its Started is missing");
+    }
+    assert_eq!(counted(&c.nodes[late]), [900, 1_500]);
+    let supporters =
+        |node: &Node| node.machine.decisions().iter().flat_map(|of| of.votes.values()).map(|by| by.len()).max();
+    c.nodes[late].receive(now, begun).expect("Started");
+    for node in [early, late] {
+        assert_eq!(counted(&c.nodes[node]), [900]);
+        assert_eq!(supporters(&c.nodes[node]), Some(1));
+        assert!(matches!(c.nodes[node].receive(now, &far), Err(Rejection::OverQuota { .. })));
+    }
+    assert_eq!(c.nodes[early].machine.state_digest(), c.nodes[late].machine.state_digest());
+    // Alone, the vote that is let go of counts for nothing.
+    let mut alone = Node::new(&c.charter, 1, 0x78);
+    for event in [&far, begun] {
+        alone.receive(now, event).expect("taken");
+    }
+    assert!(counted(&alone).is_empty() && supporters(&alone).is_none());
+}
+
 /// A co-signature that recovers to no owner, a certificate without a quorum and a pair that convicts nobody are refused from the bytes.
 #[test]
 fn content_is_judged_from_its_bytes() {
