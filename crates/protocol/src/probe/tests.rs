@@ -184,6 +184,47 @@ fn a_turn_looks_at_nothing_that_is_over() {
     assert!(many.values().sum::<u64>() > 0, "something is counted");
 }
 
+/// What one turn looks at beside so many living certificates on evidence that a liar made up, each of them valid by its bytes, and beside as many
+/// of the same votes carried again by another member.
+fn looks_at_made_up(count: u8, again: bool) -> u64 {
+    let mut log = Log::new();
+    for number in 5_000..5_003 {
+        log.show(number);
+    }
+    let decision = log.decision();
+    let step = StepIndex::new(2);
+    let vote = |member: usize, evidence: BlockRef| {
+        let operator = OPERATORS[member].parse().expect("a label");
+        let basis = Basis::Finding(EventHash::from_bytes([9; 32]));
+        Body::Vote(Vote { decision: decision.clone(), step, basis, operator, evidence })
+    };
+    let honest = [0, 1].map(|member| log.author(member, vote(member, block(5_001))).to_unverified());
+    for number in 0..count {
+        let made_up = BlockRef { hash: B256::repeat_byte(number), ..block(5_002) };
+        let lie = log.author(2, vote(2, made_up)).to_unverified();
+        let votes = honest.iter().cloned().chain([lie]).collect();
+        let certificate = Certificate { decision: decision.clone(), purpose: Purpose::Step(step), votes };
+        for carrier in if again { &[2, 3][..] } else { &[2][..] } {
+            log.author(*carrier, Body::Certificate(certificate.clone()));
+        }
+    }
+    COUNTS.take();
+    log.show(5_003);
+    let now = Timestamp::from_millis(1_700_005_004_000);
+    let _ = (log.machine.owed(now), log.machine.next_timeout(), log.machine.outlooks());
+    assert!(log.machine.authorising(&decision.playbook, step).is_none());
+    COUNTS.take().get(&Look::Certificate).copied().unwrap_or_default()
+}
+
+/// S12: a certificate on a block that is not there costs a few looks a turn (whether it authorises, whether anything was certified) for as long as
+/// it lives, and no more for who else carries it; so many can live as one author's quota lets it vote.
+#[test]
+fn a_made_up_certificate_costs_a_few_looks_a_turn() {
+    let (few, many) = (looks_at_made_up(10, false), looks_at_made_up(40, false));
+    assert!((30..=4 * 30).contains(&(many - few)), "{few} {many}");
+    assert_eq!(looks_at_made_up(40, true), many);
+}
+
 fn recoveries() -> u64 {
     COUNTS.take().get(&Look::Recovery).copied().unwrap_or_default()
 }
