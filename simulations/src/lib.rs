@@ -8,6 +8,7 @@
 
 pub mod anvil;
 pub mod artifact;
+mod bid;
 mod charter;
 mod child;
 pub mod drill;

@@ -231,6 +231,8 @@ pub enum Moment {
     Certificate,
     /// The first threshold-signed transaction.
     ThresholdSigned,
+    /// Every organisation has made a bid for the pause.
+    AllSubmitted,
     /// The nonce was taken by the owners' unrelated transaction.
     NonceTaken,
     /// The pause holds on chain.
@@ -292,6 +294,9 @@ pub struct Expect {
     pub nonces: Option<u64>,
     /// Whether somebody else than the first submitter sent the pause that was included.
     pub other_submitter: Option<bool>,
+    /// Whether the included pause replaced a bid of the same account and nonce, and each of its bids topped the one before by at least
+    /// 12.5 % on both fee fields; simulated only.
+    pub bumped: Option<bool>,
     /// Every node's status just before the attack.
     pub status_before: Option<CanPause>,
     /// Most milliseconds from the first attack block to the pause's block.

@@ -196,6 +196,7 @@ impl Play<'_> {
             (Moment::ContainVotes, seen.authors("vote").len() >= contain),
             (Moment::Certificate, seen.certificates().next().is_some()),
             (Moment::ThresholdSigned, seen.first("threshold-signed").is_some()),
+            (Moment::AllSubmitted, seen.authors("submitted").len() == organisations),
             (Moment::Contained, seen.included().is_some()),
             (Moment::AttackOver, self.played.attack.over),
             (Moment::Recovered, seen.included().is_some() && seen.blocks.last().is_some_and(|last| !last.paused)),

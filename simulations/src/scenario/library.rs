@@ -20,6 +20,7 @@ library!(
     "minority",
     "partition",
     "gas-spike",
+    "gas-spike-stuck",
     "false-alarm",
     "guard-blocks",
     "human-veto",

@@ -24,6 +24,8 @@ pub(crate) enum Bent {
     NeverCatchesUp,
     /// Nobody but the first submitter sends.
     OnlyFirstSends,
+    /// A bid that a block passed over is left as it is.
+    NeverBumps,
     /// Every simulation of a transaction is said to pass.
     SimulatesNothing,
     /// The Safe's nonce is read once and for all.

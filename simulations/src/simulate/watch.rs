@@ -22,6 +22,7 @@ use super::agenda::{MILLI, Micros, SECOND};
 use super::cast::{CHAIN, Cast, SAFE_VERSION};
 use super::chain::{Call, Chain, Transaction};
 use super::node::Node;
+use crate::bid::{self, Bid};
 use crate::scenario::DiskLeft;
 pub(crate) use effects::Asked;
 
@@ -134,6 +135,8 @@ pub(crate) struct Watch {
     refuted: BTreeMap<(usize, B256), String>,
     /// Who signed each Safe transaction, and when a threshold had.
     signers: BTreeMap<B256, (BTreeSet<usize>, Option<Micros>)>,
+    /// Bids for each slot, each once, in the order in which they were handed out.
+    bids: BTreeMap<B256, Vec<Bid>>,
     /// Every secret key, as bytes and as hex.
     secrets: Vec<Vec<u8>>,
 }
@@ -155,6 +158,7 @@ impl Watch {
             clocks: BTreeMap::new(),
             refuted: BTreeMap::new(),
             signers: BTreeMap::new(),
+            bids: BTreeMap::new(),
             secrets: cast
                 .players
                 .iter()
@@ -305,6 +309,15 @@ impl Watch {
             Call::Touch(_) => false,
         };
         self.unsafe_if(leaks, "S13", || "a transaction carries a secret key".to_owned());
+        let bids = self.bids.entry(transaction.slot).or_default();
+        if bids.iter().all(|bid| bid.hash != transaction.hash) {
+            bids.push(Bid { hash: transaction.hash, max_fee: transaction.max_fee, tip: transaction.tip });
+        }
+    }
+
+    /// Whether this transaction replaced a lower bid, and each bid before it as well.
+    pub(crate) fn bumped(&self, transaction: &Transaction) -> bool {
+        self.bids.get(&transaction.slot).is_some_and(|bids| bid::bumped(bids, transaction.hash))
     }
 
     fn leaks(&self, bytes: &[u8]) -> bool {

@@ -96,9 +96,13 @@ impl Payer {
         Some(SubmissionReport::Failed { safe_tx_hash: hash, reason })
     }
 
-    /// Announces a bid: the first, or one that tops the last by an eighth.
+    /// Announces a bid: the first, or one that tops the last by an eighth once a block has passed that over.
     pub(crate) fn announce(&mut self, hash: B256, payer: Address, base_fee: u128, head: u64) -> Option<Submitted> {
         let pending = self.pending.get_mut(&hash)?;
+        // What no block has passed over yet is no reason to pay more, however often it came to be due meanwhile.
+        if pending.bid.is_some() && head <= pending.at_head {
+            return None;
+        }
         let (max_fee, tip) = match pending.bid {
             None => (base_fee.saturating_mul(3) + TIP, TIP),
             Some((max_fee, tip)) => ((max_fee + max_fee / 8 + 1).max(base_fee.saturating_mul(2)), tip + tip / 8 + 1),

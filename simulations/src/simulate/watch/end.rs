@@ -181,8 +181,13 @@ fn expectations(world: &mut World<'_>) {
     }
     if let Some(wanted) = expect.other_submitter {
         let first = play.first_submitter.map(|place| world.cast.players[place].submitter);
-        let other = play.paused_by.is_some() && play.paused_by != first;
+        let by = play.pause.as_ref().map(|pause| pause.from);
+        let other = by.is_some() && by != first;
         missed("submitter", Kind::Liveness, other == wanted, format!("sent by another than the first: {other}"));
+    }
+    if let Some(wanted) = expect.bumped {
+        let bumped = play.pause.as_ref().is_some_and(|pause| world.watch.bumped(pause));
+        missed("bumped", Kind::Liveness, bumped == wanted, format!("the pause replaced a lower bid: {bumped}"));
     }
     if let Some(wanted) = expect.status_before {
         let can = wanted != CanPause::No;

@@ -68,12 +68,14 @@ pub(crate) struct Play {
     pub(crate) status_before: BTreeMap<usize, bool>,
     pub(crate) found: BTreeSet<OrganisationId>,
     pub(crate) voted: BTreeSet<OrganisationId>,
+    pub(crate) submitted: BTreeSet<OrganisationId>,
     pub(crate) certificate: bool,
     pub(crate) cancelled: bool,
     pub(crate) cause: Option<Cause>,
     pub(crate) nonce_before: u64,
     pub(crate) pauses: u64,
-    pub(crate) paused_by: Option<Address>,
+    /// The Safe's transaction that paused first, if one did.
+    pub(crate) pause: Option<Transaction>,
     pub(crate) paused_at: Option<Micros>,
     pub(crate) paused_block: Option<u64>,
     pub(crate) nonce_taken_by: Option<B256>,
@@ -121,12 +123,13 @@ impl Play {
             status_before: BTreeMap::new(),
             found: BTreeSet::new(),
             voted: BTreeSet::new(),
+            submitted: BTreeSet::new(),
             certificate: false,
             cancelled: false,
             cause: None,
             nonce_before: 0,
             pauses: 0,
-            paused_by: None,
+            pause: None,
             paused_at: None,
             paused_block: None,
             nonce_taken_by: None,
@@ -152,6 +155,9 @@ impl Play {
                 self.timeline.entry("vote").or_insert(now);
                 self.voted.insert(organisation);
                 self.stirred = now;
+            }
+            Body::Submitted(_) => {
+                self.submitted.insert(organisation);
             }
             Body::Veto(_) | Body::CoSignature(_) => self.stirred = now,
             Body::Certificate(certificate) => {
@@ -221,6 +227,7 @@ impl World<'_> {
             (Moment::ContainVotes, play.voted.len() >= usize::from(scenario.governance.contain)),
             (Moment::Certificate, play.certificate),
             (Moment::ThresholdSigned, play.timeline.contains_key("threshold-signed")),
+            (Moment::AllSubmitted, play.submitted.len() == self.cast.honest_organisations()),
             (Moment::NonceTaken, play.nonce_taken_by.is_some()),
             (Moment::Contained, play.pauses > 0),
             (Moment::AttackOver, play.attack.over),
@@ -265,7 +272,7 @@ impl World<'_> {
                 .included
                 .iter()
                 .find(|one| one.result.is_ok() && matches!(one.transaction.call, Call::Execute { .. }));
-            self.play.paused_by = self.play.paused_by.or(executed.map(|one| one.transaction.from));
+            self.play.pause = self.play.pause.take().or(executed.map(|one| one.transaction.clone()));
         }
         // A reorg brings several new blocks at once.
         let mut fresh = Vec::new();

@@ -345,10 +345,11 @@ impl World<'_> {
     pub(super) fn payer_looks(&mut self, place: usize) {
         let payer = self.cast.players[place].submitter;
         let (now, life) = (self.now, self.nodes[place].life);
+        let bumps = !self.bends(Bent::NeverBumps);
         let Some(process) = &mut self.nodes[place].process else { return };
         let head = process.recent.last_key_value().map_or(0, |(number, _)| *number);
         let wants = process.payer.on_block(&self.chain, &process.recent);
-        let mut bids = process.payer.bumps(head);
+        let mut bids = if bumps { process.payer.bumps(head) } else { Vec::new() };
         bids.extend(process.payer.due().iter().map(|submission| submission.safe_tx_hash));
         let mut again = Vec::new();
         for want in wants {
