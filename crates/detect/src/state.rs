@@ -64,7 +64,7 @@ impl StateWatch {
             }
             StateExpectation::Equals(expected) => {
                 let holds = answer.0 && answer.1 == *expected;
-                self.broken(holds, &answer, &format!("expected {}", hex::encode_prefixed(expected)))
+                self.broken(holds, &answer, &format!("expected {}", shown(&(true, expected.clone()))))
             }
             StateExpectation::Within { min, max } => {
                 let word = answer.0.then(|| ReadOutcome::Value(answer.1.clone()).word()).flatten();

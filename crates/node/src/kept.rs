@@ -107,6 +107,8 @@ pub struct Kept {
     pub report: LogReport,
     /// Hash chains that do not hold.
     pub chains: Vec<ChainFault>,
+    /// Where other members signed two histories: kept on purpose, against their authors and not against this log.
+    pub convictions: Vec<ChainFault>,
     /// Number of (author, epoch) chains.
     pub chain_count: usize,
     /// Its index.
@@ -176,10 +178,13 @@ pub fn look(
     let newest = replay.own.and_then(|own| newest(&replay.machine, own));
     let tree = replay.own.zip(newest).and_then(|(own, epoch)| replay.machine.tree(own, epoch));
     let log_root = tree.map_or_else(|| Frontier::new().root(), Frontier::root);
+    let convicts = |fault: &ChainFault| Some(fault.link.author) != replay.own && fault.kind.is_fork();
+    let (convictions, chains) = replay.links.faults().into_iter().partition(convicts);
     Ok(Kept {
         machine: replay.machine,
         report,
-        chains: replay.links.faults(),
+        chains,
+        convictions,
         chain_count,
         index,
         epoch: newest,

@@ -28,6 +28,8 @@ pub(crate) const AHEAD_MAX: usize = 4_096;
 const LINE_MAX: usize = 512;
 /// Most figures of a finding.
 pub(crate) const FIGURES_MAX: usize = 32;
+/// Longest value of a figure, bytes.
+pub(crate) const FIGURE_MAX: usize = 128;
 
 pub(crate) fn decide(machine: &Machine, now: Timestamp, input: &Input) -> Result<Step, Rejection> {
     match input {

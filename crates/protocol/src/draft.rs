@@ -98,7 +98,12 @@ const LINE_MAX: usize = 512;
 
 /// A line cut to what an event carries: a draft that cannot be sealed would hold up everything behind it.
 pub(crate) fn line(text: &str) -> String {
-    let mut end = text.len().min(LINE_MAX);
+    cut(text, LINE_MAX)
+}
+
+/// The beginning of a text, whole characters of at most so many bytes.
+pub(crate) fn cut(text: &str, max: usize) -> String {
+    let mut end = text.len().min(max);
     while !text.is_char_boundary(end) {
         end -= 1;
     }

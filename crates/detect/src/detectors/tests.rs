@@ -239,6 +239,17 @@ fn state_bounds() {
     assert_eq!(standing, [0, 0, 1, 1, 1, 0]);
 }
 
+/// However long an answer and what was expected are, the figures stay within what the wire takes, 128 bytes.
+#[test]
+fn long_answers_are_cut() {
+    let long = |byte: u8| Bytes::from(vec![byte; 4_096]);
+    let mut rules = state(StateExpectation::Equals(long(1)));
+    assert!(run(&mut rules, &[with_state(1, ReadOutcome::Value(long(1)))])[0].is_empty());
+    let found = rules.observe(&with_state(2, ReadOutcome::Value(long(2))), &BTreeMap::new());
+    assert!(found[0].figures.values().all(|value| value.len() <= 128), "{:?}", found[0].figures);
+    assert!(found[0].figures["expected"].ends_with("(4096 bytes)"));
+}
+
 /// An event fires on address, topic0 and the topics asked for, counts its matches, and ends.
 #[test]
 fn event_match() {

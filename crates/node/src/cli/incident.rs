@@ -6,7 +6,7 @@ use watchfire_charter::PlaybookPurpose;
 use watchfire_types::body::Human;
 use watchfire_types::control::{Incident, Record, Reply, Request, SealedWords};
 use watchfire_types::input::HumanAct;
-use watchfire_types::{IncidentId, PlaybookId, StepIndex};
+use watchfire_types::{AssetId, IncidentId, PlaybookId, Severity, StepIndex};
 
 use super::NodeArgs;
 use super::incident_bundle::BundleArgs;
@@ -31,9 +31,13 @@ pub(super) enum IncidentCommand {
     /// Decline to support containment; binds nobody.
     Reject(SpeakArgs),
     /// Vote to cancel a decision, and mute this organisation's automatic votes for it.
-    Veto(VetoArgs),
+    Veto(DecideArgs),
     /// Acknowledge: say that somebody took notice.
     Ack(SpeakArgs),
+    /// Support closing: closed once as many organisations as the contain rule asks for do, on one block that all come to know.
+    Close(DecideArgs),
+    /// Set the severity, over what the findings say.
+    Classify(ClassifyArgs),
     /// Leave words about an incident, for everyone or sealed to named members.
     Note(NoteArgs),
 }
@@ -88,18 +92,34 @@ pub(super) struct ApproveArgs {
     node: NodeArgs,
 }
 
-/// A human's veto.
+/// A human's veto, or vote to close.
 #[derive(Debug, Args)]
-pub(super) struct VetoArgs {
+pub(super) struct DecideArgs {
     /// The incident's id, or the beginning of it; `latest` is the newest.
     incident: String,
-    /// The playbook vetoed; needed where the asset has several for containment.
+    /// The playbook meant; needed where the asset has several for containment.
     #[arg(long)]
     playbook: Option<PlaybookId>,
     #[command(flatten)]
     who: WhoArgs,
     #[command(flatten)]
     node: NodeArgs,
+}
+
+/// A severity, set by a person.
+#[derive(Debug, Args)]
+pub(super) struct ClassifyArgs {
+    #[command(flatten)]
+    speak: SpeakArgs,
+    /// SEV1 (funds lost, active exploit) to SEV5 (information).
+    #[arg(long, value_parser = severity)]
+    severity: Severity,
+}
+
+fn severity(text: &str) -> Result<Severity, String> {
+    let all = [Severity::Sev1, Severity::Sev2, Severity::Sev3, Severity::Sev4, Severity::Sev5];
+    let named = all.into_iter().find(|severity| severity.to_string().eq_ignore_ascii_case(text));
+    named.ok_or_else(|| "give one of SEV1, SEV2, SEV3, SEV4, SEV5".to_owned())
 }
 
 #[derive(Serialize)]
@@ -116,9 +136,17 @@ pub(super) fn run(command: IncidentCommand, output: Output) -> Result<u8, CliErr
         IncidentCommand::Show(arguments) => show(&arguments, output),
         IncidentCommand::Bundle(arguments) => super::incident_bundle::run(&arguments, output),
         IncidentCommand::Approve(arguments) => approve(arguments, output),
-        IncidentCommand::Veto(arguments) => veto(arguments, output),
+        IncidentCommand::Veto(arguments) => {
+            decide(arguments, output, |asset, playbook, human| HumanAct::Veto { asset, playbook, human })
+        }
         IncidentCommand::Reject(arguments) => {
             speak(arguments, output, |incident, human| HumanAct::Reject { incident, human })
+        }
+        IncidentCommand::Close(arguments) => {
+            decide(arguments, output, |asset, playbook, human| HumanAct::Close { asset, playbook, human })
+        }
+        IncidentCommand::Classify(ClassifyArgs { speak: arguments, severity }) => {
+            speak(arguments, output, |incident, human| HumanAct::Classify { incident, severity, human })
         }
         IncidentCommand::Note(arguments) => sealed::note(arguments, output),
         IncidentCommand::Ack(arguments) => {
@@ -231,12 +259,16 @@ fn approve(arguments: ApproveArgs, output: Output) -> Result<u8, CliError> {
     act(&config, HumanAct::Approve { asset: incident.asset, playbook, step, human }, output)
 }
 
-fn veto(arguments: VetoArgs, output: Output) -> Result<u8, CliError> {
+fn decide(
+    arguments: DecideArgs,
+    output: Output,
+    say: impl FnOnce(AssetId, PlaybookId, Human) -> HumanAct,
+) -> Result<u8, CliError> {
     let config = Config::load(&arguments.node.config)?;
     let incident = find(&config, &arguments.incident)?;
     let playbook = playbook(&config, &incident, arguments.playbook, PlaybookPurpose::Contain)?;
     let human = human(&config, arguments.who)?;
-    act(&config, HumanAct::Veto { asset: incident.asset, playbook, human }, output)
+    act(&config, say(incident.asset, playbook, human), output)
 }
 
 fn speak(

@@ -65,6 +65,8 @@ struct Written {
     events: usize,
     belonging: usize,
     objects: usize,
+    /// Whether a running node recorded that its objects were handed out.
+    custody_recorded: bool,
     holds: bool,
     open: usize,
     first_failure: Option<Check>,
@@ -94,7 +96,7 @@ pub(super) fn run(arguments: &BundleArgs, output: Output) -> Result<u8, CliError
     output.progress("verifying what was made");
     let report = verify(&bytes, Some(&charter));
     write(file, &bytes).map_err(|error| CliError::unwritten(file, &error))?;
-    let answer = answer(file, &bytes, &incident, &charter, objects, &report);
+    let answer = answer(file, &bytes, &incident, &charter, (objects, recorded), &report);
     output.answer(&text(&answer), &answer)?;
     Ok(if report.holds { code::OK } else { code::NO })
 }
@@ -139,7 +141,8 @@ fn announce(config: &Config, kept: &Kept, incident: &IncidentStatus, arguments: 
     for objects in held.chunks(ACCESS_MAX) {
         match export(objects.iter().copied().collect()) {
             Ok(_) => {}
-            Err(ClientError::NotRunning { .. }) => return Ok(false),
+            // Who is named must be recorded, and only a running node can.
+            Err(ClientError::NotRunning { .. }) if arguments.person.is_none() => return Ok(false),
             Err(refused) => {
                 // Damaged objects are moved aside when they are refused; the others are handed out without them.
                 let whole: BTreeSet<B256> = objects.iter().copied().filter(|object| store.has(object)).collect();
@@ -220,7 +223,7 @@ fn answer(
     bytes: &Bytes,
     incident: &IncidentStatus,
     charter: &Charter,
-    objects: usize,
+    (objects, custody_recorded): (usize, bool),
     report: &Report,
 ) -> Written {
     Written {
@@ -232,6 +235,7 @@ fn answer(
         events: report.events,
         belonging: report.belonging,
         objects,
+        custody_recorded,
         holds: report.holds,
         open: report.count(Outcome::Open),
         first_failure: report.first_failure.clone(),
@@ -252,6 +256,9 @@ fn text(written: &Written) -> String {
             text.push_str(&format!("it holds; {} check(s) are open, `watchfire verify` lists them", written.open));
         }
         None => text.push_str("it holds"),
+    }
+    if written.objects > 0 && !written.custody_recorded {
+        text.push_str("\nno node runs here, so that no custody event says that these objects were handed out");
     }
     text
 }

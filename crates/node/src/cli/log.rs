@@ -57,6 +57,8 @@ struct Verified {
     index_behind: u64,
     incomplete_bytes: u64,
     faults: Vec<String>,
+    /// Other members' two histories, which this log keeps as evidence.
+    convictions: Vec<String>,
     /// What was pruned, and into which archives.
     pruned: Vec<Pruning>,
     #[serde(skip)]
@@ -116,8 +118,9 @@ fn verify(node: &NodeArgs, output: Output) -> Result<u8, CliError> {
         index_behind: kept.report.index_behind,
         incomplete_bytes: kept.report.incomplete_bytes,
         faults,
+        convictions: kept.convictions.iter().map(chain_fault).collect(),
         pruned: kept.pruned.iter().flat_map(|pruned| &pruned.archives).map(pruning).collect(),
-        journal_holds: kept.report.is_sound() && kept.chains.is_empty(),
+        journal_holds: kept.report.fault_count == 0 && kept.chains.is_empty(),
     };
     output.answer(&text(&verified), &verified)?;
     Ok(if verified.log_verified { code::OK } else { code::NO })
@@ -168,9 +171,12 @@ fn difference(difference: &IndexDifference) -> String {
 fn text(verified: &Verified) -> String {
     let Verified { events, chains, segments, bytes, .. } = verified;
     let mut text: String = verified.faults.iter().map(|fault| format!("fault: {fault}\n")).collect();
+    for conviction in &verified.convictions {
+        text.push_str(&format!("kept against its author (`watchfire log faults` writes the proof): {conviction}\n"));
+    }
     let verdict = match (verified.log_verified, verified.journal_holds) {
         (true, _) => "the log holds",
-        (false, true) => "THE INDEX IS UNUSABLE, the journal holds",
+        (false, true) => "THE INDEX DOES NOT AGREE, the journal holds",
         (false, false) => "THE LOG DOES NOT HOLD",
     };
     text.push_str(&format!(

@@ -62,7 +62,7 @@ enum Command {
     Run(run::RunArgs),
     /// Say whether this network can pause, and what stands in the way.
     Status(status::StatusArgs),
-    /// List and show incidents; approve, reject, veto, acknowledge as a human of this organisation.
+    /// List and show incidents; approve, reject, veto, acknowledge, classify, close as a human of this organisation.
     #[command(subcommand)]
     Incident(Box<incident::IncidentCommand>),
     /// List, show, export and dispose of on-chain evidence; every look at it is an event.

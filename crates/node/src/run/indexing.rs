@@ -1,7 +1,11 @@
 //! By what the events of the log are found in the index.
 
+use std::collections::BTreeSet;
+
+use watchfire_bundle::belong::blocks;
 use watchfire_journal::{RecordKeys, Term, TermKind};
-use watchfire_types::{BlockRef, Body, Bytes, IncidentId};
+use watchfire_types::body::{Sealed, SealedAbout};
+use watchfire_types::{Body, Bytes, IncidentId};
 use watchfire_wire::decode_signed;
 
 /// The index keys of one record of the journal.
@@ -15,8 +19,9 @@ pub fn index_keys(record: &[u8]) -> Option<RecordKeys> {
         term(TermKind::Time, event.time.as_millis().to_be_bytes().to_vec()),
     ];
     terms.extend(incident(&event.body).map(|incident| term(TermKind::Incident, incident.as_bytes().to_vec())));
-    terms.extend(block(&event.body).map(|block| {
-        let value = [block.chain.get().to_be_bytes(), block.number.to_be_bytes()].concat();
+    let numbers: BTreeSet<_> = blocks(event).iter().map(|block| (block.chain.get(), block.number)).collect();
+    terms.extend(numbers.into_iter().map(|(chain, number)| {
+        let value = [chain.to_be_bytes(), number.to_be_bytes()].concat();
         term(TermKind::Block, value)
     }));
     Some(RecordKeys { author: event.author, epoch: event.epoch, seq: event.seq, terms })
@@ -31,22 +36,7 @@ fn incident(body: &Body) -> Option<IncidentId> {
         Body::EvidenceCollected(collected) => Some(collected.incident),
         Body::EvidenceAccessed(accessed) => Some(accessed.incident),
         Body::EvidenceMissed(missed) => Some(missed.incident),
-        _ => None,
-    }
-}
-
-/// The block that an event speaks of.
-fn block(body: &Body) -> Option<BlockRef> {
-    match body {
-        Body::Finding(finding) => Some(finding.block),
-        Body::Vote(vote) => Some(vote.evidence),
-        Body::Veto(veto) => Some(veto.head),
-        Body::CoSignature(signature) => Some(signature.agreed),
-        Body::Executed(executed) => Some(executed.block),
-        Body::PostconditionChecked(checked) => Some(checked.block),
-        Body::CloseVote(close) => Some(close.closed_at),
-        Body::NotContained(stated) => Some(stated.head),
-        Body::Attested(attested) => Some(attested.head),
+        Body::Sealed(Sealed { about: SealedAbout::Incident(incident), .. }) => Some(*incident),
         _ => None,
     }
 }

@@ -7,9 +7,10 @@ use watchfire_types::body::{
     Basis, Body, Classified, CloseVote, Decision, Human, HumanStatement, Sealed, SealedAbout, Veto, Vote,
 };
 use watchfire_types::input::HumanAct;
-use watchfire_types::{AssetId, BlockRef, IncidentId, OrganisationId, PlaybookId, StepIndex};
+use watchfire_types::{AssetId, BlockRef, Event, IncidentId, OrganisationId, PlaybookId, StepIndex};
 
 use crate::draft::{Draft, Step};
+use crate::incident::subject;
 use crate::machine::Machine;
 use crate::rejection::Rejection;
 
@@ -22,10 +23,7 @@ pub(super) fn decide(machine: &Machine, act: &HumanAct) -> Result<Step, Rejectio
     let body = match act {
         HumanAct::Approve { asset, playbook, step, human } => approve(machine, asset, playbook, *step, human)?,
         HumanAct::Veto { asset, playbook, human } => veto(machine, asset, playbook, human)?,
-        HumanAct::Close { asset, playbook, human } => {
-            let (decision, _, head) = supports(machine, asset, playbook, human)?;
-            Body::CloseVote(CloseVote { decision, closed_at: head, human: human.clone() })
-        }
+        HumanAct::Close { asset, playbook, human } => close(machine, asset, playbook, human)?,
         HumanAct::Acknowledge { incident, human } => Body::Acknowledged(said(machine, *incident, human)?),
         HumanAct::Reject { incident, human } => Body::Rejected(said(machine, *incident, human)?),
         HumanAct::Seal { sealed } => Body::Sealed(seal(machine, sealed)?),
@@ -77,6 +75,23 @@ fn veto(machine: &Machine, asset: &AssetId, id: &PlaybookId, human: &Human) -> R
         return Err(Rejection::VetoTooOld { head: head.number, evidence });
     }
     Ok(Body::Veto(Veto { decision, head, act: head, human: human.clone() }))
+}
+
+/// A certificate takes close votes of one block time, and people do not speak within one block: what others proposed last is supported,
+/// where this node's own chain has that block and no finding or vote is newer; else its own head is proposed.
+fn close(machine: &Machine, asset: &AssetId, id: &PlaybookId, human: &Human) -> Result<Body, Rejection> {
+    let (decision, _, head) = supports(machine, asset, id, human)?;
+    let opening = |event: &Event| matches!(event.body, Body::Finding(_) | Body::Vote(_));
+    let subjects = machine.shared.events().filter(|event| opening(event)).filter_map(|event| subject(event));
+    let of_asset = subjects.filter(|(of, at)| *of == asset && *at <= head.time).map(|(_, at)| at);
+    let newest = of_asset.max().unwrap_or(head.time);
+    let proposals = machine.shared.derived.closes.get(&decision).into_iter().flat_map(|closes| closes.said.iter());
+    let open = proposals.filter(|(at, by)| !by.is_empty() && !machine.shared.content.is_closed(&decision, **at));
+    let blocks = machine.view.chains.get(&head.chain).map(|chain| &chain.canonical);
+    let supported = open.rev().take_while(|(at, _)| **at >= newest).find_map(|(at, _)| {
+        blocks?.values().rev().skip_while(|block| block.time > *at).take_while(|block| block.time == *at).next()
+    });
+    Ok(Body::CloseVote(CloseVote { decision, closed_at: supported.copied().unwrap_or(head), human: human.clone() }))
 }
 
 fn supports<'a>(

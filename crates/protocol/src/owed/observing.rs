@@ -9,8 +9,8 @@ use watchfire_types::{BlockRef, PlaybookId, StepIndex};
 
 use super::voting::{self, stated};
 use crate::authority::later;
-use crate::decide::FIGURES_MAX;
-use crate::draft::{Draft, line};
+use crate::decide::{FIGURE_MAX, FIGURES_MAX};
+use crate::draft::{Draft, cut, line};
 use crate::machine::Machine;
 use crate::probe::{self, Look};
 use crate::shared::derived::Observations;
@@ -56,7 +56,8 @@ fn findings(machine: &Machine) -> Vec<Body> {
     let new = standing.filter(|finding| stated(machine, finding).is_none()).cloned();
     let bounded = new.map(|mut finding| {
         finding.explanation = line(&finding.explanation);
-        finding.figures = finding.figures.into_iter().take(FIGURES_MAX).collect();
+        let figures = finding.figures.into_iter().take(FIGURES_MAX);
+        finding.figures = figures.map(|(name, value)| (name, cut(&value, FIGURE_MAX))).collect();
         finding
     });
     bounded.map(Body::Finding).collect()

@@ -155,6 +155,38 @@ fn human_acts_are_refused_with_a_reason() {
     assert!(matches!(c.act(0, approve("contain-vault", 1)), Err(Rejection::NoHead { .. })));
 }
 
+/// People of three organisations close one after the other, blocks apart: who comes later supports what was proposed before. A new finding
+/// in between makes the old proposal too early, and a new one is made.
+#[test]
+fn people_close_blocks_apart() {
+    let mut c = Cluster::new(charter(str::to_owned), 97);
+    c.all_find("vault-outflow");
+    c.mine(&[]);
+    c.execute();
+    c.clear();
+    c.mine(&[]);
+    let close =
+        || input::HumanAct::Close { asset: name("vault-core"), playbook: name("contain-vault"), human: human("over") };
+    c.act(0, close()).expect("proposes");
+    c.mine(&[]);
+    c.all_find("vault-outflow");
+    c.mine(&[]);
+    c.clear();
+    c.mine(&[]);
+    c.act(1, close()).expect("proposes anew");
+    c.mine(&[]);
+    c.act(2, close()).expect("supports");
+    assert_ne!(
+        c.nodes[4].machine.incidents()[0].phase,
+        "closed",
+        "one of the three named a time before the second finding"
+    );
+    c.mine(&[]);
+    c.act(0, close()).expect("supports");
+    let incidents = c.nodes[4].machine.incidents();
+    assert_eq!((incidents.len(), incidents[0].phase), (1, "closed"));
+}
+
 /// Incidents group, close by certificate, and the next finding opens a new one that continues it.
 #[test]
 fn incidents_close_and_continue() {
