@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use watchfire_charter::{Charter, PlaybookPurpose};
+use watchfire_charter::Charter;
 use watchfire_types::control::CanPause;
 use watchfire_types::{AssetId, MemberId, OperatorId, OrganisationId};
 
@@ -78,8 +78,8 @@ struct Counted {
     key: bool,
 }
 
-/// Counts live organisations and their operators against every containment rule that a finding could ask for, and the thresholds of the
-/// asset's Safes.
+/// Counts live organisations and their operators against the rule of every containment playbook that a finding could choose, and the thresholds
+/// of the Safes that these act through.
 fn count(facts: &Facts<'_>) -> Counted {
     let charter = facts.charter;
     let members: Vec<_> = facts.live.iter().filter_map(|id| charter.members.get(id)).filter(|m| m.votes()).collect();
@@ -88,7 +88,8 @@ fn count(facts: &Facts<'_>) -> Counted {
         .iter()
         .flat_map(|member| member.operators.iter().map(|operator| (&member.organisation, operator)))
         .collect();
-    let rules: Vec<_> = charter.containment_of(facts.asset).into_iter().map(|(_, playbook)| &playbook.rule).collect();
+    let playbooks = charter.containment_of(facts.asset);
+    let rules: Vec<_> = playbooks.iter().map(|(_, playbook)| &playbook.rule).collect();
     let met = |votes: Vec<(&OrganisationId, &OperatorId)>| {
         !rules.is_empty() && rules.iter().all(|rule| rule.met_by(charter, votes.iter().copied()).is_reached())
     };
@@ -101,11 +102,9 @@ fn count(facts: &Facts<'_>) -> Counted {
     let labels: BTreeSet<&OperatorId> = votes.iter().map(|(_, operator)| *operator).collect();
     let any_operator = labels.iter().all(|lost| without(&|_, operator| operator == *lost));
     let rule = rules.iter().map(|rule| usize::from(rule.organisations)).max().unwrap_or(1);
-    let safes: Vec<_> = charter
-        .safes_acting_for(facts.asset, PlaybookPurpose::Contain)
-        .into_iter()
-        .filter_map(|id| charter.safes.get(id))
-        .collect();
+    let safes: BTreeSet<_> =
+        playbooks.iter().flat_map(|(_, playbook)| playbook.actions()).map(|action| &action.safe).collect();
+    let safes: Vec<_> = safes.into_iter().filter_map(|id| charter.safes.get(id)).collect();
     let threshold = safes.iter().map(|safe| usize::from(safe.threshold)).max().unwrap_or(0);
     // Owners beyond the charter sign nothing here, so only live guardians count towards the Safe.
     let signers = safes.iter().map(|safe| {
@@ -113,10 +112,9 @@ fn count(facts: &Facts<'_>) -> Counted {
         guardians.values().filter(|(id, _)| facts.live.contains(*id)).count()
     });
     let signers = signers.min().unwrap_or(0);
-    let shown = safes.first().map_or_else(
-        || "no Safe".to_owned(),
-        |safe| format!("Safe {} of {}", safe.threshold, charter.owners_of(safe).len()),
-    );
+    let shown: Vec<_> =
+        safes.iter().map(|safe| format!("Safe {} of {}", safe.threshold, charter.owners_of(safe).len())).collect();
+    let shown = if shown.is_empty() { "no Safe".to_owned() } else { shown.join(" and ") };
     let needed = rule.max(threshold);
     let spare = if any_organisation && any_operator {
         live.len().saturating_sub(rule).min(signers.saturating_sub(threshold))

@@ -74,3 +74,61 @@ fn spares_nobody_whom_the_rule_needs() {
     let (verdict, line) = judged_under(&shared, 5, |_| {});
     assert!(verdict == CanPause::AtRisk && line.contains("spare 0"), "{line}");
 }
+
+/// A second containment playbook, with its own rule and through a Safe of its own, that a finding of the first one's kind chooses or that only
+/// people choose.
+fn two_playbooks(rule: &str, threshold: u16, triggered: bool) -> String {
+    let text = charter_text(None);
+    let between = |from: &str, to: &str| {
+        let start = text.find(from).unwrap();
+        text[start..start + text[start..].find(to).unwrap()].to_owned()
+    };
+    let safe = between("[[safe]]", "[[asset]]")
+        .replace("guardian-safe", "second-safe")
+        .replace("0x5FbDB2315678afecb367f032d93F642f64180aa3", "0x9fE46736679d2D9a65F0992F2272dE9f3c7fa6e0")
+        .replace("threshold = 3", &format!("threshold = {threshold}"));
+    let mut playbook = between("[[playbook]]", "[[detector]]")
+        .replace("contain-vault", "contain-second")
+        .replace("guardian-safe", "second-safe")
+        .replace("cooldown_s = 0", &format!("cooldown_s = 0\n{rule}"));
+    if !triggered {
+        let triggers = playbook.find("[[playbook.trigger]]").unwrap()..playbook.find("[[playbook.step]]").unwrap();
+        playbook.replace_range(triggers, "");
+        playbook = playbook.replace("mode = \"auto\"", "mode = \"propose\"");
+    }
+    text.replacen("[[asset]]", &format!("{safe}[[asset]]"), 1).replacen(
+        "[[detector]]",
+        &format!("{playbook}[[detector]]"),
+        1,
+    )
+}
+
+/// Where a finding could choose either of two playbooks the narrower passage of each counts: the stricter rule, the Safe with the higher
+/// threshold. One that only people choose takes nothing from what a finding can do.
+#[test]
+fn the_stricter_of_two_playbooks_counts() {
+    let said = |rule: &str, threshold: u16, triggered: bool, live: usize| {
+        judged_under(&two_playbooks(rule, threshold, triggered), live, |_| {})
+    };
+    let (same, strict) = ("", "rule = { organisations = 4, operators = 4 }");
+    let (verdict, line) = said(same, 3, true, 4);
+    assert!(verdict == CanPause::Yes && line.contains("(3 needed, spare 1), Safe 3 of 5 and Safe 3 of 5"), "{line}");
+    for (rule, threshold) in [(strict, 4), (same, 4)] {
+        let (verdict, line) = said(rule, threshold, true, 5);
+        assert!(
+            verdict == CanPause::Yes && line.contains("(4 needed, spare 1), Safe 3 of 5 and Safe 4 of 5"),
+            "{line}"
+        );
+        let (verdict, line) = said(rule, threshold, true, 4);
+        assert!(verdict == CanPause::AtRisk && line.contains("4 of 5 live (4 needed, spare 0)"), "{line}");
+        let (verdict, line) = said(rule, threshold, true, 3);
+        assert!(verdict == CanPause::No && line.contains("too few live"), "{line}");
+        let (verdict, line) = said(rule, threshold, false, 4);
+        assert!(verdict == CanPause::Yes && line.contains("(3 needed, spare 1), Safe 3 of 5, "), "{line}");
+    }
+    // Roles count for each of them: here only the second asks for one, and one member alone has it.
+    let role = two_playbooks("rule = { organisations = 3, operators = 3, roles = { security = 1 } }", 3, true)
+        .replacen("roles = []", "roles = [\"security\"]", 1);
+    let (verdict, line) = judged_under(&role, 5, |_| {});
+    assert!(verdict == CanPause::AtRisk && line.contains("spare 0"), "{line}");
+}
