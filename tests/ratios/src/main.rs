@@ -37,6 +37,9 @@
 //!
 //! `growth`: by what power of the number of nodes, from 16 to 64, messages and processor time of one node grow in one incident. At most 1.1.
 //!
+//! `finding`: no ratio but a plain figure of a real node process over a real chain: milliseconds from a block's arrival at the node to its
+//! finding, durable and told. At most 50. The node is the `watchfire` that was built beside this binary; measured when named.
+//!
 //! `idle`: no ratio but two plain figures of a real node process over a quiet real chain: resident memory, at most 100 MiB, and share of
 //! one core, at most 2 %. One window of at least 20 s. The node is the `watchfire` that was built beside this binary; measured when named.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -50,6 +53,7 @@ mod concurrent_append;
 mod decision;
 mod disk_bytes;
 mod durable_append;
+mod finding;
 mod idle;
 #[path = "../../../crates/node/src/run/indexing.rs"]
 #[allow(unreachable_pub)]
@@ -57,6 +61,7 @@ mod indexing;
 mod ingest;
 mod log;
 mod merkle_append;
+mod node;
 mod report;
 mod simulated;
 #[path = "../../../crates/driver/tests/driver/world.rs"]
@@ -92,6 +97,8 @@ enum Ratio {
     DecisionSimulated,
     /// Growth of messages and processor time with the number of nodes; measured when named.
     Growth,
+    /// Milliseconds from a block's arrival to a durable finding; at most 50; measured when named.
+    Finding,
     /// Memory and processor time of a node that has nothing to do; at most 100 MiB and 2 % of a core.
     Idle,
 }
@@ -101,7 +108,7 @@ enum Ratio {
 /// Exit code 0 when every median holds its bound, 1 when one misses, 2 for wrong arguments.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// Which to measure; when none is named all but those of the simulator and `idle`, which needs `watchfire` built beside.
+    /// Which to measure; when none is named all but those of the simulator, and `finding` and `idle`, which need `watchfire` built beside.
     #[arg(value_name = "NAME")]
     names: Vec<Ratio>,
     /// Rounds of each setting, at least 15.
@@ -151,6 +158,9 @@ fn main() -> ExitCode {
     }
     if arguments.names.contains(&Ratio::Growth) {
         reports.extend(simulated::growth(arguments.rounds));
+    }
+    if arguments.names.contains(&Ratio::Finding) {
+        reports.push(finding::measure(arguments.rounds));
     }
     if arguments.names.contains(&Ratio::Idle) {
         reports.extend(idle::measure(arguments.idle_seconds));
