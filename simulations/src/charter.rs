@@ -182,6 +182,61 @@ limit = "{pause}"
     )
 }
 
+/// A second asset, contained through the same Safe, with a ladder of one step.
+pub(crate) fn twin(scenario: &Scenario, safe: &Safe, twin: Address) -> String {
+    format!(
+        r#"
+[[asset]]
+id = "vault-twin"
+name = "Second vault"
+chain = {chain}
+contracts = ["{twin}"]
+internal = []
+criticality = "high"
+rto_s = 3600
+rpo_s = 60
+
+[[playbook]]
+id = "contain-twin"
+asset = "vault-twin"
+purpose = "contain"
+mode = "auto"
+expiry_s = {expiry}
+cooldown_s = 0
+
+[[playbook.trigger]]
+kinds = ["outflow"]
+severity = "SEV1"
+step = 1
+
+[[playbook.step]]
+name = "pause"
+
+[[playbook.step.action]]
+chain = {chain}
+safe = "guardian-safe"
+target = "{twin}"
+function = "pause()"
+arguments = []
+catalogue = "oz-pausable.pause"
+postcondition = {{ call = "paused() returns (bool)", arguments = [], equals = "true" }}
+stays = []
+
+[[detector]]
+id = "twin-outflow-critical"
+asset = "vault-twin"
+severity = "SEV1"
+kind = "outflow"
+window_s = {window}
+limit = "{pause}"
+"#,
+        chain = safe.chain_id,
+        expiry = scenario.governance.expiry_s,
+        window = scenario.governance.window_s,
+        pause = scenario.governance.pause_above_wei,
+    )
+}
+
 /// The call that caps withdrawals.
 fn limit_action(safe: &Safe, vault: Address) -> String {
     format!(

@@ -23,7 +23,7 @@ pub enum Exercise {
     Simulation,
 }
 
-/// One organisation's part, ms after the first attack block; absent for what it did not do.
+/// One organisation's part, ms after the first attack block, or the first finding where nobody attacked; absent for what it did not do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Participant {
     /// Organisation.
@@ -44,7 +44,7 @@ pub struct Participant {
     pub submit_ms: Option<u64>,
 }
 
-/// The whole network's times, ms after the first attack block.
+/// The whole network's times, ms after the first attack block, or the first finding where nobody attacked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Response {
     /// First finding.
@@ -59,14 +59,21 @@ pub struct Response {
     pub blocks: Option<u64>,
 }
 
+/// As everywhere in JSON here, amounts are decimal text.
+fn decimal<S: serde::Serializer>(amount: &U256, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(amount)
+}
+
 /// Loss up to one block, base units of the vault's coin.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LossPoint {
     /// Block.
     pub block: u64,
     /// As it was played.
+    #[serde(serialize_with = "decimal")]
     pub with: U256,
     /// Had nobody responded.
+    #[serde(serialize_with = "decimal")]
     pub without: U256,
 }
 
@@ -74,12 +81,16 @@ pub struct LossPoint {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct LossCurve {
     /// In the vault before.
+    #[serde(serialize_with = "decimal")]
     pub before: U256,
     /// Lost.
+    #[serde(serialize_with = "decimal")]
     pub taken: U256,
     /// Lost, had nobody responded: the attacker's whole script.
+    #[serde(serialize_with = "decimal")]
     pub without_response: U256,
     /// Lost, had the pause been in the block after the first attack block: no responder that waits to see the attack does better.
+    #[serde(serialize_with = "decimal")]
     pub oracle: U256,
     /// From the first attack block on.
     pub curve: Vec<LossPoint>,

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use alloy_primitives::U256;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use watchfire_types::body::Cause;
 use watchfire_types::control::CanPause;
 use watchfire_types::{MemberId, OperatorId, OrganisationId};
@@ -14,12 +14,14 @@ use watchfire_types::{MemberId, OperatorId, OrganisationId};
 mod fault;
 mod library;
 mod parse;
+mod words;
 mod world;
 
 pub use fault::{Fault, FaultKind, Part, Who};
 pub use library::{DEFAULT, NAMES, find, names};
 pub use parse::{ScenarioError, load, parse};
 pub(crate) use parse::{read, text_of};
+pub(crate) use words::words;
 use world::ether;
 pub use world::{Adversary, AdversaryKind, ChainPart, Chaos, DiskLeft, Lies, Links, Voter};
 
@@ -158,6 +160,9 @@ pub struct Vault {
     pub flagged_limit_wei: U256,
     /// Whether its pause reverts, whoever calls it; simulated only.
     pub pause_reverts: bool,
+    /// Whether there is a second vault with as much in it: an asset of its own, paused through the same Safe, from which every drain takes the
+    /// same again; simulated only.
+    pub twin: bool,
 }
 
 /// What happens to the vault.
@@ -212,7 +217,7 @@ pub enum AttackStart {
 }
 
 /// A moment in the play; each comes at most once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Moment {
     /// Every node is ready and connected; before the attack.
@@ -261,7 +266,7 @@ pub struct HumanPart {
 }
 
 /// A human's act.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Act {
     /// Supports the pause.
@@ -327,7 +332,7 @@ impl Default for Governance {
 
 impl Default for Vault {
     fn default() -> Self {
-        Self { wei: ether(100), flagged_limit_wei: ether(1) / U256::from(10), pause_reverts: false }
+        Self { wei: ether(100), flagged_limit_wei: ether(1) / U256::from(10), pause_reverts: false, twin: false }
     }
 }
 

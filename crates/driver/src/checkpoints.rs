@@ -7,6 +7,7 @@
 use watchfire_journal::{JournalError, Storage};
 use watchfire_protocol::Draft;
 use watchfire_transparency::{Checkpoint, Frontier, Hash, Origin, Statement, verify};
+use watchfire_types::planted::{Mutation, planted};
 use watchfire_types::{B256, Body, Event, EventHash, Timestamp, Verified, body};
 
 use crate::driver::Driver;
@@ -72,6 +73,13 @@ impl Checkpoints {
         let mut tree = self.signed.clone();
         self.since.iter().for_each(|leaf| tree.push_hash(*leaf));
         tree
+    }
+
+    /// The tree without the newest event: stated by nothing but a planted mistake.
+    fn less(&self) -> (u64, Hash) {
+        let mut tree = self.signed.clone();
+        self.since.iter().rev().skip(1).rev().for_each(|leaf| tree.push_hash(*leaf));
+        (tree.size(), tree.root())
     }
 
     /// Whether a checkpoint extends the last one by exactly what was authored since.
@@ -143,7 +151,9 @@ impl<S: Storage, K: Keys> Driver<S, K> {
         let Some((size, root)) = self.machine.tree(author, epoch).map(|tree| (tree.size(), tree.root())) else {
             return Ok(None);
         };
-        if !self.checkpoints.extends(size, root) {
+        let less = planted(Mutation::CheckpointsLess);
+        let (size, root) = if less { self.checkpoints.less() } else { (size, root) };
+        if !self.checkpoints.extends(size, root) && !less {
             self.stop_signing(Violation::CheckpointDiffers { size }, output);
             return Ok(None);
         }

@@ -192,6 +192,11 @@ impl<S: Storage, K: Keys> Driver<S, K> {
         self.verifier.clone()
     }
 
+    /// Checks catch-up answers on so many cores at the most, instead of all of the machine's.
+    pub fn set_verifying_threads(&mut self, threads: std::num::NonZeroUsize) {
+        self.verifier.set_threads(threads);
+    }
+
     /// Protocol state, for status and the node's own questions.
     #[must_use]
     pub fn machine(&self) -> &Machine {

@@ -101,6 +101,11 @@ impl Verifier {
         CheckedAnswer { from, events: checked.into_iter().flat_map(|(_, turn)| turn).collect() }
     }
 
+    /// From now on answers are checked on so many cores at the most; on all of the machine's unless told otherwise.
+    pub(crate) fn set_threads(&mut self, threads: NonZeroUsize) {
+        self.threads = threads.get();
+    }
+
     pub(crate) fn verify(&self, unverified: Unverified) -> Result<Verified<Event>, Refusal> {
         let Event { network, author, .. } = *unverified.event();
         match self.members.get(&author) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use ed25519_dalek::Signature;
+use watchfire_types::memory::holds_strictly;
 use watchfire_types::signed::verifying_key;
 use watchfire_types::{MemberId, MemberKey};
 
@@ -144,7 +144,7 @@ fn cosignature(witness: &MemberId, bytes: &[u8]) -> Option<Witnessed> {
 }
 
 fn strict(key: &MemberKey, message: &[u8], signature: &[u8; 64]) -> bool {
-    verifying_key(*key).is_some_and(|key| key.verify_strict(message, &Signature::from_bytes(signature)).is_ok())
+    verifying_key(*key).is_some_and(|key| holds_strictly(&key, message, signature))
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ pub mod event;
 pub mod fault;
 pub mod id;
 pub mod input;
+pub mod memory;
 pub mod planted;
 pub mod pruned;
 pub mod safe_transaction;

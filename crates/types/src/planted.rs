@@ -114,6 +114,8 @@ mutations! {
     SkipsSignatures,
     /// Keys for which anybody can sign are members' keys.
     TakesWeakKeys,
+    /// A checkpoint leaves out the newest event below it.
+    CheckpointsLess,
     /// The journal says that it synced.
     SkipsSync,
     /// A failed sync is passed over.

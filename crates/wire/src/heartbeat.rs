@@ -1,10 +1,10 @@
 //! Signed heartbeats: statements outside the log, of which the newest per author is kept.
 
 use bytes::Bytes;
-use ed25519_dalek::Signature;
 use prost::Message;
 use thiserror::Error;
 use watchfire_types::body::Heartbeat;
+use watchfire_types::memory::holds_strictly;
 use watchfire_types::signed::verifying_key;
 use watchfire_types::{ChainId, Epoch, MemberKey, NetworkId, Seq, domain};
 
@@ -113,8 +113,9 @@ impl SignedHeartbeat {
         let author = self.author;
         let key = verifying_key(author).ok_or(HeartbeatError::WeakKey { author })?;
         let input = domain::signing_input(domain::HEARTBEAT, network, &self.content);
-        key.verify_strict(&input, &Signature::from_bytes(&self.signature))
-            .map_err(|_| HeartbeatError::BadSignature { author })?;
+        if !holds_strictly(&key, &input, &self.signature) {
+            return Err(HeartbeatError::BadSignature { author });
+        }
         Ok(VerifiedHeartbeat { author, heartbeat: self.heartbeat })
     }
 }

@@ -16,7 +16,7 @@ use super::progress::Progress;
 use super::report::ether;
 use super::stage::Stage;
 use crate::key::Order;
-use crate::scenario::{AttackKind, AttackStart, FaultKind, Moment, Who};
+use crate::scenario::{AttackKind, AttackStart, FaultKind, Moment, Who, words};
 use crate::vault;
 
 /// How often the launcher looks at the chain.
@@ -169,7 +169,7 @@ impl Play<'_> {
             humans.filter(|(index, part)| !self.acted.contains(index) && due(&part.at, part.delay_s)).collect();
         for (index, fault) in faults {
             self.fired.insert(index);
-            progress.said(&format!("fault: {:?}", fault.what));
+            progress.said(&format!("fault: {}", words(&fault.what)));
             if let Aftermath::Takes(transaction) = act::fault(self.stage, &self.parts, &fault.what).await? {
                 self.stealing = Some(transaction);
             }
@@ -177,7 +177,7 @@ impl Play<'_> {
         for (index, part) in humans {
             self.acted.insert(index);
             let who: Vec<_> = part.organisations.iter().map(ToString::to_string).collect();
-            progress.said(&format!("people of {}: {:?}", who.join(", "), part.act));
+            progress.said(&format!("people of {}: {}", who.join(", "), words(&part.act)));
             act::human(self.stage, &part).await?;
         }
         Ok(())

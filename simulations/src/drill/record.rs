@@ -7,7 +7,7 @@ use super::play::Played;
 use super::report::{Expectation, NodeReport};
 use super::stage::Stage;
 use crate::record::{Check, DrillRecord, Exercise, LossCurve, LossPoint, Participant, Response, day};
-use crate::scenario::AttackKind;
+use crate::scenario::{AttackKind, words};
 
 /// What the play shows of one drill. Clocks are those of the nodes, which run on one machine.
 pub(super) fn record(
@@ -18,7 +18,9 @@ pub(super) fn record(
     cause: Option<String>,
 ) -> DrillRecord {
     let seen = &played.seen;
-    let zero = played.attack.first_block.and_then(|number| seen.arrival(number));
+    let attacked = played.attack.first_block.and_then(|number| seen.arrival(number));
+    // Where nobody attacked, what was found is what there was to respond to.
+    let zero = attacked.or_else(|| seen.first("finding"));
     let since = |at: Option<u64>| Some(at?.saturating_sub(zero?));
     let included = seen.included();
     let participants = nodes.iter().map(|node| {
@@ -78,10 +80,10 @@ pub(super) fn record(
 }
 
 fn injected(stage: &Stage) -> Vec<String> {
-    let faults = stage.scenario.faults.iter().map(|fault| format!("{:?}: {:?}", fault.at, fault.what));
+    let faults = stage.scenario.faults.iter().map(|fault| format!("{}: {}", words(&fault.at), words(&fault.what)));
     let humans = stage.scenario.humans.iter().map(|human| {
         let who: Vec<&str> = human.organisations.iter().map(|id| id.as_str()).collect();
-        format!("{:?}: people of {} {:?}: {}", human.at, who.join(", "), human.act, human.reason)
+        format!("{}: people of {}, {}: {}", words(&human.at), who.join(", "), words(&human.act), human.reason)
     });
     faults.chain(humans).collect()
 }

@@ -77,7 +77,7 @@ fn every_format_says_it() {
     assert!(page.contains("&lt;fast&gt;") && page.contains("<polyline") && !page.contains("http"), "{page}");
     let json: serde_json::Value = serde_json::from_str(&record.render(RecordFormat::Json)).unwrap();
     assert_eq!(json["actions"][1]["owner"], "birch");
-    assert_eq!(json["loss"]["oracle"], "0x8ac7230489e80000");
+    assert_eq!(json["loss"]["oracle"], "10000000000000000000");
     assert_eq!(RecordFormat::of_extension("md"), Some(RecordFormat::Markdown));
     assert_eq!(RecordFormat::of_extension("txt"), None);
 }

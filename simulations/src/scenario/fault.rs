@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use alloy_primitives::U256;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use watchfire_types::{MemberId, OperatorId};
 
 use super::Moment;
@@ -23,7 +23,7 @@ pub struct Fault {
 }
 
 /// What fails.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "kind", deny_unknown_fields)]
 pub enum FaultKind {
     /// A node's process is killed.
@@ -258,7 +258,7 @@ impl FaultKind {
 }
 
 /// A node, by name or by its part in the play.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Who {
     /// By its part.
@@ -268,7 +268,7 @@ pub enum Who {
 }
 
 /// A part in the play.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Part {
     /// The node whose submission of the pause comes first.

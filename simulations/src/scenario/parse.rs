@@ -290,6 +290,7 @@ fn simulated_only(scenario: &Scenario) -> Option<&'static str> {
         ("agree", scenario.governance.agree != 1),
         ("pause_limits", scenario.governance.pause_limits),
         ("pause_reverts", scenario.vault.pause_reverts),
+        ("twin", scenario.vault.twin),
         ("also_asks", scenario.organisations.iter().any(|one| !one.also_asks.is_empty())),
         ("delay_ms", scenario.faults.iter().any(|fault| fault.delay_ms > 0)),
         ("fault", scenario.faults.iter().any(|fault| !fault.what.is_live())),

@@ -1,6 +1,6 @@
 //! What only a simulated world has: links, a chain, adversaries and chance, as data.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use watchfire_types::{MemberId, OperatorId, OrganisationId, U256};
 
 /// Every link between two nodes, unless a fault says otherwise.
@@ -50,7 +50,7 @@ pub struct Adversary {
 }
 
 /// What an adversary does. Each is a type of its own in `simulations/src/simulate/adversary/`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AdversaryKind {
     /// Says one thing to some and another to the rest, at the same position of its log.
@@ -100,7 +100,7 @@ pub enum AdversaryKind {
 }
 
 /// An untruth of an operator.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Lies {
     /// The vault is paused.
@@ -116,7 +116,7 @@ pub enum Lies {
 }
 
 /// What a disk holds after a crash.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DiskLeft {
     /// All that was written: the process was killed.

@@ -58,6 +58,8 @@ pub(crate) struct Cast {
     pub(crate) operators: Vec<OperatorId>,
     pub(crate) safe: Address,
     pub(crate) vault: Address,
+    /// The second vault, an asset of its own, where the scenario has one.
+    pub(crate) twin: Option<Address>,
     pub(crate) multi_send: Address,
     pub(crate) guard: Address,
     /// What every node reads of every block.
@@ -129,10 +131,15 @@ fn composed(
     operators: &[OperatorId],
     safe: &Safe,
     vault: Address,
+    twin: Option<Address>,
 ) -> Result<Charter, SimulateError> {
     let named = players.iter().filter(|player| !player.clone);
     let entries: Vec<String> = named.map(|player| entry(player, operators)).collect();
-    sound(scenario, &charter::compose(scenario, &entries, safe, vault, scenario.chain.block_time_ms))
+    let mut text = charter::compose(scenario, &entries, safe, vault, scenario.chain.block_time_ms);
+    if let Some(twin) = twin {
+        text.push_str(&charter::twin(scenario, safe, twin));
+    }
+    sound(scenario, &text)
 }
 
 impl Cast {
@@ -185,7 +192,8 @@ impl Cast {
             multi_send_call_only: multi_send,
             multi_send_code_hash: B256::repeat_byte(0x5a),
         };
-        let charter = composed(&scenario, &players, &operators, &parts, vault)?;
+        let twin = scenario.vault.twin.then(|| address("the second vault"));
+        let charter = composed(&scenario, &players, &operators, &parts, vault, twin)?;
         let unfit = |_| SimulateError::Charter { scenario: scenario.name.clone(), faults: vec!["ids".to_owned()] };
         let (asset, playbook) = (ASSET.parse().map_err(unfit)?, PLAYBOOK.parse().map_err(unfit)?);
         let recovery = RECOVERY.parse().ok().filter(|id| charter.playbooks.contains_key(id));
@@ -202,6 +210,7 @@ impl Cast {
             operators,
             safe,
             vault,
+            twin,
             multi_send,
             guard: address("the blocking guard"),
             other_owners: BTreeSet::new(),
@@ -261,6 +270,7 @@ impl Cast {
             recovery: own.recovery.clone().filter(|id| charter.playbooks.contains_key(id)),
             safe: safe.address,
             vault: asset.contracts.first().copied().unwrap_or_default(),
+            twin: None,
             multi_send: multi_send.map(|pinned| pinned.address).unwrap_or_default(),
             guard: address("the blocking guard"),
             other_owners: safe.other_owners.clone(),

@@ -138,6 +138,8 @@ impl Node {
         let (charter, epoch) = (Arc::clone(&cast.charter), Epoch::from_bytes(epoch));
         let opened = Driver::open(journal, ring, charter, cast.network, member, epoch, self.clock(now));
         let (mut driver, output) = opened.map_err(|error| error.to_string())?;
+        // A run keeps to its own thread, where what was checked once is remembered.
+        driver.set_verifying_threads(std::num::NonZeroUsize::MIN);
         if cast.scenario.witnesses {
             let own = &cast.players[self.place].member;
             let witness =

@@ -19,7 +19,7 @@ use super::watch::{Breach, Kind};
 use super::world::{Planned, World};
 use super::{drawing, plan, rehearsal, scores};
 use crate::record::DrillRecord;
-use crate::scenario::{NAMES, Scenario, ScenarioError, Stage, load, names};
+use crate::scenario::{NAMES, Scenario, ScenarioError, Stage, load, names, words};
 
 /// Failures that a report names.
 const FAILURES_MAX: usize = 20;
@@ -336,7 +336,7 @@ fn failure(cast: &Cast, seed: u64, ran: &Ran, options: &SimulateOptions) -> Opti
     let breach = ran.breaches.iter().min_by_key(|breach| (breach.kind, breach.step))?;
     let planned = plan::faults(cast, seed, options.faults.as_ref());
     let needed = shrink(cast, seed, breach, &planned);
-    let named = |one: &Planned| format!("{}: {:?} {:?}", one.number, one.when, one.what);
+    let named = |one: &Planned| format!("{}: {}: {}", one.number, one.when.words(), words(&one.what));
     let faults = planned.iter().filter(|one| needed.contains(&one.number)).map(named).collect();
     let mut replay = format!("watchfire simulate {} --seeds {seed}..{}", cast.scenario.name, seed + 1);
     if let Some(charter) = &options.charter {

@@ -4,20 +4,21 @@ use alloy_primitives::U256;
 
 use super::agenda::{MILLI, Micros};
 use super::watch::{Breach, Kind};
-use super::world::{Planned, When, World};
+use super::world::World;
 use crate::record::{Check, DrillRecord, Exercise, LossCurve, LossPoint, Participant, Response};
-use crate::scenario::AttackKind;
+use crate::scenario::{AttackKind, words};
 
 /// The record of a run that came to its end.
 pub(super) fn record(world: &World<'_>, seed: u64, date: &str, breaches: &[Breach]) -> DrillRecord {
     let cast = world.cast;
-    let zero = world.play.attack.first_block_at;
+    // Where nobody attacked, what was found is what there was to respond to.
+    let zero = world.play.attack.first_block_at.or_else(|| world.play.timeline.get("finding").copied());
     let since = |at: Option<Micros>| Some(at?.saturating_sub(zero?) / MILLI);
     let timeline = |name: &str| since(world.play.timeline.get(name).copied());
     let participants = cast.players.iter().zip(&world.watch.known).map(|(player, known)| Participant {
         organisation: player.organisation.clone(),
         member: player.member.clone(),
-        adversary: player.adversary.map(|kind| format!("{kind:?}")),
+        adversary: player.adversary.map(|kind| words(&kind)),
         detect_ms: since(known.times.found),
         vote_ms: since(known.times.voted),
         agree_ms: since(known.times.agreed),
@@ -45,7 +46,7 @@ pub(super) fn record(world: &World<'_>, seed: u64, date: &str, breaches: &[Breac
         },
         loss: loss(world, first),
         blocks: blocked(world),
-        cause: world.play.cause.filter(|_| world.play.pauses == 0).map(|cause| format!("{cause:?}")),
+        cause: world.play.cause.filter(|_| world.play.pauses == 0).map(|cause| words(&cause)),
         checks: checks(world, breaches),
         gaps: Vec::new(),
         actions: Vec::new(),
@@ -55,20 +56,15 @@ pub(super) fn record(world: &World<'_>, seed: u64, date: &str, breaches: &[Breac
 }
 
 fn injected(world: &World<'_>) -> Vec<String> {
-    let when = |one: &Planned| match one.when {
-        When::After(moment, 0) => format!("{moment:?}"),
-        When::After(moment, delay) => format!("{moment:?} and {} ms", delay / MILLI),
-        When::Drawn(at) => format!("{} ms after ready", at / MILLI),
-    };
-    let faults = world.play.planned.iter().map(|one| format!("{}: {:?}", when(one), one.what));
+    let faults = world.play.planned.iter().map(|one| format!("{}: {}", one.when.words(), words(&one.what)));
     let humans = world.cast.scenario.humans.iter().map(|human| {
         let who: Vec<&str> = human.organisations.iter().map(|id| id.as_str()).collect();
         format!(
-            "{:?} and {} s: people of {} {:?}: {}",
-            human.at,
+            "{} and {} s: people of {}, {}: {}",
+            words(&human.at),
             human.delay_s,
             who.join(", "),
-            human.act,
+            words(&human.act),
             human.reason
         )
     });

@@ -2,29 +2,33 @@
 //! properties of the README's architecture part. They share no code with the rules that they check beyond the charter's own lookups.
 
 mod certificates;
+mod checkpoints;
 mod effects;
 pub(crate) mod end;
+mod known;
+mod sending;
 mod signatures;
 mod votes;
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use alloy_primitives::{B256, U256};
 use serde::Serialize;
 use watchfire_driver::Refusal;
-use watchfire_types::body::{Body, Certificate, Purpose};
+use watchfire_types::body::Body;
 use watchfire_types::input::PreflightOutcome;
-use watchfire_types::{BlockRef, BlockView, Epoch, Event, EventHash, Read, ReadOutcome, Timestamp, Verdict, Verified};
+use watchfire_types::{BlockView, Event, EventHash, Read, ReadOutcome, Timestamp, Verdict, Verified};
 
-use super::agenda::{MILLI, Micros, SECOND};
+use super::agenda::{Micros, SECOND};
 use super::cast::{CHAIN, Cast, SAFE_VERSION};
 use super::chain::{Call, Chain, Transaction};
 use super::node::Node;
 use crate::bid::{self, Bid};
 use crate::scenario::DiskLeft;
 pub(crate) use effects::Asked;
+pub(crate) use known::Known;
+use known::Sight;
 
 /// What the README's bounds let an author say from the start of an epoch, and every second after.
 const AUTHOR_EVENTS: u64 = 1_000;
@@ -52,62 +56,6 @@ pub(crate) struct Breach {
     pub(crate) detail: String,
 }
 
-/// A block as one node was shown it: what decides about signatures.
-#[derive(Debug, Clone)]
-pub(crate) struct Sight {
-    pub(crate) at: BlockRef,
-    pub(crate) parent: B256,
-    pub(crate) nonce: Option<U256>,
-    /// Whether each condition of the charter holds, by its read and answer.
-    pub(crate) holds: BTreeMap<(Read, Vec<u8>), bool>,
-}
-
-/// What is known of one node.
-#[derive(Debug, Default)]
-pub(crate) struct Known {
-    pub(crate) signed: Rc<RefCell<BTreeSet<B256>>>,
-    /// Everything it made durable, over all its lives: what was acknowledged.
-    pub(crate) held: BTreeMap<EventHash, Rc<Verified<Event>>>,
-    /// The part of it that its present disk must still have.
-    pub(crate) durable: BTreeSet<EventHash>,
-    pub(crate) certificates: BTreeMap<B256, Rc<Certificate>>,
-    pub(crate) sights: BTreeMap<B256, Sight>,
-    /// Messages that its present process accepted.
-    accepted: BTreeSet<EventHash>,
-    pub(crate) restarts: u64,
-    pub(crate) sent_messages: u64,
-    pub(crate) sent_bytes: u64,
-    pub(crate) threshold_at: Option<Micros>,
-    /// The epoch of its present process.
-    epoch: Option<Epoch>,
-    /// When it first did what, whether it follows the protocol or not.
-    pub(crate) times: Times,
-}
-
-/// First times of one node.
-#[derive(Debug, Default)]
-pub(crate) struct Times {
-    pub(crate) found: Option<Micros>,
-    pub(crate) voted: Option<Micros>,
-    pub(crate) agreed: Option<Micros>,
-    pub(crate) signed: Option<Micros>,
-    pub(crate) submitted: Option<Micros>,
-}
-
-impl Times {
-    fn note(&mut self, body: &Body, own: bool, now: Micros) {
-        let first = match body {
-            Body::Finding(_) if own => &mut self.found,
-            Body::Vote(_) if own => &mut self.voted,
-            Body::Certificate(held) if matches!(held.purpose, Purpose::Step(_)) => &mut self.agreed,
-            Body::CoSignature(_) if own => &mut self.signed,
-            Body::Submitted(_) if own => &mut self.submitted,
-            _ => return,
-        };
-        first.get_or_insert(now);
-    }
-}
-
 /// What the checkers remember.
 #[derive(Debug)]
 pub(crate) struct Watch {
@@ -129,6 +77,8 @@ pub(crate) struct Watch {
     pub(crate) votes: BTreeMap<usize, Micros>,
     /// Everything that an honest member's own process made durable, over all its lives.
     made: BTreeSet<EventHash>,
+    /// What they said in each epoch, as the leaves of its tree.
+    trees: checkpoints::Trees,
     /// Author's clock of the newest event of each of its epochs.
     clocks: BTreeMap<Vec<u8>, Timestamp>,
     /// What the last simulation of a Safe transaction at each node refuted it with.
@@ -155,6 +105,7 @@ impl Watch {
             effects: BTreeMap::new(),
             votes: BTreeMap::new(),
             made: BTreeSet::new(),
+            trees: checkpoints::Trees::default(),
             clocks: BTreeMap::new(),
             refuted: BTreeMap::new(),
             signers: BTreeMap::new(),
@@ -254,45 +205,6 @@ impl Watch {
     pub(crate) fn sent(&mut self, place: usize, bytes: usize) {
         self.known[place].sent_messages += 1;
         self.known[place].sent_bytes += bytes as u64;
-    }
-
-    /// L3, the half that saves gas: nobody sends a first bid before its turn, by the order that everybody can compute.
-    pub(crate) fn sends(&mut self, cast: &Cast, place: usize, safe_tx_hash: B256, now: Micros) {
-        let guardians: Vec<_> = cast.guardians().map(|player| player.guardian).collect();
-        let rank = watchfire_protocol::rank(safe_tx_hash, &guardians, cast.players[place].guardian);
-        let block = cast.scenario.chain.block_time_ms;
-        let stagger = cast.charter.chains.get(&CHAIN).map_or(0, |chain| chain.stagger_ms_min);
-        let turn = match rank {
-            Some(0) | None => 0,
-            Some(1 | 2) => (block / 2).max(stagger),
-            Some(_) => block.max(2 * stagger),
-        };
-        let complete = self.signers.get(&safe_tx_hash).and_then(|(_, at)| *at);
-        let since = complete.map_or(0, |at| now.saturating_sub(at));
-        self.unsafe_if(cast.honest(place) && since < turn * MILLI, "L3", || {
-            format!(
-                "{} sends {} ms after the last signature, {turn} too soon",
-                cast.players[place].member,
-                since / MILLI
-            )
-        });
-    }
-
-    /// L3, the other half: what an honest node packs, the Safe takes. `refused` says why it would not, at the nonce that it was made for.
-    pub(crate) fn packed(&mut self, cast: &Cast, place: usize, safe_tx_hash: B256, refused: &str) {
-        if cast.honest(place) {
-            let member = &cast.players[place].member;
-            self.breach(
-                "L3",
-                Kind::Liveness,
-                format!("{member} would send {safe_tx_hash}, which the Safe refuses: {refused}"),
-            );
-        }
-    }
-
-    /// When a threshold first completed a Safe transaction after a time.
-    pub(crate) fn completed_after(&self, time: Micros) -> Option<Micros> {
-        self.signers.values().filter_map(|(_, at)| *at).filter(|at| *at > time).min()
     }
 
     /// L7: whose every operator is gone says within one heartbeat of knowing that it can pause nothing.
@@ -414,6 +326,7 @@ impl Watch {
         let own = event.author == cast.players[place].author && self.known[place].epoch == Some(event.epoch);
         if own && self.made.insert(event.hash()) {
             // An author's clock rises within an epoch, whatever the machine's does. What comes back after a loss is not looked at again.
+            self.grows(cast, place, event);
             let epoch = [&event.author.as_bytes()[..], &event.epoch.as_bytes()[..]].concat();
             let before = self.clocks.insert(epoch, event.time);
             self.unsafe_if(before.is_some_and(|before| event.time <= before), "S9", || {

@@ -1,6 +1,8 @@
 //! The world: nodes, links, operators and the chain under one clock and one queue. Nothing here reads a clock, a file or entropy: a run
 //! is a function of the cast, the seed and the faults.
 
+mod acts;
+mod ending;
 mod faults;
 mod feed;
 mod links;
@@ -13,6 +15,7 @@ use alloy_primitives::B256;
 use sha2::{Digest, Sha256};
 use watchfire_types::Bytes;
 use watchfire_types::duty::Preflight;
+use watchfire_types::memory::Remembering;
 
 use super::adversary::{self, Adversary};
 use super::agenda::{Agenda, MILLI, Micros, SECOND};
@@ -108,6 +111,8 @@ pub(crate) struct World<'a> {
     #[cfg(test)]
     pub(crate) bent: Option<super::bent::Bent>,
     trace: Sha256,
+    /// Every node checks what every other has checked: each signature is worked out once in a run.
+    _memory: Remembering,
 }
 
 /// Independent streams of chance.
@@ -148,6 +153,7 @@ impl<'a> World<'a> {
             #[cfg(test)]
             bent: None,
             trace: Sha256::new(),
+            _memory: Remembering::begin(),
         };
         world.watch.charter(cast);
         for place in 0..count {

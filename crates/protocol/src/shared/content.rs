@@ -7,7 +7,7 @@ use alloy_primitives::{Address, B256, Signature, U256};
 use thiserror::Error;
 use watchfire_charter::{Charter, PlaybookPurpose};
 use watchfire_types::body::{Authority, Certificate, CoSignature, Decision, Purpose};
-use watchfire_types::{BlockRef, BlockTime, ChainId, EventHash, SafeId, SafeTransaction, StepIndex, Timestamp};
+use watchfire_types::{BlockRef, BlockTime, ChainId, EventHash, SafeId, SafeTransaction, StepIndex, Timestamp, memory};
 
 use crate::certificate::{Facts, playbook_of};
 use crate::effect;
@@ -165,11 +165,13 @@ fn recover(hash: B256, bytes: &[u8; 65]) -> Option<Address> {
         return None;
     }
     probe::count(Look::Recovery);
-    let signature = Signature::from_raw_array(bytes).ok()?;
-    if signature.normalize_s().is_some() {
-        return None;
-    }
-    signature.recover_address_from_prehash(&hash).ok()
+    memory::owner(&hash.0, bytes, || {
+        let signature = Signature::from_raw_array(bytes).ok()?;
+        if signature.normalize_s().is_some() {
+            return None;
+        }
+        signature.recover_address_from_prehash(&hash).ok()
+    })
 }
 
 impl Content {

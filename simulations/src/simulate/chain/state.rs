@@ -37,6 +37,8 @@ pub(crate) struct State {
     pub(crate) limited: bool,
     pause_reverts: bool,
     pub(crate) wei: U256,
+    /// The second vault, where there is one.
+    twin: Option<Twin>,
     pub(crate) owner: Address,
     pub(crate) implementation: Address,
     pub(crate) price: U256,
@@ -45,10 +47,17 @@ pub(crate) struct State {
     pub(super) answers: Rc<BTreeMap<Read, Bytes>>,
 }
 
+/// What changes of the second vault.
+#[derive(Debug, Clone, Copy)]
+struct Twin {
+    paused: bool,
+    wei: U256,
+}
+
 /// What an attacker's or a stranger's transaction does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Touch {
-    /// Takes this much through payments of `each`.
+    /// Takes this much through payments of `each`, and as much from a second vault; while either pays, it goes through.
     Drain { wei: U256, each: U256 },
     /// Becomes the vault's owner.
     TakeOwnership,
@@ -113,6 +122,7 @@ impl State {
             limited: false,
             pause_reverts: cast.scenario.vault.pause_reverts,
             wei: cast.scenario.vault.wei,
+            twin: cast.twin.map(|_| Twin { paused: false, wei: cast.scenario.vault.wei }),
             owner: Address::repeat_byte(0x0a),
             implementation: Address::repeat_byte(0x0b),
             price: U256::from(1_000),
@@ -125,6 +135,7 @@ impl State {
     pub(crate) fn read(&self, cast: &Cast, read: &Read) -> ReadOutcome {
         let value = match read {
             Read::Balance { account } if *account == cast.vault => Some(word(self.wei)),
+            Read::Balance { account } if Some(*account) == cast.twin => self.twin.map(|twin| word(twin.wei)),
             Read::Balance { .. } => Some(word(U256::ZERO)),
             Read::Storage { account, slot } if *account == cast.safe && *slot == watchfire_protocol::guard_slot() => {
                 Some(word(of_address(self.guard)))
@@ -133,6 +144,9 @@ impl State {
             Read::CodeHash { account } => Some(Bytes::copy_from_slice(keccak256(account).as_slice())),
             Read::Call { to, data } if *to == cast.safe => self.safe_view(data),
             Read::Call { to, data } if *to == cast.vault => self.vault_view(data),
+            Read::Call { to, data } if Some(*to) == cast.twin && data.starts_with(&selector("paused()")) => {
+                self.twin.map(|twin| word(U256::from(u8::from(twin.paused))))
+            }
             Read::Call { .. } => None,
         };
         let value = self.answers.get(read).cloned().or(value);
@@ -209,8 +223,15 @@ impl State {
         }
         match touch {
             Touch::Drain { wei, each } => {
-                if self.paused {
+                let twin = self.twin.as_mut().filter(|twin| !twin.paused);
+                if self.paused && twin.is_none() {
                     return Err(ENFORCED_PAUSE);
+                }
+                if let Some(twin) = twin {
+                    twin.wei = twin.wei.saturating_sub(wei);
+                }
+                if self.paused {
+                    return Ok(Vec::new());
                 }
                 if self.limited && each > cast.scenario.vault.flagged_limit_wei {
                     return Err(LIMITED);
@@ -286,6 +307,15 @@ impl State {
         }
         if to == cast.vault {
             return self.vault_call(data);
+        }
+        if Some(to) == cast.twin && data.starts_with(&selector("pause()")) {
+            return match &mut self.twin {
+                Some(twin) if !twin.paused => {
+                    twin.paused = true;
+                    Ok(())
+                }
+                Some(_) | None => Err(ENFORCED_PAUSE),
+            };
         }
         if to == cast.safe && data.starts_with(&selector("setGuard(address)")) {
             self.guard = data.get(16..36).map(Address::from_slice).unwrap_or_default();

@@ -144,6 +144,7 @@ fn mistakes_about_what_is_owed() {
         rule(RefutedBlocks, "pause-refuted", &["reverts"]),
         rule(OmitsNothing, "two-calls", &["S2"]),
         rule(KeepsWindows, "recovery-alone", &["pauses"]),
+        rule(EveryFlipCounts, "flag-flipper", &["L1", "reverts"]),
     ]);
 }
 
@@ -186,6 +187,7 @@ fn mistakes_about_the_log() {
         rule(RepeatsEpoch, "empty-disk", &["S9"]),
         rule(ClockAsItIs, "wrong-clocks", &["S9"]),
         rule(CatchUpSkips, "partition", &["L4"]),
+        rule(CheckpointsLess, "walk-through", &["S8"]),
         rule(ReplayForgets, "vault-drain", &["S8"]),
         rule(TakesAnyForm, "one-rewriter", &["S9"]),
         (Mistake::Rule(SkipsSync), power_cut(), &["S10"]),

@@ -9,7 +9,7 @@ use watchfire_types::{MemberId, SafeTransaction};
 
 use super::play::{Attack, owners};
 use super::{Happening, World};
-use crate::scenario::{DiskLeft, FaultKind, Part, Who};
+use crate::scenario::{DiskLeft, FaultKind, Part, Who, words};
 use crate::simulate::agenda::{MILLI, SECOND};
 use crate::simulate::bent::Bent;
 use crate::simulate::cast::{CHAIN, SAFE_VERSION};
@@ -34,7 +34,7 @@ impl World<'_> {
         let planned = self.play.planned[index].clone();
         self.play.done.insert(index);
         if let Some(sketch) = &mut self.sketch {
-            sketch.acts.push((self.now, format!("{:?}", planned.what)));
+            sketch.acts.push((self.now, words(&planned.what)));
         }
         self.play.stirred = self.now;
         let named = |operators: &BTreeSet<watchfire_types::OperatorId>| -> Vec<usize> {

@@ -1,25 +1,18 @@
-//! The scenario in the world: the attacker's script, faults and people at their moments, and when the play is over.
+//! The scenario in the world: the moments that come, and what is planned for each.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use alloy_primitives::{Address, B256, U256, keccak256};
-use watchfire_driver::Door;
-use watchfire_types::body::{Body, Cause, Human, Purpose};
-use watchfire_types::duty::Duty;
-use watchfire_types::input::{HumanAct, Input};
-use watchfire_types::{Event, OrganisationId, SafeTransaction, StepIndex, Verified};
+use alloy_primitives::{Address, B256, U256};
+use watchfire_types::body::{Body, Cause, Purpose};
+use watchfire_types::{Event, OrganisationId, SafeTransaction, Verified};
 
-use super::{Happening, Message, READY, World};
-use crate::scenario::{Act, AttackKind, AttackStart, FaultKind, Moment};
+use super::{Happening, Message, World};
+use crate::scenario::{AttackStart, FaultKind, Moment, words};
 use crate::simulate::agenda::{MILLI, Micros, SECOND};
 use crate::simulate::bent::Bent;
 use crate::simulate::cast::{CHAIN, Cast, SAFE_VERSION};
-use crate::simulate::chain::state::Touch;
 use crate::simulate::chain::{Call, Transaction};
-
-/// Quiet blocks after which a play that expects no pause may end.
-const QUIET_BLOCKS: u64 = 6;
 
 /// When a fault comes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +21,17 @@ pub(crate) enum When {
     After(Moment, Micros),
     /// So long after the network is ready.
     Drawn(Micros),
+}
+
+impl When {
+    /// As people read it.
+    pub(crate) fn words(&self) -> String {
+        match self {
+            Self::After(moment, 0) => words(moment),
+            Self::After(moment, delay) => format!("{} and {} ms", words(moment), delay / MILLI),
+            Self::Drawn(at) => format!("{} ms after ready", at / MILLI),
+        }
+    }
 }
 
 /// A fault of the scenario, or one drawn from the seed.
@@ -46,11 +50,11 @@ pub(crate) struct Planned {
 pub(crate) struct Play {
     pub(crate) planned: Vec<Planned>,
     pub(crate) reached: BTreeMap<Moment, Micros>,
-    fired: BTreeSet<usize>,
+    pub(super) fired: BTreeSet<usize>,
     pub(super) done: BTreeSet<usize>,
     acted: BTreeSet<usize>,
     /// People of the scenario who have had their moment and acted.
-    people: usize,
+    pub(super) people: usize,
     /// Every message handed to a node, by the id it was handed over with.
     pub(crate) messages: Vec<(usize, Rc<Message>)>,
     pub(crate) stalled_until: Micros,
@@ -312,131 +316,6 @@ impl World<'_> {
         self.strike();
         self.advance();
         self.play.over = self.is_over();
-    }
-
-    pub(super) fn attack(&mut self) {
-        if !self.play.attack.began {
-            self.play.attack.began = true;
-            self.play.status_before = self.outlooks();
-        }
-        self.strike();
-    }
-
-    /// The attacker's turn: a transaction for every block, until one reverts or all are through.
-    pub(super) fn strike(&mut self) {
-        let script = &self.cast.scenario.attack;
-        let attack = &mut self.play.attack;
-        if !attack.began || attack.over || attack.waiting.is_some() {
-            return;
-        }
-        if attack.sent == script.transactions || script.kind == AttackKind::None {
-            attack.over = true;
-            return;
-        }
-        let first = attack.sent == 0;
-        let wei = script.wei.saturating_mul(U256::from(script.times.saturating_sub(1)));
-        let drain = Touch::Drain { wei, each: script.wei };
-        let touch = match script.kind {
-            AttackKind::OracleManipulation if first => Touch::MovePrice,
-            AttackKind::InfiniteMint if first => Touch::Mint,
-            AttackKind::OwnerStolen if first => Touch::TakeOwnership,
-            AttackKind::UpgradeStolen if first => Touch::Upgrade,
-            AttackKind::ForgedMessage => Touch::Release { wei },
-            AttackKind::Withdrawal => Touch::Drain { wei: script.wei, each: U256::ZERO },
-            AttackKind::Reentrancy
-            | AttackKind::OracleManipulation
-            | AttackKind::InfiniteMint
-            | AttackKind::OwnerStolen
-            | AttackKind::UpgradeStolen
-            | AttackKind::None => drain,
-        };
-        attack.sent += 1;
-        attack.serial += 1;
-        let hash = keccak256([b"attack".as_slice(), &attack.serial.to_be_bytes()].concat());
-        attack.waiting = Some(hash);
-        let from = Address::repeat_byte(0xee);
-        let tip = 2_000_000_000;
-        self.chain.send(Transaction { hash, from, slot: hash, call: Call::Touch(touch), max_fee: u128::MAX, tip });
-    }
-
-    pub(super) fn human(&mut self, part: usize) {
-        self.play.people += 1;
-        self.play.stirred = self.now;
-        let human = &self.cast.scenario.humans[part];
-        if let Some(sketch) = &mut self.sketch {
-            let who: Vec<&str> = human.organisations.iter().map(|id| id.as_str()).collect();
-            sketch.acts.push((self.now, format!("people of {}: {:?}, {}", who.join(", "), human.act, human.reason)));
-        }
-        for organisation in &human.organisations {
-            let Some(place) = self.cast.players.iter().position(|player| player.organisation == *organisation) else {
-                continue;
-            };
-            let leaked = hex::encode(self.cast.players[place].secrets.secret_bytes()[0]);
-            let reason = if self.bends(Bent::LeaksKey) { leaked } else { human.reason.clone() };
-            let who = Human { person: format!("{organisation}-on-call"), role: "on-call".to_owned(), reason };
-            let cast = self.cast;
-            let (asset, contain) = (cast.asset.clone(), cast.playbook.clone());
-            let act = match human.act {
-                Act::Approve => HumanAct::Approve { asset, playbook: contain, step: cast.widest, human: who },
-                Act::Veto => HumanAct::Veto { asset, playbook: contain, human: who },
-                Act::Recover => {
-                    let Some(playbook) = cast.recovery.clone() else { continue };
-                    HumanAct::Approve { asset, playbook, step: StepIndex::new(1), human: who }
-                }
-            };
-            if let Some(process) = &mut self.nodes[place].process {
-                process.inbox.push(Door::Input(Input::Human(act)));
-                self.call(place);
-            }
-        }
-    }
-
-    /// Whether what the scenario has is through and nothing is left to do; or time is up.
-    fn is_over(&mut self) -> bool {
-        let scenario = &self.cast.scenario;
-        let settle_s =
-            20 + if scenario.expect.paused { 0 } else { scenario.governance.window_s + scenario.governance.expiry_s };
-        if self.now >= READY + (scenario.seconds_max + settle_s) * SECOND {
-            return true;
-        }
-        let quiet_us = QUIET_BLOCKS * (scenario.chain.block_time_ms * MILLI).max(SECOND / 2);
-        let pending_fault = (0..self.play.planned.len())
-            .any(|index| self.play.fired.contains(&index) && !self.play.done.contains(&index));
-        let paused = scenario
-            .expect
-            .pauses
-            .map_or(self.play.pauses > 0 || !scenario.expect.paused, |wanted| self.play.pauses >= wanted);
-        let told = scenario.expect.cause.is_none_or(|cause| self.play.cause == Some(cause));
-        self.play.attack.over
-            && paused
-            && told
-            && !pending_fault
-            && self.play.people == scenario.humans.len()
-            && self.now.saturating_sub(self.play.stirred) >= quiet_us
-            && self.settled()
-    }
-
-    /// Whether every honest node that lives is as complete as the others and owes nothing.
-    pub(crate) fn settled(&self) -> bool {
-        let mut digests = BTreeSet::new();
-        for node in self.nodes.iter().filter(|node| self.cast.honest(node.place)) {
-            let Some(process) = &node.process else { continue };
-            if process.duties.iter().any(|duty| matches!(duty, Duty::Submit(_))) {
-                return false;
-            }
-            digests.insert(process.driver.machine().state_digest());
-        }
-        digests.len() <= 1
-    }
-
-    /// After the last step: what only an end can be judged by.
-    pub(super) fn finish(&mut self) {
-        let taken = self.cast.scenario.vault.wei.saturating_sub(self.chain.head().state.wei);
-        self.play.attack.taken =
-            if self.cast.scenario.attack.kind == AttackKind::Withdrawal { U256::ZERO } else { taken };
-        if !self.watch.broke_safety() {
-            crate::simulate::watch::end::judge(self);
-        }
     }
 }
 

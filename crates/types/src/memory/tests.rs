@@ -1,0 +1,61 @@
+//! What is remembered is what would be worked out, and nothing is remembered by a thread that was not told to.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use ed25519_dalek::{Signer, SigningKey};
+
+use super::*;
+
+/// Of a signature, its input and its key each decide, asked about once or twice, remembering or not.
+#[test]
+fn every_byte_decides() {
+    let keys = [SigningKey::from_bytes(&[1; 32]), SigningKey::from_bytes(&[2; 32])];
+    let points = keys.each_ref().map(SigningKey::verifying_key);
+    let signature = keys[0].sign(b"one").to_bytes();
+    let mut other = signature;
+    other[5] ^= 1;
+    let answers = || {
+        let asked = [
+            (&points[0], &b"one"[..], &signature),
+            (&points[1], &b"one"[..], &signature),
+            (&points[0], &b"two"[..], &signature),
+            (&points[0], &b"one"[..], &other),
+        ];
+        [asked, asked].concat().into_iter().map(|(key, input, signature)| holds_strictly(key, input, signature))
+    };
+    let wanted = [true, false, false, false, true, false, false, false];
+    assert!(answers().eq(wanted));
+    let _memory = Remembering::begin();
+    assert!(answers().eq(wanted));
+}
+
+/// The second time nobody works; in another thread, or once it is over, everybody does.
+#[test]
+fn one_thread_remembers() {
+    let asked = || {
+        let mut worked = false;
+        let _ = owner(&[1; 32], &[2; 65], || {
+            worked = true;
+            None
+        });
+        worked
+    };
+    assert!(asked() && asked());
+    let memory = Remembering::begin();
+    assert!(asked() && !asked());
+    assert!(std::thread::spawn(asked).join().unwrap());
+    drop(memory);
+    assert!(asked());
+}
+
+/// What is remembered is bounded.
+#[test]
+fn memory_is_bounded() {
+    let _memory = Remembering::begin();
+    for number in 0..=MAX {
+        let mut hash = [0; 32];
+        hash[..8].copy_from_slice(&(number as u64).to_be_bytes());
+        let _ = owner(&hash, &[0; 65], || None);
+    }
+    let kept = MEMORY.with_borrow(|memory| memory.as_ref().unwrap().owners.len());
+    assert_eq!(kept, 1);
+}

@@ -1,0 +1,67 @@
+//! What the checkers know of one node: what it made durable, what it was shown, and when it first did what.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use alloy_primitives::{B256, U256};
+use watchfire_types::body::{Body, Certificate, Purpose};
+use watchfire_types::{BlockRef, Epoch, Event, EventHash, Read, Verified};
+
+use crate::simulate::agenda::Micros;
+
+/// A block as one node was shown it: what decides about signatures.
+#[derive(Debug, Clone)]
+pub(crate) struct Sight {
+    pub(crate) at: BlockRef,
+    pub(crate) parent: B256,
+    pub(crate) nonce: Option<U256>,
+    /// Whether each condition of the charter holds, by its read and answer.
+    pub(crate) holds: BTreeMap<(Read, Vec<u8>), bool>,
+}
+
+/// What is known of one node.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    pub(crate) signed: Rc<RefCell<BTreeSet<B256>>>,
+    /// Everything it made durable, over all its lives: what was acknowledged.
+    pub(crate) held: BTreeMap<EventHash, Rc<Verified<Event>>>,
+    /// The part of it that its present disk must still have.
+    pub(crate) durable: BTreeSet<EventHash>,
+    pub(crate) certificates: BTreeMap<B256, Rc<Certificate>>,
+    pub(crate) sights: BTreeMap<B256, Sight>,
+    /// Messages that its present process accepted.
+    pub(super) accepted: BTreeSet<EventHash>,
+    pub(crate) restarts: u64,
+    pub(crate) sent_messages: u64,
+    pub(crate) sent_bytes: u64,
+    pub(crate) threshold_at: Option<Micros>,
+    /// The epoch of its present process.
+    pub(super) epoch: Option<Epoch>,
+    /// When it first did what, whether it follows the protocol or not.
+    pub(crate) times: Times,
+}
+
+/// First times of one node.
+#[derive(Debug, Default)]
+pub(crate) struct Times {
+    pub(crate) found: Option<Micros>,
+    pub(crate) voted: Option<Micros>,
+    pub(crate) agreed: Option<Micros>,
+    pub(crate) signed: Option<Micros>,
+    pub(crate) submitted: Option<Micros>,
+}
+
+impl Times {
+    pub(super) fn note(&mut self, body: &Body, own: bool, now: Micros) {
+        let first = match body {
+            Body::Finding(_) if own => &mut self.found,
+            Body::Vote(_) if own => &mut self.voted,
+            Body::Certificate(held) if matches!(held.purpose, Purpose::Step(_)) => &mut self.agreed,
+            Body::CoSignature(_) if own => &mut self.signed,
+            Body::Submitted(_) if own => &mut self.submitted,
+            _ => return,
+        };
+        first.get_or_insert(now);
+    }
+}

@@ -1,0 +1,94 @@
+//! What the attacker and the people of the scenario do when their moment has come.
+
+use alloy_primitives::{Address, U256, keccak256};
+use watchfire_driver::Door;
+use watchfire_types::StepIndex;
+use watchfire_types::body::Human;
+use watchfire_types::input::{HumanAct, Input};
+
+use super::World;
+use crate::scenario::{Act, AttackKind, words};
+use crate::simulate::bent::Bent;
+use crate::simulate::chain::state::Touch;
+use crate::simulate::chain::{Call, Transaction};
+
+impl World<'_> {
+    pub(super) fn attack(&mut self) {
+        if !self.play.attack.began {
+            self.play.attack.began = true;
+            self.play.status_before = self.outlooks();
+        }
+        self.strike();
+    }
+
+    /// The attacker's turn: a transaction for every block, until one reverts or all are through.
+    pub(super) fn strike(&mut self) {
+        let script = &self.cast.scenario.attack;
+        let attack = &mut self.play.attack;
+        if !attack.began || attack.over || attack.waiting.is_some() {
+            return;
+        }
+        if attack.sent == script.transactions || script.kind == AttackKind::None {
+            attack.over = true;
+            return;
+        }
+        let first = attack.sent == 0;
+        let wei = script.wei.saturating_mul(U256::from(script.times.saturating_sub(1)));
+        let drain = Touch::Drain { wei, each: script.wei };
+        let touch = match script.kind {
+            AttackKind::OracleManipulation if first => Touch::MovePrice,
+            AttackKind::InfiniteMint if first => Touch::Mint,
+            AttackKind::OwnerStolen if first => Touch::TakeOwnership,
+            AttackKind::UpgradeStolen if first => Touch::Upgrade,
+            AttackKind::ForgedMessage => Touch::Release { wei },
+            AttackKind::Withdrawal => Touch::Drain { wei: script.wei, each: U256::ZERO },
+            AttackKind::Reentrancy
+            | AttackKind::OracleManipulation
+            | AttackKind::InfiniteMint
+            | AttackKind::OwnerStolen
+            | AttackKind::UpgradeStolen
+            | AttackKind::None => drain,
+        };
+        attack.sent += 1;
+        attack.serial += 1;
+        let hash = keccak256([b"attack".as_slice(), &attack.serial.to_be_bytes()].concat());
+        attack.waiting = Some(hash);
+        let from = Address::repeat_byte(0xee);
+        let tip = 2_000_000_000;
+        self.chain.send(Transaction { hash, from, slot: hash, call: Call::Touch(touch), max_fee: u128::MAX, tip });
+    }
+
+    pub(super) fn human(&mut self, part: usize) {
+        self.play.people += 1;
+        self.play.stirred = self.now;
+        let human = &self.cast.scenario.humans[part];
+        if let Some(sketch) = &mut self.sketch {
+            let who: Vec<&str> = human.organisations.iter().map(|id| id.as_str()).collect();
+            sketch
+                .acts
+                .push((self.now, format!("people of {}: {}, {}", who.join(", "), words(&human.act), human.reason)));
+        }
+        for organisation in &human.organisations {
+            let Some(place) = self.cast.players.iter().position(|player| player.organisation == *organisation) else {
+                continue;
+            };
+            let leaked = hex::encode(self.cast.players[place].secrets.secret_bytes()[0]);
+            let reason = if self.bends(Bent::LeaksKey) { leaked } else { human.reason.clone() };
+            let who = Human { person: format!("{organisation}-on-call"), role: "on-call".to_owned(), reason };
+            let cast = self.cast;
+            let (asset, contain) = (cast.asset.clone(), cast.playbook.clone());
+            let act = match human.act {
+                Act::Approve => HumanAct::Approve { asset, playbook: contain, step: cast.widest, human: who },
+                Act::Veto => HumanAct::Veto { asset, playbook: contain, human: who },
+                Act::Recover => {
+                    let Some(playbook) = cast.recovery.clone() else { continue };
+                    HumanAct::Approve { asset, playbook, step: StepIndex::new(1), human: who }
+                }
+            };
+            if let Some(process) = &mut self.nodes[place].process {
+                process.inbox.push(Door::Input(Input::Human(act)));
+                self.call(place);
+            }
+        }
+    }
+}
