@@ -11,6 +11,7 @@ mod detectors;
 mod event;
 mod outflow;
 mod state;
+pub mod trace;
 
 pub use detectors::Detectors;
 

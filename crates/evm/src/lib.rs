@@ -31,6 +31,7 @@ mod snapshot;
 mod submitter;
 #[cfg(test)]
 mod tests;
+mod trace;
 
 pub use budget::Priority;
 pub use client::{ChainClient, HeadInfo};
@@ -43,3 +44,4 @@ pub use limits::Limits;
 pub use payer::{GasPayer, OuterTransaction};
 pub use snapshot::{Snapshot, SnapshotError, snapshot};
 pub use submitter::{Submitter, SubmitterEvent};
+pub use trace::{TRACE_BYTES_MAX, TraceError, trace_transaction};

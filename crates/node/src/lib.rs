@@ -18,4 +18,5 @@ pub mod people;
 pub mod place;
 pub mod prune;
 pub mod run;
+pub mod trace_file;
 pub mod trees;

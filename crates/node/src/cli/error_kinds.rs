@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use watchfire_driver::DriverError;
-use watchfire_evm::{ConnectError, NotAgreed, SnapshotError};
+use watchfire_evm::{ConnectError, NotAgreed, SnapshotError, TraceError};
 use watchfire_gossip::GossipError;
 use watchfire_journal::JournalError;
 use watchfire_simulations::drill::DrillError;
@@ -21,6 +21,7 @@ use crate::keys::{KeyError, KeyFaults};
 use crate::people::PeopleError;
 use crate::prune::PruneError;
 use crate::run::RunError;
+use crate::trace_file::TraceFileError;
 
 /// Its name; `failed` for one without.
 pub(super) fn kind_of(error: &(dyn Error + 'static)) -> &'static str {
@@ -48,6 +49,8 @@ pub(super) fn kind_of(error: &(dyn Error + 'static)) -> &'static str {
         ConnectError => connect,
         NotAgreed => not_agreed,
         SnapshotError => snapshot,
+        TraceError => traced,
+        TraceFileError => TraceFileError::kind,
         ScenarioError => scenario,
         SimulateError => simulate,
         DrillError => drill,
@@ -225,6 +228,13 @@ const fn snapshot(error: &SnapshotError) -> &'static str {
     match error {
         SnapshotError::Connect(error) => connect(error),
         SnapshotError::Read(_) => "not-agreed",
+    }
+}
+
+const fn traced(error: &TraceError) -> &'static str {
+    match error {
+        TraceError::Http(_) => "io",
+        TraceError::NotGiven { .. } => "no-trace",
     }
 }
 

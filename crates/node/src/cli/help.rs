@@ -78,6 +78,7 @@ fn own(path: &str) -> &'static [(u8, &'static str)] {
             (1, "something happened that never may"),
             (2, "something that should have happened did not"),
         ],
+        "inspect-trace" => &[(0, "every transaction was scored, whatever its verdict")],
         "config check" => &[(0, "this node can run"), (1, "faults found, all are listed")],
         "drill" => &[(0, "every expectation holds"), (1, "expectations missed")],
         _ => &[(0, "done")],

@@ -13,6 +13,7 @@ mod help;
 mod incident;
 mod incident_bundle;
 mod init;
+mod inspect_trace;
 mod log;
 mod log_archive;
 mod log_index;
@@ -90,6 +91,8 @@ enum Command {
     /// Compute what a hardware wallet shows for a Safe transaction.
     #[command(subcommand)]
     Safe(safe::SafeCommand),
+    /// Score the calls inside transactions: benign, suspicious or attack, with every reason. With --json one object a transaction, each on its line.
+    InspectTrace(inspect_trace::InspectTraceArgs),
     /// Drill the whole thing for real: a chain, a Safe, five nodes, an attack.
     Drill(drill::DrillArgs),
     /// Play scenarios in virtual time with the shipped protocol, a seed at a time. With --json one object a scenario, each on its line.
@@ -180,6 +183,7 @@ fn dispatch(command: Command, output: Output) -> Result<u8, CliError> {
         Command::Charter(command) => charter::run(command, output),
         Command::Config(command) => check::run(&command, output),
         Command::Safe(command) => safe::run(command, output),
+        Command::InspectTrace(arguments) => inspect_trace::run(&arguments, output),
         Command::Drill(arguments) => drill::run(arguments, output),
         Command::Simulate(arguments) => simulate::run(arguments, output),
         Command::Completions { shell } => completions(shell, output),

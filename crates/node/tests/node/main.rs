@@ -9,6 +9,7 @@ mod equivocator;
 mod every_command;
 mod fixture;
 mod full;
+mod inspect_trace;
 mod log_query;
 mod log_store;
 #[path = "../../../../simulations/src/port.rs"]

@@ -1,0 +1,82 @@
+//! What is no trace is refused by name and place; nothing makes the reader panic.
+
+use proptest::prelude::*;
+
+use super::writing::{any_tree, geth, parity, read};
+use crate::trace::TraceFault;
+
+/// Each with the words that tell it and where it stands.
+#[test]
+fn faults_say_what_and_where() {
+    let cases = [
+        ("", "no trace is in it"),
+        ("   \n ", "no trace is in it"),
+        ("nonsense", "line 1, column 1: a value is expected"),
+        ("{\"from\":\"0x11\"", "line 1, column 15: the text ends inside a value"),
+        ("[1]", "line 1, column 2: a number is no call trace"),
+        ("\"0x\"", "a text is no call trace"),
+        ("{}", "an object without calls"),
+        ("{\"a\":1,}", "a name in quotes is expected"),
+        ("{\"a\" 1}", "a colon is missing"),
+        ("[1 2]", "a comma or the end of the list"),
+        ("{\n \"type\":\"CALL\",\n \"from\":\"0x12\"}", "line 3, column 10: from of a call is 0x and 40 hex digits"),
+        ("{\"from\":null,\"calls\":[{\"value\":\"-1\"}]}", "value of a call is a number below 2^256"),
+        ("{\"calls\":[],\"input\":\"0xzz\"}", "input of a call is 0x and hex digits"),
+        ("{\"calls\":[],\"input\":\"0x123\"}", "input of a call is 0x and hex digits"),
+        ("{\"calls\":[7]}", "an inner call that is no object"),
+        ("{\"action\":{},\"traceAddress\":\"0\"}", "traceAddress of a call is a list of numbers"),
+        (
+            "{\"id\":1,\"error\":{\"code\":-32000,\"message\":\"transaction not found\"}}",
+            "the node answered with an error: transaction not found",
+        ),
+        ("{\"id\":1,\"result\":null}", "the node does not know that transaction"),
+    ];
+    for (text, told) in cases {
+        let fault = read(text).unwrap_err().to_string();
+        assert!(fault.contains(told), "{text:?}: {fault}");
+    }
+    let mut found = 0;
+    let bytes = b"{\"from\":\"0x1111111111111111111111111111111111111111\",\"calls\":[]}\n\xff\xfe";
+    let fault = crate::trace::read_traces::<TraceFault>(bytes, |_| Ok(())).unwrap_err();
+    assert_eq!(fault, TraceFault::NotText { line: 2, column: 1 });
+    // What stands before a fault in JSON lines was handed over.
+    let lines = "{\"calls\":[]}\n{\"calls\":[]}\n{\"calls\":[";
+    let stopped = crate::trace::read_traces::<TraceFault>(lines.as_bytes(), |_| {
+        found += 1;
+        Ok(())
+    });
+    assert_eq!((found, stopped.is_err()), (2, true));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Cut off anywhere, a trace is a fault and never a shorter trace.
+    #[test]
+    fn truncation_is_told(tree in any_tree(), cut in any::<prop::sample::Index>()) {
+        for text in [geth(&tree), parity(&tree, &format!("0x{}", "11".repeat(32)))] {
+            let at = cut.index(text.len());
+            prop_assert!(read(&text[..at]).is_err());
+        }
+    }
+
+    /// No change of bytes makes the reader, or what looks at the result, panic.
+    #[test]
+    fn garbled_bytes_never_panic(tree in any_tree(), changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6)) {
+        let mut bytes = geth(&tree).into_bytes();
+        for (at, byte) in changes {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        let _ = crate::trace::read_traces::<TraceFault>(&bytes, |traced| {
+            let _ = crate::trace::features(&traced.tree);
+            Ok(())
+        });
+    }
+
+    /// Nor does any text at all.
+    #[test]
+    fn any_text_never_panics(text in "[\\[\\]{}\":,0-9a-fx\\\\ \n]{0,200}") {
+        let _ = read(&text);
+    }
+}
