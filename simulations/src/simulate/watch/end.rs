@@ -179,6 +179,15 @@ fn expectations(world: &mut World<'_>) {
         let actual = world.chain.head().state.nonce.saturating_sub(play.nonce_before);
         missed("nonces", Kind::Liveness, actual == wanted, format!("{actual} Safe transactions, expected {wanted}"));
     }
+    of_the_pause(world, &mut missed);
+    for (name, kind, detail) in found {
+        world.watch.breach(name, kind, detail);
+    }
+}
+
+/// Who paused, for how much, and how soon.
+fn of_the_pause(world: &World<'_>, missed: &mut impl FnMut(&'static str, Kind, bool, String)) {
+    let (expect, play) = (&world.cast.scenario.expect, &world.play);
     if let Some(wanted) = expect.other_submitter {
         let first = play.first_submitter.map(|place| world.cast.players[place].submitter);
         let by = play.pause.as_ref().map(|pause| pause.from);
@@ -202,9 +211,6 @@ fn expectations(world: &mut World<'_>) {
             took.is_some_and(|took| took <= most),
             format!("included after {took:?} ms"),
         );
-    }
-    for (name, kind, detail) in found {
-        world.watch.breach(name, kind, detail);
     }
 }
 
