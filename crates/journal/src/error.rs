@@ -63,6 +63,30 @@ pub enum JournalError {
         /// What does not hold.
         kind: DamageKind,
     },
+    /// So many segments are missing in a row that the one after them is rather none of this log.
+    #[error(
+        "{missing} journal segments are missing from {from} to the one before {next}; nothing was repaired: if {next} is no file of this log, move it out of the journal directory and repair again, else restore the missing ones from a backup"
+    )]
+    SegmentsMissing {
+        /// Name of the first that is missing.
+        from: String,
+        /// How many there are.
+        missing: u32,
+        /// Name of the segment after them.
+        next: String,
+    },
+    /// The index followed records, durable ones only, that the journal no longer holds: they were lost after they were acknowledged.
+    #[error(
+        "the journal ends in segment {segment} at offset {offset}, and {records} records that were acknowledged after that place are gone: the index of this log knows them; restore the journal if there is a newer copy, or run `watchfire log repair`: it notes the loss in the log, which then goes on, and peers give again what they hold"
+    )]
+    TailLost {
+        /// Name of the last segment.
+        segment: String,
+        /// Where its records end.
+        offset: u64,
+        /// Records that are gone, at least.
+        records: u64,
+    },
     /// No room for the record; nothing was written or lost. Works again once there is room, unless `poisoned`.
     #[error("disk full: journal segment {segment} cannot grow by {needed} bytes; free space on that disk")]
     DiskFull {
@@ -131,7 +155,9 @@ pub enum JournalError {
         source: sled::Error,
     },
     /// The thread that fills the index is gone; `cause` says why.
-    #[error("the index stopped: {cause}; the log is not touched: `watchfire log rebuild` makes the index anew")]
+    #[error(
+        "the index stopped: {cause}; `watchfire log verify` tells whether the log itself holds, `watchfire log rebuild` makes the index anew"
+    )]
     IndexStopped {
         /// The first failure.
         cause: String,

@@ -60,8 +60,10 @@ pub struct Lag {
     pub durable: Position,
     /// Durable records that are not indexed yet.
     pub records: u64,
-    /// Why the index follows no more, if it stopped. The journal is not affected; the next start rebuilds the index.
+    /// Why the index follows no more, if it stopped; the next start rebuilds it.
     pub failure: Option<String>,
+    /// It stopped since the journal itself, which it reads, is damaged or cannot be read. Otherwise the journal is not affected.
+    pub in_journal: bool,
 }
 
 /// The index and the thread that fills it.
@@ -79,10 +81,11 @@ pub struct LogIndex {
 
 impl LogIndex {
     /// Opens the index of `journal` in the directory `path` and begins to follow. What cannot be trusted (it does not open,
-    /// stopped with an error, is ahead of the journal or names a record that the journal does not hold) is rebuilt.
+    /// stopped with an error, is another journal's) is rebuilt. One of this journal that is ahead of it is the only witness of a loss: it
+    /// is left as it is, unless the rebuild was asked for.
     ///
     /// # Errors
-    /// [`JournalError::InUse`] when another process holds it, [`JournalError::Index`] and [`JournalError::Io`] when no new one
+    /// [`JournalError::TailLost`] when the index is ahead of the journal, [`JournalError::InUse`] when another process holds it, [`JournalError::Index`] and [`JournalError::Io`] when no new one
     /// can be made.
     pub fn open<S: Storage>(
         path: &Path,
@@ -93,7 +96,9 @@ impl LogIndex {
         let storage = journal.storage().clone();
         let watermark = journal.watermark();
         let place = Place::make(path, options.lookers)?;
-        let trusted = place.open_trusted(options, &storage, watermark.get())?;
+        let absent = absent(journal);
+        let held = watermark.get().records().saturating_sub(absent);
+        let trusted = place.open_trusted(options, &storage, watermark.get(), held)?;
         let rebuilt = trusted.is_none();
         let store = match trusted {
             Some(store) => store,
@@ -109,7 +114,6 @@ impl LogIndex {
             .name("log-index".to_owned())
             .spawn(move || worker.run(&inbox, options.interval))
             .map_err(JournalError::io("start the thread of", "the index"))?;
-        let absent = journal.recovery().lost + journal.recovery().pruned;
         Ok(Self { store, watermark, absent, progress, commands, thread: Some(thread), rebuilt })
     }
 
@@ -135,6 +139,7 @@ impl LogIndex {
             durable: durable.through(),
             records: durable.records().saturating_sub(self.absent + progress.cursor.records),
             failure: progress.failure,
+            in_journal: progress.in_journal,
         }
     }
 
@@ -172,6 +177,29 @@ impl LogIndex {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+    }
+}
+
+/// Records that the journal counts and no longer holds.
+fn absent<S: Storage>(journal: &Journal<S>) -> u64 {
+    journal.recovery().lost + journal.recovery().pruned
+}
+
+/// Records, acknowledged once, that the index in the directory `path` followed and `journal` does not hold any more; 0 where there is no
+/// index, or none that can be trusted to be this journal's.
+///
+/// # Errors
+/// [`JournalError::InUse`] when another process holds it, [`JournalError::Io`].
+pub fn lost_tail<S: Storage>(path: &Path, journal: &Journal<S>) -> Result<u64, JournalError> {
+    if !path.is_dir() {
+        return Ok(0);
+    }
+    let durable = journal.durable();
+    let held = durable.records().saturating_sub(absent(journal));
+    let options = IndexOptions::default();
+    match Place::make(path, options.lookers)?.open_trusted(options, journal.storage(), durable, held) {
+        Err(JournalError::TailLost { records, .. }) => Ok(records),
+        looked => looked.map(|_| 0),
     }
 }
 

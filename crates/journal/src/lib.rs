@@ -36,7 +36,7 @@ pub use position::{NotAPosition, Page, Position};
 pub use prune::{Pruned, prunable, prune};
 pub use reading::RecordReader;
 pub use recovery::Recovery;
-pub use repair::{DamagedRange, SegmentRepair, repair};
+pub use repair::{DamagedRange, SegmentRepair, note_lost_tail, repair};
 pub use replay::{Record, Replay};
 pub use scan::{scan, scan_page};
 pub use space::Space;

@@ -1,8 +1,8 @@
 //! Telling what a crash may leave from what it cannot.
 //!
-//! A crash can leave only the last commit incomplete: a short file, or sectors of it that still hold the zeros that were there
-//! before. Such a tail was never acknowledged and is dropped. Anything else is damage, and is named: a frame that does not check
-//! although every sector of it was written, one that a later commit follows (which proves that it had been synced), a frame
+//! A crash can leave only the last commit incomplete: sectors of it still hold the zeros that were there before, and were durable
+//! before the commit was begun. Such a tail was never acknowledged and is dropped. Anything else is damage, and is named: a frame that does not check
+//! although every sector of it was written, one that ends beyond the file, one that a later commit follows (which proves that it had been synced), a frame
 //! missing before the end that the next segment names.
 //!
 //! A last segment without its header is prepared room, not a segment yet: its header reaches the disk with its first commit.
@@ -136,13 +136,20 @@ fn later_commit(bytes: &[u8], number: u32, end: usize) -> bool {
 
 /// Whether an interrupted write explains the bytes at `end`; `last` is the last byte of the file that is not zero.
 fn may_be_torn(bytes: &[u8], number: u32, end: usize, last: usize) -> bool {
+    // A commit overwrites zeros that were synced: no crash makes the file end inside it.
+    if bytes.len() < end + frame::HEADER {
+        return false;
+    }
     let place = u32::try_from(end).unwrap_or(u32::MAX);
     let Some(header) = frame::header(&bytes[end..], number, place) else {
         // A header is within one sector: it was not written at all, or the write stopped inside it.
         return last < end + frame::HEADER || bytes[end..].iter().take(frame::HEADER).all(|byte| *byte == 0);
     };
     let stop = end + header.size();
-    if stop > bytes.len() || bytes[stop - 1] == 0 {
+    if stop > bytes.len() {
+        return false;
+    }
+    if bytes[stop - 1] == 0 {
         return true;
     }
     let first_sector = (end + frame::HEADER).div_ceil(SECTOR);

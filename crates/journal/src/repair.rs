@@ -22,6 +22,8 @@ use crate::storage::{Storage, StorageFile};
 const REPAIRED: &str = "repair.tmp";
 /// Smallest hole: a header and one more unit.
 const HOLE_MIN: usize = 2 * frame::ALIGNMENT;
+/// Most segments in a row that are made anew where their files are missing: more than a stray file's name may make it.
+const MISSING_MAX: u32 = 64;
 /// Least length of a segment file that is made anew.
 const FILE_MIN: usize = 4096;
 
@@ -100,6 +102,7 @@ pub fn repair<S: Storage>(
         None => None,
     };
     let first = base.map_or(0, |(number, _)| number + 1);
+    refuse_wide_gaps(first, &listed)?;
     for number in first..=last {
         let next = number.checked_add(1).and_then(|next| headers.get(&next));
         let bytes = if numbers.contains(&number) { Some(segment::load(storage, number)?) } else { None };
@@ -113,6 +116,42 @@ pub fn repair<S: Storage>(
     // What stands there now must open.
     recovery::walk(storage, &segment::list(storage)?)?;
     Ok(done)
+}
+
+/// A file is made for each missing segment: a name that is far beyond the others is no reason for thousands.
+fn refuse_wide_gaps(first: u32, numbers: &[u32]) -> Result<(), JournalError> {
+    let mut expected = first;
+    for &number in numbers.iter().filter(|number| **number >= first) {
+        let missing = number - expected;
+        if missing > MISSING_MAX {
+            return Err(JournalError::SegmentsMissing {
+                from: segment::name(expected),
+                missing,
+                next: segment::name(number),
+            });
+        }
+        expected = number.saturating_add(1);
+    }
+    Ok(())
+}
+
+/// Notes in the log that `lost` records, acknowledged once, stood after its end: a hole there, as any damage leaves one. Nobody may have
+/// the log open, and it must hold. Its bytes before that are set aside.
+///
+/// # Errors
+/// [`JournalError::Damaged`] where the log does not hold, [`JournalError::Io`]. Whatever fails, the segment is as it was or has the hole.
+pub fn note_lost_tail<S: Storage>(storage: &S, lost: u64) -> Result<Option<SegmentRepair>, JournalError> {
+    let Some(found) = recovery::walk(storage, &segment::list(storage)?)? else { return Ok(None) };
+    let (number, from) = (found.number, found.scan.end);
+    let to = from + found.dropped.next_multiple_of(frame::ALIGNMENT).max(HOLE_MIN);
+    let header = segment::load_header(storage, number)?;
+    let kept = found.scan.records - found.scan.lost;
+    let range = DamagedRange { from: from as u64, to: to as u64, kind: DamageKind::MissingFrame };
+    let lost = found.scan.lost + lost;
+    let plan = Plan { number, header, ranges: vec![range], present: true, end: to, kept, lost };
+    let done = write(storage, &plan)?;
+    recovery::walk(storage, &segment::list(storage)?)?;
+    Ok(Some(done))
 }
 
 /// Where a base says that the segment after it continues, if this segment is one. It must be whole: its header, notes and records.

@@ -117,10 +117,19 @@ pub(crate) fn base<S: Storage>(storage: &S, number: u32) -> Result<Option<BaseEn
 pub(crate) fn load<S: Storage>(storage: &S, number: u32) -> Result<Vec<u8>, JournalError> {
     let file = name(number);
     let open = storage.open(&file).map_err(JournalError::io("open", file.clone()))?;
-    let length = open.length().map_err(JournalError::io("measure", file.clone()))?;
-    // Offsets are 32 bits: no segment of ours is longer.
-    let length = usize::try_from(length.min(u64::from(u32::MAX))).unwrap_or(usize::MAX);
-    read_range(&open, 0, length).map_err(JournalError::io("read", file))
+    let measure = || open.length().map_err(JournalError::io("measure", file.clone()));
+    let mut length = measure()?;
+    loop {
+        // Offsets are 32 bits: no segment of ours is longer.
+        let whole = usize::try_from(length.min(u64::from(u32::MAX))).unwrap_or(usize::MAX);
+        let bytes = read_range(&open, 0, whole).map_err(JournalError::io("read", file.clone()))?;
+        // Beside a node that runs it may have grown, and what is read may end inside a commit that does not.
+        let now = measure()?;
+        if now <= length {
+            return Ok(bytes);
+        }
+        length = now;
+    }
 }
 
 /// A segment's header, or `None` when it does not check.

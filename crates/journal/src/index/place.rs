@@ -10,10 +10,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::IndexOptions;
-use super::store::IndexStore;
+use super::store::{IndexStore, Standing};
 use crate::durable::Durable;
 use crate::error::JournalError;
 use crate::lock::DirectoryLock;
+use crate::segment;
 use crate::storage::Storage;
 
 /// Its presence says that the index stopped with an error and must not be trusted.
@@ -64,18 +65,30 @@ impl Place {
         }
     }
 
-    /// Opens what is there, if it can be trusted to be a prefix of the journal.
+    /// Opens what is there, if it can be trusted to be a prefix of the journal, of which `held` records are there.
+    ///
+    /// # Errors
+    /// [`JournalError::TailLost`] where it proves that the journal lost what was durable.
     pub(super) fn open_trusted<S: Storage>(
         &self,
         options: IndexOptions,
         storage: &S,
         durable: Durable,
+        held: u64,
     ) -> Result<Option<IndexStore>, JournalError> {
         if options.rebuild || in_doubt(&self.path) {
             return Ok(None);
         }
         match self.open(options, storage) {
-            Ok(store) => Ok(store.agrees(storage, durable).unwrap_or(false).then_some(store)),
+            Ok(store) => match store.against(storage, durable, held).unwrap_or(Standing::Differs) {
+                Standing::Agrees => Ok(Some(store)),
+                Standing::Differs => Ok(None),
+                Standing::Ahead { records } => {
+                    let end = durable.through();
+                    let (segment, offset) = (segment::name(end.segment()), u64::from(end.offset()));
+                    Err(JournalError::TailLost { segment, offset, records })
+                }
+            },
             Err(error @ JournalError::InUse { .. }) => Err(error),
             Err(_) => Ok(None),
         }

@@ -32,6 +32,8 @@ use crate::storage::Storage;
 const VERSION: &[u8] = b"watchfire log index 2";
 /// Pages that sled has replaced are freed so many at a time.
 const FREED_AT_ONCE: usize = 128;
+/// Records that are compared to tell whose an index is.
+const COMPARED_MAX: usize = 256;
 const CURSOR: &[u8] = b"c";
 const LAYOUT: &[u8] = b"v";
 
@@ -323,17 +325,65 @@ impl IndexStore {
         self.db.flush().map(drop).map_err(JournalError::index("flush it"))
     }
 
-    /// Whether what stands here follows from the journal as it is.
-    pub(super) fn agrees<S: Storage>(&self, storage: &S, durable: Durable) -> Result<bool, JournalError> {
+    /// Whether what stands here follows from the journal as it is, of which `held` records are there.
+    pub(super) fn against<S: Storage>(
+        &self,
+        storage: &S,
+        durable: Durable,
+        held: u64,
+    ) -> Result<Standing, JournalError> {
         let layout = self.db.get(LAYOUT).map_err(JournalError::index("read its layout"))?;
-        let Some(cursor) = self.cursor()? else { return Ok(layout.is_none() && self.db.is_empty()) };
-        if layout.as_deref() != Some(VERSION) || cursor.next > durable.through() || cursor.records > durable.records() {
-            return Ok(false);
+        let agrees = |agrees: bool| Ok(if agrees { Standing::Agrees } else { Standing::Differs });
+        let Some(cursor) = self.cursor()? else { return agrees(layout.is_none() && self.db.is_empty()) };
+        if layout.as_deref() != Some(VERSION) {
+            return agrees(false);
         }
-        let Some((position, hash)) = cursor.last else { return Ok(cursor.records == 0) };
-        let Ok(file) = storage.open(&segment::name(position.segment())) else { return Ok(false) };
-        Ok(read_record(&file, position).is_ok_and(|record| EventHash::of(&record) == hash))
+        let Some((position, hash)) = cursor.last else { return agrees(cursor.records == 0) };
+        if !durable.covers(position) {
+            // Where to go on reading may be beyond the end honestly: in a segment that was begun and has no commit yet.
+            let records = cursor.records.saturating_sub(held).max(1);
+            return Ok(if self.is_of(storage, durable)? { Standing::Ahead { records } } else { Standing::Differs });
+        }
+        if cursor.next > durable.through() || cursor.records > durable.records() {
+            return agrees(false);
+        }
+        agrees(holds(storage, position, |found| found == hash))
     }
+
+    /// Whether what is indexed of the journal's durable part is this journal's, not another's: where nothing of it is, nothing says
+    /// otherwise.
+    fn is_of<S: Storage>(&self, storage: &S, durable: Durable) -> Result<bool, JournalError> {
+        let mut shared = Vec::new();
+        for found in self.hashes() {
+            let (hash, position) = found?;
+            if durable.covers(position) {
+                shared.push((position, hash));
+            }
+        }
+        shared.sort_unstable();
+        let same = |&(position, hash): &(Position, [u8; Index::HASH_BYTES])| {
+            holds(storage, position, |found| found.as_bytes().starts_with(&hash))
+        };
+        // The last ones may be damaged or taken out by a repair.
+        Ok(shared.is_empty() || shared.iter().rev().take(COMPARED_MAX).any(same))
+    }
+}
+
+/// Whether the record at `position` is there and its hash is such.
+fn holds<S: Storage>(storage: &S, position: Position, such: impl FnOnce(EventHash) -> bool) -> bool {
+    let Ok(file) = storage.open(&segment::name(position.segment())) else { return false };
+    read_record(&file, position).is_ok_and(|record| such(EventHash::of(&record)))
+}
+
+/// How an index stands to a journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It is a prefix of it.
+    Agrees,
+    /// It is another one's, or in doubt.
+    Differs,
+    /// It is this one's, and so many records that it followed are not there any more. It follows what is durable only: they are lost.
+    Ahead { records: u64 },
 }
 
 /// Puts the lists of one bucket together and their entries in order.

@@ -7,11 +7,17 @@ use std::time::Duration;
 
 use watchfire_types::{Epoch, EventHash, MemberKey, Seq, Timestamp};
 
-use super::{IndexOptions, IndexStore, IndexedRecord, LogIndex, Query, RecordKeys, Term, TermKind};
+use super::store::Standing;
+use super::{
+    IndexOptions, IndexStore, IndexedRecord, LogIndex, Query, RecordKeys, Term, TermKind, distrust, lost_tail,
+};
 use crate::error::JournalError;
 use crate::journal::{Journal, JournalOptions};
 use crate::position::{Page, Position};
-use crate::storage::MemoryStorage;
+use crate::repair::note_lost_tail;
+use crate::segment;
+use crate::storage::{BackgroundMode, CrashState, FaultyStorage, MemoryStorage};
+use crate::verify::verify_log;
 
 /// Only commands make it follow: no test waits for a timer.
 const OPTIONS: IndexOptions = IndexOptions {
@@ -196,6 +202,100 @@ fn doubt_rebuilds() {
     assert_eq!(all(index.store()), records);
 }
 
+/// Acknowledged records at the journal's end that are gone, however much, are told by the only one who knows: it is not thrown away for it,
+/// unless that is asked for. Noted in the log the loss is counted, and all goes on.
+#[test]
+fn a_lost_tail_is_told() {
+    let storage = MemoryStorage::new();
+    let (journal, _) = filled(&storage);
+    let positions: Vec<_> = journal.replay().unwrap().map(|record| record.unwrap().position).collect();
+    let last = positions[39].segment();
+    drop(journal);
+    let files = storage.files();
+    for gone in [1, 2, positions.iter().filter(|at| at.segment() == last).count()] {
+        let from = positions[40 - gone].offset() as usize;
+        let mut files = files.clone();
+        files.get_mut(&segment::name(last)).unwrap()[from..].fill(0);
+        let directory = tempfile::tempdir().unwrap();
+        let (whole, _) = filled(&MemoryStorage::new());
+        open(directory.path(), &whole).shutdown().unwrap();
+        let storage = MemoryStorage::with_files(files);
+        let journal = Journal::open(storage.clone(), JOURNAL).unwrap();
+        for _ in 0..2 {
+            let error = LogIndex::open(directory.path(), &journal, keys, OPTIONS).unwrap_err();
+            let JournalError::TailLost { segment, offset, records } = &error else { panic!("{error}") };
+            assert_eq!((segment, *offset, *records), (&segment::name(last), from as u64, gone as u64));
+            assert!(error.to_string().contains("watchfire log repair"), "{error}");
+            assert_eq!(lost_tail(directory.path(), &journal).unwrap(), gone as u64);
+        }
+        drop(journal);
+        let noted = note_lost_tail(&storage, gone as u64).unwrap().unwrap();
+        distrust(directory.path());
+        assert_eq!((noted.kept + noted.lost, noted.set_aside.is_some()), (noted.kept + gone as u64, true));
+        let mut journal = Journal::open(storage.clone(), JOURNAL).unwrap();
+        assert_eq!((journal.records(), journal.recovery().lost), (40, gone as u64));
+        journal.append(&record(1, 200, 1)).unwrap();
+        journal.sync().unwrap();
+        let index = open(directory.path(), &journal);
+        index.catch_up().unwrap();
+        assert_eq!((index.store().records().unwrap(), index.lag().records), (41 - gone as u64, 0));
+        assert!(verify_log(&storage, None, |_| Ok(())).unwrap().is_sound());
+        index.shutdown().unwrap();
+        drop(Journal::open(storage, JOURNAL).map(|journal| open(directory.path(), &journal)).unwrap());
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let (whole, _) = filled(&MemoryStorage::new());
+    open(directory.path(), &whole).shutdown().unwrap();
+    let empty = Journal::open(MemoryStorage::new(), JOURNAL).unwrap();
+    assert_eq!(lost_tail(directory.path(), &empty).unwrap(), 40, "all of it");
+    let index = LogIndex::open(directory.path(), &empty, keys, IndexOptions { rebuild: true, ..OPTIONS }).unwrap();
+    assert!(index.rebuilt(), "asked for");
+}
+
+/// However far the index has come, no power cut leaves a journal that it is ahead of: also where a segment was begun and has no commit yet.
+#[test]
+fn no_crash_is_a_lost_tail() {
+    let storage = FaultyStorage::new();
+    storage.set_background(BackgroundMode::Driven);
+    storage.record();
+    let directory = tempfile::tempdir().unwrap();
+    let mut journal = Journal::open(storage.clone(), JOURNAL).unwrap();
+    let index = LogIndex::open(directory.path(), &journal, keys, OPTIONS).unwrap();
+    let mut states = 0;
+    for number in 0..40 {
+        journal.append(&record(1, number, 1)).unwrap();
+        if number % 3 == 2 {
+            index.catch_up().unwrap();
+        }
+        // What is recorded here stood before this sync.
+        journal.sync().unwrap();
+        let mut disks = storage.recorded();
+        if number % 3 != 0 {
+            index.catch_up().unwrap();
+            disks = vec![storage.clone()];
+        }
+        journal.tend().unwrap();
+        while journal.drive() {}
+        for disk in &disks {
+            for names in 0..=disk.pending_names() {
+                for whole in [false, true] {
+                    let sectors = vec![whole; disk.pending_sectors()];
+                    let left = disk.crash(&CrashState::Chosen { sectors, names });
+                    if !left.files().contains_key(&segment::name(0)) {
+                        continue;
+                    }
+                    let again = Journal::open(left.clone(), JOURNAL).unwrap();
+                    let held = again.records();
+                    let standing = index.store().against(&left, again.durable(), held).unwrap();
+                    assert!(!matches!(standing, Standing::Ahead { .. }), "commit {number}: {standing:?}");
+                    states += 1;
+                }
+            }
+        }
+    }
+    assert!(journal.end().segment() > 2 && states > 60, "{states}");
+}
+
 /// An index that a process holds is refused by name and left as it is.
 #[test]
 fn an_index_in_use_is_refused() {
@@ -238,6 +338,7 @@ fn a_damaged_journal_stops_the_index() {
     storage.put(&name, bytes);
     assert!(matches!(index.catch_up(), Err(JournalError::IndexStopped { .. })));
     assert!(index.lag().failure.unwrap().contains(&name));
+    assert!(index.lag().in_journal, "it is not the index that is broken");
     assert!(matches!(index.shutdown(), Err(JournalError::IndexStopped { .. })));
     storage.put(&name, sound);
     let index = open(directory.path(), &journal);

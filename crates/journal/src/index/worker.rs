@@ -32,6 +32,8 @@ pub(super) enum Command {
 pub(super) struct Progress {
     pub(super) cursor: Cursor,
     pub(super) failure: Option<String>,
+    /// The failure is of the journal, not of the index.
+    pub(super) in_journal: bool,
 }
 
 pub(super) struct Worker<S: Storage> {
@@ -53,7 +55,7 @@ impl<S: Storage> Worker<S> {
     ) -> Result<Self, JournalError> {
         let cursor = store.cursor()?.unwrap_or(Cursor::START);
         let tail = Tail::new(storage, cursor.next)?;
-        let progress = Arc::new(Mutex::new(Progress { cursor, failure: None }));
+        let progress = Arc::new(Mutex::new(Progress { cursor, failure: None, in_journal: false }));
         Ok(Self { tail, watermark, store, indexer, path, progress })
     }
 
@@ -71,9 +73,11 @@ impl<S: Storage> Worker<S> {
             };
             let followed = self.follow().and_then(|()| if asker.is_some() { self.store.flush() } else { Ok(()) });
             if let Err(cause) = followed {
-                error!(%cause, "the index stopped; the journal goes on, the next start rebuilds the index");
+                error!(%cause, "the index stopped; the next start rebuilds it");
                 mark_doubt(&self.path);
-                self.progress.lock().unwrap_or_else(PoisonError::into_inner).failure = Some(cause.to_string());
+                let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+                progress.in_journal = !matches!(cause, JournalError::Index { .. });
+                progress.failure = Some(cause.to_string());
                 return;
             }
             if let Some(done) = asker {

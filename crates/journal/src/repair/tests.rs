@@ -99,6 +99,26 @@ fn a_flipped_bit_anywhere() {
     }
 }
 
+/// A file whose name is far beyond the others is no reason to make thousands: it is named, and nothing is touched. What really is missing in
+/// between is made anew.
+#[test]
+fn a_stray_name_makes_no_files() {
+    let (files, records) = small();
+    for stray in ["000007ff.log", "ffffffff.log"] {
+        let mut files = files.clone();
+        files.insert(stray.to_owned(), Vec::new());
+        let storage = MemoryStorage::with_files(files.clone());
+        let error = repair(&storage, |_| true).unwrap_err();
+        assert!(matches!(&error, JournalError::SegmentsMissing { next, .. } if next == stray), "{error}");
+        assert_eq!(storage.files(), files);
+    }
+    let mut near = files;
+    near.insert(segment::name(9), Vec::new());
+    let storage = MemoryStorage::with_files(near);
+    repair(&storage, |_| true).unwrap();
+    assert_eq!(held(&storage), records);
+}
+
 /// Wider damage: zeroed and overwritten stretches, headers, whole files gone, several at once.
 #[test]
 fn wide_damage() {

@@ -101,7 +101,9 @@ const fn client(error: &ClientError) -> &'static str {
 fn journal(error: &JournalError) -> &'static str {
     match error {
         JournalError::InUse { .. } => "directory-in-use",
-        JournalError::Damaged { .. } => "log-damaged",
+        JournalError::Damaged { .. } | JournalError::TailLost { .. } | JournalError::SegmentsMissing { .. } => {
+            "log-damaged"
+        }
         JournalError::DiskFull { .. } => "disk-full",
         JournalError::Index { .. } | JournalError::IndexStopped { .. } => "index-unusable",
         _ => "log-unusable",

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use watchfire_journal::index::distrust;
-use watchfire_journal::{FileStorage, IndexOptions, Journal, JournalOptions, LogIndex, SegmentRepair};
+use watchfire_journal::index::{distrust, lost_tail};
+use watchfire_journal::{FileStorage, IndexOptions, Journal, JournalOptions, LogIndex, SegmentRepair, note_lost_tail};
 use watchfire_types::Bytes;
 use watchfire_wire::decode_signed;
 
@@ -43,8 +43,14 @@ pub(super) fn repair(node: &NodeArgs, output: Output) -> Result<u8, CliError> {
     let mut done = watchfire_journal::repair(&storage, |record| {
         decode_signed(Bytes::copy_from_slice(record)).is_ok_and(|event| event.verify(network).is_ok())
     })?;
+    // What is gone from the log's end leaves no trace there: its index is the only one that knows.
+    let sled = config.directory.join("sled");
+    let gone = lost_tail(&sled, &Journal::open(storage.clone(), JournalOptions::default())?)?;
+    if gone > 0 {
+        done.extend(note_lost_tail(&storage, gone)?);
+    }
     if !done.is_empty() {
-        distrust(&config.directory.join("sled"));
+        distrust(&sled);
     }
     for (side, directory) in witness_directories(&config.directory).iter().enumerate().filter(|(_, at)| at.is_dir()) {
         let repaired = watchfire_driver::repair_witness(&FileStorage::open(directory)?)?;
@@ -87,8 +93,10 @@ pub(super) fn rebuild(node: &NodeArgs, output: Output) -> Result<u8, CliError> {
     let config = Config::load(&node.config)?;
     let storage = take(&config)?;
     let journal = Journal::open(storage, JournalOptions::default())?;
+    let sled = config.directory.join("sled");
+    let gone = lost_tail(&sled, &journal)?;
     let options = IndexOptions { interval: Duration::from_millis(1), rebuild: true, ..IndexOptions::default() };
-    let index = LogIndex::open(&config.directory.join("sled"), &journal, index_keys, options)?;
+    let index = LogIndex::open(&sled, &journal, index_keys, options)?;
     let events = journal.records() - journal.recovery().lost;
     loop {
         let lag = index.lag();
@@ -99,6 +107,11 @@ pub(super) fn rebuild(node: &NodeArgs, output: Output) -> Result<u8, CliError> {
         std::thread::sleep(TELL);
     }
     index.shutdown()?;
-    output.answer(&format!("{events} events indexed"), &serde_json::json!({ "events": events, "rebuilt": true }))?;
+    let lost = match gone {
+        0 => String::new(),
+        gone => format!("; the index before knew {gone} acknowledged events that the log has lost from its end"),
+    };
+    let value = serde_json::json!({ "events": events, "rebuilt": true, "lost": gone });
+    output.answer(&format!("{events} events indexed{lost}"), &value)?;
     Ok(code::OK)
 }

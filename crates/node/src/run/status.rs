@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use watchfire_driver::HeartbeatFacts;
+use watchfire_driver::{HeartbeatFacts, Witness};
 use watchfire_journal::Space;
 use watchfire_protocol::{AssetOutlook, Machine};
 use watchfire_transparency::Frontier;
@@ -178,10 +178,17 @@ impl Node {
         let lag = self.index.lag();
         lines.extend(alarms::lagging(lag.records));
         if let Some(failure) = lag.failure {
-            lines.push(format!("index: {failure}; the journal is not affected, restart the node to rebuild it"));
+            lines.push(match lag.in_journal {
+                true => format!("log-unreadable: the index stopped at the journal itself: {failure}"),
+                false => format!("index: {failure}; the journal is not affected, restart the node to rebuild it"),
+            });
         }
         if let Space::Reserve { bytes_left } = self.driver.journal().space() {
             lines.push(format!("disk-full: {bytes_left} bytes of the log's reserve are left; free space at once"));
+        } else if let Some(Space::Reserve { bytes_left }) = self.driver.witness().map(Witness::space) {
+            lines.push(format!(
+                "disk-full: {bytes_left} bytes of the reserve for witnesses' lines are left; free space at once"
+            ));
         }
         lines
     }

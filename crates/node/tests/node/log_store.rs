@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -131,7 +132,7 @@ fn an_unfinished_record_is_told_and_is_no_damage() {
     let path = members.directory("cedar").join("journal/00000000.log");
     let bytes = std::fs::read(&path).unwrap();
     let last = bytes.iter().rposition(|byte| *byte != 0).unwrap();
-    File::options().write(true).open(&path).unwrap().set_len(last as u64 - 20).unwrap();
+    File::options().write(true).open(&path).unwrap().write_all_at(&[0; 21], last as u64 - 20).unwrap();
     // What the journal lost before it was acknowledged no index has seen either.
     std::fs::remove_dir_all(members.directory("cedar").join("sled")).unwrap();
     let torn = answer(&["log", "verify", "--config", config], 0);
