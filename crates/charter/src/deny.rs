@@ -3,6 +3,7 @@
 //! project's own functions; and by what the arguments carry.
 
 mod name;
+mod words;
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -175,23 +176,25 @@ pub(crate) fn judge(call: &Signature, arguments: &[DynSolValue], purpose: Playbo
     Ok(())
 }
 
+/// Whether the name says that less can happen after such a call; where it does not, only its author knows.
+pub(crate) fn is_known_restraint(call: &Signature, arguments: &[DynSolValue]) -> bool {
+    Name::of(call.name()).direction(arguments) == Some(Direction::Restrain)
+}
+
+/// Whether a view of this name answers so where nothing is stopped: `paused()` with `false`.
+pub(crate) fn says_released(view: &str, answer: bool) -> bool {
+    Name::of(view).state(answer) == Some(Direction::Release)
+}
+
 /// Whether a call takes power or service away from one of these addresses: against the own Safe it disarms the guardians.
 pub(crate) fn disarms(call: &Signature, arguments: &[DynSolValue], own: impl Fn(Address) -> bool) -> bool {
     let names_own = leaves(arguments).iter().any(|leaf| leaf.as_address().is_some_and(&own));
     names_own && Name::of(call.name()).restrains(arguments)
 }
 
-/// Whether the arguments could hold another call: bytes beside an address to send them to, or several bytes, which a
-/// contract may send to itself.
+/// Whether the arguments could hold another call: bytes of any length, whoever they would be sent to.
 fn carries_a_call(arguments: &[DynSolValue]) -> bool {
-    fn several(value: &DynSolValue) -> bool {
-        let list = value.as_array().or_else(|| value.as_fixed_array());
-        list.is_some_and(|list| leaves(list).iter().any(|leaf| leaf.as_bytes().is_some()))
-            || value.as_tuple().is_some_and(|values| values.iter().any(several))
-    }
-    let leaves = leaves(arguments);
-    let bytes = leaves.iter().any(|leaf| leaf.as_bytes().is_some());
-    (bytes && leaves.iter().any(|leaf| leaf.as_address().is_some())) || arguments.iter().any(several)
+    leaves(arguments).iter().any(|leaf| leaf.as_bytes().is_some())
 }
 
 /// The values inside arrays and tuples, in order.

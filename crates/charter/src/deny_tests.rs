@@ -1,7 +1,7 @@
 //! What is never signed is refused under its name, under an overload and under a name that only shares the selector.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use super::{Denied, SIGNATURES, judge};
+use super::{Denied, SIGNATURES, is_known_restraint, judge};
 use crate::call::{Signature, selector};
 use crate::model::PlaybookPurpose::{Contain, Recover};
 
@@ -94,6 +94,7 @@ fn pausing_is_allowed_as_custom() {
 }
 
 const MAX: &str = "115792089237316195423570985008687907853269984665640564039457584007913129639935";
+const WORD: &str = "0x0000000000000000000000000000000000000000000000000000000000000007";
 const PAIR: &str = "(0x1000000000000000000000000000000000000001,0x8456cb59)";
 
 /// A project's own names for what is never signed, wherever in the name the word stands: refused in both kinds of playbook.
@@ -143,6 +144,21 @@ fn powers_are_refused_under_any_name() {
         ("pauseMany(bytes[])", &["[0x8456cb59]"]),
         ("submitTransaction(address,uint256,bytes)", &[A, "0", "0x8456cb59"]),
         ("executeProposal(uint256)", &["1"]),
+        ("rely(address)", &[A]),
+        ("hope(address)", &[A]),
+        ("kiss(address)", &[A]),
+        ("kiss(address[])", &["[0x1000000000000000000000000000000000000001]"]),
+        ("setKeeper(address)", &[A]),
+        ("setKeeper(address,bool)", &[A, "true"]),
+        ("addValidator(address)", &[A]),
+        ("setRouter(address)", &[A]),
+        ("setStrategy(address)", &[A]),
+        ("setPriceFeed(address,address)", &[A, A]),
+        ("file(bytes32,address)", &[WORD, A]),
+        ("file(bytes32,bytes32,address)", &[WORD, WORD, A]),
+        ("forward(bytes)", &["0x8456cb59"]),
+        ("run(bytes)", &["0x8456cb59"]),
+        ("run(uint256,bytes)", &["1", "0x8456cb59"]),
     ];
     let accepted = refused.iter().flat_map(|(function, arguments)| {
         [Contain, Recover]
@@ -175,11 +191,26 @@ fn releases_are_for_recovery_only() {
         ("removeFromBlacklist(address)", &[A]),
         ("addToWhitelist(address)", &[A]),
         ("deactivateShutdown()", &[]),
+        ("setPaused(uint8)", &["0"]),
+        ("setPause(uint8)", &["0"]),
+        ("setMarketPaused(address,uint8)", &[A, "0"]),
+        ("setPaused(int8)", &["0"]),
+        ("setMarketOpen(uint8)", &["1"]),
+        ("pauseMarket(uint256)", &["0"]),
+        ("thaw()", &[]),
+        ("unstop()", &[]),
+        ("unsuspendMarket(address)", &[A]),
+        ("setLive(bool)", &["true"]),
+        ("setLive(uint256)", &["1"]),
+        ("togglePause(uint256)", &["1"]),
+        ("openMarket(uint256)", &["0"]),
+        ("removeFromBlackList(address)", &[A]),
     ];
     for (function, arguments) in releases {
         assert!(matches!(judged(function, arguments, Contain), Err(Denied::Unpause { .. })), "{function}");
         assert_eq!(judged(function, arguments, Recover), Ok(()), "{function}");
     }
+    assert!(judged("pauseWithdrawals(uint256)", &["0"], Contain).is_err(), "0 may well mean false");
     assert!(judged("revokePauser(address)", &[A], Contain).is_err(), "nobody is left to pause");
 }
 
@@ -215,8 +246,27 @@ fn restraints_may_name_what_they_stop() {
         ("blacklist(address)", &[A]),
         ("kill_me()", &[]),
         ("setSupplyCap(address,uint256)", &[A, "0"]),
+        ("setPaused(uint8)", &["1"]),
+        ("setPause(uint256)", &["1"]),
+        ("setMarketOpen(uint8)", &["0"]),
+        ("setLive(bool)", &["false"]),
+        ("pauseMarket(uint256)", &["7"]),
+        ("pauseMarket(uint256)", &["1"]),
+        ("cancelWithdrawal(uint256)", &["0"]),
+        ("pauseStrategy(address)", &[A]),
+        ("revokeStrategy(address)", &[A]),
+        ("setStrategyPaused(address,bool)", &[A, "true"]),
+        ("shutdownStrategy(address)", &[A]),
+        ("deny(address)", &[A]),
+        ("forbid(address)", &[A]),
+        ("addBlackList(address)", &[A]),
+        ("addToDenyList(address)", &[A]),
+        ("cage()", &[]),
     ];
     for (function, arguments) in restraints {
         assert_eq!(judged(function, arguments, Contain), Ok(()), "{function}");
+        let call = Signature::parse(function).unwrap();
+        let texts: Vec<String> = arguments.iter().map(ToString::to_string).collect();
+        assert!(is_known_restraint(&call, &call.arguments(&texts).unwrap()), "{function}: direction not known");
     }
 }

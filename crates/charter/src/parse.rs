@@ -3,6 +3,7 @@
 mod actions;
 mod assets;
 pub(crate) mod chains;
+mod coverage;
 pub(crate) mod detectors;
 mod partners;
 pub(crate) mod playbooks;
@@ -66,7 +67,7 @@ fn document(root: &mut Section<'_>) -> Option<Charter> {
     let playbooks = playbooks::read(root, &context, rules.as_ref());
     quorum::check(root.log, &partners.roster, &safes, rules.as_ref(), &playbooks);
     playbooks::check_expiries(root.log, &context, &assets, &playbooks);
-    playbooks::check_coverage(root.log, &declared, &playbooks);
+    coverage::check(root.log, &context, &assets, &playbooks);
     root.finish();
     let mut charter = Charter {
         name: name?,

@@ -17,6 +17,7 @@ use futures::future::BoxFuture;
 use futures::stream::{self, FuturesUnordered, StreamExt};
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::Instant;
+use watchfire_types::bounds::BACKFILL_BLOCKS_MAX;
 use watchfire_types::{BlockRef, BlockView, Read, Timestamp};
 
 use crate::canonical::{Canonical, Linked};
@@ -48,7 +49,7 @@ pub struct Backfill {
 
 impl Backfill {
     /// At most this many blocks are backfilled; what is older is left out.
-    pub const BLOCKS_MAX: u64 = 200_000;
+    pub const BLOCKS_MAX: u64 = BACKFILL_BLOCKS_MAX;
 }
 
 /// What the feed says, in order.

@@ -6,10 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use alloy_primitives::{Address, B256, U256};
 use thiserror::Error;
 use watchfire_charter::{Action, Charter, Safe, Step};
-use watchfire_types::{Bytes, ChainId, Operation, SafeId, SafeTransaction, SafeVersion};
-
-/// `multiSend(bytes)`.
-const MULTI_SEND: [u8; 4] = [0x8d, 0x80, 0xff, 0x0a];
+use watchfire_types::{ChainId, Operation, SafeId, SafeTransaction, SafeVersion, multi_send};
 
 /// One Safe transaction of a step.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -114,7 +111,8 @@ pub(crate) fn transaction(
         several => {
             let pinned = charter.chains.get(&entry.chain).and_then(|chain| chain.multi_send_call_only);
             let pinned = pinned.ok_or(EffectFault::NoMultiSend { chain: entry.chain, calls: several.len() })?;
-            let mut packed = SafeTransaction::call(pinned.address, pack(several), nonce);
+            let calls = several.iter().map(|call| (call.target, &*call.calldata));
+            let mut packed = SafeTransaction::call(pinned.address, multi_send::pack(calls), nonce);
             packed.operation = Operation::DelegateCall;
             Ok(packed)
         }
@@ -158,24 +156,6 @@ fn finish(
 ) -> Effect {
     let safe_tx_hash = hashes.of((entry.chain, entry.address, entry.version, transaction.clone()));
     Effect { chain: entry.chain, safe: safe.clone(), address: entry.address, transaction, safe_tx_hash, omitted }
-}
-
-/// `multiSend(bytes)` over `operation (0) || to || value (0) || length || data` for each call.
-fn pack(calls: &[&Action]) -> Bytes {
-    let mut inner = Vec::new();
-    for call in calls {
-        inner.push(0);
-        inner.extend_from_slice(call.target.as_slice());
-        inner.extend_from_slice(&[0; 32]);
-        inner.extend_from_slice(&U256::from(call.calldata.len()).to_be_bytes::<32>());
-        inner.extend_from_slice(&call.calldata);
-    }
-    let mut data = MULTI_SEND.to_vec();
-    data.extend_from_slice(&U256::from(32).to_be_bytes::<32>());
-    data.extend_from_slice(&U256::from(inner.len()).to_be_bytes::<32>());
-    data.extend_from_slice(&inner);
-    data.resize(data.len() + (32 - inner.len() % 32) % 32, 0);
-    data.into()
 }
 
 #[cfg(test)]

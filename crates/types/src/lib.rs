@@ -9,6 +9,7 @@
 
 pub mod block;
 pub mod body;
+pub mod bounds;
 pub mod control;
 pub mod domain;
 pub mod duty;
@@ -17,6 +18,7 @@ pub mod fault;
 pub mod id;
 pub mod input;
 pub mod memory;
+pub mod multi_send;
 pub mod planted;
 pub mod pruned;
 pub mod safe_transaction;

@@ -58,12 +58,12 @@ pub const MAX_OMITTED: usize = 256;
 /// Chains in a heartbeat.
 pub const MAX_CHAINS: usize = 32;
 /// Assets in a heartbeat.
-pub const MAX_ASSETS: usize = 64;
+pub const MAX_ASSETS: usize = watchfire_types::bounds::ASSETS_MAX;
 /// Alarms in a heartbeat.
 pub const MAX_ALARMS: usize = 32;
 
 /// Call data of a Safe transaction.
-pub const MAX_CALL_DATA: usize = 24 * 1024;
+pub const MAX_CALL_DATA: usize = watchfire_types::bounds::SAFE_CALL_DATA_MAX;
 /// Pseudonym, role, finding kind, software version, name of a figure.
 pub const MAX_LABEL: usize = 64;
 /// A human's reason.

@@ -6,6 +6,10 @@
 use alloy_dyn_abi::DynSolValue;
 use alloy_primitives::U256;
 
+use super::words::{
+    CARRIERS, CONJUNCTIONS, HALTING, INSTALLING, LISTS, MANNERS, PAIRS, RELAXING, SETTING, STRIPPING, SUBJECTS,
+    TOGGLING, bounds, enabled, owns, released, restrained, spoken_of,
+};
 use super::{Kind, leaves};
 use crate::model::PlaybookPurpose;
 
@@ -18,205 +22,6 @@ pub(super) enum Direction {
     Release,
 }
 
-/// Parts of words that speak of what is never signed, in the order in which they name the reason.
-const STEMS: &[(Kind, &[&str])] = &[
-    (Kind::Code, &["upgrad", "implementation", "beacon", "initiali", "selfdestruct", "bytecode", "migrat"]),
-    (
-        Kind::Power,
-        &[
-            "owner",
-            "admin",
-            "govern",
-            "authori",
-            "minter",
-            "grant",
-            "renounc",
-            "nominat",
-            "guardian",
-            "pauser",
-            "operator",
-            "manager",
-            "controller",
-            "executor",
-            "proposer",
-            "signer",
-            "delegat",
-            "curator",
-            "custodian",
-            "treasury",
-            "recipient",
-            "receiver",
-            "beneficiary",
-        ],
-    ),
-    (
-        Kind::Value,
-        &[
-            "transfer",
-            "withdraw",
-            "sweep",
-            "skim",
-            "drain",
-            "rescu",
-            "salvag",
-            "redeem",
-            "redempt",
-            "mint",
-            "burn",
-            "approv",
-            "allowance",
-            "permit",
-            "borrow",
-            "claim",
-            "harvest",
-            "swap",
-            "refund",
-            "payout",
-            "payment",
-            "releas",
-            "liquidat",
-            "distribut",
-            "deposit",
-            "seiz",
-            "stak",
-        ],
-    ),
-    (Kind::Wrapped, &["multicall", "multisend", "delegatecall"]),
-];
-
-/// Whole words with the same meaning, too short to be looked for inside others.
-const WORDS: &[(Kind, &[&str])] = &[
-    (Kind::Code, &["impl", "proxy", "logic", "facet", "facets", "diamond", "destroy", "destruct"]),
-    (Kind::Power, &["gov", "role", "roles", "pending"]),
-    (Kind::Safe, &["module", "modules", "guard", "threshold", "fallback"]),
-    (
-        Kind::Value,
-        &["send", "pay", "exit", "donate", "collect", "pull", "move", "take", "give", "issue", "buy", "sell"],
-    ),
-    (Kind::Value, &["trade", "supply", "repay", "evacuate", "airdrop"]),
-];
-
-/// Words next to each other with the same meaning; nothing excuses them.
-const PAIRS: &[(Kind, &str, &[&str])] = &[
-    (Kind::Code, "set", &["code"]),
-    (Kind::Value, "with", &["draw"]),
-    (Kind::Value, "remove", &["liquidity", "collateral", "funds", "tokens", "assets", "stake", "deposit"]),
-    (Kind::Value, "revoke", &["funds", "tokens", "vesting"]),
-    (Kind::Value, "recover", &["token", "tokens", "erc", "eth", "ether", "native", "funds", "asset", "assets", "nft"]),
-    (Kind::Wrapped, "exec", &["transaction"]),
-    (Kind::Wrapped, "execute", &["batch", "transaction", "transactions", "proposal", "operation", "call", "calls"]),
-    (Kind::Wrapped, "submit", &["transaction"]),
-    (Kind::Wrapped, "schedule", &["batch"]),
-    (Kind::Wrapped, "multi", &["call", "send"]),
-    (Kind::Wrapped, "delegate", &["call"]),
-];
-
-/// Names that, alone, are those of calls that carry others.
-const CARRIERS: &[&str] = &["execute", "exec", "schedule", "call", "aggregate", "batch"];
-/// Who acts, before the verb: `guardianPause`.
-const SUBJECTS: &[&str] = &["guardian", "admin", "owner", "governance", "governor", "protocol"];
-/// How it acts, before the verb: `emergencyPause`.
-const MANNERS: &[&str] = &["emergency", "global", "force"];
-/// Two acts in one name: what the first word says does not hold for the rest.
-const CONJUNCTIONS: &[&str] = &["and", "then"];
-
-/// Verbs that stop what they name.
-const HALTING: &[&str] = &[
-    "pause",
-    "freeze",
-    "halt",
-    "suspend",
-    "block",
-    "lock",
-    "seal",
-    "close",
-    "limit",
-    "restrict",
-    "throttle",
-    "deny",
-    "forbid",
-    "prevent",
-    "ban",
-    "blacklist",
-    "blocklist",
-    "quarantine",
-];
-/// Verbs that take away what they name, so that taking away a limit is a release. Ownership is not taken away: nobody
-/// would be left to recover.
-const STRIPPING: &[&str] = &[
-    "disable",
-    "disabled",
-    "revoke",
-    "revoked",
-    "remove",
-    "removed",
-    "cancel",
-    "stop",
-    "stopped",
-    "deactivate",
-    "veto",
-];
-/// Verbs that set a state which a later word names.
-const SETTING: &[&str] = &["set", "update", "change", "configure", "toggle", "decrease", "reduce", "lower"];
-/// Verbs that leave the direction to the contract's present state, unless a flag gives it.
-const TOGGLING: &[&str] = &["toggle", "flip", "switch"];
-/// Beginnings of words that name a restrained state.
-const RESTRAINED: &[&str] = &[
-    "paus",
-    "freez",
-    "froze",
-    "clos",
-    "halt",
-    "lock",
-    "shut",
-    "seal",
-    "suspend",
-    "limit",
-    "restrict",
-    "block",
-    "blacklist",
-    "banned",
-    "denied",
-    "throttl",
-    "quarantin",
-    "kill",
-    "emergency",
-    "breaker",
-    "guard",
-];
-/// Beginnings of words that name a state in which things happen.
-const ENABLED: &[&str] = &["enabl", "activ", "open", "allowed", "start"];
-/// Words of release wherever they stand.
-const RELEASED: &[&str] = &[
-    "unpause",
-    "unpaused",
-    "unfreeze",
-    "unfrozen",
-    "unseal",
-    "unlock",
-    "unhalt",
-    "unclose",
-    "unblock",
-    "unban",
-    "uncap",
-    "unkill",
-    "unlimited",
-    "unblacklist",
-    "unblocklist",
-    "unrestrict",
-    "resume",
-    "reopen",
-    "reactivate",
-    "reenable",
-    "restart",
-    "restore",
-];
-/// Verbs that undo a restraint which the name also speaks of.
-const RELAXING: &[&str] = &[
-    "raise", "increase", "lift", "reset", "clear", "relax", "expand", "widen", "waive", "bypass", "skip", "delete",
-    "end",
-];
-
 /// A function's name in words.
 #[derive(Debug)]
 pub(super) struct Name {
@@ -226,7 +31,7 @@ pub(super) struct Name {
 impl Name {
     /// Splits a name; who acts and how is not part of what is done.
     pub(super) fn of(name: &str) -> Self {
-        let mut words = split(name);
+        let mut words = joined(split(name));
         while words.len() > 1 && MANNERS.contains(&words[0].as_str()) {
             words.remove(0);
         }
@@ -252,6 +57,9 @@ impl Name {
             _ => {}
         }
         let direction = self.direction(arguments);
+        if direction.is_none() && self.installs(arguments) {
+            return Some(Kind::Power);
+        }
         let spoken = |kind: &Kind| self.words.iter().any(|word| spoken_of(word) == Some(*kind));
         let order = [Kind::Code, Kind::Safe, Kind::Power, Kind::Wrapped, Kind::Value];
         order.into_iter().filter(spoken).find(|kind| !self.excused(*kind, direction, arguments, purpose))
@@ -259,10 +67,32 @@ impl Name {
 
     /// Where a call with these arguments leads; `None` where the name does not say.
     pub(super) fn direction(&self, arguments: &[DynSolValue]) -> Option<Direction> {
-        let flags: Vec<bool> = leaves(arguments).iter().filter_map(|leaf| leaf.as_bool()).collect();
+        let leaves = leaves(arguments);
+        let flags: Vec<bool> = leaves.iter().filter_map(|leaf| leaf.as_bool()).collect();
+        let number = lone_number(&leaves).filter(|_| flags.is_empty() && !self.any(bounds));
+        let Some(flag) = number else { return self.toward(&leaves, &flags) };
+        let flagged = self.toward(&leaves, &[flag]);
+        if SETTING.contains(&self.lead()) && !TOGGLING.contains(&self.lead()) {
+            return flagged;
+        }
+        // Elsewhere it may be a flag or choose what is meant, and the contract alone knows: `pauseWithdrawals(0)`.
+        let chooses = matches!(self.lead(), "cancel" | "veto" | "remove" | "revoke");
+        if !chooses && flagged == Some(Direction::Release) { flagged } else { self.toward(&leaves, &flags) }
+    }
+
+    /// What a view of this name says when it answers `flag`.
+    pub(super) fn state(&self, flag: bool) -> Option<Direction> {
+        match (self.any(released), flag) {
+            (true, true) => Some(Direction::Release),
+            (true, false) => None,
+            (false, flag) => self.toward(&[], &[flag]),
+        }
+    }
+
+    fn toward(&self, leaves: &[&DynSolValue], flags: &[bool]) -> Option<Direction> {
         let toggles = TOGGLING.contains(&self.lead()) && flags.is_empty();
         let undone = self.words.windows(2).any(|pair| pair[0] == "un" && restrained(&pair[1]));
-        if toggles || undone || self.any(|word| RELEASED.contains(&word)) {
+        if toggles || undone || self.any(released) {
             return Some(Direction::Release);
         }
         let (bounded, negated) = (self.any(bounds), self.any(|word| STRIPPING.contains(&word)));
@@ -271,7 +101,7 @@ impl Name {
         // A list of those allowed restrains while it is in force; to be on it is the opposite.
         let restrains = bounded || self.any(restrained) || (listed && switched);
         let enables = self.any(enabled) || (listed && !switched);
-        let extreme = bounded && leaves(arguments).into_iter().any(unbounded);
+        let extreme = bounded && leaves.iter().any(|leaf| unbounded(leaf));
         if extreme || (restrains && self.any(|word| RELAXING.contains(&word))) {
             return Some(Direction::Release);
         }
@@ -281,6 +111,14 @@ impl Name {
         let when_true = restrains == negated;
         let releases = if flags.is_empty() { when_true } else { flags.contains(&when_true) };
         Some(if releases { Direction::Release } else { Direction::Restrain })
+    }
+
+    /// Whether it puts an address in some place: `setStrategy(address)`, and `file(bytes32,address)`, which names the place.
+    fn installs(&self, arguments: &[DynSolValue]) -> bool {
+        let leaves = leaves(arguments);
+        let is_address = |leaf: &&DynSolValue| leaf.as_address().is_some();
+        let named = self.lead() == "file" && leaves.iter().any(is_address);
+        named || (INSTALLING.contains(&self.lead()) && !leaves.is_empty() && leaves.iter().all(is_address))
     }
 
     /// Whether it takes something away from whom its arguments name. Cancelling stops a plan, not whoever made it.
@@ -311,7 +149,7 @@ impl Name {
                 HALTING.contains(&lead) || takes || (self.sets_state() && kept) || (enabled(lead) && flow)
             }
             Some(Direction::Release) => {
-                let lets = RELEASED.contains(&lead) || STRIPPING.contains(&lead) || enabled(lead) || self.sets_state();
+                let lets = released(lead) || STRIPPING.contains(&lead) || enabled(lead) || self.sets_state();
                 // A release in a playbook that contains is refused for its direction, whatever it speaks of.
                 flow && (lets || purpose == PlaybookPurpose::Contain)
             }
@@ -340,31 +178,6 @@ impl Name {
     }
 }
 
-fn spoken_of(word: &str) -> Option<Kind> {
-    let whole = WORDS.iter().find(|(_, words)| words.contains(&word));
-    let part = || STEMS.iter().find(|(_, stems)| stems.iter().any(|stem| word.contains(stem)));
-    whole.or_else(part).map(|(kind, _)| *kind)
-}
-
-fn restrained(word: &str) -> bool {
-    RESTRAINED.iter().any(|stem| word.starts_with(stem)) || word == "pauser"
-}
-
-fn enabled(word: &str) -> bool {
-    word == "allow" || ENABLED.iter().any(|stem| word.starts_with(stem))
-}
-
-fn owns(word: &str) -> bool {
-    ["owner", "govern", "authority"].iter().any(|stem| word.contains(stem)) || word == "gov"
-}
-
-/// Words that name a bound on a quantity.
-fn bounds(word: &str) -> bool {
-    word.contains("limit")
-        || word.ends_with("cap")
-        || matches!(word, "caps" | "capped" | "max" | "maximum" | "ceiling" | "quota")
-}
-
 /// Whether a number stands for no bound at all: half of 256 bits or more, or all ones of a narrower type, as contracts
 /// write infinity.
 fn unbounded(leaf: &DynSolValue) -> bool {
@@ -375,6 +188,30 @@ fn unbounded(leaf: &DynSolValue) -> bool {
     };
     let unsigned = leaf.as_uint().is_some_and(|(number, bits)| infinite(number, bits));
     unsigned || leaf.as_int().is_some_and(|(number, bits)| number.is_positive() && infinite(number.into_raw(), bits))
+}
+
+/// The flag that the only number among these stands for, if it is 0 or 1.
+fn lone_number(leaves: &[&DynSolValue]) -> Option<bool> {
+    let number = |leaf: &&DynSolValue| {
+        leaf.as_uint().map(|(number, _)| number).or_else(|| leaf.as_int().map(|(number, _)| number.into_raw()))
+    };
+    let mut numbers = leaves.iter().filter_map(number);
+    match (numbers.next(), numbers.next()) {
+        (Some(only), None) if only <= U256::ONE => Some(only == U256::ONE),
+        _ => None,
+    }
+}
+
+/// `addBlackList` is `add`, `blacklist`.
+fn joined(words: Vec<String>) -> Vec<String> {
+    let mut joined: Vec<String> = Vec::with_capacity(words.len());
+    for word in words {
+        match joined.last_mut().filter(|last| word.starts_with("list") && LISTS.contains(&last.as_str())) {
+            Some(last) => last.push_str(&word),
+            None => joined.push(word),
+        }
+    }
+    joined
 }
 
 /// `_setNFTMintPaused` is `set`, `nft`, `mint`, `paused`.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use alloy_dyn_abi::DynSolValue;
+use alloy_dyn_abi::{DynSolType, DynSolValue};
 use alloy_primitives::Address;
 use watchfire_types::{ChainId, DetectorId, Read, SafeId};
 
@@ -58,7 +58,13 @@ pub(crate) fn read(
     let judged = judged(section, context, chain, call.as_ref(), purpose);
     let delayed_s = section.number_or("delayed_s", 0..=QUARTER_S, 0);
     let what = "{ call = \"paused() returns (bool)\", equals = \"true\" }";
-    let postcondition = section.need("postcondition", what).and_then(|value| condition(&value, target));
+    let postcondition = section.need("postcondition", what).and_then(|value| {
+        let condition = condition(&value, target)?;
+        if purpose == Some(PlaybookPurpose::Contain) && condition.says_released() {
+            inverted(&value, &condition, judged.as_deref());
+        }
+        Some(condition)
+    });
     let entries = section.values("stays", 16);
     let stays: Vec<_> = entries.iter().map(|value| condition(value, target)).collect();
     let (call, (_, calldata)) = call?;
@@ -73,6 +79,18 @@ pub(crate) fn read(
         postcondition: postcondition?,
         stays: stays.into_iter().collect::<Option<_>>()?,
     })
+}
+
+/// Reports a containment that would count as done while nothing is stopped. What a project's own view means its author may know better.
+fn inverted(value: &Value<'_>, condition: &Condition, catalogue: Option<&str>) {
+    let message =
+        format!("{} answers so where nothing is contained: the step would count as done before", condition.text);
+    let remedy = "expect the answer that holds once the call took effect";
+    if catalogue == Some("custom") {
+        value.warn("inverted-postcondition", message, remedy);
+    } else {
+        value.fault("inverted-postcondition", message, remedy);
+    }
 }
 
 fn safe_on(value: &Value<'_>, context: &Context<'_>, chain: Option<ChainId>) -> Option<SafeId> {
@@ -109,7 +127,7 @@ fn texts(value: &Value<'_>) -> Option<Vec<String>> {
 }
 
 /// A postcondition or what must stay; its target is the action's unless it names its own.
-pub(crate) fn condition(value: &Value<'_>, target: Option<Address>) -> Option<Condition> {
+fn condition(value: &Value<'_>, target: Option<Address>) -> Option<Condition> {
     let mut section = value.section()?;
     let own = section.get("target").map(|value| address(&value));
     let call = call(&mut section, "call");
@@ -130,6 +148,14 @@ pub(crate) fn condition(value: &Value<'_>, target: Option<Address>) -> Option<Co
         equals.map_err(|error| section.log.fault(&at, "bad-call", error, "write a string for each result")).ok()?;
     let to = own.unwrap_or(target)?;
     Some(Condition { text: signature.with_outputs(), read: Read::Call { to, data }, equals })
+}
+
+impl Condition {
+    /// Whether a view answers so where nothing is stopped, as far as its name and the one flag that it answers say.
+    fn says_released(&self) -> bool {
+        let view = Signature::parse(&self.text).ok().filter(|view| matches!(view.outputs(), [DynSolType::Bool]));
+        view.is_some_and(|view| deny::says_released(view.name(), self.equals.last() == Some(&1)))
+    }
 }
 
 /// The catalogue entry under which the call may be signed, or `None` with the reason reported.
@@ -169,12 +195,28 @@ fn judged(
         if disarms { Err(disarmed(signature)) } else { direct(&catalogue, purpose, signature, arguments) }
     };
     match verdict {
-        Ok(()) => Some(catalogue),
+        Ok(told) => {
+            if told == Told::Unclear && purpose == PlaybookPurpose::Contain {
+                let message = format!("nothing in {} says that less can happen after it", signature.canonical());
+                let remedy = "read the contract: nobody but you vouches that it goes in the pause direction";
+                section.log.warn(&place, "direction-not-known", message, remedy);
+            }
+            Some(catalogue)
+        }
         Err(refusal) => {
             section.log.fault(&place, refusal.kind, refusal.message, refusal.remedy);
             None
         }
     }
+}
+
+/// What vouches for the direction of a call that may be signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    /// The catalogue, or the words of its name.
+    Known,
+    /// Nothing but its author.
+    Unclear,
 }
 
 struct Refusal {
@@ -212,14 +254,23 @@ fn disarmed(call: &Signature) -> Refusal {
 
 /// Whether a call that the catalogue knows goes in its direction; `None` where the deny list has to judge it. What the
 /// catalogue knows cannot be called `custom` to slip past its pins, and none of it hands anything out in either direction.
-fn known(call: &Signature, arguments: &[DynSolValue], purpose: PlaybookPurpose) -> Option<Result<(), Refusal>> {
+fn known(call: &Signature, arguments: &[DynSolValue], purpose: PlaybookPurpose) -> Option<Result<Told, Refusal>> {
     let entry = Entry::by_selector(call.selector())?;
     if purpose == PlaybookPurpose::Contain
         && let Err(error) = entry.pins_hold(arguments)
     {
         return Some(Err(error.into()));
     }
-    (entry.function == call.canonical()).then_some(Ok(()))
+    (entry.function == call.canonical()).then_some(Ok(Told::Known))
+}
+
+/// A call that need not be the catalogue's.
+fn judge(call: &Signature, arguments: &[DynSolValue], purpose: PlaybookPurpose) -> Result<Told, Refusal> {
+    if let Some(verdict) = known(call, arguments, purpose) {
+        return verdict;
+    }
+    deny::judge(call, arguments, purpose)?;
+    Ok(if deny::is_known_restraint(call, arguments) { Told::Known } else { Told::Unclear })
 }
 
 fn direct(
@@ -227,11 +278,12 @@ fn direct(
     purpose: PlaybookPurpose,
     call: &Signature,
     arguments: &[DynSolValue],
-) -> Result<(), Refusal> {
+) -> Result<Told, Refusal> {
     if let Some(entry) = Entry::by_id(catalogue) {
-        return Ok(entry.admits(call, arguments)?);
+        entry.admits(call, arguments)?;
+        return Ok(Told::Known);
     }
-    known(call, arguments, purpose).unwrap_or_else(|| Ok(deny::judge(call, arguments, purpose)?))
+    judge(call, arguments, purpose)
 }
 
 /// A call through a scoped role is judged at the call inside it, whose name `inner` gives where the catalogue cannot.
@@ -242,7 +294,7 @@ fn through_roles(
     purpose: PlaybookPurpose,
     arguments: &[DynSolValue],
     named: Option<&Value<'_>>,
-) -> Result<(), Refusal> {
+) -> Result<Told, Refusal> {
     let refuse = |message: String, remedy| Refusal { kind: "inner-call", message, remedy };
     if let Some(roles) = Entry::by_id(ROLES) {
         roles.pins_hold(arguments)?;
@@ -276,9 +328,7 @@ fn through_roles(
         None if catalogue == ROLES => {
             Err(refuse(format!("{} is none of the catalogue", call.canonical()), "write \"custom\""))
         }
-        Some(_) | None => {
-            known(&call, &arguments, purpose).unwrap_or_else(|| Ok(deny::judge(&call, &arguments, purpose)?))
-        }
+        Some(_) | None => judge(&call, &arguments, purpose),
     }
 }
 

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::Address;
 use watchfire_types::AssetId;
+use watchfire_types::bounds::ASSETS_MAX;
 
 use super::chains::Safes;
 use super::references::{Declared, address, refer, refer_chain, unique};
 use crate::model::{Asset, Criticality};
 use crate::reader::{Section, Value};
 
-const ASSETS_MAX: usize = 256;
 const CONTRACTS_MAX: usize = 256;
 const YEAR_S: u64 = 366 * 24 * 3600;
 

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use watchfire_types::{AssetId, ChainId, PlaybookId, SafeId, Severity, StepIndex};
+use watchfire_types::bounds::SAFE_CALL_DATA_MAX;
+use watchfire_types::{AssetId, ChainId, PlaybookId, SafeId, Severity, StepIndex, multi_send};
 
 use super::actions::{self, Context};
-use super::references::{Declared, refer, unique};
+use super::references::{refer, unique};
 use super::rules::{PlacedRules, rule};
-use crate::model::{Action, Asset, Detector, Mode, Playbook, PlaybookPurpose, Rule, Step, Trigger};
+use crate::model::{Action, Asset, Condition, Detector, Mode, Playbook, PlaybookPurpose, Rule, Step, Trigger};
 use crate::reader::{Log, Place, Section, Value};
 
 const PLAYBOOKS_MAX: usize = 256;
@@ -19,7 +20,7 @@ const MONTH_S: u64 = 30 * 24 * 3600;
 /// Kinds of findings that detectors, and the protocol itself, make.
 pub(crate) const FINDING_KINDS: &[&str] = &["outflow", "event", "state", CONTAINMENT_FAILED];
 /// The finding that a contained asset still loses.
-const CONTAINMENT_FAILED: &str = "containment-failed";
+pub(crate) const CONTAINMENT_FAILED: &str = "containment-failed";
 
 /// Sound playbooks and where their own rules stand.
 #[derive(Debug, Default)]
@@ -30,7 +31,19 @@ pub(crate) struct Playbooks {
     /// Where the life of each one's votes is set.
     expiries: BTreeMap<PlaybookId, Place>,
     /// Assets by purpose for which a playbook is declared, sound or not.
-    aims: BTreeSet<(AssetId, PlaybookPurpose)>,
+    pub(crate) aims: BTreeSet<(AssetId, PlaybookPurpose)>,
+    /// Postconditions of actions, also of playbooks with a fault elsewhere.
+    pub(crate) postconditions: Vec<Postcondition>,
+}
+
+/// What holds once an action took effect, and where it stands.
+#[derive(Debug)]
+pub(crate) struct Postcondition {
+    pub(crate) asset: AssetId,
+    pub(crate) purpose: PlaybookPurpose,
+    pub(crate) chain: ChainId,
+    pub(crate) condition: Condition,
+    pub(crate) at: Place,
 }
 
 /// A rule that a playbook carries itself.
@@ -77,7 +90,17 @@ fn playbook(
     let cooldown_s = section.number_or("cooldown_s", 0..=MONTH_S, 0);
     let budget = budget(section);
     let escalate = section.get("escalate_after_blocks").map_or(Some(None), |v| v.number(1..=1_000_000).map(Some));
-    let steps = steps(section, context, purpose);
+    let mut placed = Vec::new();
+    let steps = steps(section, context, purpose, &mut placed);
+    if let (Some(asset), Some(purpose)) = (&asset, purpose) {
+        all.postconditions.extend(placed.into_iter().map(|(action, at)| Postcondition {
+            asset: asset.clone(),
+            purpose,
+            chain: action.chain,
+            condition: action.postcondition,
+            at,
+        }));
+    }
     let triggers = triggers(section, context, purpose, asset.as_ref(), steps.len());
     if mode == Some(Mode::Auto) && triggers.is_empty() {
         let message = "mode auto without a trigger never votes";
@@ -154,14 +177,22 @@ fn budget(section: &mut Section<'_>) -> Option<(u32, u64)> {
     Some((u32::try_from(count?).ok()?, window?))
 }
 
-fn steps(section: &mut Section<'_>, context: &Context<'_>, purpose: Option<PlaybookPurpose>) -> Vec<Option<Step>> {
+/// The steps; every sound action goes to `placed` with the place of its postcondition.
+fn steps(
+    section: &mut Section<'_>,
+    context: &Context<'_>,
+    purpose: Option<PlaybookPurpose>,
+    placed: &mut Vec<(Action, Place)>,
+) -> Vec<Option<Step>> {
     let mut steps = Vec::new();
     for mut step in section.sections("step", STEPS_MAX) {
         let name = step.text("name", "a name such as pause");
         let mut actions: Vec<Option<Action>> = Vec::new();
         for mut action in step.sections("action", ACTIONS_MAX) {
-            actions.push(actions::read(&mut action, context, purpose));
+            let read = actions::read(&mut action, context, purpose);
             action.finish();
+            placed.extend(read.clone().map(|read| (read, action.place_of("postcondition"))));
+            actions.push(read);
         }
         if actions.is_empty() {
             step.log.fault(&step.at, "empty", "a step has at least one action", "add [[playbook.step.action]]");
@@ -179,17 +210,30 @@ fn steps(section: &mut Section<'_>, context: &Context<'_>, purpose: Option<Playb
     steps
 }
 
-/// Several calls of one Safe go through its chain's pinned MultiSendCallOnly.
+/// Several calls of one Safe go through its chain's pinned MultiSendCallOnly, packed into what a guardian's signature can carry.
 fn batchable(step: &Section<'_>, context: &Context<'_>, actions: &[Action]) {
-    let mut calls: BTreeMap<(ChainId, &SafeId), usize> = BTreeMap::new();
+    let mut calls: BTreeMap<(ChainId, &SafeId), Vec<&Action>> = BTreeMap::new();
     for action in actions {
-        *calls.entry((action.chain, &action.safe)).or_default() += 1;
+        calls.entry((action.chain, &action.safe)).or_default().push(action);
     }
-    for ((chain, safe), count) in calls {
+    for ((chain, safe), calls) in calls.into_iter().filter(|(_, calls)| calls.len() > 1) {
         let pinned = context.chains.chains.get(&chain).is_none_or(|chain| chain.multi_send_call_only.is_some());
-        if count > 1 && !pinned {
-            let message = format!("{count} calls of Safe {safe} need a MultiSendCallOnly on chain {chain}");
+        if !pinned {
+            let message = format!("{} calls of Safe {safe} need a MultiSendCallOnly on chain {chain}", calls.len());
             step.log.fault(&step.at, "no-multi-send", message, "pin multi_send_call_only in that [[chain]]");
+        }
+        let packed = multi_send::pack(calls.iter().map(|call| (call.target, &*call.calldata))).len();
+        if packed > SAFE_CALL_DATA_MAX {
+            let message = format!(
+                "the {} calls of Safe {safe} pack to {packed} bytes, at most {SAFE_CALL_DATA_MAX} can be co-signed",
+                calls.len()
+            );
+            step.log.fault(
+                &step.at,
+                "step-too-large",
+                message,
+                "spread the calls over several playbooks, or name less",
+            );
         }
     }
 }
@@ -276,19 +320,6 @@ pub(crate) fn check_expiries(
         if playbook.expiry_s < least_s {
             let message = format!("{} s is less than three blocks of {} ms", playbook.expiry_s, chain.block_time_ms);
             log.fault(at, "expiry-too-short", message, format!("write at least {least_s}, better several minutes"));
-        }
-    }
-}
-
-/// Says which assets nobody can contain or nobody can bring back.
-pub(crate) fn check_coverage(log: &Log, declared: &Declared, playbooks: &Playbooks) {
-    for (asset, at) in &declared.assets {
-        let aimed = |purpose| playbooks.aims.contains(&(asset.clone(), purpose));
-        if !aimed(PlaybookPurpose::Contain) {
-            log.warn(at, "not-contained", format!("no playbook contains {asset}"), "add one with purpose contain");
-        } else if !aimed(PlaybookPurpose::Recover) {
-            let message = format!("{asset} can be contained, but no playbook recovers it");
-            log.warn(at, "no-recovery", message, "add one with purpose recover");
         }
     }
 }

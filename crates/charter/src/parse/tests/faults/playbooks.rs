@@ -160,6 +160,22 @@ pub(super) const PLAYBOOKS: &[Case] = &[
         "playbook[0].step[1].action[0].postcondition.equals",
         "postcondition",
     ),
+    case(
+        "paused() returns (bool)\", arguments = [], equals = \"true\"",
+        0,
+        "paused() returns (bool)\", arguments = [], equals = \"false\"",
+        "inverted-postcondition",
+        "playbook[0].step[1].action[0].postcondition",
+        "postcondition",
+    ),
+    case(
+        "paused() returns (bool)\", arguments = [], equals = \"true\"",
+        0,
+        "isActive() returns (bool)\", arguments = [], equals = \"true\"",
+        "inverted-postcondition",
+        "playbook[0].step[1].action[0].postcondition",
+        "postcondition",
+    ),
 ];
 
 #[test]

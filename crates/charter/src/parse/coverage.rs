@@ -1,0 +1,132 @@
+//! What hangs on several parts of the document: whether each asset can be contained and brought back, whether what is detected votes for
+//! anything, and whether what it takes to detect it fits a node.
+
+use std::collections::BTreeMap;
+
+use watchfire_types::bounds::BACKFILL_BLOCKS_MAX;
+use watchfire_types::{AssetId, DetectorId, Severity};
+
+use super::actions::Context;
+use super::playbooks::{CONTAINMENT_FAILED, Playbooks, Postcondition};
+use crate::model::{Asset, Detector, Playbook, PlaybookPurpose, Trigger, Watch};
+use crate::reader::Log;
+
+/// Checks all of it.
+pub(crate) fn check(log: &Log, context: &Context<'_>, assets: &BTreeMap<AssetId, Asset>, playbooks: &Playbooks) {
+    aims(log, context, playbooks);
+    opposites(log, playbooks);
+    for (id, detector) in context.detectors {
+        idle(log, context, playbooks, id, detector);
+        backfilled(log, context, assets, id, detector);
+    }
+    failures(log, context, playbooks);
+}
+
+/// Says which assets nobody can contain or nobody can bring back.
+fn aims(log: &Log, context: &Context<'_>, playbooks: &Playbooks) {
+    for (asset, at) in &context.declared.assets {
+        let aimed = |purpose| playbooks.aims.contains(&(asset.clone(), purpose));
+        if !aimed(PlaybookPurpose::Contain) {
+            log.warn(at, "not-contained", format!("no playbook contains {asset}"), "add one with purpose contain");
+        } else if !aimed(PlaybookPurpose::Recover) {
+            let message = format!("{asset} can be contained, but no playbook recovers it");
+            log.warn(at, "no-recovery", message, "add one with purpose recover");
+        }
+    }
+}
+
+/// What holds after a containment and after a recovery of one asset cannot be the same: one of them would never be done, or always.
+fn opposites(log: &Log, playbooks: &Playbooks) {
+    let of = |purpose| playbooks.postconditions.iter().filter(move |postcondition| postcondition.purpose == purpose);
+    for contained in of(PlaybookPurpose::Contain) {
+        let same = |other: &&Postcondition| {
+            let (one, two) = (&contained.condition, &other.condition);
+            (&contained.asset, contained.chain, &one.read, &one.equals)
+                == (&other.asset, other.chain, &two.read, &two.equals)
+        };
+        if let Some(recovered) = of(PlaybookPurpose::Recover).find(same) {
+            let (text, at) = (&contained.condition.text, &recovered.at);
+            let message =
+                format!("{text} is expected to answer the same after the recovery at line {} ({})", at.line, at.key);
+            let remedy = "expect opposite answers of containment and recovery";
+            log.fault(&contained.at, "inverted-postcondition", message, remedy);
+        }
+    }
+}
+
+/// The playbooks that contain an asset.
+fn containing<'a>(playbooks: &'a Playbooks, asset: &'a AssetId) -> impl Iterator<Item = &'a Playbook> {
+    let contains = move |playbook: &&Playbook| playbook.purpose == PlaybookPurpose::Contain && playbook.asset == *asset;
+    playbooks.playbooks.values().filter(contains)
+}
+
+/// Says which detectors vote for nothing. Where nothing contains the asset that is said once, of the asset.
+fn idle(log: &Log, context: &Context<'_>, playbooks: &Playbooks, id: &DetectorId, detector: &Detector) {
+    let mut containing = containing(playbooks, &detector.asset).peekable();
+    let Some(at) = context.declared.detectors.get(id).filter(|_| containing.peek().is_some()) else { return };
+    if !containing.any(|playbook| playbook.triggers.iter().any(|trigger| trigger.matches(id, detector))) {
+        let (kind, severity) = (detector.watch.kind(), detector.severity);
+        let message = format!(
+            "no trigger takes a finding of kind {kind} at {severity} on {}: it votes for nothing",
+            detector.asset
+        );
+        log.warn(at, "idle-detector", message, "add the kind to a trigger, or lower the severity that one asks for");
+    }
+}
+
+/// Says where a ladder has a next step and nothing takes it when the one before did not help.
+fn failures(log: &Log, context: &Context<'_>, playbooks: &Playbooks) {
+    for (asset, at) in &context.declared.assets {
+        let flows = |(_, detector): &(&DetectorId, &Detector)| {
+            detector.asset == *asset && matches!(detector.watch, Watch::Outflow { .. })
+        };
+        let flows: Vec<_> = context.detectors.iter().filter(flows).map(|(id, _)| id).collect();
+        let takes = |playbook: &Playbook| {
+            let takes = |trigger: &Trigger| {
+                flows.iter().any(|id| trigger.matches_finding(id, CONTAINMENT_FAILED, Severity::Sev1))
+            };
+            playbook.triggers.iter().any(takes)
+        };
+        let ladder = containing(playbooks, asset).any(|playbook| playbook.steps.len() > 1);
+        if ladder && !flows.is_empty() && !containing(playbooks, asset).any(takes) {
+            let message = format!(
+                "no trigger takes {CONTAINMENT_FAILED}: an outflow that goes on after a step of {asset} votes for no wider one"
+            );
+            log.warn(at, "idle-detector", message, "add containment-failed to the kinds of the widest step's trigger");
+        }
+    }
+}
+
+/// Says which detectors look further back than a node reads when it starts.
+fn backfilled(
+    log: &Log,
+    context: &Context<'_>,
+    assets: &BTreeMap<AssetId, Asset>,
+    id: &DetectorId,
+    detector: &Detector,
+) {
+    let chain = assets.get(&detector.asset).and_then(|asset| context.chains.chains.get(&asset.chain));
+    let (Some(chain), Some(at)) = (chain, context.declared.detectors.get(id)) else { return };
+    let span_s = match &detector.watch {
+        Watch::Outflow { window_s, .. } => *window_s,
+        Watch::Event { stands_s, .. } | Watch::State { stands_s, .. } => *stands_s,
+    };
+    let blocks = span_s.saturating_mul(1000) / chain.block_time_ms.max(1);
+    if blocks > BACKFILL_BLOCKS_MAX {
+        let most_s = BACKFILL_BLOCKS_MAX.saturating_mul(chain.block_time_ms) / 1000;
+        let message = format!(
+            "{span_s} s are {blocks} blocks of {} ms: a node that starts reads {BACKFILL_BLOCKS_MAX} back",
+            chain.block_time_ms
+        );
+        log.warn(
+            at,
+            "beyond-backfill",
+            message,
+            format!("shorten it to {most_s} s, or know that a restart forgets the rest"),
+        );
+    }
+}
+
+#[cfg(test)]
+#[path = "coverage_tests.rs"]
+mod tests;
