@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use watchfire_types::bounds::CERTIFICATE_VOTERS_MAX;
 use watchfire_types::{MemberId, OperatorId, OrganisationId};
 
 use crate::model::{MemberKind, PlaybookPurpose, Rule};
@@ -59,6 +60,11 @@ pub(crate) fn check(log: &Log, roster: &Roster, safes: &Safes, rules: Option<&Pl
     }
     for (rule, at) in checked.into_iter().filter(|_| whole) {
         meetable(log, &electorate, roster, rule, at);
+    }
+    let certified = rules.map(PlacedRules::each).into_iter().flatten();
+    let certified = certified.filter(|(name, ..)| !matches!(*name, "amend" | "tune")).map(|(_, rule, at)| (rule, at));
+    for (rule, at) in certified.chain(playbooks.own_rules.iter().map(|own| (&own.rule, &own.at))) {
+        certifiable(log, rule, at);
     }
     thresholds(log, safes, rules, whole);
     binding(log, safes, rules, playbooks);
@@ -141,6 +147,24 @@ fn meetable(log: &Log, electorate: &Electorate<'_>, roster: &Roster, rule: &Rule
     });
     hangs_on(log, at, "organisation", &without_organisation.map(ToString::to_string).collect::<Vec<_>>());
     hangs_on(log, at, "operator", &without_operator.map(ToString::to_string).collect::<Vec<_>>());
+}
+
+/// The most organisations whose votes a certificate of this rule names. None of them can be left out; beyond `organisations` each one is
+/// there for a distinct operator label or for a role.
+fn voters(rule: &Rule) -> usize {
+    let roles = rule.roles.values().copied().map(usize::from).sum::<usize>();
+    usize::from(rule.organisations).max(usize::from(rule.operators).saturating_add(roles))
+}
+
+/// Votes that meet the rule must fit into one certificate, or it is met and nothing happens.
+fn certifiable(log: &Log, rule: &Rule, at: &Place) {
+    let voters = voters(rule);
+    if voters > CERTIFICATE_VOTERS_MAX {
+        let message =
+            format!("it can take the votes of {voters} organisations, a certificate holds {CERTIFICATE_VOTERS_MAX}");
+        let remedy = "ask for fewer organisations, or for fewer operators and roles together";
+        log.fault(at, "certificate-too-large", message, remedy);
+    }
 }
 
 fn hangs_on(log: &Log, at: &Place, what: &str, names: &[String]) {

@@ -6,3 +6,15 @@ pub const SAFE_CALL_DATA_MAX: usize = 24 * 1024;
 pub const ASSETS_MAX: usize = 64;
 /// Blocks that a node reads when it starts, so that its windows are full; what is older is left out.
 pub const BACKFILL_BLOCKS_MAX: u64 = 200_000;
+
+/// Bytes that the votes of a certificate take together, each with the frame of [`VOTE_FRAME_BYTES`]: fewer than this, so that two
+/// certificates of a liar still fit into one fault proof.
+pub const CERTIFICATE_VOTES_BYTES: usize = 28 * 1024;
+/// Bytes counted for each vote of a certificate beyond its own.
+pub const VOTE_FRAME_BYTES: usize = 8;
+/// Largest signed automatic vote: the decision 141 (asset and playbook of 64 bytes each, the version 6, their tags and lengths), step 3,
+/// finding 34, operator 66 and evidence 69 make a vote of 313, a body of 317; with network 34, author 34, epoch 18, seq 11, prev 34 and
+/// time 11 an event of 459; with its tag and length 462, and the signature 66.
+pub const AUTOMATIC_VOTE_BYTES_MAX: usize = 528;
+/// Organisations whose automatic votes always fit into one certificate: 53 votes of 528 + 8 bytes are 28,408, below 28,672.
+pub const CERTIFICATE_VOTERS_MAX: usize = (CERTIFICATE_VOTES_BYTES - 1) / (AUTOMATIC_VOTE_BYTES_MAX + VOTE_FRAME_BYTES);

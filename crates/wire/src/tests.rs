@@ -1,6 +1,7 @@
 //! Tests of the wire format: golden bytes, round trips, refusals, and bytes that nobody meant well.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod capacity;
 mod evidence;
 mod fault;
 mod golden;

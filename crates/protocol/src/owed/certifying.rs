@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use watchfire_charter::{Playbook, Rule};
 use watchfire_types::body::{Body, Certificate, Decision, Purpose};
+use watchfire_types::bounds::{CERTIFICATE_VOTES_BYTES, VOTE_FRAME_BYTES};
 use watchfire_types::planted::{Mutation, planted};
 use watchfire_types::{BlockRef, BlockTime, Event, OperatorId, OrganisationId, PlaybookId, StepIndex, Verified};
 
@@ -15,8 +16,6 @@ use crate::draft::Draft;
 use crate::machine::Machine;
 use crate::shared::derived::Vote as Voice;
 
-/// Most bytes of the votes of a certificate, so that two certificates of a liar still fit into a fault proof.
-const VOTES_BYTES_MAX: usize = 28 * 1024;
 /// Newest votes of one voice that are tried; only its own older ones give way to them.
 const NEWEST_MAX: usize = 4;
 
@@ -43,8 +42,10 @@ pub(super) fn drafts(machine: &Machine) -> Vec<Draft> {
         certificates.extend(close(machine, &decision));
     }
     // One that cannot be sealed must not hold up the signatures behind it.
-    certificates
-        .retain(|certificate| certificate.votes.iter().map(|v| v.outer().len() + 8).sum::<usize>() < VOTES_BYTES_MAX);
+    let size = |certificate: &Certificate| -> usize {
+        certificate.votes.iter().map(|vote| vote.outer().len() + VOTE_FRAME_BYTES).sum()
+    };
+    certificates.retain(|certificate| size(certificate) < CERTIFICATE_VOTES_BYTES);
     // What is held says nothing new: whatever a held one fails of, its twin fails of too, and would be made again and again.
     let held = &machine.shared.content.certificates;
     certificates.retain(|certificate| !held.contains_key(&content_digest(certificate, machine.network)));
