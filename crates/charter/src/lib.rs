@@ -10,6 +10,7 @@ mod call;
 pub mod catalogue;
 mod deny;
 mod digest;
+mod expectation;
 pub mod fault;
 pub mod live;
 pub mod model;

@@ -9,6 +9,8 @@ use watchfire_types::{
     OrganisationId, PlaybookId, Read, SafeId, SafeVersion, Severity, StepIndex,
 };
 
+pub use crate::expectation::StateExpectation;
+
 /// One version of the governance document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Charter {
@@ -366,29 +368,12 @@ pub enum Watch {
     State {
         /// Name for people: `owner`, `implementation`, or the call's text.
         what: String,
-        /// The read; its answer is one 32-byte word where bounds are given.
+        /// The read.
         read: Read,
         /// What is out of order.
         expect: StateExpectation,
         /// For a change: how long the finding stands, seconds of block time; a bound stands while it is broken.
         stands_s: u64,
-    },
-}
-
-/// What is expected of watched state.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StateExpectation {
-    /// Differs from the block before.
-    Unchanged,
-    /// Equals this answer.
-    Equals(Bytes),
-    /// Unsigned word within these bounds, both inclusive.
-    Within {
-        /// Least, if any.
-        min: Option<U256>,
-        /// Most, if any.
-        max: Option<U256>,
     },
 }
 

@@ -53,7 +53,9 @@ impl StateWatch {
             Some(ReadOutcome::Unavailable(_)) | None => {
                 return match self.expect {
                     StateExpectation::Unchanged => self.standing_change(view, floor),
-                    StateExpectation::Equals(_) | StateExpectation::Within { .. } => Evaluation::Unknown,
+                    StateExpectation::Equals(_) | StateExpectation::Within { .. } | StateExpectation::Number { .. } => {
+                        Evaluation::Unknown
+                    }
                 };
             }
         };
@@ -64,15 +66,19 @@ impl StateWatch {
             }
             StateExpectation::Equals(expected) => {
                 let holds = answer.0 && answer.1 == *expected;
-                self.broken(holds, &answer, &format!("expected {}", shown(&(true, expected.clone()))))
+                self.broken(holds, shown(&answer), &format!("expected {}", shown(&(true, expected.clone()))))
             }
-            StateExpectation::Within { min, max } => {
-                let word = answer.0.then(|| ReadOutcome::Value(answer.1.clone()).word()).flatten();
-                let holds =
-                    word.is_some_and(|word| min.is_none_or(|min| word >= min) && max.is_none_or(|max| word <= max));
+            StateExpectation::Within { min, max } | StateExpectation::Number { min, max, .. } => {
+                let number = answer.0.then(|| self.expect.number(&answer.1)).flatten();
+                let holds = number.is_some_and(|number| self.expect.bounds(number));
                 let bound =
-                    |bound: &Option<_>| bound.map_or_else(|| "-".to_owned(), |n: alloy_primitives::U256| n.to_string());
-                self.broken(holds, &answer, &format!("allowed {} to {}", bound(min), bound(max)))
+                    |bound: &Option<_>| bound.map_or_else(|| "-".to_owned(), |bound| self.expect.decimal(bound));
+                let allowed = format!("allowed {} to {}", bound(min), bound(max));
+                // One word of several is told as what it is; the whole answer would not show it.
+                match number.filter(|_| matches!(self.expect, StateExpectation::Number { .. })) {
+                    Some(number) => self.broken(holds, self.expect.decimal(number), &allowed),
+                    None => self.broken(holds, shown(&answer), &allowed),
+                }
             }
         }
     }
@@ -134,11 +140,10 @@ impl StateWatch {
         }
     }
 
-    fn broken(&self, holds: bool, answer: &(bool, Bytes), expectation: &str) -> Evaluation {
+    fn broken(&self, holds: bool, found: String, expectation: &str) -> Evaluation {
         if holds {
             return Evaluation::Quiet;
         }
-        let found = shown(answer);
         Evaluation::Fires {
             explanation: format!("{} is {found}, {expectation}", self.what),
             figures: BTreeMap::from([("found".to_owned(), found), ("expected".to_owned(), expectation.to_owned())]),

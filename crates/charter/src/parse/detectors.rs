@@ -197,22 +197,97 @@ fn expectation(section: &mut Section<'_>, watched: Option<&Watched>) -> Option<S
     if let Some(value) = equals {
         return expected_answer(&value, watched?).map(StateExpectation::Equals);
     }
-    let bound = |value: Option<Value<'_>>| value.map_or(Some(None), |value| amount(&value).map(Some));
-    let (low, high) = (bound(min.clone()), bound(max));
-    if let Some(value) = min.filter(|_| matches!((low, high), (Some(Some(low)), Some(Some(high))) if low > high)) {
-        value.fault("out-of-bounds", "min is above max", "swap them");
+    let number = number(section, watched?);
+    let (low, high) = (bound(min.clone(), number), bound(max, number));
+    let expectation = number?.within(low?, high?);
+    if let (Some(value), Some((low, high))) = (min, expectation.reversed()) {
+        value.fault("out-of-bounds", format!("min {low} is above max {high}"), "swap them");
         return None;
     }
-    let numeric = match &watched?.results {
-        Results::AddressSlot => false,
-        Results::Call(signature) => matches!(signature.outputs(), [DynSolType::Uint(_)]),
+    Some(expectation)
+}
+
+/// A number of an answer that bounds can measure.
+#[derive(Debug, Clone, Copy)]
+struct Number {
+    /// The word that holds it, 0 first.
+    word: u16,
+    /// Bits of a signed one.
+    signed: Option<usize>,
+    /// Whether it is all there is.
+    alone: bool,
+}
+
+impl Number {
+    fn within(self, min: Option<U256>, max: Option<U256>) -> StateExpectation {
+        match self {
+            Self { signed: None, alone: true, .. } => StateExpectation::Within { min, max },
+            Self { word, signed, .. } => StateExpectation::Number { word, signed: signed.is_some(), min, max },
+        }
+    }
+}
+
+/// The number that bounds measure: the only result of the call, or the one that `result` chooses, 1 first.
+fn number(section: &mut Section<'_>, watched: &Watched) -> Option<Number> {
+    let outputs = match &watched.results {
+        Results::AddressSlot => &[][..],
+        Results::Call(signature) => signature.outputs(),
     };
-    if !numeric {
-        let message = "bounds compare one unsigned number, and this answers something else";
-        section.log.fault(&section.at, "not-a-number", message, "use `equals` or `unchanged`");
-        return None;
+    let index = match section.get("result") {
+        None if outputs.len() > 1 => {
+            let message = format!("bounds compare one number, and this answers {} results", outputs.len());
+            section.log.fault(&section.at, "not-a-number", message, "choose one: result = 1 is the first");
+            return None;
+        }
+        None => 0,
+        Some(value) => {
+            let count = u64::try_from(outputs.len()).unwrap_or(u64::MAX).max(1);
+            usize::try_from(value.number(1..=count)?).ok()?.saturating_sub(1)
+        }
+    };
+    let signed = match outputs.get(index) {
+        Some(DynSolType::Uint(_)) => None,
+        Some(DynSolType::Int(bits)) => Some(*bits),
+        _ => {
+            let message = "bounds compare a number, and this answers something else";
+            section.log.fault(&section.at, "not-a-number", message, "use `equals` or `unchanged`");
+            return None;
+        }
+    };
+    let word = outputs.iter().take(index).map(head_words).sum::<usize>();
+    Some(Number { word: u16::try_from(word).ok()?, signed, alone: outputs.len() == 1 })
+}
+
+/// Words that a result takes in the head of return data: what has a length of its own takes one, for where it stands.
+fn head_words(result: &DynSolType) -> usize {
+    match result {
+        _ if has_length(result) => 1,
+        DynSolType::FixedArray(inner, count) => head_words(inner).saturating_mul(*count),
+        DynSolType::Tuple(inner) => inner.iter().map(head_words).sum(),
+        _ => 1,
     }
-    Some(StateExpectation::Within { min: low?, max: high? })
+}
+
+fn has_length(ty: &DynSolType) -> bool {
+    match ty {
+        DynSolType::Bytes | DynSolType::String | DynSolType::Array(_) => true,
+        DynSolType::FixedArray(inner, _) => has_length(inner),
+        DynSolType::Tuple(inner) => inner.iter().any(has_length),
+        _ => false,
+    }
+}
+
+/// One bound as the word that it is compared as; the outer `None` is a fault.
+fn bound(value: Option<Value<'_>>, number: Option<Number>) -> Option<Option<U256>> {
+    let Some(value) = value else { return Some(None) };
+    let Some(bits) = number.and_then(|number| number.signed) else { return amount(&value).map(Some) };
+    let text = value.text()?;
+    let read = coerce(1, &DynSolType::Int(bits), &text).ok().and_then(|read| read.as_int());
+    if read.is_none() {
+        let message = format!("{text:?} is no plain number of int{bits}");
+        value.fault("malformed", message, "write digits, as a string, with - before a negative number");
+    }
+    read.map(|(number, _)| Some(number.into_raw()))
 }
 
 fn expected_answer(value: &Value<'_>, watched: &Watched) -> Option<Bytes> {

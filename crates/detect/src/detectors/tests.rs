@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use alloy_primitives::{Address, B256, U256, keccak256};
+use alloy_primitives::{Address, B256, I256, U256, keccak256};
 use proptest::prelude::*;
 use watchfire_charter::{Asset, Criticality, Detector, StateExpectation, Watch};
 use watchfire_types::body::Finding;
@@ -248,6 +248,26 @@ fn long_answers_are_cut() {
     let found = rules.observe(&with_state(2, ReadOutcome::Value(long(2))), &BTreeMap::new());
     assert!(found[0].figures.values().all(|value| value.len() <= 128), "{:?}", found[0].figures);
     assert!(found[0].figures["expected"].ends_with("(4096 bytes)"));
+}
+
+/// A feed's signed answer among five results, as `latestRoundData()` gives it: judged and told as the number that it is.
+#[test]
+fn state_bounds_of_one_result() {
+    let signed = |number: i64| I256::try_from(number).unwrap().into_raw();
+    let round = |answer: i64| {
+        let words = [signed(1), signed(answer), signed(3), signed(3), signed(1)];
+        ReadOutcome::Value(words.iter().flat_map(U256::to_be_bytes::<32>).collect::<Vec<_>>().into())
+    };
+    let (min, max) = (Some(signed(-5)), Some(signed(9)));
+    let mut rules = state(StateExpectation::Number { word: 1, signed: true, min, max });
+    let outcomes = [round(-5), round(9), round(10), round(-6), word(7), round(0)];
+    let found: Vec<_> = (1..)
+        .zip(outcomes)
+        .map(|(number, outcome)| rules.observe(&with_state(number, outcome), &BTreeMap::new()))
+        .collect();
+    assert_eq!(found.iter().map(Vec::len).collect::<Vec<_>>(), [0, 0, 1, 1, 1, 0]);
+    assert_eq!(found[3][0].explanation, "owner is -6, allowed -5 to 9");
+    assert_eq!(found[3][0].figures["found"], "-6");
 }
 
 /// An event fires on address, topic0 and the topics asked for, counts its matches, and ends.

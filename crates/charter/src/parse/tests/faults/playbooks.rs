@@ -1,6 +1,11 @@
 //! Faults of playbooks and of detectors.
 
+use alloy_primitives::I256;
+
+use super::super::DRILL;
 use super::{Case, case, check};
+use crate::model::{StateExpectation, Watch};
+use crate::parse;
 
 pub(super) const PLAYBOOKS: &[Case] = &[
     case(
@@ -201,6 +206,7 @@ const DETECTORS: &[Case] = &[
     case("what = \"owner\"", 0, "what = \"mood\"", "unknown-kind", "detector[2].what", "what"),
     case("unchanged = true", 0, "unchanged = false", "malformed", "detector[2].unchanged", "unchanged"),
     case("unchanged = true", 0, "equals = \"0x5afe\"", "bad-call", "detector[2].equals", "equals"),
+    case("unchanged = true", 0, "unchanged = true\nresult = 1", "unknown-key", "detector[2].result", "result"),
     case("event = \"Unpaused(address)\"", 0, "event = \"Unpaused(foo)\"", "bad-event", "detector[3].event", "event"),
     case(
         "event = \"Unpaused(address)\"",
@@ -215,4 +221,41 @@ const DETECTORS: &[Case] = &[
 #[test]
 fn faults_of_detectors() {
     DETECTORS.iter().for_each(check);
+}
+
+/// The expectation of the drill charter's state detector when it watches this call so, or the kinds of its faults.
+fn measured(call: &str, bounds: &str) -> Result<StateExpectation, Vec<&'static str>> {
+    let watched = format!("what = \"call\"\ncall = \"{call}\"\n{bounds}");
+    let source = DRILL.replace("what = \"owner\"", &watched).replace("unchanged = true\n", "");
+    let (charter, _) = parse(&source).map_err(|faults| faults.iter().map(|fault| fault.kind).collect::<Vec<_>>())?;
+    match &charter.detectors[&"vault-owner".parse().unwrap()].watch {
+        Watch::State { expect, .. } => Ok(expect.clone()),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Bounds measure any number of a view's answer: signed ones, and one of several results.
+#[test]
+fn bounds_of_any_number() {
+    let signed = |number: i64| Some(I256::try_from(number).unwrap().into_raw());
+    let price = "latestAnswer() returns (int256)";
+    let round = "latestRoundData() returns (uint80,int256,uint256,uint256,uint80)";
+    let number = |word, signed, min, max| Ok(StateExpectation::Number { word, signed, min, max });
+    assert_eq!(measured(price, "min = \"-5\"\nmax = \"7\""), number(0, true, signed(-5), signed(7)));
+    assert_eq!(measured(round, "result = 2\nmin = \"1\""), number(1, true, signed(1), None));
+    assert_eq!(measured(round, "result = 4\nmin = \"1\""), number(3, false, signed(1), None));
+    let mixed = "f() returns (string,(uint8,bool[2]),uint256[],int8)";
+    assert_eq!(measured(mixed, "result = 4\nmax = \"-1\""), number(5, true, None, signed(-1)));
+    let one = "supply() returns (uint256)";
+    let plain = Ok(StateExpectation::Within { min: signed(1), max: None });
+    assert_eq!(measured(one, "min = \"1\""), plain);
+    assert_eq!(measured(one, "result = 1\nmin = \"1\""), plain, "the same rule has the same digest");
+
+    assert_eq!(measured(round, "min = \"1\""), Err(vec!["not-a-number"]));
+    assert_eq!(measured(round, "result = 6\nmin = \"1\""), Err(vec!["out-of-bounds"]));
+    assert_eq!(measured(mixed, "result = 1\nmin = \"1\""), Err(vec!["not-a-number"]));
+    assert_eq!(measured(price, "min = \"7\"\nmax = \"-5\""), Err(vec!["out-of-bounds"]));
+    assert_eq!(measured(price, "min = \"1 ether\""), Err(vec!["malformed"]));
+    assert_eq!(measured("f() returns (int8)", "min = \"-129\""), Err(vec!["malformed"]));
+    assert_eq!(measured(one, "min = \"-1\""), Err(vec!["malformed"]));
 }
