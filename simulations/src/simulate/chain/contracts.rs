@@ -68,7 +68,8 @@ impl Contracts {
                             let sound = max.or(*min).unwrap_or_default();
                             let steps = [sound.wrapping_add(U256::from(1)), sound.wrapping_sub(U256::from(1))];
                             let bent = steps.into_iter().find(|bent| !expect.bounds(*bent)).unwrap_or(sound);
-                            let answer = |number| [vec![0; usize::from(*at) * 32], word(number).to_vec()].concat().into();
+                            let answer =
+                                |number| [vec![0; usize::from(*at) * 32], word(number).to_vec()].concat().into();
                             (answer(sound), answer(bent))
                         }
                         StateExpectation::Within { min, max } => {
