@@ -248,6 +248,10 @@ fn long_answers_are_cut() {
     let found = rules.observe(&with_state(2, ReadOutcome::Value(long(2))), &BTreeMap::new());
     assert!(found[0].figures.values().all(|value| value.len() <= 128), "{:?}", found[0].figures);
     assert!(found[0].figures["expected"].ends_with("(4096 bytes)"));
+    let most = Some(U256::MAX - U256::from(1));
+    let mut rules = state(StateExpectation::Within { min: most, max: most });
+    let found = rules.observe(&with_state(2, word(7)), &BTreeMap::new());
+    assert!(found[0].figures.values().all(|value| value.len() <= 128), "{:?}", found[0].figures);
 }
 
 /// A feed's signed answer among five results, as `latestRoundData()` gives it: judged and told as the number that it is.
