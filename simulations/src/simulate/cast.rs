@@ -142,16 +142,22 @@ fn composed(
     sound(scenario, &text)
 }
 
+/// Every operator that somebody's label names, in the order of the members.
+fn operators(scenario: &Scenario) -> Vec<OperatorId> {
+    let named = scenario.organisations.iter().map(|one| &one.operator);
+    let mut operators: Vec<OperatorId> = Vec::new();
+    for operator in named.chain(scenario.voters.iter().map(|voter| &voter.operator)) {
+        if !operators.contains(operator) {
+            operators.push(operator.clone());
+        }
+    }
+    operators
+}
+
 impl Cast {
     /// Composes the charter of a scenario and reads it with the production parser.
     pub(crate) fn new(scenario: Scenario) -> Result<Self, SimulateError> {
-        let named = scenario.organisations.iter().map(|one| &one.operator);
-        let mut operators: Vec<OperatorId> = Vec::new();
-        for operator in named.chain(scenario.voters.iter().map(|voter| &voter.operator)) {
-            if !operators.contains(operator) {
-                operators.push(operator.clone());
-            }
-        }
+        let operators = operators(&scenario);
         let place = |operator: &OperatorId| operators.iter().position(|other| other == operator);
         let player = |member: &MemberId, organisation: &OrganisationId, asks: Vec<usize>, signs| {
             let secrets = Secrets::of(member.as_str());
