@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use watchfire_charter::{Charter, Watch};
 use watchfire_types::body::Finding;
-use watchfire_types::{AssetId, BlockRef, BlockView, ChainId, DetectorId, Read, Severity};
+use watchfire_types::{AssetId, BlockRef, BlockView, ChainId, DetectorId, Read, ReadOutcome, Severity};
 
 use crate::REORG_DEPTH;
 use crate::event::EventWatch;
@@ -41,6 +41,32 @@ struct Rule {
     watching: Watching,
     /// Newest blocks, each with what stood at it, if anything; at most [`REORG_DEPTH`] + 1.
     history: VecDeque<(BlockRef, Option<Arc<Finding>>)>,
+    /// Blocks in a row that gave no answer to what it watches.
+    unread: u64,
+}
+
+/// A detector that sees nothing of what it watches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blind {
+    /// Which.
+    pub detector: DetectorId,
+    /// What it is for.
+    pub asset: AssetId,
+    /// Newest blocks in a row that it could not read.
+    pub blocks: u64,
+}
+
+impl Watching {
+    /// Whether this block answers what it watches.
+    fn reads(&self, view: &BlockView) -> bool {
+        match self {
+            Self::Outflow(watch) => watch.balance(view).is_some(),
+            Self::Event(_) => true,
+            Self::State(watch) => {
+                matches!(view.reads.get(watch.read()), Some(ReadOutcome::Value(_) | ReadOutcome::Reverted(_)))
+            }
+        }
+    }
 }
 
 impl Rule {
@@ -96,8 +122,13 @@ impl Detectors {
                     Watching::State(StateWatch::new(what.clone(), read.clone(), expect.clone(), *stands_s))
                 }
             };
-            let rule =
-                Rule { asset: detector.asset.clone(), severity: detector.severity, watching, history: VecDeque::new() };
+            let rule = Rule {
+                asset: detector.asset.clone(),
+                severity: detector.severity,
+                watching,
+                history: VecDeque::new(),
+                unread: 0,
+            };
             rules.insert(id.clone(), rule);
         }
         Self { chain, rules }
@@ -143,6 +174,7 @@ impl Detectors {
         for (id, rule) in &mut self.rules {
             let floor = floors.get(&rule.asset).filter(|floor| floor.chain == view.block.chain);
             let standing = rule.standing(floor);
+            rule.unread = if rule.watching.reads(view) { 0 } else { rule.unread.saturating_add(1) };
             let evaluation = match &mut rule.watching {
                 Watching::Outflow(watch) => watch.observe(view, floor),
                 Watching::Event(watch) => watch.observe(view, floor),
@@ -166,6 +198,13 @@ impl Detectors {
             rule.remember(view.block, standing);
         }
         found
+    }
+
+    /// Detectors to which at least `blocks` blocks in a row, up to the newest, gave no answer: a call that reverts where a balance should
+    /// be, or a read on which too few operators agree. They find nothing meanwhile, which nobody else would notice.
+    pub fn blind(&self, blocks: u64) -> impl Iterator<Item = Blind> {
+        let blind = self.rules.iter().filter(move |(_, rule)| rule.unread >= blocks);
+        blind.map(|(id, rule)| Blind { detector: id.clone(), asset: rule.asset.clone(), blocks: rule.unread })
     }
 
     /// Forgets every block above `to`, which stays canonical.

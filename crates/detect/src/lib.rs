@@ -13,7 +13,7 @@ mod outflow;
 mod state;
 pub mod trace;
 
-pub use detectors::Detectors;
+pub use detectors::{Blind, Detectors};
 
 /// Blocks kept below the newest one whatever a window says, so that a reorg this deep rolls back without a new backfill.
 pub const REORG_DEPTH: u64 = 64;

@@ -83,7 +83,7 @@ impl OutflowWatch {
     }
 
     /// Sum over the group; `None` when any part has no answer or the sum leaves 256 bits.
-    fn balance(&self, view: &BlockView) -> Option<U256> {
+    pub(crate) fn balance(&self, view: &BlockView) -> Option<U256> {
         self.group.iter().try_fold(U256::ZERO, |sum, account| {
             let part = view.reads.get(&self.read(*account))?.word()?;
             sum.checked_add(part)

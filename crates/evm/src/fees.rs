@@ -44,11 +44,10 @@ impl Bid {
         self.max_fee >= base_fee.saturating_add(1)
     }
 
-    /// Whether nodes take it in place of `other` at the same nonce: geth wants 10 % more on both fields.
+    /// Whether any node takes it in place of `other` at the same nonce: 12.5 % more on both fields, and geth wants 10.
     #[must_use]
     pub fn replaces(self, other: Self) -> bool {
-        let tops = |new: u128, old: u128| new >= old.saturating_add(old.div_ceil(10));
-        tops(self.max_fee, other.max_fee) && tops(self.tip, other.tip)
+        self.max_fee >= raise(other.max_fee) && self.tip >= raise(other.tip)
     }
 
     /// Held to what may be spent: the balance, and below SEV1 a multiple of the base fee. `None` if not even the base fee

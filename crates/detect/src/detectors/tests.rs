@@ -25,7 +25,7 @@ fn asset_id() -> AssetId {
 
 /// Detectors with one rule on the vault and its reserve, built as `Detectors::new` builds them.
 fn detectors(watching: Watching) -> Detectors {
-    let rule = Rule { asset: asset_id(), severity: Severity::Sev1, watching, history: VecDeque::new() };
+    let rule = Rule { asset: asset_id(), severity: Severity::Sev1, watching, history: VecDeque::new(), unread: 0 };
     Detectors { chain: CHAIN, rules: BTreeMap::from([("rule".parse().unwrap(), rule)]) }
 }
 
@@ -137,6 +137,19 @@ fn unreadable_balance() {
     assert_eq!((found[3][0].first, found[3][0].block), (block(3, 0), block(6, 0)));
     assert!(found[4].is_empty(), "an answer ends it");
     assert!(rules.observe(&unreadable(8), &BTreeMap::new()).is_empty(), "and what ended does not come back");
+}
+
+/// Blocks in a row without an answer are counted, for whoever watches the detectors; one answer ends the count.
+#[test]
+fn blindness_is_counted() {
+    let mut rules = outflow(Some(25), None);
+    let blind = |rules: &Detectors| rules.blind(2).map(|blind| blind.blocks).collect::<Vec<_>>();
+    let mut counts = Vec::new();
+    for view in [native(1, 100, 0), unreadable(2), unreadable(3), unreadable(4), native(5, 100, 0), unreadable(6)] {
+        rules.observe(&view, &BTreeMap::new());
+        counts.push(blind(&rules));
+    }
+    assert_eq!(counts, [vec![], vec![], vec![2], vec![3], vec![], vec![]]);
 }
 
 /// What stands through an unread block ends like any other: by a recovery, and by the reorg that takes its evidence.

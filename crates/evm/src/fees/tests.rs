@@ -33,6 +33,15 @@ proptest! {
     }
 }
 
+/// Goal: what a balance cuts to less than an eighth more is no bump.
+#[test]
+fn an_eighth_is_the_least() {
+    let before = Bid { max_fee: 80_000, tip: 8_000 };
+    assert!(Bid { max_fee: 90_000, tip: 9_000 }.replaces(before));
+    assert!(!Bid { max_fee: 89_999, tip: 9_000 }.replaces(before));
+    assert!(!Bid { max_fee: 90_000, tip: 8_999 }.replaces(before));
+}
+
 /// Goal: extremes neither wrap nor panic.
 #[test]
 fn extremes_saturate() {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use watchfire_detect::Blind;
 use watchfire_evm::EndpointHealth;
 use watchfire_types::{Address, ChainId, Read, ReadOutcome};
 
@@ -11,6 +12,8 @@ use super::verdict::paid_pauses;
 const STALE_BLOCKS: u64 = 8;
 /// No head younger than this is stale.
 const STALE_MS_MIN: u64 = 15_000;
+/// Blocks in a row that may leave a detector without an answer: an endpoint's hiccup is shorter.
+pub(super) const BLIND_BLOCKS: u64 = 4;
 /// Durable records that the index may be behind: many times what it takes up between two looks.
 const LAG_RECORDS_MAX: u64 = 10_000;
 
@@ -50,6 +53,15 @@ pub(super) fn not_agreed(chain: ChainId, answers: &BTreeMap<Read, ReadOutcome>) 
     let first = causes.clone().next()?;
     let (count, all) = (causes.count(), answers.len());
     Some(format!("rpc-not-agreed: chain {chain}: {count} of {all} facts have no agreed answer: {first}"))
+}
+
+/// A detector that sees nothing of what it watches.
+pub(super) fn blind(blind: &Blind) -> String {
+    let Blind { detector, asset, blocks } = blind;
+    format!(
+        "detector-blind: {detector} of {asset}: the newest {blocks} blocks gave no agreed answer to what it watches, it would find nothing; \
+         see that the charter names the right contract, and the endpoints"
+    )
 }
 
 #[cfg(test)]

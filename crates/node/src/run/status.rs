@@ -10,10 +10,11 @@ use watchfire_types::body::Attested;
 use watchfire_types::control::{AssetStatus, ChainStatus, Incident, PeerStatus, Record, Status};
 use watchfire_types::{AssetId, B256, BlockRef, ChainId, MemberId, Timestamp};
 
+use super::alarms::{self, BLIND_BLOCKS};
 use super::describe::{self, cause_name};
 use super::feed::ChainState;
 use super::node::Node;
-use super::{alarms, now, verdict};
+use super::{now, verdict};
 
 /// A member whose newest heartbeat is older than this is not counted as live.
 const LIVE_MS: u64 = 12_000;
@@ -94,7 +95,9 @@ impl Node {
     fn doubt(outlook: &AssetOutlook, state: Option<&ChainState>) -> Option<String> {
         let fact = state.and_then(|state| state.live.doubt_of(&outlook.asset));
         let fact = fact.map(|fact| format!("{}: {}", fact.kind, fact.text));
-        outlook.mute.clone().or(fact).or_else(|| outlook.doubt.clone())
+        let blind = || state?.detectors.blind(BLIND_BLOCKS).find(|blind| blind.asset == outlook.asset);
+        let blind = || blind().map(|blind| alarms::blind(&blind));
+        outlook.mute.clone().or(fact).or_else(blind).or_else(|| outlook.doubt.clone())
     }
 
     /// Whether this node sees the chain as it is now: backfilled, read, and with a fresh head.
@@ -170,6 +173,7 @@ impl Node {
             lines.extend(state.trouble.clone());
             lines.extend(self.stale(*chain, state, at));
             lines.extend(state.live.alarms(*chain, state.base_fee));
+            lines.extend(state.detectors.blind(BLIND_BLOCKS).map(|blind| alarms::blind(&blind)));
             let health = self.executor.client(*chain).map(|client| client.health()).unwrap_or_default();
             lines.extend(health.iter().filter_map(|health| alarms::unusable(*chain, health)));
         }
