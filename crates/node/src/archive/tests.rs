@@ -3,7 +3,7 @@
 
 use std::io::Cursor;
 use std::path::Path;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use ed25519_dalek::{Signer as _, SigningKey};
 use proptest::prelude::*;
@@ -13,6 +13,7 @@ use watchfire_types::body::{self, HumanStatement, Started};
 use watchfire_types::{IncidentId, Timestamp, Unverified};
 
 use super::*;
+use crate::kept::look;
 use crate::run::fixture;
 
 fn charter() -> Charter {
@@ -206,6 +207,11 @@ fn forks_of_others_are_kept() {
     let fresh = tempfile::tempdir().unwrap();
     assert_eq!(imported(fresh.path(), &archive).unwrap(), Imported { events: 3, kept: 0, forked: 1 });
     assert_eq!(exported(fresh.path()), archive);
+    let (charter, me) = (Arc::new(charter()), SigningKey::from_bytes(&[1; 32]).verifying_key().to_bytes());
+    let own = charter.members.iter().find(|(_, member)| *member.node_key.as_bytes() == me).unwrap().0;
+    let kept = look(fresh.path(), &charter, own, |_| {}).unwrap();
+    assert!(kept.is_sound(), "{:?}", kept.chains);
+    assert_eq!(kept.convictions.len(), 1);
 
     let mut own = Author::new(1, 0xa1);
     let mut records = vec![own.say(started())];

@@ -90,7 +90,6 @@ async fn convicted(events: impl Fn(&Author) -> Vec<Bytes>, verdict: &str) {
         let config = members.config(organisation);
         let verified = watchfire(&["log", "verify", "--config", &config, "--json"]);
         assert!(verified.status.success(), "a liar's word is no fault of the log: {}", json(&verified));
-        assert!(!json(&verified)["convictions"].as_array().unwrap().is_empty());
         let output = watchfire(&["log", "faults", "--output", folder.to_str().unwrap(), "--config", &config, "--json"]);
         assert!(output.status.success(), "{}", stderr(&output));
         let convictions = json(&output)["convictions"].as_array().unwrap().clone();

@@ -46,6 +46,7 @@ fn value(argument: &Arg) -> String {
         "chain_id" | "nonce" | "index" => "1",
         "safe" | "to" => "0x1111111111111111111111111111111111111111",
         "shell" => "bash",
+        "severity" => "SEV2",
         other => panic!("what is a value of the argument {other:?}? say it here"),
     };
     text.to_owned()
