@@ -65,7 +65,9 @@ pub(crate) struct Block {
 pub(crate) struct Chain {
     blocks: BTreeMap<B256, Block>,
     canonical: Vec<B256>,
-    mempool: BTreeMap<B256, Transaction>,
+    /// By slot, each with its place in the order of arrival.
+    mempool: BTreeMap<B256, (u64, Transaction)>,
+    arrivals: u64,
     pub(crate) signers: Signers,
     base_fee: u128,
     /// What the base fee comes back to.
@@ -80,6 +82,7 @@ impl Chain {
             blocks: BTreeMap::new(),
             canonical: Vec::new(),
             mempool: BTreeMap::new(),
+            arrivals: 0,
             signers: Signers::default(),
             base_fee: BASE_FEE,
             least_fee: BASE_FEE,
@@ -147,17 +150,20 @@ impl Chain {
         self.base_fee = (base_fee - base_fee / 8).max(self.least_fee);
     }
 
-    /// Makes the next block of everything in the mempool that pays the base fee, highest tip first.
+    /// Makes the next block of everything in the mempool that pays the base fee, highest tip first, of equal ones what came first.
     pub(crate) fn mine(&mut self, cast: &Cast) {
         let head = self.head();
         let (parent, number, mut state) = (head.at.hash, head.at.number + 1, Rc::clone(&head.state));
         let base_fee = self.base_fee;
         let mut due: Vec<B256> =
-            self.mempool.iter().filter(|(_, one)| one.max_fee >= base_fee).map(|(slot, _)| *slot).collect();
-        due.sort_by_key(|slot| (std::cmp::Reverse(self.mempool[slot].tip), *slot));
+            self.mempool.iter().filter(|(_, (_, one))| one.max_fee >= base_fee).map(|(slot, _)| *slot).collect();
+        due.sort_by_key(|slot| {
+            let (arrived, transaction) = &self.mempool[slot];
+            (std::cmp::Reverse(transaction.tip), *arrived)
+        });
         let (mut logs, mut included) = (Vec::new(), Vec::new());
         for slot in due {
-            let Some(transaction) = self.mempool.remove(&slot) else { continue };
+            let Some((_, transaction)) = self.mempool.remove(&slot) else { continue };
             let mut after = State::clone(&state);
             let result = match &transaction.call {
                 Call::Execute { transaction, signatures } => {
@@ -177,8 +183,9 @@ impl Chain {
     /// Puts a transaction into the mempool; a lower bid for the same slot changes nothing.
     pub(crate) fn send(&mut self, transaction: Transaction) {
         let standing = self.mempool.get(&transaction.slot);
-        if standing.is_none_or(|standing| standing.max_fee < transaction.max_fee) {
-            self.mempool.insert(transaction.slot, transaction);
+        if standing.is_none_or(|(_, standing)| standing.max_fee < transaction.max_fee) {
+            self.arrivals += 1;
+            self.mempool.insert(transaction.slot, (self.arrivals, transaction));
         }
     }
 

@@ -28,7 +28,7 @@ fn the_example_charter_holds() {
     let made = record("two-silent", 0, &options, "2026-12-15").unwrap();
     assert!(made.passed && made.loss.taken < made.loss.without_response && !made.loss.curve.is_empty());
     let text = made.render(RecordFormat::Markdown);
-    for said in ["| dogwood | dogwood-1 |", "elm-1 (Silent)", "acted against the protocol", "| elm | 2027-03-15 |"] {
+    for said in ["| dogwood | dogwood-1 |", "elm-1 (silent)", "acted against the protocol", "| elm | 2027-03-15 |"] {
         assert!(text.contains(said), "{said} is not in\n{text}");
     }
 }
