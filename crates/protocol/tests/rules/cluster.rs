@@ -307,7 +307,7 @@ pub(crate) fn recovered() -> Cluster {
     let mut c = cluster();
     c.all_find("vault-outflow");
     c.mine(&[]);
-    c.execute();
+    assert_eq!(c.execute(), 1);
     assert!(c.chain.head().paused);
     c.clear();
     c.mine(&[]);

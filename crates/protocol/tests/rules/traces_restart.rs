@@ -4,18 +4,7 @@ use crate::cluster::*;
 
 /// A pause and its recovery, both executed, and twenty blocks after which the certificates of the pause are still alive.
 fn recovered_lately() -> Cluster {
-    let mut c = Cluster::new(charter(str::to_owned), 100);
-    c.all_find("vault-outflow");
-    c.mine(&[]);
-    assert_eq!(c.execute(), 1);
-    c.clear();
-    c.mine(&[]);
-    for index in 0..4 {
-        c.approve(index, "recover-vault", 1);
-    }
-    c.mine(&[]);
-    assert_eq!(c.execute(), 1);
-    assert!(!c.chain.head().paused);
+    let mut c = recovered();
     for _ in 0..20 {
         c.mine(&[]);
     }
