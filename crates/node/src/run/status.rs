@@ -7,6 +7,7 @@ use watchfire_journal::Space;
 use watchfire_protocol::{AssetOutlook, Machine};
 use watchfire_transparency::Frontier;
 use watchfire_types::body::Attested;
+use watchfire_types::bounds::ASSETS_MAX;
 use watchfire_types::control::{AssetStatus, ChainStatus, Incident, PeerStatus, Record, Status};
 use watchfire_types::{AssetId, B256, BlockRef, ChainId, MemberId, Timestamp};
 
@@ -95,8 +96,10 @@ impl Node {
     fn doubt(outlook: &AssetOutlook, state: Option<&ChainState>) -> Option<String> {
         let fact = state.and_then(|state| state.live.doubt_of(&outlook.asset));
         let fact = fact.map(|fact| format!("{}: {}", fact.kind, fact.text));
-        let blind = || state?.detectors.blind(BLIND_BLOCKS).find(|blind| blind.asset == outlook.asset);
-        let blind = || blind().map(|blind| alarms::blind(&blind));
+        let blind = || {
+            let blind = state?.detectors.blind(BLIND_BLOCKS).find(|blind| blind.asset == outlook.asset)?;
+            Some(alarms::blind(&blind))
+        };
         outlook.mute.clone().or(fact).or_else(blind).or_else(|| outlook.doubt.clone())
     }
 
@@ -208,7 +211,7 @@ impl Node {
         let at = now();
         let zero = |chain| BlockRef { chain, number: 0, hash: B256::ZERO, time: watchfire_types::BlockTime::default() };
         let outlooks = self.driver.machine().outlooks();
-        let pausable = outlooks.iter().take(64).map(|outlook| {
+        let pausable = outlooks.iter().take(ASSETS_MAX).map(|outlook| {
             let chain = self.charter.assets.get(&outlook.asset).map(|asset| asset.chain);
             let state = chain.and_then(|chain| self.chains.get(&chain));
             let follows = chain.is_some_and(|chain| self.follows(chain, at));
