@@ -24,6 +24,7 @@ mod probe;
 mod quorum;
 mod read;
 mod receipts;
+mod refusal;
 mod rpc;
 pub mod safe;
 mod simulate;

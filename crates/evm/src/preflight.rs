@@ -5,28 +5,26 @@
 
 use std::sync::Arc;
 
-use alloy_primitives::B256;
-use bytes::Bytes;
+use alloy_primitives::{Address, B256};
 use tokio::time::Instant;
-use watchfire_types::duty::Preflight;
+use watchfire_types::BlockRef;
+use watchfire_types::duty::{Preflight, Submission};
 use watchfire_types::input::PreflightOutcome;
-use watchfire_types::{Read, ReadOutcome};
 
-use crate::budget::Priority;
 use crate::client::ChainClient;
 use crate::endpoint::Remote;
 use crate::error::RpcError;
 use crate::probe::Check;
 use crate::quorum::gather;
-use crate::read;
-use crate::safe::{self, Revert};
+use crate::refusal::{self, Refusal};
+use crate::safe;
 use crate::simulate::{Simulated, Simulation};
 
 /// One endpoint's judgement; equal from k operators it is the outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Judgement {
     Passes,
-    Refuted { reason: String, by_guard: bool },
+    Refuted(Refusal),
 }
 
 impl ChainClient {
@@ -45,14 +43,66 @@ impl ChainClient {
         let mut agreed = gather(&self.remotes, self.config.agree, 1, deadline, true, ask).await;
         match agreed.pop() {
             Some(Ok(Judgement::Passes)) => PreflightOutcome::Passes,
-            Some(Ok(Judgement::Refuted { reason, by_guard })) => PreflightOutcome::Refuted { reason, by_guard },
+            Some(Ok(Judgement::Refuted(refusal))) => PreflightOutcome::Refuted {
+                reason: refusal.to_string(),
+                by_guard: matches!(refusal, Refusal::Guard(_)),
+            },
             Some(Err(cause)) => PreflightOutcome::Unknown { reason: cause },
             None => PreflightOutcome::Unknown { reason: "nobody was asked".to_owned() },
         }
     }
+
+    /// Why a threshold-signed transaction reverts at a block, equal from k operators; `Ok(None)` if it does not.
+    ///
+    /// # Errors
+    /// One line where they do not agree.
+    pub(crate) async fn why_it_reverts(
+        &self,
+        payer: Address,
+        submission: &Submission,
+        at: BlockRef,
+    ) -> Result<Option<Refusal>, String> {
+        let exact = Arc::new(Preflight {
+            chain: submission.chain,
+            safe: submission.safe,
+            transaction: submission.transaction.clone(),
+            safe_tx_hash: submission.safe_tx_hash,
+            signatures: Some(submission.signatures.clone()),
+            owner: payer,
+            submitter: payer,
+            postconditions: submission.postconditions.clone(),
+            at,
+        });
+        let ask = |remote| {
+            let exact = Arc::clone(&exact);
+            async move { vec![refusal(&remote, &exact).await] }
+        };
+        let deadline = Instant::now() + self.config.limits.send;
+        let agreed = gather(&self.remotes, self.config.agree, 1, deadline, true, ask).await.pop();
+        agreed.unwrap_or_else(|| Err("nobody was asked".to_owned()))
+    }
+}
+
+async fn refusal(remote: &Arc<Remote>, exact: &Preflight) -> Result<Option<Refusal>, RpcError> {
+    let simulation = simulation(exact, Vec::new());
+    match simulation.run(remote, remote.limits.preflight).await? {
+        Simulated::Executed { .. } => Ok(None),
+        Simulated::Reverted(data) => refusal::name(remote, exact, &simulation, &data).await.map(Some),
+    }
 }
 
 async fn judge(remote: &Arc<Remote>, preflight: &Preflight) -> Result<Judgement, RpcError> {
+    let checks = preflight.postconditions.iter().filter(|condition| condition.chain == preflight.chain);
+    let checks = checks.map(|c| Check { read: c.read.clone(), equals: c.equals.clone() }).collect();
+    let simulation = simulation(preflight, checks);
+    match simulation.run(remote, remote.limits.preflight).await? {
+        Simulated::Executed { holds } if holds.iter().all(|holds| *holds) => Ok(Judgement::Passes),
+        Simulated::Executed { .. } => Ok(Judgement::Refuted(Refusal::NoEffect)),
+        Simulated::Reverted(data) => refusal::name(remote, preflight, &simulation, &data).await.map(Judgement::Refuted),
+    }
+}
+
+fn simulation(preflight: &Preflight, checks: Vec<Check>) -> Simulation {
     let (signatures, storage) = match &preflight.signatures {
         Some(signatures) => (signatures.clone(), Vec::new()),
         None => {
@@ -62,83 +112,12 @@ async fn judge(remote: &Arc<Remote>, preflight: &Preflight) -> Result<Judgement,
             (safe::approved_signature(preflight.owner), vec![(threshold, one), (approved, one)])
         }
     };
-    let checks = preflight.postconditions.iter().filter(|condition| condition.chain == preflight.chain);
-    let simulation = Simulation {
+    Simulation {
         block: preflight.at,
         from: preflight.submitter,
         to: preflight.safe,
         data: safe::exec_transaction(&preflight.transaction, &signatures),
         storage,
-        checks: checks.map(|c| Check { read: c.read.clone(), equals: c.equals.clone() }).collect(),
-    };
-    match simulation.run(remote, remote.limits.preflight).await? {
-        Simulated::Executed { holds } if holds.iter().all(|holds| *holds) => Ok(Judgement::Passes),
-        Simulated::Executed { .. } => {
-            Ok(Judgement::Refuted { reason: "postcondition does not hold after".to_owned(), by_guard: false })
-        }
-        Simulated::Reverted(data) => name(remote, preflight, &simulation, &data).await,
+        checks,
     }
-}
-
-/// Names a revert: GS025 and GS026 by the nonce at the same block, GS013 by the inner call, a guard by running without it.
-async fn name(
-    remote: &Arc<Remote>,
-    preflight: &Preflight,
-    simulation: &Simulation,
-    data: &Bytes,
-) -> Result<Judgement, RpcError> {
-    let guard_slot = Read::Storage { account: preflight.safe, slot: safe::GUARD_SLOT };
-    let nonce = Read::Call { to: preflight.safe, data: safe::nonce_call() };
-    let facts = Arc::new(vec![guard_slot, nonce]);
-    let answers =
-        read::reads(Arc::clone(remote), preflight.at, facts, Priority::Decision, remote.limits.preflight).await;
-    let words: Vec<_> = answers.into_iter().collect::<Result<Vec<ReadOutcome>, RpcError>>()?;
-    let word = |index: usize| words.get(index).and_then(ReadOutcome::word);
-    let revert = Revert::of(data);
-    let signature_code = matches!(revert.name(), "GS020" | "GS021" | "GS022" | "GS023" | "GS024" | "GS025" | "GS026");
-    if let (Revert::Safe(code), true) = (&revert, signature_code) {
-        let reason = match word(1) {
-            Some(nonce) if nonce != preflight.transaction.nonce && code != "GS020" => {
-                format!("nonce taken: the Safe is at {nonce} ({code})")
-            }
-            _ if code == "GS026" && preflight.signatures.is_none() => {
-                format!("GS026: {} is no owner of the Safe", preflight.owner)
-            }
-            _ => format!("{code}: {}", safe::meaning(code).unwrap_or_default()),
-        };
-        return Ok(Judgement::Refuted { reason, by_guard: false });
-    }
-    if word(0).is_some_and(|guard| !guard.is_zero()) {
-        let mut without = Simulation { checks: Vec::new(), ..simulation.clone() };
-        without.storage.push((safe::GUARD_SLOT, B256::ZERO));
-        if matches!(without.run(remote, remote.limits.preflight).await?, Simulated::Executed { .. }) {
-            return Ok(Judgement::Refuted { reason: format!("guard: {}", revert.name()), by_guard: true });
-        }
-    }
-    let reason = match &revert {
-        // Up to 1.4.1 the Safe hides why the inner call failed; the call alone tells.
-        Revert::Safe(code) if code == "GS013" => match inner(remote, preflight).await? {
-            Some(inner) => format!("GS013: {}", inner.name()),
-            None => "GS013: the inner call failed".to_owned(),
-        },
-        Revert::Safe(code) => format!("{code}: {}", safe::meaning(code).unwrap_or_default()),
-        Revert::Other(name) => name.clone(),
-    };
-    Ok(Judgement::Refuted { reason, by_guard: false })
-}
-
-/// What the inner call alone reverts with, from the Safe.
-async fn inner(remote: &Arc<Remote>, preflight: &Preflight) -> Result<Option<Revert>, RpcError> {
-    let simulation = Simulation {
-        block: preflight.at,
-        from: preflight.safe,
-        to: preflight.transaction.to,
-        data: preflight.transaction.data.clone(),
-        storage: Vec::new(),
-        checks: Vec::new(),
-    };
-    Ok(match simulation.run(remote, remote.limits.preflight).await? {
-        Simulated::Reverted(data) => Some(Revert::of(&data)),
-        Simulated::Executed { .. } => None,
-    })
 }

@@ -72,6 +72,8 @@ pub struct Submission {
     pub safe_tx_hash: B256,
     /// Exactly threshold signatures, 65 bytes each, ascending by owner address.
     pub signatures: Bytes,
+    /// What the step is for at this Safe; none of a rejection. Where all of it holds, a revert is no failure.
+    pub postconditions: BTreeSet<Postcondition>,
     /// This node's rank among the submitters, 0 first; the submission is owed from its turn on, so nobody waits again.
     pub rank: u16,
     /// Severity decides the fee budget: SEV1 has no cap below the balance.

@@ -70,7 +70,8 @@ pub enum PreflightOutcome {
     Passes,
     /// Same negative at one agreed block from k operators.
     Refuted {
-        /// Named reason: `GS013`, `EnforcedPause()`, `guard: ...`, `postcondition does not hold after`.
+        /// Named reason: `GS013: ...`, `Pausable: paused`, `already contained: EnforcedPause()`, `guard: ...`,
+        /// `postcondition does not hold after`.
         reason: String,
         /// Whether a guard or module guard of the Safe caused it.
         by_guard: bool,
@@ -94,7 +95,7 @@ pub enum SubmissionReport {
         /// Where.
         block: BlockRef,
         /// Named reason.
-        reason: String,
+        reason: SubmissionFailure,
     },
     /// Two blocks passed without inclusion while its fees sufficed.
     NotIncluded {
@@ -112,7 +113,7 @@ pub enum SubmissionReport {
     },
 }
 
-/// Why a submission cannot be sent.
+/// Why a submission cannot be sent, or reverted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SubmissionFailure {
     /// The submitter's balance does not cover gas x fee.
@@ -123,6 +124,22 @@ pub enum SubmissionFailure {
     BadSignatures,
     /// GS020: fewer signatures than the threshold.
     TooFewSignatures,
+    /// Its call reverts, and every postcondition of the step on this chain was read and holds at that block. A reason such as
+    /// `EnforcedPause()` alone is never this.
+    AlreadyContained {
+        /// What it reverts with: `EnforcedPause()`, or after `GS013: ` where the Safe hides it.
+        reason: String,
+    },
+    /// Its call reverts, and what it is for does not hold.
+    InnerReverted {
+        /// As above.
+        reason: String,
+    },
+    /// A guard of the Safe refuses it: without the guard it executes.
+    GuardRefuses {
+        /// What the guard reverts with.
+        reason: String,
+    },
     /// What was sent stands and is not in a block, and neither the balance nor the cap of its severity allows the tenth more that nodes ask
     /// of a replacement.
     Capped,

@@ -26,3 +26,23 @@ pub fn pack<'a>(calls: impl IntoIterator<Item = (Address, &'a [u8])>) -> Bytes {
     data.resize(data.len() + (32 - inner.len() % 32) % 32, 0);
     data.into()
 }
+
+/// The (to, data) of each call, of call data as [`pack`] makes it; `None` for any other.
+#[must_use]
+pub fn unpack(data: &[u8]) -> Option<Vec<(Address, Bytes)>> {
+    let rest = data.strip_prefix(&MULTI_SEND)?;
+    let (head, rest) = rest.split_at_checked(64)?;
+    let length = usize::try_from(U256::from_be_slice(head.get(32..)?)).ok()?;
+    let mut inner = rest.get(..length)?;
+    let mut calls = Vec::new();
+    while !inner.is_empty() {
+        let (call, rest) = inner.split_at_checked(85)?;
+        let to = Address::from_slice(call.get(1..21)?);
+        let length = usize::try_from(U256::from_be_slice(call.get(53..85)?)).ok()?;
+        let (data, rest) = rest.split_at_checked(length)?;
+        calls.push((to, Bytes::copy_from_slice(data)));
+        inner = rest;
+    }
+    let packed = pack(calls.iter().map(|(to, data)| (*to, data.as_ref())));
+    (packed == data).then_some(calls)
+}

@@ -1,16 +1,13 @@
 //! What the submitter asks the chain and tells it.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use alloy_primitives::{Address, B256, Bytes as AlloyBytes, U64, U128};
-use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::time::Instant;
 use watchfire_types::duty::Submission;
-use watchfire_types::{BlockRef, Read, ReadOutcome};
 
 use super::facts::{self, Facts, Said};
 
@@ -182,32 +179,6 @@ impl ChainClient {
             async move {
                 let nonce = remote.one::<U64>(Priority::Decision, request, remote.limits.send).await;
                 vec![nonce.map(|nonce| nonce.map(|nonce| nonce.to::<u64>()))]
-            }
-        };
-        let deadline = Instant::now() + self.config.limits.send;
-        gather(&self.remotes, self.config.agree, 1, deadline, false, ask).await.pop()?.ok()?
-    }
-
-    /// The Safe's nonce at a block, agreed.
-    pub(super) async fn safe_nonce(&self, safe: Address, at: BlockRef) -> Option<alloy_primitives::U256> {
-        let read = Read::Call { to: safe, data: safe::nonce_call() };
-        let outcomes = self.read_at(at, &BTreeSet::from([read.clone()])).await;
-        outcomes.get(&read).and_then(ReadOutcome::word)
-    }
-
-    /// What `execTransaction` reverts with at a block, agreed; `None` if it does not or nobody knows.
-    pub(super) async fn revert_at(&self, payer: Address, submission: &Submission, at: BlockRef) -> Option<Bytes> {
-        let data = AlloyBytes::from(safe::exec_transaction(&submission.transaction, &submission.signatures));
-        let call = json!({ "from": payer, "to": submission.safe, "data": data });
-        let request = Request::new("eth_call", json!([call, crate::read::quantity(at.number)]));
-        let ask = |remote: Arc<Remote>| {
-            let request = request.clone();
-            async move {
-                let answer = remote.one::<AlloyBytes>(Priority::Decision, request, remote.limits.send).await;
-                vec![match answer {
-                    Ok(_) => Ok(None),
-                    Err(error) => error.revert_data().map(Some).ok_or(error),
-                }]
             }
         };
         let deadline = Instant::now() + self.config.limits.send;

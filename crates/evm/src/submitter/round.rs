@@ -12,7 +12,8 @@ use super::{Gone, Task};
 use crate::client::HeadInfo;
 use crate::fees::{self, Bid};
 use crate::payer::OuterTransaction;
-use crate::safe::{self, Revert};
+use crate::refusal;
+use crate::safe;
 
 /// Gas of an `execTransaction` that nobody could estimate.
 const GAS_UNESTIMATED: u64 = 2_000_000;
@@ -72,12 +73,12 @@ impl Task {
         if block.hash != mined.block_hash {
             return Ok(());
         }
-        let data = self.client.revert_at(self.payer.address(), &submission, block).await;
-        let reason = match data {
-            Some(data) => self.revert_name(&submission, &data, Some(block)).await,
-            None => "out of gas, or the state has changed within the block".to_owned(),
+        let reason = match self.client.why_it_reverts(self.payer.address(), &submission, block).await {
+            Ok(Some(refusal)) => refusal.at_submission(),
+            Ok(None) => SubmissionFailure::Refused("out of gas, or the state has changed within the block".to_owned()),
+            Err(cause) => SubmissionFailure::Refused(format!("its reason could not be read: {cause}")),
         };
-        tracing::warn!(submission = %submission.safe_tx_hash, block = mined.block_number, head = head.map(|h| h.block.number), reason = %reason, "submission reverted");
+        tracing::warn!(submission = %submission.safe_tx_hash, block = mined.block_number, head = head.map(|h| h.block.number), reason = ?reason, "submission reverted");
         self.report(SubmissionReport::Reverted { safe_tx_hash: submission.safe_tx_hash, block, reason }).await
     }
 
@@ -226,33 +227,13 @@ impl Task {
         }
     }
 
+    /// What the reason of a revert is called; where k operators agree on none, what its bytes alone tell.
     async fn failure(&self, submission: &Submission, data: &[u8], at: Option<BlockRef>) -> SubmissionFailure {
-        match Revert::of(data) {
-            Revert::Safe(code) if code == "GS020" => SubmissionFailure::TooFewSignatures,
-            // A stale nonce changes the hash, so every signature looks bad: only the nonce itself tells the two apart.
-            Revert::Safe(code) if code == "GS026" || code == "GS025" => {
-                let nonce = match at {
-                    Some(block) => self.client.safe_nonce(submission.safe, block).await,
-                    None => None,
-                };
-                match nonce {
-                    Some(nonce) if nonce != submission.transaction.nonce => SubmissionFailure::NonceTaken,
-                    Some(_) => SubmissionFailure::BadSignatures,
-                    None => SubmissionFailure::Refused(format!("{code}, and the Safe's nonce could not be read")),
-                }
-            }
-            revert => SubmissionFailure::Refused(format!("would revert: {}", revert.name())),
-        }
-    }
-
-    async fn revert_name(&self, submission: &Submission, data: &[u8], at: Option<BlockRef>) -> String {
-        match self.failure(submission, data, at).await {
-            SubmissionFailure::NonceTaken => "GS026: nonce taken".to_owned(),
-            SubmissionFailure::BadSignatures => "GS026: bad signatures".to_owned(),
-            SubmissionFailure::TooFewSignatures => "GS020: too few signatures".to_owned(),
-            SubmissionFailure::Unfunded | SubmissionFailure::Capped | SubmissionFailure::Refused(_) => {
-                Revert::of(data).name().to_owned()
-            }
+        let Some(at) = at else { return refusal::unexplained(data, "no block is known to try it at") };
+        match self.client.why_it_reverts(self.payer.address(), submission, at).await {
+            Ok(Some(refusal)) => refusal.at_submission(),
+            Ok(None) => refusal::unexplained(data, "not at the head that this node knows"),
+            Err(cause) => refusal::unexplained(data, &cause),
         }
     }
 }

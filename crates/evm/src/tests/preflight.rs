@@ -29,6 +29,8 @@ fn refuted(reason: &str) -> PreflightOutcome {
     PreflightOutcome::Refuted { reason: reason.to_owned(), by_guard: false }
 }
 
+const CONTAINED: &str = "already contained: EnforcedPause()";
+
 /// Goal: each outcome has its name, before the signatures exist and after, by both methods.
 #[tokio::test]
 async fn outcomes_have_names() {
@@ -69,6 +71,12 @@ async fn outcomes_have_names() {
     world.execute(&world.pause(0)).await;
     for client in &clients {
         let at = client.latest().await.unwrap().block;
+        assert_eq!(client.preflight(&world.preflight(world.pause(1), at)).await, refuted(CONTAINED));
+    }
+    world.feign_pause().await;
+    for client in &clients {
+        let at = client.latest().await.unwrap().block;
+        // The reason says that it is paused, and it is not.
         assert_eq!(client.preflight(&world.preflight(world.pause(1), at)).await, refuted("EnforcedPause()"));
     }
 }
@@ -86,9 +94,9 @@ async fn an_older_safe_hides_the_reason_and_it_is_found() {
         let signed = Preflight { signatures: Some(world.signatures(&world.pause(1), 3)), ..paused.clone() };
         let silent = SafeTransaction::call(world.vault, vec![9, 9, 9, 9].into(), U256::ONE);
         let steps = [
-            (paused, "GS013: EnforcedPause()"),
-            (signed, "GS013: EnforcedPause()"),
-            (world.preflight(silent, at), "GS013: reverted without a reason"),
+            (paused, "already contained: GS013: EnforcedPause()"),
+            (signed, "already contained: GS013: EnforcedPause()"),
+            (world.preflight(silent, at), "already contained: GS013: reverted without a reason"),
             (world.preflight(world.pause(0), at), "nonce taken: the Safe is at 1 (GS025)"),
         ];
         for (preflight, expected) in steps {

@@ -101,9 +101,11 @@ impl World {
         Read::Call { to: self.vault, data: pausedCall {}.abi_encode().into() }
     }
 
+    fn is_paused_after(&self) -> Postcondition {
+        Postcondition { chain: CHAIN, read: self.paused(), equals: U256::ONE.to_be_bytes::<32>().to_vec().into() }
+    }
+
     pub(super) fn preflight(&self, transaction: SafeTransaction, at: BlockRef) -> Preflight {
-        let postcondition =
-            Postcondition { chain: CHAIN, read: self.paused(), equals: U256::ONE.to_be_bytes::<32>().to_vec().into() };
         Preflight {
             chain: CHAIN,
             safe: self.safe,
@@ -112,7 +114,7 @@ impl World {
             signatures: None,
             owner: self.owners[1].address(),
             submitter: payer().address(),
-            postconditions: BTreeSet::from([postcondition]),
+            postconditions: BTreeSet::from([self.is_paused_after()]),
             at,
         }
     }
@@ -123,6 +125,7 @@ impl World {
             safe: self.safe,
             safe_tx_hash: self.hash(&transaction),
             signatures: self.signatures(&transaction, 3),
+            postconditions: BTreeSet::from([self.is_paused_after()]),
             transaction,
             rank,
             severity: Severity::Sev1,
@@ -133,6 +136,14 @@ impl World {
     pub(super) async fn execute(&self, transaction: &SafeTransaction) {
         let data = crate::safe::exec_transaction(transaction, &self.signatures(transaction, 3));
         self.anvil.send(Some(self.safe), data.into()).await;
+    }
+
+    /// From now on the vault answers `pause()` with `EnforcedPause()`, and every other call with a word of zeros: it is not paused.
+    pub(super) async fn feign_pause(&self) {
+        let code = "0x60003560e01c638456cb5914601457602060\
+                    00f35b63d93c066560e01b60005260046000fd";
+        self.anvil.call("anvil_setCode", json!([self.vault, code])).await;
+        self.anvil.mine(1).await;
     }
 
     pub(super) async fn is_paused(&self) -> bool {

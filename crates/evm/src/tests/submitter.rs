@@ -7,7 +7,8 @@ use alloy_primitives::U256;
 use serde_json::json;
 use tokio::sync::mpsc::Receiver;
 use watchfire_types::body::Submitted;
-use watchfire_types::input::SubmissionReport;
+use watchfire_types::duty::Submission;
+use watchfire_types::input::{SubmissionFailure, SubmissionReport};
 
 use super::anvil::{PATIENCE, config, endpoint};
 use super::operator::{Act, Operator};
@@ -75,6 +76,19 @@ impl Rig {
                 SubmitterEvent::Report(report) => return report,
             }
         }
+    }
+
+    /// Why this one cannot be sent at the node's newest block.
+    async fn refused(&mut self, submission: &Submission) -> SubmissionFailure {
+        self.head(self.world.anvil.number().await).await;
+        self.submitter.set(BTreeSet::from([submission.clone()]));
+        let SubmissionReport::Failed { safe_tx_hash, reason } = self.report().await else { panic!("it is sent") };
+        assert_eq!(safe_tx_hash, submission.safe_tx_hash);
+        self.submitter.set(BTreeSet::new());
+        // The next one is another duty: the submitter has seen that this one is over.
+        self.world.anvil.mine(1).await;
+        self.head(self.world.anvil.number().await).await;
+        reason
     }
 
     /// Waits until the feed has emitted a block of at least this height.

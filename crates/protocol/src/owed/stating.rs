@@ -309,8 +309,12 @@ fn unsent(machine: &Machine, playbook: &Playbook, owed: &OwedEffect) -> (Cause, 
     let outcome = machine.view.outcomes.get(&hash).cloned().unwrap_or_default();
     match (outcome.unsendable, outcome.failed) {
         (Some(failure), _) => unsendable(failure),
-        (None, Some((block, Failed::Reverted(why)))) => {
-            (Cause::PreflightRefuted, format!("reverted on chain at block {}: {why}", block.number))
+        (None, Some((block, Failed::Reverted(failure)))) => {
+            let (cause, detail) = match failure {
+                SubmissionFailure::Refused(why) => (Cause::PreflightRefuted, why),
+                named => unsendable(named),
+            };
+            (cause, format!("reverted on chain at block {}: {detail}", block.number))
         }
         (None, Some((block, Failed::NotIncluded))) => {
             let detail = format!("block {}: not included for two blocks while its fees sufficed", block.number);
@@ -334,6 +338,11 @@ fn unsendable(failure: SubmissionFailure) -> (Cause, String) {
         SubmissionFailure::TooFewSignatures => {
             (Cause::ThresholdNotReached, "GS020: the Safe asks for more signatures".to_owned())
         }
+        SubmissionFailure::AlreadyContained { reason } => {
+            (Cause::PreflightRefuted, format!("already contained at the submitter's head ({reason})"))
+        }
+        SubmissionFailure::InnerReverted { reason } => (Cause::PreflightRefuted, format!("its call reverts: {reason}")),
+        SubmissionFailure::GuardRefuses { reason } => (Cause::GuardBlocks, format!("a guard refuses it: {reason}")),
         SubmissionFailure::Capped => (
             Cause::NotIncluded,
             "its bid is as high as it may be, and nodes take no replacement for less than a tenth more".to_owned(),

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::{Address, U256};
-use watchfire_types::duty::{Duty, Submission};
+use watchfire_types::duty::{Duty, Postcondition, Submission};
 use watchfire_types::planted::{Mutation, planted};
 use watchfire_types::{Bytes, SafeId, Timestamp};
 
 use super::effects::OwedEffect;
+use crate::effect;
 use crate::machine::Machine;
 use crate::rank::rank;
 
@@ -79,10 +80,23 @@ fn turn(machine: &Machine, owed: &OwedEffect) -> Option<Turn> {
         transaction: effect.transaction.clone(),
         safe_tx_hash: effect.safe_tx_hash,
         signatures,
+        postconditions: postconditions(machine, owed),
         rank,
         severity: owed.severity,
     };
     Some(Turn { at: base.plus_millis(stagger_ms), submission })
+}
+
+/// What its step is for at its Safe: each call's postcondition, of those already made too.
+fn postconditions(machine: &Machine, owed: &OwedEffect) -> BTreeSet<Postcondition> {
+    let step = owed.step.as_ref().and_then(|(of, step)| machine.charter.playbooks.get(&of.playbook)?.step(*step));
+    let actions = step.into_iter().flat_map(|step| effect::calls(step, &owed.effect.safe));
+    let conditions = actions.map(|(_, action)| Postcondition {
+        chain: action.chain,
+        read: action.postcondition.read.clone(),
+        equals: action.postcondition.equals.clone(),
+    });
+    conditions.collect()
 }
 
 /// Exactly threshold signatures of current owners, ascending by owner, and when the last of the earliest ones arrived. `None` below the

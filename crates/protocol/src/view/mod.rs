@@ -97,8 +97,8 @@ pub(crate) type ConditionKey = (ChainId, Read, Bytes);
 /// What became of a submission that had no effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Failed {
-    /// It is on chain and reverted there; one line.
-    Reverted(String),
+    /// It is on chain and reverted there.
+    Reverted(SubmissionFailure),
     /// It was not included for two blocks while its fees sufficed.
     NotIncluded,
 }

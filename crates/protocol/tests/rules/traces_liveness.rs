@@ -1,7 +1,7 @@
 //! Traces in which nobody can be allowed to stop, starve or delay a true pause.
 
 use watchfire_types::body::Body;
-use watchfire_types::input::{Input, PreflightOutcome, SubmissionReport};
+use watchfire_types::input::{Input, PreflightOutcome, SubmissionFailure, SubmissionReport};
 use watchfire_types::*;
 
 use crate::cluster::*;
@@ -168,7 +168,8 @@ fn d2_a_reverting_submission_lets_the_narrower_step_go_as_well() {
     let pause = c.submissions().remove(0);
     for node in &mut c.nodes {
         let block = c.chain.head().at;
-        let report = SubmissionReport::Reverted { safe_tx_hash: pause.safe_tx_hash, block, reason: "GS013".into() };
+        let reason = SubmissionFailure::InnerReverted { reason: "GS013".into() };
+        let report = SubmissionReport::Reverted { safe_tx_hash: pause.safe_tx_hash, block, reason };
         node.machine.observe(c.now, &Input::Submission(report));
     }
     c.settle();

@@ -177,17 +177,34 @@ fn a_log_of_a_target_is_an_occasion() {
 fn every_failure_of_a_submission_has_its_cause() {
     let failed = |reason: SubmissionFailure| move |safe_tx_hash, _| SubmissionReport::Failed { safe_tx_hash, reason };
     type Report = Box<dyn FnOnce(B256, BlockRef) -> SubmissionReport>;
-    let cases: [(Report, Cause, &str); 8] = [
+    let reason = || "GS013: EnforcedPause()".to_owned();
+    let contained = move || SubmissionFailure::AlreadyContained { reason: reason() };
+    let inner = move || SubmissionFailure::InnerReverted { reason: reason() };
+    let guard = || SubmissionFailure::GuardRefuses { reason: "no".to_owned() };
+    let reverted = |reason: SubmissionFailure| {
+        move |safe_tx_hash, block| SubmissionReport::Reverted { safe_tx_hash, block, reason }
+    };
+    let cases: Vec<(Report, Cause, &str)> = vec![
         (Box::new(failed(SubmissionFailure::Unfunded)), Cause::SubmitterUnfunded, "cannot pay"),
         (Box::new(failed(SubmissionFailure::NonceTaken)), Cause::NonceTaken, "took the nonce"),
         (Box::new(failed(SubmissionFailure::BadSignatures)), Cause::ThresholdNotReached, "GS026"),
         (Box::new(failed(SubmissionFailure::TooFewSignatures)), Cause::ThresholdNotReached, "GS020"),
         (Box::new(failed(SubmissionFailure::Capped)), Cause::NotIncluded, "as high as it may be"),
         (Box::new(failed(SubmissionFailure::Refused("nonce too low".into()))), Cause::NotIncluded, "nonce too low"),
+        (Box::new(failed(contained())), Cause::PreflightRefuted, "already contained at the submitter's head (GS013"),
+        (Box::new(failed(inner())), Cause::PreflightRefuted, "its call reverts: GS013: EnforcedPause()"),
+        (Box::new(failed(guard())), Cause::GuardBlocks, "a guard refuses it: no"),
         (
-            Box::new(|safe_tx_hash, block| SubmissionReport::Reverted { safe_tx_hash, block, reason: "GS013".into() }),
+            Box::new(reverted(inner())),
             Cause::PreflightRefuted,
-            "GS013",
+            "reverted on chain at block 101: its call reverts: GS013",
+        ),
+        (Box::new(reverted(guard())), Cause::GuardBlocks, "reverted on chain at block 101: a guard"),
+        (Box::new(reverted(SubmissionFailure::NonceTaken)), Cause::NonceTaken, "reverted on chain at block 101: GS026"),
+        (
+            Box::new(reverted(SubmissionFailure::Refused("out of gas".into()))),
+            Cause::PreflightRefuted,
+            "reverted on chain at block 101: out of gas",
         ),
         (
             Box::new(|safe_tx_hash, block| SubmissionReport::NotIncluded { safe_tx_hash, block }),
@@ -339,4 +356,27 @@ fn the_wanted_playbook_says_why_not() {
         c.mine(&[]);
         assert_eq!(outlook(&c, 0).owed_step.map(|step| step.get()), Some(2));
     }
+}
+
+/// Whoever reports that the asset is contained is not believed: what is owed stays owed until the own view reads that it is.
+#[test]
+fn a_report_of_containment_ends_nothing() {
+    let mut c = Cluster::new(charter(str::to_owned), 100);
+    c.all_find("vault-outflow");
+    c.mine(&[]);
+    let sent = c.submissions();
+    let read: Vec<bool> =
+        sent[0].postconditions.iter().map(|p| matches!(p.read, Read::Call { to: VAULT, .. })).collect();
+    assert_eq!(read, [true], "it is told what the step is for");
+    let reason = SubmissionFailure::AlreadyContained { reason: "EnforcedPause()".to_owned() };
+    let report = SubmissionReport::Failed { safe_tx_hash: sent[0].safe_tx_hash, reason };
+    for node in &mut c.nodes {
+        node.machine.observe(c.now, &Input::Submission(report.clone()));
+    }
+    c.settle();
+    assert_eq!(c.submissions(), sent, "still owed");
+    assert_eq!(c.execute(), 1);
+    assert!(c.chain.head().paused);
+    c.mine(&[]);
+    assert_eq!(c.submissions(), [], "the own view reads that it holds");
 }

@@ -56,6 +56,7 @@ fn withheld() -> (Cluster, Submission) {
         transaction: signed[0].transaction.clone(),
         safe_tx_hash,
         signatures: signatures.into(),
+        postconditions: Default::default(),
         rank: 0,
         severity: Severity::Sev1,
     };

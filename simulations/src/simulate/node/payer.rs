@@ -171,7 +171,7 @@ impl Payer {
                     pending.bid = None;
                     pending.sent.clear();
                     pending.waits_for_block = true;
-                    let reason = reason.to_owned();
+                    let reason = SubmissionFailure::Refused(reason.to_owned());
                     wants.push(Want::Report(SubmissionReport::Reverted { safe_tx_hash: *hash, block, reason }));
                 }
                 None if head.number > pending.at_head => {

@@ -9,7 +9,7 @@ use alloy_primitives::{Bytes, U256, keccak256};
 use serde_json::json;
 use watchfire_types::input::{SubmissionFailure, SubmissionReport};
 
-use super::super::anvil::{config, endpoint};
+use super::super::anvil::{config, endpoint, own_artifact, safe_1_4_1_artifact, safe_artifact};
 use super::super::operator::{Act, Operator};
 use super::super::safes::{World, payer};
 use super::Rig;
@@ -39,7 +39,7 @@ async fn not_included_is_said() {
     }
 }
 
-/// Goal: what cannot be sent is named: taken nonce, bad and too few signatures, already paused, no funds.
+/// Goal: what cannot be sent is named: taken nonce, bad and too few signatures, no funds.
 #[tokio::test]
 async fn failures_have_names() {
     let mut rig = Rig::new().await;
@@ -50,7 +50,6 @@ async fn failures_have_names() {
     let mut bad = good.clone();
     bad.signatures = rig.world.signatures(&rig.world.pause(1), 3);
     let stale = rig.world.submission(rig.world.pause(9), 0);
-    let would = |text: &str| SubmissionFailure::Refused(text.to_owned());
     let mut steps = vec![
         (few, SubmissionFailure::TooFewSignatures),
         (bad, SubmissionFailure::BadSignatures),
@@ -69,14 +68,41 @@ async fn failures_have_names() {
     rig.submitter.set(BTreeSet::from([good]));
     let SubmissionReport::Failed { reason, .. } = rig.report().await else { panic!("no funds") };
     assert_eq!(reason, SubmissionFailure::Unfunded);
-    rig.world.anvil.fund(payer().address(), U256::from(10).pow(U256::from(18))).await;
-    rig.submitter.set(BTreeSet::new());
-    rig.world.execute(&rig.world.pause(0)).await;
-    let number = rig.world.anvil.number().await;
-    rig.head(number).await;
-    rig.submitter.set(BTreeSet::from([rig.world.submission(rig.world.pause(1), 0)]));
-    let SubmissionReport::Failed { reason, .. } = rig.report().await else { panic!("already paused") };
-    assert_eq!(reason, would("would revert: EnforcedPause()"));
+}
+
+/// Goal: an inner revert is named with its reason, whether the Safe hides it (1.4.1) or not; that the asset is contained is read: of a vault
+/// that only says so it is not believed.
+#[tokio::test]
+async fn an_inner_revert_and_a_contained_asset_have_names() {
+    for (artifact, hidden) in [(safe_artifact as fn(&str) -> _, ""), (safe_1_4_1_artifact, "GS013: ")] {
+        let world = World::with_safe_of(artifact).await;
+        let config = config(1, vec![endpoint("a", &world.anvil.http)]);
+        let mut rig = Rig::through(world, config).await;
+        let reason = format!("{hidden}EnforcedPause()");
+        rig.world.execute(&rig.world.pause(0)).await;
+        let contained = SubmissionFailure::AlreadyContained { reason: reason.clone() };
+        assert_eq!(rig.refused(&rig.world.submission(rig.world.pause(1), 0)).await, contained);
+        let mut nothing_to_read = rig.world.submission(rig.world.pause(1), 0);
+        nothing_to_read.postconditions.clear();
+        assert_eq!(rig.refused(&nothing_to_read).await, SubmissionFailure::InnerReverted { reason: reason.clone() });
+        rig.world.feign_pause().await;
+        let mut longer = rig.world.pause(1);
+        longer.data = [&longer.data[..], &[0]].concat().into();
+        let feigned = rig.refused(&rig.world.submission(longer, 0)).await;
+        assert_eq!(feigned, SubmissionFailure::InnerReverted { reason });
+    }
+}
+
+/// Goal: what a guard refuses is called so at submission too.
+#[tokio::test]
+async fn a_guard_has_its_name() {
+    let mut rig = Rig::new().await;
+    let guard = rig.world.anvil.deploy(own_artifact("BlockingGuard")).await;
+    let set = json!([rig.world.safe, crate::safe::GUARD_SLOT, guard.into_word()]);
+    rig.world.anvil.call("anvil_setStorageAt", set).await;
+    rig.world.anvil.mine(1).await;
+    let refused = rig.refused(&rig.world.submission(rig.world.pause(0), 0)).await;
+    assert!(matches!(refused, SubmissionFailure::GuardRefuses { .. }), "{refused:?}");
 }
 
 /// Goal: a transaction that is mined and reverts is told with block and reason.
@@ -99,7 +125,7 @@ async fn a_mined_revert_is_told() {
     let SubmissionReport::Reverted { safe_tx_hash, block, reason } = report else { panic!("{report:?}") };
     assert_eq!(safe_tx_hash, submission.safe_tx_hash);
     assert_eq!(block.hash, rig.world.anvil.hash(block.number).await);
-    assert_eq!(reason, "GS026: nonce taken");
+    assert_eq!(reason, SubmissionFailure::NonceTaken);
 }
 
 /// Goal: a bid that everybody refused for want of funds has not to be topped: the next one is made afresh.
