@@ -96,6 +96,9 @@ pub(crate) enum RpcError {
     WrongChain(u64),
     #[error("block not known here")]
     UnknownBlock,
+    /// It answers, and not to this.
+    #[error("{0}")]
+    Unable(String),
     #[error("error {code}: {message}")]
     Node { code: i64, message: String, data: Option<Bytes> },
 }
@@ -106,7 +109,12 @@ impl RpcError {
         match self {
             Self::Unreachable(_) | Self::Timeout(_) | Self::RateLimited { .. } | Self::WrongChain(_) => true,
             Self::Http(status) => *status >= 500 || *status == 401 || *status == 403,
-            Self::Garbage(_) | Self::TooLong(_) | Self::BackingOff | Self::UnknownBlock | Self::Node { .. } => false,
+            Self::Garbage(_)
+            | Self::TooLong(_)
+            | Self::BackingOff
+            | Self::UnknownBlock
+            | Self::Unable(_)
+            | Self::Node { .. } => false,
         }
     }
 

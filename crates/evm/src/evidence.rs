@@ -103,9 +103,11 @@ impl From<RpcError> for RawFault {
             RpcError::TooLong(max) => Self::TooLong(max),
             RpcError::UnknownBlock => Self::UnknownBlock,
             RpcError::Node { ref message, .. } if is_pruned(message) => Self::Pruned(error.to_string()),
-            RpcError::Http(_) | RpcError::Garbage(_) | RpcError::WrongChain(_) | RpcError::Node { .. } => {
-                Self::Refused(error.to_string())
-            }
+            RpcError::Http(_)
+            | RpcError::Garbage(_)
+            | RpcError::WrongChain(_)
+            | RpcError::Unable(_)
+            | RpcError::Node { .. } => Self::Refused(error.to_string()),
         }
     }
 }

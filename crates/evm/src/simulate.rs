@@ -15,6 +15,7 @@ use crate::error::RpcError;
 use crate::probe::{self, Check};
 use crate::read::{by_hash, is_canonical, quantity};
 use crate::rpc::Request;
+use crate::safe;
 
 /// Where the simulation puts code that answers a balance or a code hash; nothing lives there.
 const BALANCE_PROBE: Address = address!("57617463686669726500000000000000000000b1");
@@ -68,8 +69,9 @@ struct CallError {
 }
 
 impl Simulation {
-    /// By `eth_simulateV1` where the endpoint has it, else by an `eth_call` with state override: the call itself where nothing is
-    /// checked after it, so that it has the caller that it is given, else creation code.
+    /// By `eth_simulateV1` where the endpoint has it, else by `eth_call` with state override: the call itself, with the caller that it is
+    /// given, and where something is to be read after it, creation code that makes the call and then reads. That code is another caller,
+    /// which a guard would see: behind one the second is not believed, and what holds after is not known.
     pub(crate) async fn run(&self, remote: &Remote, timeout: Duration) -> Result<Simulated, RpcError> {
         if self.checks.iter().any(|check| matches!(check.read, Read::Delegation { .. })) {
             return Err(RpcError::Garbage("a delegation cannot be read within a simulation".to_owned()));
@@ -173,16 +175,34 @@ impl Simulation {
     }
 
     async fn eth_call(&self, remote: &Remote, timeout: Duration) -> Result<Simulated, RpcError> {
-        let call = if self.checks.is_empty() {
-            json!({ "from": self.from, "to": self.to, "data": AlloyBytes::from(self.data.clone()) })
-        } else {
-            let code = probe::execute_then_check(self.to, &self.data, &self.checks).ok_or(RpcError::Node {
-                code: -32601,
-                message: "a postcondition in storage needs eth_simulateV1".to_owned(),
-                data: None,
-            })?;
-            json!({ "from": self.from, "data": AlloyBytes::from(code) })
+        let call = json!({ "from": self.from, "to": self.to, "data": AlloyBytes::from(self.data.clone()) });
+        if self.checks.is_empty() {
+            let executed = Simulated::Executed { holds: Vec::new() };
+            return Ok(self.called(remote, call, timeout).await?.map_or_else(Simulated::Reverted, |_| executed));
+        }
+        let (direct, guarded) =
+            tokio::join!(self.called(remote, call, timeout), guarded(remote, &self.block, self.to, timeout));
+        if let Err(data) = direct? {
+            return Ok(Simulated::Reverted(data));
+        }
+        if guarded? {
+            return Err(RpcError::Unable(
+                "a guard is set, and what holds after the call needs eth_simulateV1".to_owned(),
+            ));
+        }
+        let code = probe::execute_then_check(self.to, &self.data, &self.checks)
+            .ok_or_else(|| RpcError::Unable("a postcondition in storage needs eth_simulateV1".to_owned()))?;
+        let creation = json!({ "from": self.from, "data": AlloyBytes::from(code) });
+        let answer = match self.called(remote, creation, timeout).await? {
+            Ok(answer) => answer,
+            Err(data) => return Ok(Simulated::Reverted(data)),
         };
+        let word = U256::try_from_be_slice(&answer).ok_or_else(|| RpcError::Garbage("no word".to_owned()))?;
+        Ok(Simulated::Executed { holds: (0..self.checks.len()).map(|bit| word.bit(bit)).collect() })
+    }
+
+    /// What one `eth_call` under the overrides returns, or reverts with.
+    async fn called(&self, remote: &Remote, call: Value, timeout: Duration) -> Result<Result<Bytes, Bytes>, RpcError> {
         let overrides = self.overrides();
         let payload = |at: Value| {
             // Nodes without overrides refuse the third parameter, even an empty one.
@@ -190,16 +210,17 @@ impl Simulation {
             let params = if plain { json!([call, at]) } else { json!([call, at, overrides]) };
             Request::new("eth_call", params)
         };
-        let answer = match pinned::<AlloyBytes>(remote, &self.block, payload, timeout).await {
-            Ok(bytes) => bytes,
-            Err(error) => return error.revert_data().map(Simulated::Reverted).ok_or(error),
-        };
-        if self.checks.is_empty() {
-            return Ok(Simulated::Executed { holds: Vec::new() });
+        match pinned::<AlloyBytes>(remote, &self.block, payload, timeout).await {
+            Ok(bytes) => Ok(Ok(bytes.0)),
+            Err(error) => error.revert_data().map(Err).ok_or(error),
         }
-        let word = U256::try_from_be_slice(&answer).ok_or_else(|| RpcError::Garbage("no word".to_owned()))?;
-        Ok(Simulated::Executed { holds: (0..self.checks.len()).map(|bit| word.bit(bit)).collect() })
     }
+}
+
+/// Whether the Safe has a transaction guard at this block.
+async fn guarded(remote: &Remote, block: &BlockRef, safe: Address, timeout: Duration) -> Result<bool, RpcError> {
+    let payload = |at: Value| Request::new("eth_getStorageAt", json!([safe, safe::GUARD_SLOT, at]));
+    Ok(!pinned::<B256>(remote, block, payload, timeout).await?.is_zero())
 }
 
 /// Runs at a block hash; where that is not understood, at its number, which must have the hash before and after.

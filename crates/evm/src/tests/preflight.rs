@@ -122,6 +122,25 @@ async fn a_guard_is_blamed() {
     }
 }
 
+/// Goal: a guard that lets a sender through is asked as that sender, or nothing is said: without `eth_simulateV1` what holds after the call
+/// is read by code that is another sender.
+#[tokio::test]
+async fn behind_a_guard_only_the_true_sender_counts() {
+    let world = World::new().await;
+    // Code that stops at once: a guard that refuses nobody.
+    let guard = Address::repeat_byte(0x77);
+    world.anvil.call("anvil_setCode", json!([guard, "0x00"])).await;
+    let set = json!([world.safe, crate::safe::GUARD_SLOT, guard.into_word()]);
+    world.anvil.call("anvil_setStorageAt", set).await;
+    world.anvil.mine(1).await;
+    let (_old, clients) = clients(&world).await;
+    let at = clients[0].latest().await.unwrap().block;
+    let pause = world.preflight(world.pause(0), at);
+    assert_eq!(clients[0].preflight(&pause).await, PreflightOutcome::Passes);
+    let PreflightOutcome::Unknown { reason } = clients[1].preflight(&pause).await else { panic!("it cannot know") };
+    assert!(reason.contains("a guard is set") && reason.contains("eth_simulateV1"), "{reason}");
+}
+
 /// Goal: postconditions in storage, balance and code are read after the call as well.
 #[tokio::test]
 async fn postconditions_of_every_kind() {
