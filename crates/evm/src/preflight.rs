@@ -35,9 +35,10 @@ impl ChainClient {
             return PreflightOutcome::Unknown { reason: "the preflight is for another chain".to_owned() };
         }
         let preflight = Arc::new(preflight.clone());
+        let cap = self.config.gas_cap;
         let ask = |remote| {
             let preflight = Arc::clone(&preflight);
-            async move { vec![judge(&remote, &preflight).await] }
+            async move { vec![judge(&remote, &preflight, cap).await] }
         };
         let deadline = Instant::now() + self.config.limits.preflight;
         let mut agreed = gather(&self.remotes, self.config.agree, 1, deadline, true, ask).await;
@@ -73,9 +74,10 @@ impl ChainClient {
             postconditions: submission.postconditions.clone(),
             at,
         });
+        let cap = self.config.gas_cap;
         let ask = |remote| {
             let exact = Arc::clone(&exact);
-            async move { vec![refusal(&remote, &exact).await] }
+            async move { vec![refusal(&remote, &exact, cap).await] }
         };
         let deadline = Instant::now() + self.config.limits.send;
         let agreed = gather(&self.remotes, self.config.agree, 1, deadline, true, ask).await.pop();
@@ -83,26 +85,28 @@ impl ChainClient {
     }
 }
 
-async fn refusal(remote: &Arc<Remote>, exact: &Preflight) -> Result<Option<Refusal>, RpcError> {
-    let simulation = simulation(exact, Vec::new());
+async fn refusal(remote: &Arc<Remote>, exact: &Preflight, cap: u64) -> Result<Option<Refusal>, RpcError> {
+    let simulation = simulation(exact, Vec::new(), cap);
     match simulation.run(remote, remote.limits.preflight).await? {
         Simulated::Executed { .. } => Ok(None),
+        Simulated::WantsMoreGas(cap) => Ok(Some(Refusal::WantsMoreGas { cap })),
         Simulated::Reverted(data) => refusal::name(remote, exact, &simulation, &data).await.map(Some),
     }
 }
 
-async fn judge(remote: &Arc<Remote>, preflight: &Preflight) -> Result<Judgement, RpcError> {
+async fn judge(remote: &Arc<Remote>, preflight: &Preflight, cap: u64) -> Result<Judgement, RpcError> {
     let checks = preflight.postconditions.iter().filter(|condition| condition.chain == preflight.chain);
     let checks = checks.map(|c| Check { read: c.read.clone(), equals: c.equals.clone() }).collect();
-    let simulation = simulation(preflight, checks);
+    let simulation = simulation(preflight, checks, cap);
     match simulation.run(remote, remote.limits.preflight).await? {
         Simulated::Executed { holds } if holds.iter().all(|holds| *holds) => Ok(Judgement::Passes),
         Simulated::Executed { .. } => Ok(Judgement::Refuted(Refusal::NoEffect)),
+        Simulated::WantsMoreGas(cap) => Ok(Judgement::Refuted(Refusal::WantsMoreGas { cap })),
         Simulated::Reverted(data) => refusal::name(remote, preflight, &simulation, &data).await.map(Judgement::Refuted),
     }
 }
 
-fn simulation(preflight: &Preflight, checks: Vec<Check>) -> Simulation {
+fn simulation(preflight: &Preflight, checks: Vec<Check>, cap: u64) -> Simulation {
     let (signatures, storage) = match &preflight.signatures {
         Some(signatures) => (signatures.clone(), Vec::new()),
         None => {
@@ -119,5 +123,6 @@ fn simulation(preflight: &Preflight, checks: Vec<Check>) -> Simulation {
         data: safe::exec_transaction(&preflight.transaction, &signatures),
         storage,
         checks,
+        gas: Some(cap),
     }
 }

@@ -33,6 +33,8 @@ pub(crate) enum Refusal {
     Inner(String),
     /// It executes, and a postcondition does not hold after it.
     NoEffect,
+    /// It executes, and not with the gas that a transaction of this chain may have.
+    WantsMoreGas { cap: u64 },
 }
 
 impl fmt::Display for Refusal {
@@ -45,6 +47,7 @@ impl fmt::Display for Refusal {
             Self::AlreadyContained(reason) => write!(f, "already contained: {reason}"),
             Self::Inner(reason) => f.write_str(reason),
             Self::NoEffect => f.write_str("postcondition does not hold after"),
+            Self::WantsMoreGas { cap } => write!(f, "needs more gas than the chain's cap of {cap}"),
         }
     }
 }
@@ -59,6 +62,7 @@ impl Refusal {
             Self::Guard(reason) => SubmissionFailure::GuardRefuses { reason },
             Self::AlreadyContained(reason) => SubmissionFailure::AlreadyContained { reason },
             Self::Inner(reason) => SubmissionFailure::InnerReverted { reason },
+            Self::WantsMoreGas { cap } => SubmissionFailure::AboveGasCap { cap },
             other @ (Self::NoOwner { .. } | Self::Code(_) | Self::NoEffect) => {
                 SubmissionFailure::Refused(format!("would revert: {other}"))
             }
@@ -104,7 +108,7 @@ pub(crate) async fn name(
         });
     }
     if word(0).is_some_and(|guard| !guard.is_zero()) {
-        let mut without = Simulation { checks: Vec::new(), ..simulation.clone() };
+        let mut without = Simulation { checks: Vec::new(), gas: None, ..simulation.clone() };
         without.storage.push((safe::GUARD_SLOT, B256::ZERO));
         if matches!(without.run(remote, remote.limits.preflight).await?, Simulated::Executed { .. }) {
             return Ok(Refusal::Guard(revert.name().to_owned()));
@@ -130,8 +134,15 @@ async fn inner(remote: &Arc<Remote>, preflight: &Preflight) -> Result<Option<Rev
         Operation::DelegateCall => multi_send::unpack(&transaction.data).unwrap_or_default(),
     };
     for (to, data) in calls {
-        let simulation =
-            Simulation { block: preflight.at, from: preflight.safe, to, data, storage: Vec::new(), checks: Vec::new() };
+        let simulation = Simulation {
+            block: preflight.at,
+            from: preflight.safe,
+            to,
+            data,
+            storage: Vec::new(),
+            checks: Vec::new(),
+            gas: None,
+        };
         if let Simulated::Reverted(data) = simulation.run(remote, remote.limits.preflight).await? {
             return Ok(Some(Revert::of(&data)));
         }

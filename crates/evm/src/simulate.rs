@@ -36,6 +36,8 @@ pub(crate) struct Simulation {
     pub(crate) storage: Vec<(B256, B256)>,
     /// Must hold after.
     pub(crate) checks: Vec<Check>,
+    /// Most gas that the call may have; without it what the endpoint gives a call of its own accord.
+    pub(crate) gas: Option<u64>,
 }
 
 /// What came of it.
@@ -45,6 +47,8 @@ pub(crate) enum Simulated {
     Executed { holds: Vec<bool> },
     /// It reverted with these bytes.
     Reverted(Bytes),
+    /// It executes, and not with the gas that it may have.
+    WantsMoreGas(u64),
 }
 
 #[derive(Deserialize)]
@@ -76,6 +80,21 @@ impl Simulation {
         if self.checks.iter().any(|check| matches!(check.read, Read::Delegation { .. })) {
             return Err(RpcError::Garbage("a delegation cannot be read within a simulation".to_owned()));
         }
+        let Some(cap) = self.gas else { return self.once(remote, timeout).await };
+        let uncapped = Simulation { gas: None, ..self.clone() };
+        match self.once(remote, timeout).await {
+            // A call that ran out of gas reverts in any way or none; that it executes with more tells. The other revert is the fuller one.
+            Ok(Simulated::Reverted(_)) => Ok(match uncapped.once(remote, timeout).await? {
+                Simulated::Executed { .. } => Simulated::WantsMoreGas(cap),
+                other => other,
+            }),
+            // Some refuse to simulate a call with more gas than a block has; then the block's own limit is the lower one.
+            Err(RpcError::Node { .. }) => uncapped.once(remote, timeout).await,
+            other => other,
+        }
+    }
+
+    async fn once(&self, remote: &Remote, timeout: Duration) -> Result<Simulated, RpcError> {
         let lacks = &remote.lacks.simulate;
         if !lacks.load(Ordering::Relaxed) {
             match self.simulate_v1(remote, timeout).await {
@@ -89,6 +108,14 @@ impl Simulation {
         self.eth_call(remote, timeout).await
     }
 
+    fn call(&self) -> Value {
+        let mut call = json!({ "from": self.from, "to": self.to, "data": AlloyBytes::from(self.data.clone()) });
+        if let (Some(gas), Some(call)) = (self.gas, call.as_object_mut()) {
+            call.insert("gas".to_owned(), quantity(gas));
+        }
+        call
+    }
+
     fn overrides(&self) -> Value {
         if self.storage.is_empty() {
             return json!({});
@@ -99,7 +126,7 @@ impl Simulation {
     }
 
     async fn simulate_v1(&self, remote: &Remote, timeout: Duration) -> Result<Simulated, RpcError> {
-        let call = json!({ "from": self.from, "to": self.to, "data": AlloyBytes::from(self.data.clone()) });
+        let call = self.call();
         let reads: Vec<Value> = self.checks.iter().map(|check| probe_call(&check.read)).collect();
         let mut second = Map::new();
         for check in &self.checks {
@@ -175,7 +202,7 @@ impl Simulation {
     }
 
     async fn eth_call(&self, remote: &Remote, timeout: Duration) -> Result<Simulated, RpcError> {
-        let call = json!({ "from": self.from, "to": self.to, "data": AlloyBytes::from(self.data.clone()) });
+        let call = self.call();
         if self.checks.is_empty() {
             let executed = Simulated::Executed { holds: Vec::new() };
             return Ok(self.called(remote, call, timeout).await?.map_or_else(Simulated::Reverted, |_| executed));

@@ -71,7 +71,7 @@ pub enum PreflightOutcome {
     /// Same negative at one agreed block from k operators.
     Refuted {
         /// Named reason: `GS013: ...`, `Pausable: paused`, `already contained: EnforcedPause()`, `guard: ...`,
-        /// `postcondition does not hold after`.
+        /// `postcondition does not hold after`, `needs more gas than the chain's cap of ...`.
         reason: String,
         /// Whether a guard or module guard of the Safe caused it.
         by_guard: bool,
@@ -139,6 +139,11 @@ pub enum SubmissionFailure {
     GuardRefuses {
         /// What the guard reverts with.
         reason: String,
+    },
+    /// It executes, and no operator sees it fit under the gas that the charter allows a transaction on this chain.
+    AboveGasCap {
+        /// Gas cap of the chain.
+        cap: u64,
     },
     /// What was sent stands and is not in a block, and neither the balance nor the cap of its severity allows the tenth more that nodes ask
     /// of a replacement.

@@ -20,6 +20,8 @@ pub(super) struct Facts {
     pub(super) tip: u128,
     /// Gas estimate, or what it reverted with.
     pub(super) gas: Estimate,
+    /// The lowest estimate of any operator: one that sees it fit under the chain's cap is worth a try, which costs gas and no more.
+    pub(super) gas_least: Option<u64>,
 }
 
 /// The gas estimate.
@@ -59,7 +61,8 @@ pub(super) fn weigh(heard: &[(OperatorId, Said)], agree: usize) -> Option<Facts>
     let balance = vouched(&claims(heard, |said| said.balance), agree).unwrap_or_default();
     let tips = claims(heard, |said| said.tip);
     let tip = tips.get(tips.len() / 2).copied().unwrap_or_default();
-    Some(Facts { account_nonce, balance, tip, gas: estimate(heard, agree) })
+    let gas_least = claims(heard, |said| said.gas.as_ref()?.as_ref().ok().copied()).last().copied();
+    Some(Facts { account_nonce, balance, tip, gas: estimate(heard, agree), gas_least })
 }
 
 fn estimate(heard: &[(OperatorId, Said)], agree: usize) -> Estimate {

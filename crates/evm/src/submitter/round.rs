@@ -133,9 +133,13 @@ impl Task {
         let Some(facts) = self.client.submission_facts(self.payer.address(), submission).await else {
             return self.failed(hash, SubmissionFailure::Refused("no endpoint answers".to_owned())).await;
         };
+        let cap = self.client.config.gas_cap;
+        if facts.gas != Estimate::Unknown && facts.gas_least.is_some_and(|gas| gas > cap) {
+            return self.failed(hash, SubmissionFailure::AboveGasCap { cap }).await;
+        }
         let gas = match &facts.gas {
-            Estimate::Gas(gas) => fees::gas_limit(*gas, self.client.config.gas_cap),
-            Estimate::Unknown => GAS_UNESTIMATED.min(self.client.config.gas_cap),
+            Estimate::Gas(gas) => fees::gas_limit(*gas, cap),
+            Estimate::Unknown => GAS_UNESTIMATED.min(cap),
             Estimate::Reverts(data) => {
                 let reason = self.failure(submission, data, head.map(|head| head.block)).await;
                 return self.failed(hash, reason).await;

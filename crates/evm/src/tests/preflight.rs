@@ -105,6 +105,37 @@ async fn an_older_safe_hides_the_reason_and_it_is_found() {
     }
 }
 
+/// Goal: what needs more gas than the charter's cap is refuted by that name, whatever it runs into for want of gas; other reasons keep
+/// theirs, and a cap above what a block holds refutes nothing.
+#[tokio::test]
+async fn the_gas_cap_is_kept() {
+    let world = World::new().await;
+    let old = Operator::start(&world.anvil.http, |method, _| {
+        if method == "eth_simulateV1" { Act::Fail(-32601, "method not found") } else { Act::Pass }
+    })
+    .await;
+    // Those that refuse more gas than a block holds.
+    let strict = Operator::start(&world.anvil.http, |_, params| {
+        let asked = params.to_string();
+        if asked.contains("\"gas\":\"0x77359400\"") { Act::Fail(-38015, "block gas limit reached") } else { Act::Pass }
+    })
+    .await;
+    for url in [&world.anvil.http, &old.url, &strict.url] {
+        for (gas_cap, expected) in [
+            (60_000, refuted("needs more gas than the chain's cap of 60000")),
+            (16_777_216, PreflightOutcome::Passes),
+            (2_000_000_000, PreflightOutcome::Passes),
+        ] {
+            let config = ChainConfig { gas_cap, ..config(1, vec![endpoint("a", url)]) };
+            let client = ChainClient::connect(config).await.unwrap();
+            let at = client.latest().await.unwrap().block;
+            assert_eq!(client.preflight(&world.preflight(world.pause(0), at)).await, expected, "{gas_cap} {url}");
+            let stale = refuted("nonce taken: the Safe is at 0 (GS025)");
+            assert_eq!(client.preflight(&world.preflight(world.pause(3), at)).await, stale, "{gas_cap} {url}");
+        }
+    }
+}
+
 /// Goal: what a guard refuses is named as the guard's doing.
 #[tokio::test]
 async fn a_guard_is_blamed() {

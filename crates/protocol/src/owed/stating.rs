@@ -343,6 +343,9 @@ fn unsendable(failure: SubmissionFailure) -> (Cause, String) {
         }
         SubmissionFailure::InnerReverted { reason } => (Cause::PreflightRefuted, format!("its call reverts: {reason}")),
         SubmissionFailure::GuardRefuses { reason } => (Cause::GuardBlocks, format!("a guard refuses it: {reason}")),
+        SubmissionFailure::AboveGasCap { cap } => {
+            (Cause::PreflightRefuted, format!("needs more gas than the chain's cap of {cap}"))
+        }
         SubmissionFailure::Capped => (
             Cause::NotIncluded,
             "its bid is as high as it may be, and nodes take no replacement for less than a tenth more".to_owned(),

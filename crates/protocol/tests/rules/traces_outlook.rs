@@ -193,6 +193,11 @@ fn every_failure_of_a_submission_has_its_cause() {
         (Box::new(failed(SubmissionFailure::Refused("nonce too low".into()))), Cause::NotIncluded, "nonce too low"),
         (Box::new(failed(contained())), Cause::PreflightRefuted, "already contained at the submitter's head (GS013"),
         (Box::new(failed(inner())), Cause::PreflightRefuted, "its call reverts: GS013: EnforcedPause()"),
+        (
+            Box::new(failed(SubmissionFailure::AboveGasCap { cap: 9 })),
+            Cause::PreflightRefuted,
+            "more gas than the chain's cap of 9",
+        ),
         (Box::new(failed(guard())), Cause::GuardBlocks, "a guard refuses it: no"),
         (
             Box::new(reverted(inner())),

@@ -93,6 +93,19 @@ async fn an_inner_revert_and_a_contained_asset_have_names() {
     }
 }
 
+/// Goal: what cannot fit under the chain's gas cap is not sent to burn it, and that has its name.
+#[tokio::test]
+async fn more_gas_than_the_cap_is_not_sent() {
+    let world = World::new().await;
+    let config = crate::ChainConfig { gas_cap: 60_000, ..config(1, vec![endpoint("a", &world.anvil.http)]) };
+    let mut rig = Rig::through(world, config).await;
+    let submission = rig.world.submission(rig.world.pause(0), 0);
+    rig.submitter.set(BTreeSet::from([submission.clone()]));
+    let SubmitterEvent::Report(report) = rig.event().await else { panic!("it is sent") };
+    let reason = SubmissionFailure::AboveGasCap { cap: 60_000 };
+    assert_eq!(report, SubmissionReport::Failed { safe_tx_hash: submission.safe_tx_hash, reason });
+}
+
 /// Goal: what a guard refuses is called so at submission too.
 #[tokio::test]
 async fn a_guard_has_its_name() {
