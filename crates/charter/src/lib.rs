@@ -19,6 +19,7 @@ pub mod parse;
 pub mod query;
 mod quorum;
 pub mod reader;
+mod watch;
 
 pub use fault::{Complaint, Fault, Warning};
 pub use model::*;

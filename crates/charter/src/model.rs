@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use alloy_primitives::{Address, B256, U256};
+use alloy_primitives::{Address, B256};
 use serde::Serialize;
 use watchfire_types::{
     AssetId, Bytes, ChainId, CharterDigest, CharterVersion, DetectorId, MemberId, MemberKey, NetworkId, OperatorId,
@@ -10,6 +10,7 @@ use watchfire_types::{
 };
 
 pub use crate::expectation::StateExpectation;
+pub use crate::watch::{Class, Comparison, Detector, Quantity, Watch};
 
 /// One version of the governance document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -323,58 +324,6 @@ pub struct Condition {
     pub read: Read,
     /// The answer that makes it hold, ABI-encoded.
     pub equals: Bytes,
-}
-
-/// One detector rule.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Detector {
-    /// Asset whose windows and findings it feeds.
-    pub asset: AssetId,
-    /// Severity of its findings.
-    pub severity: Severity,
-    /// What it watches.
-    pub watch: Watch,
-}
-
-/// What a detector watches.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case", tag = "kind")]
-pub enum Watch {
-    /// Largest net outflow from the asset's contracts over any span of a sliding window of block time that ends now, as balance difference at block hashes.
-    Outflow {
-        /// ERC-20 contract, or `None` for the native coin.
-        token: Option<Address>,
-        /// Window, seconds of block time.
-        window_s: u64,
-        /// Fires above this many base units.
-        limit: Option<U256>,
-        /// Fires above this share of the balance at the span's start, basis points.
-        share_bps: Option<u16>,
-    },
-    /// An event of a contract.
-    Event {
-        /// Emitting contract.
-        address: Address,
-        /// Canonical signature: `OwnershipTransferred(address,address)`.
-        event: String,
-        /// topic0.
-        topic: B256,
-        /// Topic values that must match, by topic position 1 to 3.
-        topics: BTreeMap<u8, B256>,
-        /// How long the finding stands, seconds of block time.
-        stands_s: u64,
-    },
-    /// State that must not change, or must stay within bounds.
-    State {
-        /// Name for people: `owner`, `implementation`, or the call's text.
-        what: String,
-        /// The read.
-        read: Read,
-        /// What is out of order.
-        expect: StateExpectation,
-        /// For a change: how long the finding stands, seconds of block time; a bound stands while it is broken.
-        stands_s: u64,
-    },
 }
 
 fn display<T: std::fmt::Display, S: serde::Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {

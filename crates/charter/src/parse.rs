@@ -5,6 +5,8 @@ mod assets;
 pub(crate) mod chains;
 mod coverage;
 pub(crate) mod detectors;
+mod measures;
+mod outsiders;
 mod partners;
 pub(crate) mod playbooks;
 mod references;
@@ -68,6 +70,7 @@ fn document(root: &mut Section<'_>) -> Option<Charter> {
     quorum::check(root.log, &partners.roster, &safes, rules.as_ref(), &playbooks);
     playbooks::check_expiries(root.log, &context, &assets, &playbooks);
     coverage::check(root.log, &context, &assets, &playbooks);
+    outsiders::check(root.log, &context, &playbooks);
     root.finish();
     let mut charter = Charter {
         name: name?,

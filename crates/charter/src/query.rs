@@ -10,8 +10,8 @@ use watchfire_types::{
 };
 
 use crate::model::{
-    Action, Asset, Chain, Charter, Condition, Detector, Member, MemberKind, Playbook, PlaybookPurpose, Rule, Safe,
-    Step, Trigger, Watch,
+    Action, Asset, Chain, Charter, Class, Condition, Detector, Member, MemberKind, Playbook, PlaybookPurpose, Rule,
+    Safe, Step, Trigger,
 };
 
 /// Whether a set of votes meets a [`Rule`].
@@ -198,6 +198,12 @@ impl Charter {
         playbooks.flat_map(|(_, playbook)| playbook.actions()).map(|action| &action.safe).collect()
     }
 
+    /// Whether this detector's findings raise attention only: they choose no step, carry no vote and say of no containment that it failed.
+    #[must_use]
+    pub fn is_context(&self, detector: &DetectorId) -> bool {
+        self.detectors.get(detector).is_some_and(|detector| detector.class == Class::Context)
+    }
+
     /// Every condition of every playbook (postconditions and what must stay) on one chain, as the reads that answer them.
     #[must_use]
     pub fn condition_reads(&self, chain: ChainId) -> BTreeSet<Read> {
@@ -261,30 +267,18 @@ impl Action {
 }
 
 impl Trigger {
-    /// Whether a finding of this detector, at the detector's severity, triggers.
+    /// Whether a finding of this detector, at the detector's severity, triggers; one of class context never does.
     #[must_use]
     pub fn matches(&self, id: &DetectorId, detector: &Detector) -> bool {
-        self.matches_finding(id, detector.watch.kind(), detector.severity)
+        detector.class == Class::Decisive && self.matches_finding(id, detector.watch.kind(), detector.severity)
     }
 
-    /// Whether a finding of this detector, kind and severity triggers.
+    /// Whether a finding of this detector, kind and severity triggers, where the detector may vote at all ([`Charter::is_context`]).
     #[must_use]
     pub fn matches_finding(&self, detector: &DetectorId, kind: &str, severity: Severity) -> bool {
         (self.kinds.is_empty() || self.kinds.contains(kind))
             && (self.detectors.is_empty() || self.detectors.contains(detector))
             && severity >= self.severity
-    }
-}
-
-impl Watch {
-    /// The kind of its findings: `outflow`, `event`, `state`.
-    #[must_use]
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Outflow { .. } => "outflow",
-            Self::Event { .. } => "event",
-            Self::State { .. } => "state",
-        }
     }
 }
 

@@ -3,13 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use watchfire_charter::{Charter, Watch};
+use alloy_primitives::U256;
+use watchfire_charter::{Asset, Charter, Quantity, Watch};
 use watchfire_types::body::Finding;
 use watchfire_types::{AssetId, BlockRef, BlockView, ChainId, DetectorId, Read, ReadOutcome, Severity};
 
 use crate::REORG_DEPTH;
+use crate::drain::{self, DrainWatch};
 use crate::event::EventWatch;
+use crate::invariant::{InvariantWatch, Side};
+use crate::leap::{self, LeapWatch};
+use crate::measure::Measure;
 use crate::outflow::OutflowWatch;
+use crate::stale::StaleWatch;
 use crate::state::StateWatch;
 
 /// What a rule says of one block.
@@ -33,6 +39,10 @@ enum Watching {
     Outflow(OutflowWatch),
     Event(EventWatch),
     State(StateWatch),
+    Leap(LeapWatch),
+    Invariant(InvariantWatch),
+    Stale(StaleWatch),
+    Drain(DrainWatch),
 }
 
 struct Rule {
@@ -57,11 +67,45 @@ pub struct Blind {
 }
 
 impl Watching {
+    fn of(watch: &Watch, asset: &Asset) -> Self {
+        let group = || asset.contracts.union(&asset.internal).copied().collect();
+        let measure = |quantity: &Quantity| Measure::new(quantity, &group());
+        match watch {
+            Watch::Outflow { token, window_s, limit, share_bps } => {
+                Self::Outflow(OutflowWatch::new(group(), *token, *window_s, *limit, *share_bps))
+            }
+            Watch::Event { address, event, topic, topics, stands_s } => {
+                Self::Event(EventWatch::new(*address, event.clone(), *topic, topics.clone(), *stands_s))
+            }
+            Watch::State { what, read, expect, stands_s } => {
+                Self::State(StateWatch::new(what.clone(), read.clone(), expect.clone(), *stands_s))
+            }
+            Watch::Leap { of, rise_bps, fall_bps, window_s, stands_s } => {
+                let (rise_bps, fall_bps, window_s, stands_s) = (*rise_bps, *fall_bps, *window_s, *stands_s);
+                Self::Leap(LeapWatch::new(measure(of), leap::Bounds { rise_bps, fall_bps, window_s, stands_s }))
+            }
+            Watch::Invariant { left, scale_left, compare, right, scale_right, tolerance_bps } => {
+                let side = |quantity, scale: &U256| Side { measure: measure(quantity), scale: *scale };
+                let (left, right) = (side(left, scale_left), side(right, scale_right));
+                Self::Invariant(InvariantWatch::new(left, *compare, right, *tolerance_bps))
+            }
+            Watch::Stale { of, age_s } => Self::Stale(StaleWatch::new(measure(of), *age_s)),
+            Watch::ApprovalDrain { token, victims, window_s, least, exclude } => {
+                let exclude = group().union(exclude).copied().collect();
+                let (token, victims, window_s, least) = (*token, *victims, *window_s, *least);
+                Self::Drain(DrainWatch::new(drain::Bounds { token, victims, window_s, least, exclude }))
+            }
+        }
+    }
+
     /// Whether this block answers what it watches.
     fn reads(&self, view: &BlockView) -> bool {
         match self {
             Self::Outflow(watch) => watch.balance(view).is_some(),
-            Self::Event(_) => true,
+            Self::Event(_) | Self::Drain(_) => true,
+            Self::Leap(watch) => watch.answered(view),
+            Self::Invariant(watch) => watch.answered(view),
+            Self::Stale(watch) => watch.answered(view),
             Self::State(watch) => {
                 matches!(view.reads.get(watch.read()), Some(ReadOutcome::Value(_) | ReadOutcome::Reverted(_)))
             }
@@ -88,14 +132,18 @@ impl Rule {
             Watching::Outflow(_) => "outflow",
             Watching::Event(_) => "event",
             Watching::State(_) => "state",
+            Watching::Leap(_) => "leap",
+            Watching::Invariant(_) => "invariant",
+            Watching::Stale(_) => "stale",
+            Watching::Drain(_) => "approval-drain",
         }
     }
 }
 
 /// The detectors of one chain.
 ///
-/// Memory: per outflow rule one entry (about 150 bytes) for each block of its window; per event and state rule one entry
-/// for each firing that still stands; per rule one finding for each block at which it was found; never less than [`crate::REORG_DEPTH`] blocks.
+/// Memory: per outflow and leap rule one entry (about 150 bytes) for each block of its window; per event and state rule one entry
+/// for each firing that still stands; per approval-drain rule at most 33,024 transfers of about 120 bytes; per rule one finding for each block at which it was found; never less than [`crate::REORG_DEPTH`] blocks.
 pub struct Detectors {
     chain: ChainId,
     rules: BTreeMap<DetectorId, Rule>,
@@ -110,18 +158,7 @@ impl Detectors {
             let Some(asset) = charter.assets.get(&detector.asset).filter(|asset| asset.chain == chain) else {
                 continue;
             };
-            let watching = match &detector.watch {
-                Watch::Outflow { token, window_s, limit, share_bps } => {
-                    let group = asset.contracts.union(&asset.internal).copied().collect();
-                    Watching::Outflow(OutflowWatch::new(group, *token, *window_s, *limit, *share_bps))
-                }
-                Watch::Event { address, event, topic, topics, stands_s } => {
-                    Watching::Event(EventWatch::new(*address, event.clone(), *topic, topics.clone(), *stands_s))
-                }
-                Watch::State { what, read, expect, stands_s } => {
-                    Watching::State(StateWatch::new(what.clone(), read.clone(), expect.clone(), *stands_s))
-                }
-            };
+            let watching = Watching::of(&detector.watch, asset);
             let rule = Rule {
                 asset: detector.asset.clone(),
                 severity: detector.severity,
@@ -141,10 +178,13 @@ impl Detectors {
         for rule in self.rules.values() {
             match &rule.watching {
                 Watching::Outflow(watch) => reads.extend(watch.reads()),
-                Watching::Event(_) => {}
+                Watching::Event(_) | Watching::Drain(_) => {}
                 Watching::State(watch) => {
                     reads.insert(watch.read().clone());
                 }
+                Watching::Leap(watch) => reads.extend(watch.reads()),
+                Watching::Invariant(watch) => reads.extend(watch.reads()),
+                Watching::Stale(watch) => reads.extend(watch.reads()),
             }
         }
         reads
@@ -157,6 +197,9 @@ impl Detectors {
             Watching::Outflow(watch) => watch.window_s(),
             Watching::Event(watch) => watch.stands_s(),
             Watching::State(watch) => watch.stands_s(),
+            Watching::Leap(watch) => watch.span_s(),
+            Watching::Drain(watch) => watch.window_s(),
+            Watching::Invariant(_) | Watching::Stale(_) => 0,
         };
         self.rules.values().map(window).max().unwrap_or(0)
     }
@@ -179,6 +222,10 @@ impl Detectors {
                 Watching::Outflow(watch) => watch.observe(view, floor),
                 Watching::Event(watch) => watch.observe(view, floor),
                 Watching::State(watch) => watch.observe(view, floor),
+                Watching::Leap(watch) => watch.observe(view, floor),
+                Watching::Invariant(watch) => watch.observe(view),
+                Watching::Stale(watch) => watch.observe(view),
+                Watching::Drain(watch) => watch.observe(view, floor),
             };
             let standing = match evaluation {
                 Evaluation::Quiet => None,
@@ -217,6 +264,10 @@ impl Detectors {
                 Watching::Outflow(watch) => watch.rollback(to),
                 Watching::Event(watch) => watch.rollback(to),
                 Watching::State(watch) => watch.rollback(to),
+                Watching::Leap(watch) => watch.rollback(to),
+                Watching::Drain(watch) => watch.rollback(to),
+                // These judge one block alone.
+                Watching::Invariant(_) | Watching::Stale(_) => {}
             }
             while rule.history.back().is_some_and(|(block, _)| block.number > to.number) {
                 rule.history.pop_back();
@@ -225,5 +276,7 @@ impl Detectors {
     }
 }
 
+#[cfg(test)]
+mod reorg_tests;
 #[cfg(test)]
 mod tests;

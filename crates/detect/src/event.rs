@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 use alloy_primitives::{Address, B256};
 use watchfire_types::{BlockRef, BlockView};
 
-use crate::REORG_DEPTH;
 use crate::detectors::Evaluation;
+use crate::is_settled;
 
 struct Seen {
     block: BlockRef,
@@ -44,11 +44,8 @@ impl EventWatch {
             self.seen.push_back(Seen { block: view.block, transaction: first.transaction, count });
         }
         let ended = |seen: &Seen| view.block.time.secs_since(seen.block.time) > self.stands_s;
-        while self
-            .seen
-            .front()
-            .is_some_and(|seen| ended(seen) && seen.block.number.saturating_add(REORG_DEPTH) < view.block.number)
-        {
+        // Only the newest is ever told: of those that no reorg takes back, the last is enough.
+        while self.seen.get(1).is_some_and(|second| is_settled(&second.block, &view.block)) {
             self.seen.pop_front();
         }
         let newest = self

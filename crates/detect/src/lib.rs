@@ -8,8 +8,15 @@
 //! would contain the asset again.
 
 mod detectors;
+mod drain;
 mod event;
+#[cfg(test)]
+mod fixture;
+mod invariant;
+mod leap;
+mod measure;
 mod outflow;
+mod stale;
 mod state;
 pub mod trace;
 
@@ -17,3 +24,9 @@ pub use detectors::{Blind, Detectors};
 
 /// Blocks kept below the newest one whatever a window says, so that a reorg this deep rolls back without a new backfill.
 pub const REORG_DEPTH: u64 = 64;
+
+/// Whether no reorg within the depth takes this block back once `head` was seen. Whatever is forgotten at `head` is judged by the blocks of
+/// which this is true: a window that a rolled-back node stands in began earlier than the one at `head`.
+pub(crate) fn is_settled(block: &watchfire_types::BlockRef, head: &watchfire_types::BlockRef) -> bool {
+    block.number.saturating_add(REORG_DEPTH) <= head.number
+}

@@ -12,8 +12,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloy_primitives::{Address, B256, I256, U256, b256, keccak256};
 use watchfire_types::{BlockRef, BlockView, Bytes, Read};
 
-use crate::REORG_DEPTH;
 use crate::detectors::Evaluation;
+use crate::is_settled;
 
 /// keccak-256 of `Transfer(address,address,uint256)` (EIP-20).
 const TRANSFER: B256 = b256!("ddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef");
@@ -58,10 +58,7 @@ impl OutflowWatch {
     }
 
     fn read(&self, account: Address) -> Read {
-        match self.token {
-            None => Read::Balance { account },
-            Some(token) => Read::Call { to: token, data: balance_of(account) },
-        }
+        holding_read(self.token, account)
     }
 
     pub(crate) fn observe(&mut self, view: &BlockView, floor: Option<&BlockRef>) -> Evaluation {
@@ -111,15 +108,12 @@ impl OutflowWatch {
         net
     }
 
-    /// Keeps the window, the block that it starts from, and enough below for a reorg.
+    /// Keeps the window of every head that a reorg may leave, and the block that it starts from.
     fn forget(&mut self, head: &BlockRef) {
-        let starts = head.time.as_secs().saturating_sub(self.window_s);
-        while let Some(second) = self.samples.get(1) {
-            let out_of_window = second.block.time.as_secs() <= starts;
-            let below_reorgs = second.block.number.saturating_add(REORG_DEPTH) < head.number;
-            if !(out_of_window && below_reorgs) {
-                break;
-            }
+        let settled = self.samples.iter().rev().find(|sample| is_settled(&sample.block, head));
+        let Some(settled) = settled.map(|sample| sample.block.time.as_secs()) else { return };
+        let starts = settled.saturating_sub(self.window_s);
+        while self.samples.get(1).is_some_and(|second| second.block.time.as_secs() <= starts) {
             self.samples.pop_front();
         }
     }
@@ -199,6 +193,14 @@ fn exceeds_share(part: U256, whole: U256, share: u16) -> bool {
     let left = part.widening_mul::<256, 4, 512, 8>(U256::from(BPS));
     let right = whole.widening_mul::<256, 4, 512, 8>(U256::from(share));
     left > right
+}
+
+/// The read that answers what an account holds of a token, or of the native coin.
+pub(crate) fn holding_read(token: Option<Address>, account: Address) -> Read {
+    match token {
+        None => Read::Balance { account },
+        Some(token) => Read::Call { to: token, data: balance_of(account) },
+    }
 }
 
 /// Call data of `balanceOf(address)` (EIP-20).

@@ -6,8 +6,8 @@ use alloy_primitives::hex;
 use watchfire_charter::StateExpectation;
 use watchfire_types::{BlockRef, BlockView, Bytes, Read, ReadOutcome};
 
-use crate::REORG_DEPTH;
 use crate::detectors::Evaluation;
+use crate::is_settled;
 
 /// Most characters of a figure's value, as the wire takes it.
 const FIGURE_MAX: usize = 128;
@@ -30,7 +30,7 @@ pub(crate) struct StateWatch {
     read: Read,
     expect: StateExpectation,
     stands_s: u64,
-    /// Newest answers, at most [`REORG_DEPTH`] + 1 blocks.
+    /// Newest answers, at most [`crate::REORG_DEPTH`] + 1 blocks.
     samples: VecDeque<Sample>,
     changes: VecDeque<Change>,
 }
@@ -103,11 +103,7 @@ impl StateWatch {
             self.changes.push_back(change);
         }
         self.samples.push_back(Sample { block: view.block, answer });
-        while self
-            .samples
-            .get(1)
-            .is_some_and(|second| second.block.number.saturating_add(REORG_DEPTH) < view.block.number)
-        {
+        while self.samples.get(1).is_some_and(|second| is_settled(&second.block, &view.block)) {
             self.samples.pop_front();
         }
     }
@@ -115,11 +111,8 @@ impl StateWatch {
     fn standing_change(&mut self, view: &BlockView, floor: Option<&BlockRef>) -> Evaluation {
         let stands_s = self.stands_s;
         let ended = |change: &Change| view.block.time.secs_since(change.block.time) > stands_s;
-        while self
-            .changes
-            .front()
-            .is_some_and(|change| ended(change) && change.block.number.saturating_add(REORG_DEPTH) < view.block.number)
-        {
+        // Only the newest is ever told: of those that no reorg takes back, the last is enough.
+        while self.changes.get(1).is_some_and(|second| is_settled(&second.block, &view.block)) {
             self.changes.pop_front();
         }
         let newest = self

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use thiserror::Error;
-use watchfire_charter::{Charter, Watch};
+use watchfire_charter::Charter;
 use watchfire_journal::index::distrust;
 use watchfire_journal::{FileStorage, JournalError, Position, Record, prunable, scan};
 use watchfire_protocol::{Machine, UnknownMember};
@@ -188,10 +188,7 @@ pub fn prune(
 fn least_days(charter: &Charter) -> u64 {
     let playbooks = charter.playbooks.values();
     let playbooks = playbooks.flat_map(|book| [book.expiry_s, book.cooldown_s, book.budget_window_s]);
-    let windows = charter.detectors.values().map(|detector| match &detector.watch {
-        Watch::Outflow { window_s, .. } => *window_s,
-        Watch::State { stands_s, .. } | Watch::Event { stands_s, .. } => *stands_s,
-    });
+    let windows = charter.detectors.values().map(|detector| detector.watch.span_s());
     let most_s = playbooks.chain(windows).max().unwrap_or(0);
     // Twice, and a day: clocks of chains and people are not the same.
     1 + most_s.saturating_mul(2).div_ceil(86_400)

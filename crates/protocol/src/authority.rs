@@ -239,7 +239,8 @@ pub(crate) fn window_floors(machine: &Machine) -> BTreeMap<AssetId, BlockRef> {
 pub(crate) fn containment_failed(machine: &Machine, chain: ChainId) -> Vec<Finding> {
     let Some(chain) = machine.view.chains.get(&chain) else { return Vec::new() };
     let mut failed = Vec::new();
-    for finding in chain.standing.iter().filter(|finding| finding.kind == "outflow") {
+    let flows = |finding: &&Finding| finding.kind == "outflow" && !machine.charter.is_context(&finding.detector);
+    for finding in chain.standing.iter().filter(flows) {
         let Some(since) = machine.last_containment(&finding.asset) else { continue };
         let playbooks = machine.charter.playbooks_of(&finding.asset).map(|(_, playbook)| playbook);
         let mut rungs = playbooks.filter(|p| p.purpose == PlaybookPurpose::Contain).flat_map(|p| &p.steps);

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use toml::{Table, Value};
-use watchfire_charter::{Charter, Playbook, PlaybookPurpose, Safe, Watch};
+use watchfire_charter::{Charter, Playbook, PlaybookPurpose, Safe};
 use watchfire_types::{AssetId, MemberId, PlaybookId, SafeId};
 
 use super::cast::CHAIN;
@@ -211,10 +211,7 @@ fn organisation(charter: &Charter, member: &MemberId) -> Value {
 
 /// What the simulator looks up in a scenario's rules: here they are the charter's.
 fn governance(charter: &Charter, playbook: &Playbook, safe: &Safe) -> Table {
-    let windows = charter.detectors.values().filter(|one| one.asset == playbook.asset).map(|one| match one.watch {
-        Watch::Outflow { window_s, .. } => window_s,
-        Watch::Event { stands_s, .. } | Watch::State { stands_s, .. } => stands_s,
-    });
+    let windows = charter.detectors.values().filter(|one| one.asset == playbook.asset).map(|one| one.watch.span_s());
     let number = |number: u64| Value::Integer(i64::try_from(number).unwrap_or(i64::MAX));
     let mode = if playbook.mode == watchfire_charter::Mode::Auto { "auto" } else { "propose" };
     let contain = playbook.rule.organisations.min(safe.threshold);

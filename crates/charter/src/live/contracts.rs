@@ -8,7 +8,7 @@ use watchfire_types::{ChainId, Read, ReadOutcome};
 
 use super::{Answers, Concern, Facts, call};
 use crate::catalogue::ACCESS_MANAGER_CLOSE;
-use crate::model::{Action, Charter, Playbook, Watch};
+use crate::model::{Action, Charter, Playbook};
 use crate::parse::detectors::ADMIN;
 
 fn actions(charter: &Charter, chain: ChainId) -> impl Iterator<Item = (&Playbook, &Action)> {
@@ -55,9 +55,7 @@ pub(super) fn reads(charter: &Charter, chain: ChainId, reads: &mut BTreeSet<Read
     }
     for detector in charter.detectors.values() {
         let here = charter.assets.get(&detector.asset).is_some_and(|asset| asset.chain == chain);
-        if let (true, Watch::State { read, .. }) = (here, &detector.watch) {
-            reads.insert(read.clone());
-        }
+        reads.extend(detector.watch.calls().filter(|_| here).map(|(_, read)| read.clone()));
     }
 }
 
@@ -83,9 +81,8 @@ pub(super) fn judge(charter: &Charter, chain: ChainId, answers: Answers<'_>, fac
     powers(charter, chain, answers, facts);
     for (id, detector) in &charter.detectors {
         let here = charter.assets.get(&detector.asset).is_some_and(|asset| asset.chain == chain);
-        if let (true, Watch::State { what, read, .. }) = (here, &detector.watch)
-            && let Some(ReadOutcome::Reverted(_)) = answers.outcome(read)
-        {
+        let calls = detector.watch.calls().filter(|_| here);
+        for (what, _) in calls.filter(|(_, read)| matches!(answers.outcome(read), Some(ReadOutcome::Reverted(_)))) {
             let text = format!("detector {id}: {what} cannot be read, the call reverts");
             facts.fault("detector-unreadable", text, &Concern::asset(&detector.asset));
         }

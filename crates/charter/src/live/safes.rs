@@ -7,7 +7,7 @@ use alloy_primitives::{Address, B256, U256, b256};
 use watchfire_types::{AssetId, ChainId, Read, SafeVersion};
 
 use super::{Answers, Concern, Facts, call};
-use crate::model::{Charter, Safe, Watch};
+use crate::model::{Charter, Safe};
 
 /// keccak-256("guard_manager.guard.address"), Safe GuardManager.
 pub const GUARD_SLOT: B256 = b256!("4a204f620c8c5ccdca3fd54d003badd85ba500436a431f0cbda4f558c93c34c8");
@@ -50,7 +50,7 @@ fn token_balance(token: Address, safe: &Safe) -> Read {
 fn tokens(charter: &Charter, chain: ChainId) -> BTreeSet<Address> {
     let here = |asset| charter.assets.get(asset).is_some_and(|asset| asset.chain == chain);
     let watched = charter.detectors.values().filter(|detector| here(&detector.asset));
-    watched.filter_map(|d| if let Watch::Outflow { token, .. } = &d.watch { *token } else { None }).collect()
+    watched.flat_map(|detector| detector.watch.coins()).flatten().collect()
 }
 
 fn submitters(charter: &Charter, safe: &Safe) -> BTreeSet<Address> {

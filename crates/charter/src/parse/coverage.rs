@@ -8,7 +8,7 @@ use watchfire_types::{AssetId, DetectorId, Severity};
 
 use super::actions::Context;
 use super::playbooks::{CONTAINMENT_FAILED, Playbooks, Postcondition};
-use crate::model::{Asset, Detector, Playbook, PlaybookPurpose, Trigger, Watch};
+use crate::model::{Asset, Class, Detector, Playbook, PlaybookPurpose, Trigger, Watch};
 use crate::reader::Log;
 
 /// Checks all of it.
@@ -63,7 +63,8 @@ fn containing<'a>(playbooks: &'a Playbooks, asset: &'a AssetId) -> impl Iterator
 /// Says which detectors vote for nothing. Where nothing contains the asset that is said once, of the asset.
 fn idle(log: &Log, context: &Context<'_>, playbooks: &Playbooks, id: &DetectorId, detector: &Detector) {
     let mut containing = containing(playbooks, &detector.asset).peekable();
-    let Some(at) = context.declared.detectors.get(id).filter(|_| containing.peek().is_some()) else { return };
+    let votes = containing.peek().is_some() && detector.class == Class::Decisive;
+    let Some(at) = context.declared.detectors.get(id).filter(|_| votes) else { return };
     if !containing.any(|playbook| playbook.triggers.iter().any(|trigger| trigger.matches(id, detector))) {
         let (kind, severity) = (detector.watch.kind(), detector.severity);
         let message = format!(
@@ -78,7 +79,8 @@ fn idle(log: &Log, context: &Context<'_>, playbooks: &Playbooks, id: &DetectorId
 fn failures(log: &Log, context: &Context<'_>, playbooks: &Playbooks) {
     for (asset, at) in &context.declared.assets {
         let flows = |(_, detector): &(&DetectorId, &Detector)| {
-            detector.asset == *asset && matches!(detector.watch, Watch::Outflow { .. })
+            let flow = matches!(detector.watch, Watch::Outflow { .. });
+            detector.asset == *asset && flow && detector.class == Class::Decisive
         };
         let flows: Vec<_> = context.detectors.iter().filter(flows).map(|(id, _)| id).collect();
         let takes = |playbook: &Playbook| {
@@ -107,10 +109,7 @@ fn backfilled(
 ) {
     let chain = assets.get(&detector.asset).and_then(|asset| context.chains.chains.get(&asset.chain));
     let (Some(chain), Some(at)) = (chain, context.declared.detectors.get(id)) else { return };
-    let span_s = match &detector.watch {
-        Watch::Outflow { window_s, .. } => *window_s,
-        Watch::Event { stands_s, .. } | Watch::State { stands_s, .. } => *stands_s,
-    };
+    let span_s = detector.watch.span_s();
     let blocks = span_s.saturating_mul(1000) / chain.block_time_ms.max(1);
     if blocks > BACKFILL_BLOCKS_MAX {
         let most_s = BACKFILL_BLOCKS_MAX.saturating_mul(chain.block_time_ms) / 1000;

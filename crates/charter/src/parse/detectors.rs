@@ -1,4 +1,4 @@
-//! Detector rules: outflow, event, watched state.
+//! Detector rules: class, outflow, event, watched state.
 
 use std::collections::BTreeMap;
 
@@ -9,15 +9,17 @@ use watchfire_types::{Bytes, DetectorId, Read};
 
 use super::actions::call;
 use super::chains::hash;
+use super::measures;
 use super::playbooks::severity;
 use super::references::{Declared, address, refer, unique};
 use crate::call::{Signature, coerce, plain_number};
-use crate::model::{Detector, StateExpectation, Watch};
+use crate::model::{Class, Detector, StateExpectation, Watch};
 use crate::reader::{Section, Value};
 
 const DETECTORS_MAX: usize = 1024;
-const WEEK_S: u64 = 7 * 24 * 3600;
-const MONTH_S: u64 = 30 * 24 * 3600;
+const KINDS: &str = "outflow, event, state, leap, invariant, stale or approval-drain";
+pub(super) const WEEK_S: u64 = 7 * 24 * 3600;
+pub(super) const MONTH_S: u64 = 30 * 24 * 3600;
 
 /// EIP-1967: keccak-256("eip1967.proxy.implementation") - 1.
 const IMPLEMENTATION: B256 = b256!("360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc");
@@ -37,9 +39,11 @@ pub(crate) fn read(root: &mut Section<'_>, declared: &Declared) -> BTreeMap<Dete
         let asset = section.need("asset", "a declared asset's id");
         let asset = asset.and_then(|value| refer(&value, &declared.assets, "asset"));
         let severity = section.need("severity", "SEV1 to SEV5").and_then(|value| severity(&value));
+        let class = class(&mut section);
         let watch = watch(&mut section);
         section.finish();
-        let detector = || Some(Detector { asset: asset?, severity: severity?, watch: watch? });
+        let class = || class?.or(watch.as_ref().map(measures::usual_class));
+        let detector = || Some(Detector { asset: asset?, severity: severity?, class: class()?, watch: watch.clone()? });
         if let (Some(id), Some(detector)) = (id, detector()) {
             detectors.insert(id, detector);
         }
@@ -47,14 +51,32 @@ pub(crate) fn read(root: &mut Section<'_>, declared: &Declared) -> BTreeMap<Dete
     detectors
 }
 
+/// The class that is written, if any; the outer `None` is a fault.
+fn class(section: &mut Section<'_>) -> Option<Option<Class>> {
+    let Some(value) = section.get("class") else { return Some(None) };
+    match value.text()?.as_str() {
+        "decisive" => Some(Some(Class::Decisive)),
+        "context" => Some(Some(Class::Context)),
+        other => {
+            let remedy = "write decisive (may carry a vote) or context (raises attention only)";
+            value.fault("unknown-kind", format!("{other:?} is no class of finding"), remedy);
+            None
+        }
+    }
+}
+
 fn watch(section: &mut Section<'_>) -> Option<Watch> {
-    let kind = section.need("kind", "outflow, event or state")?;
+    let kind = section.need("kind", KINDS)?;
     match kind.text()?.as_str() {
         "outflow" => outflow(section),
         "event" => event(section),
         "state" => state(section),
+        "leap" => measures::leap(section),
+        "invariant" => measures::invariant(section),
+        "stale" => measures::stale(section),
+        "approval-drain" => measures::approval_drain(section),
         other => {
-            kind.fault("unknown-kind", format!("{other:?} is no kind of detector"), "write outflow, event or state");
+            kind.fault("unknown-kind", format!("{other:?} is no kind of detector"), format!("write {KINDS}"));
             None
         }
     }
@@ -82,7 +104,7 @@ fn outflow(section: &mut Section<'_>) -> Option<Watch> {
 }
 
 /// A number of base units as decimal text: it may be larger than any TOML integer.
-fn amount(value: &Value<'_>) -> Option<U256> {
+pub(super) fn amount(value: &Value<'_>) -> Option<U256> {
     let text = value.text()?;
     let number = plain_number(&text);
     if number.is_none() {
@@ -209,11 +231,11 @@ fn expectation(section: &mut Section<'_>, watched: Option<&Watched>) -> Option<S
 
 /// A number of an answer that bounds can measure.
 #[derive(Debug, Clone, Copy)]
-struct Number {
+pub(super) struct Number {
     /// The word that holds it, 0 first.
-    word: u16,
+    pub(super) word: u16,
     /// Bits of a signed one.
-    signed: Option<usize>,
+    pub(super) signed: Option<usize>,
     /// Whether it is all there is.
     alone: bool,
 }
@@ -229,13 +251,17 @@ impl Number {
 
 /// The number that bounds measure: the only result of the call, or the one that `result` chooses, 1 first.
 fn number(section: &mut Section<'_>, watched: &Watched) -> Option<Number> {
-    let outputs = match &watched.results {
-        Results::AddressSlot => &[][..],
-        Results::Call(signature) => signature.outputs(),
-    };
+    match &watched.results {
+        Results::AddressSlot => number_of(section, &[]),
+        Results::Call(signature) => number_of(section, signature.outputs()),
+    }
+}
+
+/// The number among these results: the only one, or the one that `result` chooses, 1 first.
+pub(super) fn number_of(section: &mut Section<'_>, outputs: &[DynSolType]) -> Option<Number> {
     let index = match section.get("result") {
         None if outputs.len() > 1 => {
-            let message = format!("bounds compare one number, and this answers {} results", outputs.len());
+            let message = format!("one number is measured, and this answers {} results", outputs.len());
             section.log.fault(&section.at, "not-a-number", message, "choose one: result = 1 is the first");
             return None;
         }
@@ -249,8 +275,9 @@ fn number(section: &mut Section<'_>, watched: &Watched) -> Option<Number> {
         Some(DynSolType::Uint(_)) => None,
         Some(DynSolType::Int(bits)) => Some(*bits),
         _ => {
-            let message = "bounds compare a number, and this answers something else";
-            section.log.fault(&section.at, "not-a-number", message, "use `equals` or `unchanged`");
+            let message = "a number is measured, and this answers something else";
+            let remedy = "name a call that answers a number; a state detector may compare with `equals` or `unchanged`";
+            section.log.fault(&section.at, "not-a-number", message, remedy);
             return None;
         }
     };

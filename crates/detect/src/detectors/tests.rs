@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use alloy_primitives::{Address, B256, I256, U256, keccak256};
 use proptest::prelude::*;
-use watchfire_charter::{Asset, Criticality, Detector, StateExpectation, Watch};
+use watchfire_charter::{Asset, Class, Criticality, Detector, StateExpectation, Watch};
 use watchfire_types::body::Finding;
 use watchfire_types::{AssetId, BlockRef, BlockTime, BlockView, Bytes, ChainId, Log, Read, ReadOutcome, Severity};
 
@@ -331,7 +331,8 @@ fn rules_of_the_chain_only() {
     charter.assets.insert(asset_id(), asset(CHAIN));
     charter.assets.insert("elsewhere".parse().unwrap(), asset(ChainId::new(1)));
     let watch = Watch::Outflow { token: None, window_s: 300, limit: Some(U256::from(1)), share_bps: None };
-    let rule = |asset: AssetId| Detector { asset, severity: Severity::Sev2, watch: watch.clone() };
+    let rule =
+        |asset: AssetId| Detector { asset, severity: Severity::Sev2, class: Class::Decisive, watch: watch.clone() };
     charter.detectors.insert("here".parse().unwrap(), rule(asset_id()));
     charter.detectors.insert("there".parse().unwrap(), rule("elsewhere".parse().unwrap()));
     let rules = Detectors::new(&charter, CHAIN);

@@ -67,7 +67,7 @@ fn step_at(machine: &Machine, playbook: &Playbook, act: &BlockRef) -> Option<Ste
             Body::Finding(said) if said.first == finding.first && said.block.number <= act.number => Some(said),
             _ => None,
         });
-        before.filter_map(|said| triggered(playbook, said)).max()
+        before.filter_map(|said| triggered(&machine.charter, playbook, said)).max()
     });
     steps.max()
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
-use watchfire_charter::{Mode, Playbook, PlaybookPurpose};
+use watchfire_charter::{Charter, Mode, Playbook, PlaybookPurpose};
 use watchfire_types::body::{Basis, Body, Decision, Finding, Vote};
 use watchfire_types::duty::Page;
 use watchfire_types::planted::{Mutation, planted};
@@ -15,13 +15,15 @@ use crate::draft::Draft;
 use crate::machine::Machine;
 use crate::shared::voices;
 
-/// The step a finding triggers.
-pub(crate) fn triggered(playbook: &Playbook, finding: &Finding) -> Option<StepIndex> {
-    let fires = playbook.triggers.iter().filter(|trigger| {
-        finding.severity >= trigger.severity
-            && (trigger.kinds.is_empty() || trigger.kinds.contains(&finding.kind))
-            && (trigger.detectors.is_empty() || trigger.detectors.contains(&finding.detector))
-    });
+/// The step a finding triggers; one of a detector that only gives context triggers none.
+pub(crate) fn triggered(charter: &Charter, playbook: &Playbook, finding: &Finding) -> Option<StepIndex> {
+    if charter.is_context(&finding.detector) {
+        return None;
+    }
+    let fires = playbook
+        .triggers
+        .iter()
+        .filter(|trigger| trigger.matches_finding(&finding.detector, &finding.kind, finding.severity));
     fires.map(|trigger| trigger.step).max()
 }
 
@@ -34,7 +36,7 @@ pub(crate) fn standing<'a>(
     let standing = chain.into_iter().flat_map(|chain| &chain.standing);
     standing
         .filter(|finding| finding.asset == playbook.asset)
-        .filter_map(|finding| Some((finding, triggered(playbook, finding)?)))
+        .filter_map(|finding| Some((finding, triggered(&machine.charter, playbook, finding)?)))
 }
 
 /// The own event that says this finding, if it was made and not retracted.

@@ -4,6 +4,7 @@
 mod arrival;
 mod bounds;
 mod cluster;
+mod context;
 mod door;
 mod limits;
 mod model;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use alloy_primitives::{Address, B256, U256, keccak256};
-use watchfire_charter::{Playbook, PlaybookPurpose, StateExpectation, Step, Watch};
+use watchfire_charter::{Comparison, Playbook, PlaybookPurpose, Quantity, StateExpectation, Step, Watch};
 use watchfire_types::{Bytes, Log, Read, ReadOutcome};
 
 use super::state::{ENFORCED_PAUSE, EXPECTED_PAUSE, LIMITED, NOT_ALLOWED, Reason, State, Touch, word};
@@ -42,6 +42,49 @@ fn balance_of(account: Address) -> Bytes {
 /// Another word.
 fn other(bytes: &Bytes) -> Bytes {
     word(if bytes.iter().all(|byte| *byte == 0) { U256::from(1) } else { U256::ZERO })
+}
+
+/// A number that never moves, as the word of its call's answer.
+fn still(first: &mut BTreeMap<Read, Bytes>, of: &Quantity, number: U256) {
+    if let Quantity::Call { read, word: at, .. } = of {
+        let answer = [vec![0; usize::from(*at) * 32], word(number).to_vec()].concat();
+        first.insert(read.clone(), answer.into());
+    }
+}
+
+/// Answers that make an invariant hold, as closely as it can: what a call says of what is held is what is held.
+fn balanced(
+    first: &mut BTreeMap<Read, Bytes>,
+    balances: &BTreeMap<Read, U256>,
+    holder: Option<Address>,
+    watch: &Watch,
+) {
+    let Watch::Invariant { left, scale_left, compare, right, scale_right, .. } = watch else { return };
+    let held = |token: Option<Address>| {
+        let read = holder.map(|account| match token {
+            None => Read::Balance { account },
+            Some(to) => Read::Call { to, data: balance_of(account) },
+        });
+        read.and_then(|read| balances.get(&read).copied()).unwrap_or_default()
+    };
+    // Rounded to the side on which the comparison holds.
+    let told = |held: U256, scale: U256, own: U256, up: bool| {
+        let scaled = held.saturating_mul(scale);
+        if up { scaled.div_ceil(own) } else { scaled / own }
+    };
+    match (left, right) {
+        (Quantity::Call { .. }, Quantity::Call { .. }) => {
+            still(first, left, *scale_right);
+            still(first, right, *scale_left);
+        }
+        (Quantity::Held { token }, Quantity::Call { .. }) => {
+            still(first, right, told(held(*token), *scale_left, *scale_right, *compare == Comparison::AtMost));
+        }
+        (Quantity::Call { .. }, Quantity::Held { token }) => {
+            still(first, left, told(held(*token), *scale_right, *scale_left, *compare == Comparison::AtLeast));
+        }
+        (Quantity::Held { .. }, Quantity::Held { .. }) => {}
+    }
 }
 
 impl Contracts {
@@ -93,7 +136,10 @@ impl Contracts {
                     let most = limits.entry(*token).or_default();
                     *most = (*most).max(limit.unwrap_or(U256::from(10).pow(U256::from(18))));
                 }
-                Watch::Event { .. } | Watch::Outflow { .. } => {}
+                Watch::Leap { of, .. } => still(&mut first, of, U256::from(10).pow(U256::from(18))),
+                Watch::Stale { of, .. } => still(&mut first, of, U256::from(u64::MAX)),
+                Watch::Event { .. } | Watch::Outflow { .. } | Watch::Invariant { .. } | Watch::ApprovalDrain { .. } => {
+                }
             }
         }
         Self::conditions(cast, &mut first);
@@ -108,6 +154,9 @@ impl Contracts {
             };
             first.insert(read.clone(), word(amount));
             balances.insert(read, amount);
+        }
+        for detector in cast.charter.detectors.values() {
+            balanced(&mut first, &balances, holder, &detector.watch);
         }
         Self { first, balances, bends, event }
     }

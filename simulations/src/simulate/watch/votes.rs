@@ -20,6 +20,9 @@ impl Watch {
         });
         let playbook = cast.charter.playbooks.get(&vote.decision.playbook);
         let founded = finding.as_ref().zip(playbook).filter(|(finding, playbook)| {
+            if cast.charter.is_context(&finding.detector) {
+                return false;
+            }
             let mut matching = playbook
                 .triggers
                 .iter()

@@ -1,0 +1,259 @@
+//! Detector rules: what each watches, and whether what it finds may carry a vote.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use alloy_primitives::{Address, B256, U256};
+use serde::Serialize;
+use watchfire_types::{AssetId, Read, Severity};
+
+use crate::expectation::StateExpectation;
+
+/// One detector rule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Detector {
+    /// Asset whose windows and findings it feeds.
+    pub asset: AssetId,
+    /// Severity of its findings.
+    pub severity: Severity,
+    /// Whether its findings may carry a vote. Absent from the canonical form where they may: charters from before there were classes
+    /// keep their digest.
+    #[serde(skip_serializing_if = "Class::is_decisive")]
+    pub class: Class,
+    /// What it watches.
+    pub watch: Watch,
+}
+
+/// What a finding is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Class {
+    /// It may choose a playbook's step and carry a vote.
+    #[default]
+    Decisive,
+    /// It raises attention and never votes.
+    Context,
+}
+
+impl Class {
+    /// Name, as charters write it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Decisive => "decisive",
+            Self::Context => "context",
+        }
+    }
+
+    fn is_decisive(&self) -> bool {
+        *self == Self::Decisive
+    }
+}
+
+/// What a detector watches.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Watch {
+    /// Largest net outflow from the asset's contracts over any span of a sliding window of block time that ends now, as balance difference at block hashes.
+    Outflow {
+        /// ERC-20 contract, or `None` for the native coin.
+        token: Option<Address>,
+        /// Window, seconds of block time.
+        window_s: u64,
+        /// Fires above this many base units.
+        limit: Option<U256>,
+        /// Fires above this share of the balance at the span's start, basis points.
+        share_bps: Option<u16>,
+    },
+    /// An event of a contract.
+    Event {
+        /// Emitting contract.
+        address: Address,
+        /// Canonical signature: `OwnershipTransferred(address,address)`.
+        event: String,
+        /// topic0.
+        topic: B256,
+        /// Topic values that must match, by topic position 1 to 3.
+        topics: BTreeMap<u8, B256>,
+        /// How long the finding stands, seconds of block time.
+        stands_s: u64,
+    },
+    /// State that must not change, or must stay within bounds.
+    State {
+        /// Name for people: `owner`, `implementation`, or the call's text.
+        what: String,
+        /// The read.
+        read: Read,
+        /// What is out of order.
+        expect: StateExpectation,
+        /// For a change: how long the finding stands, seconds of block time; a bound stands while it is broken.
+        stands_s: u64,
+    },
+    /// A number that moves too far at once: against the block before, or against its extremes in a sliding window of block time.
+    Leap {
+        /// The number.
+        of: Quantity,
+        /// Fires when it is more than this many basis points above its least.
+        rise_bps: Option<u32>,
+        /// Fires when it is more than this many basis points below its most.
+        fall_bps: Option<u32>,
+        /// Window, seconds of block time; 0 = the block before.
+        window_s: u64,
+        /// How long the finding stands after the last block at which it was so, seconds of block time.
+        stands_s: u64,
+    },
+    /// Two numbers of which `left * scale_left compare right * scale_right` holds, give or take the tolerance. Stands while it does not.
+    Invariant {
+        /// Left of the comparison.
+        left: Quantity,
+        /// What it is multiplied with.
+        scale_left: U256,
+        /// The comparison.
+        compare: Comparison,
+        /// Right of the comparison.
+        right: Quantity,
+        /// What it is multiplied with.
+        scale_right: U256,
+        /// By how much the comparison may be missed, basis points of the right side.
+        tolerance_bps: u16,
+    },
+    /// A time that a call answers, in seconds since 1970, and how old it may be. Stands while it is older.
+    Stale {
+        /// The number.
+        of: Quantity,
+        /// Fires when the block's time is more than this many seconds after it.
+        age_s: u64,
+    },
+    /// A token that leaves many accounts for the same one, as when allowances given to one spender are drained.
+    ApprovalDrain {
+        /// ERC-20 contract.
+        token: Address,
+        /// Fires at this many distinct senders.
+        victims: u16,
+        /// Window, seconds of block time.
+        window_s: u64,
+        /// Least amount of a transfer that counts, base units; never 0, for anybody can send nothing in another's name.
+        least: U256,
+        /// Recipients that do not count: exchanges, deposit contracts; nor do the asset's own.
+        exclude: BTreeSet<Address>,
+    },
+}
+
+/// A number on a chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "of")]
+pub enum Quantity {
+    /// One word of a call's answer.
+    Call {
+        /// Canonical call with its results.
+        text: String,
+        /// The read.
+        read: Read,
+        /// The word, 0 first, as in [`StateExpectation::Number`].
+        word: u16,
+        /// Whether it is two's complement.
+        signed: bool,
+    },
+    /// What the asset's contracts and internal addresses hold together.
+    Held {
+        /// ERC-20 contract, or `None` for the native coin.
+        token: Option<Address>,
+    },
+}
+
+/// How two numbers are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Comparison {
+    /// The left is not below the right.
+    #[serde(rename = ">=")]
+    AtLeast,
+    /// The left is not above the right.
+    #[serde(rename = "<=")]
+    AtMost,
+    /// They are the same.
+    #[serde(rename = "=")]
+    Equal,
+}
+
+impl Comparison {
+    /// As charters write it.
+    #[must_use]
+    pub fn sign(self) -> &'static str {
+        match self {
+            Self::AtLeast => ">=",
+            Self::AtMost => "<=",
+            Self::Equal => "=",
+        }
+    }
+}
+
+impl Quantity {
+    /// Name for people.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::Call { text, .. } => text.clone(),
+            Self::Held { token: None } => "wei held".to_owned(),
+            Self::Held { token: Some(token) } => format!("{token} held"),
+        }
+    }
+
+    fn call(&self) -> Option<(&str, &Read)> {
+        match self {
+            Self::Call { text, read, .. } => Some((text, read)),
+            Self::Held { .. } => None,
+        }
+    }
+}
+
+impl Watch {
+    /// The kind of its findings: `outflow`, `event`, `state`, `leap`, `invariant`, `stale`, `approval-drain`.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Outflow { .. } => "outflow",
+            Self::Event { .. } => "event",
+            Self::State { .. } => "state",
+            Self::Leap { .. } => "leap",
+            Self::Invariant { .. } => "invariant",
+            Self::Stale { .. } => "stale",
+            Self::ApprovalDrain { .. } => "approval-drain",
+        }
+    }
+
+    /// How far it looks back, seconds of block time: what a node reads when it starts, so that it stands where the others do.
+    #[must_use]
+    pub fn span_s(&self) -> u64 {
+        match self {
+            Self::Outflow { window_s, .. } | Self::ApprovalDrain { window_s, .. } => *window_s,
+            Self::Event { stands_s, .. } | Self::State { stands_s, .. } => *stands_s,
+            Self::Leap { window_s, stands_s, .. } => window_s.saturating_add(*stands_s),
+            Self::Invariant { .. } | Self::Stale { .. } => 0,
+        }
+    }
+
+    /// The reads of its own that must be answered, each with its name for people; not the balances of the asset's contracts.
+    pub fn calls(&self) -> impl Iterator<Item = (&str, &Read)> {
+        let (first, second) = match self {
+            Self::Outflow { .. } | Self::Event { .. } | Self::ApprovalDrain { .. } => (None, None),
+            Self::State { what, read, .. } => (Some((what.as_str(), read)), None),
+            Self::Leap { of, .. } | Self::Stale { of, .. } => (of.call(), None),
+            Self::Invariant { left, right, .. } => (left.call(), right.call()),
+        };
+        first.into_iter().chain(second)
+    }
+
+    /// The coins of which it measures what the asset holds; `None` is the native one.
+    pub fn coins(&self) -> impl Iterator<Item = Option<Address>> {
+        let held = |quantity: &Quantity| match quantity {
+            Quantity::Held { token } => Some(*token),
+            Quantity::Call { .. } => None,
+        };
+        let (first, second) = match self {
+            Self::Outflow { token, .. } => (Some(*token), None),
+            Self::Leap { of, .. } => (held(of), None),
+            Self::Invariant { left, right, .. } => (held(left), held(right)),
+            Self::Event { .. } | Self::State { .. } | Self::Stale { .. } | Self::ApprovalDrain { .. } => (None, None),
+        };
+        first.into_iter().chain(second)
+    }
+}

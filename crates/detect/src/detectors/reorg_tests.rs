@@ -1,0 +1,55 @@
+//! Reorgs as deep as the kept depth, with windows longer than it: what was forgotten at the orphaned head is not missed below it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use alloy_primitives::{B256, U256};
+use proptest::prelude::*;
+use watchfire_charter::StateExpectation;
+use watchfire_types::{BlockView, Bytes, Log, Read};
+
+use crate::event::EventWatch;
+use crate::fixture::*;
+use crate::outflow::OutflowWatch;
+use crate::state::StateWatch;
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn outflow(balances in branches(0_u64..200), window_s in prop::sample::select(vec![60_u64, 900])) {
+        rollback_is_a_straight_run(
+            || OutflowWatch::new(BTreeSet::from([VAULT]), None, window_s, Some(U256::from(150)), None),
+            |rule, number, balance| {
+                rule.observe(&view(number, [(Read::Balance { account: VAULT }, word(U256::from(*balance)))]), None)
+            },
+            OutflowWatch::rollback,
+            &balances,
+        );
+    }
+
+    #[test]
+    fn event(seen in branches(prop::bool::weighted(0.03))) {
+        let topic = B256::repeat_byte(1);
+        let log = Log { address: VAULT, topics: vec![topic], data: Bytes::new(), transaction: B256::ZERO, index: 0 };
+        rollback_is_a_straight_run(
+            || EventWatch::new(VAULT, "Seen()".into(), topic, BTreeMap::new(), 300),
+            |rule, number, seen| {
+                let logs = if *seen { vec![log.clone()] } else { vec![] };
+                rule.observe(&BlockView { logs, ..view(number, []) }, None)
+            },
+            EventWatch::rollback,
+            &seen,
+        );
+    }
+
+    #[test]
+    fn state(owners in branches(prop::sample::select(vec![1_u64, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2]))) {
+        rollback_is_a_straight_run(
+            || StateWatch::new("owner".into(), read("owner"), StateExpectation::Unchanged, 300),
+            |rule, number, owner| rule.observe(&view(number, [(read("owner"), word(U256::from(*owner)))]), None),
+            StateWatch::rollback,
+            &owners,
+        );
+    }
+}
