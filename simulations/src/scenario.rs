@@ -210,6 +210,8 @@ pub enum AttackKind {
 pub enum AttackStart {
     /// Every node is ready and connected.
     Ready,
+    /// Every node's status says that it can pause.
+    CanPause,
     /// Every node's status says that it cannot pause.
     CannotPause,
     /// One block after every node's link state settled on the faults at `ready`.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use alloy::signers::local::PrivateKeySigner;
 use alloy_primitives::B256;
 use sha2::{Digest, Sha256};
+use watchfire_types::control::CanPause;
 use watchfire_types::{OperatorId, SafeTransaction, domain};
 
 use super::DrillError;
@@ -160,6 +161,11 @@ async fn set_guard(stage: &mut Stage, parts: &Parts) -> Result<(), DrillError> {
 fn behave(stage: &Stage, operators: &BTreeSet<OperatorId>, change: impl Fn(&mut Conduct)) {
     let named = stage.cluster.nodes.iter().filter(|node| operators.contains(&node.organisation.operator));
     named.map(|node| &node.operator).for_each(|operator: &Operator| operator.behave(&change));
+}
+
+/// What `watchfire status` answers for each node, all asked at once.
+pub(super) async fn statuses(stage: &Stage) -> Result<Vec<Option<CanPause>>, DrillError> {
+    futures::future::try_join_all(stage.cluster.nodes.iter().map(Node::can_pause)).await
 }
 
 /// What people do, through the command line of their own nodes, all at once.

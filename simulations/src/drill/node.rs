@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use alloy_primitives::Address;
@@ -11,7 +11,7 @@ use serde::Deserialize;
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use watchfire_types::control::Record;
+use watchfire_types::control::{CanPause, Record};
 use watchfire_types::{MemberKey, OperatorId, OrganisationId};
 
 use super::DrillError;
@@ -216,9 +216,24 @@ impl Node {
 
     /// Runs one of its commands with `--config`; answers stdout.
     pub(super) async fn command(&self, arguments: &[&str]) -> Result<String, DrillError> {
+        command(&self.executable, &self.organisation.id, &self.with_config(arguments)).await
+    }
+
+    /// What `watchfire status` says about pausing, by its exit code, as a script would read it; `None` where it is none of the three.
+    pub(super) async fn can_pause(&self) -> Result<Option<CanPause>, DrillError> {
+        let output = output(&self.executable, &self.with_config(&["status"])).await?;
+        Ok(match output.status.code() {
+            Some(0) => Some(CanPause::Yes),
+            Some(1) => Some(CanPause::AtRisk),
+            Some(2) => Some(CanPause::No),
+            _ => None,
+        })
+    }
+
+    fn with_config(&self, arguments: &[&str]) -> Vec<String> {
         let mut all: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
         all.extend(["--config".to_owned(), self.directory.join("config.toml").display().to_string()]);
-        command(&self.executable, &self.organisation.id, &all).await
+        all
     }
 }
 
@@ -243,14 +258,14 @@ fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
     file.write_all(text.as_bytes())
 }
 
+async fn output(executable: &Path, arguments: &[String]) -> Result<Output, DrillError> {
+    let mut command = Command::new(executable);
+    let running = command.args(arguments).stdin(Stdio::null()).kill_on_drop(true).output();
+    running.await.map_err(DrillError::system(format!("cannot start {}", executable.display())))
+}
+
 async fn command(executable: &Path, whose: &OrganisationId, arguments: &[String]) -> Result<String, DrillError> {
-    let output = Command::new(executable)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output()
-        .await
-        .map_err(DrillError::system(format!("cannot start {}", executable.display())))?;
+    let output = output(executable, arguments).await?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }

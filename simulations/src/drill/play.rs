@@ -35,7 +35,7 @@ pub(super) struct Played {
     pub(super) attack: Attack,
     pub(super) nonce_before: u64,
     pub(super) first_submitter: usize,
-    /// What each node said about pausing just before the attack.
+    /// What `watchfire status` said of pausing just before the attack, for each node; nothing where the scenario does not ask.
     pub(super) status_before: Vec<Option<CanPause>>,
     pub(super) settled: Settled,
 }
@@ -214,7 +214,9 @@ impl Play<'_> {
         let script = self.stage.scenario.attack.clone();
         if !self.played.attack.began {
             self.played.attack.began = true;
-            self.played.status_before = self.statuses.iter().map(|status| can_pause(status.as_ref())).collect();
+            if self.stage.scenario.expect.status_before.is_some() {
+                self.played.status_before = act::statuses(self.stage).await?;
+            }
         }
         let order = match script.kind {
             AttackKind::Reentrancy => vault::attack(self.stage.contract, script.times, script.wei),
@@ -278,9 +280,8 @@ impl Play<'_> {
         at_ready_fired
             && match self.stage.scenario.attack.after {
                 AttackStart::Ready => true,
-                AttackStart::CannotPause => {
-                    self.statuses.iter().all(|status| can_pause(status.as_ref()) == Some(CanPause::No))
-                }
+                AttackStart::CanPause => self.all_say(CanPause::Yes),
+                AttackStart::CannotPause => self.all_say(CanPause::No),
                 AttackStart::Faults => faults.iter().all(|fault| match &fault.what {
                     FaultKind::Cut { member: Who::Member(member) } if fault.at == Moment::Ready => {
                         self.is_alone(member)
@@ -289,6 +290,10 @@ impl Play<'_> {
                 }),
             }
             || self.played.attack.began
+    }
+
+    fn all_say(&self, what: CanPause) -> bool {
+        self.statuses.iter().all(|status| can_pause(status.as_ref()) == Some(what))
     }
 
     fn is_alone(&self, member: &watchfire_types::MemberId) -> bool {

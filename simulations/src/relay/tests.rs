@@ -37,3 +37,22 @@ async fn cuts_and_heals() {
     after.read_exact(&mut byte).await.unwrap();
     assert_eq!(&byte, b"b");
 }
+
+/// A slow relay delivers everything, in order, and no sooner than it may; what was connected before stays so.
+#[tokio::test]
+async fn slows_down() {
+    let relay = Relay::start(echo().await).await.unwrap();
+    let mut stream = TcpStream::connect(relay.address()).await.unwrap();
+    let one_way = Duration::from_millis(150);
+    relay.slow_down(one_way);
+    let began = Instant::now();
+    stream.write_all(b"ab").await.unwrap();
+    stream.write_all(b"cd").await.unwrap();
+    let mut bytes = [0; 4];
+    stream.read_exact(&mut bytes).await.unwrap();
+    assert_eq!(&bytes, b"abcd");
+    assert!(began.elapsed() >= 2 * one_way, "{:?}", began.elapsed());
+    // The end of one direction comes as late as its last byte, and ends the other.
+    stream.shutdown().await.unwrap();
+    assert_eq!(stream.read(&mut bytes).await.unwrap(), 0);
+}

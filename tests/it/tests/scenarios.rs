@@ -5,8 +5,16 @@
 //! `watchfire drill` judges that too.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "../../../crates/driver/tests/driver/chain.rs"]
+#[allow(dead_code)]
+mod chain;
+#[path = "live/faithful.rs"]
+mod faithful;
 #[path = "../../second_verifier.rs"]
 mod second_verifier;
+#[path = "../../../crates/driver/tests/driver/world.rs"]
+#[allow(dead_code)]
+mod world;
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};

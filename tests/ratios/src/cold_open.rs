@@ -14,16 +14,14 @@ const MOST: f64 = 3.0;
 const EVENTS: usize = 1_000_000;
 /// Authors whose chains take turns in the log.
 const AUTHORS: u8 = 5;
-/// A round of so many events takes seconds; these are enough for quartiles.
-const ROUNDS: u32 = 5;
 
 /// All rounds, over one log.
-pub(crate) fn measure() -> Report {
+pub(crate) fn measure(rounds: u32) -> Report {
     let directory = tempfile::tempdir().expect("a directory");
     fill(directory.path());
     // Once each, so that the first round finds the files in memory as the later ones do.
     hashed(directory.path());
-    let ratios = (0..ROUNDS).map(|_| {
+    let ratios = (0..rounds).map(|_| {
         let before_s = hashed(directory.path());
         let opened_s = opened(directory.path());
         opened_s / f64::midpoint(before_s, hashed(directory.path()))

@@ -26,7 +26,7 @@
 //! not vary.
 //!
 //! `cold-open`: opening a log of a million events, every frame and every hash chain checked, against reading and hashing its
-//! files. At most 3; five rounds.
+//! files. At most 3.
 //!
 //! `simulated-time`: simulated seconds per wall second on one core, at 25 nodes through one incident. At least 700.
 //!
@@ -148,7 +148,7 @@ fn main() -> ExitCode {
         reports.extend(disk_bytes::measure());
     }
     if wanted(Ratio::ColdOpen) {
-        reports.push(cold_open::measure());
+        reports.push(cold_open::measure(arguments.rounds));
     }
     if arguments.names.contains(&Ratio::SimulatedTime) {
         reports.extend(simulated::pace(arguments.rounds));

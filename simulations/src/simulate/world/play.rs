@@ -214,7 +214,7 @@ impl World<'_> {
         match self.cast.scenario.attack.after {
             AttackStart::Ready => self.agenda.at(self.now, Happening::Attack),
             AttackStart::Faults => self.agenda.at(self.now + 5 * SECOND, Happening::Attack),
-            AttackStart::CannotPause => {}
+            AttackStart::CanPause | AttackStart::CannotPause => {}
         }
     }
 
@@ -304,12 +304,17 @@ impl World<'_> {
                 }
             }
         }
-        if !self.play.attack.began
-            && self.cast.scenario.attack.after == AttackStart::CannotPause
+        let waits_for = match self.cast.scenario.attack.after {
+            AttackStart::CanPause => Some(true),
+            AttackStart::CannotPause => Some(false),
+            AttackStart::Ready | AttackStart::Faults => None,
+        };
+        if let Some(wanted) = waits_for
+            && !self.play.attack.began
             && self.play.reached.contains_key(&Moment::Ready)
         {
             let outlooks = self.outlooks();
-            if outlooks.len() == self.nodes.len() && outlooks.values().all(|can| !can) {
+            if outlooks.len() == self.nodes.len() && outlooks.values().all(|can| *can == wanted) {
                 self.attack();
             }
         }
