@@ -1,8 +1,8 @@
-//! What a transaction bids, and when one bid is a bump of another.
+//! What a transaction bids, and when one bid is a bump of another: the same judgement for the live drill and the simulator.
 
 use alloy_primitives::B256;
 
-/// A bid that the chain took.
+/// A bid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Bid {
     /// Transaction.

@@ -19,7 +19,10 @@ use url::Url;
 use crate::rpc;
 
 mod http;
+mod sent;
 mod socket;
+
+pub(crate) use sent::Sent;
 
 /// How an operator behaves now.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -71,6 +74,7 @@ pub struct Operator {
     http: SocketAddr,
     socket: Option<SocketAddr>,
     conduct: watch::Sender<Conduct>,
+    desk: Arc<Desk>,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -82,7 +86,13 @@ impl Operator {
     pub async fn start(upstream: Url, upstream_socket: Option<Url>) -> io::Result<Self> {
         let (conduct, watched) = watch::channel(Conduct::default());
         let client = reqwest::Client::builder().timeout(Duration::from_secs(30)).build().map_err(io::Error::other)?;
-        let desk = Arc::new(Desk { client, upstream, conduct: watched, answered: Mutex::new((Instant::now(), 0)) });
+        let desk = Arc::new(Desk {
+            client,
+            upstream,
+            conduct: watched,
+            answered: Mutex::new((Instant::now(), 0)),
+            sent: Mutex::default(),
+        });
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let http = listener.local_addr()?;
         let mut tasks = vec![tokio::spawn(http::serve(listener, Arc::clone(&desk)))];
@@ -90,9 +100,9 @@ impl Operator {
         if let Some(upstream) = upstream_socket {
             let listener = TcpListener::bind("127.0.0.1:0").await?;
             socket = Some(listener.local_addr()?);
-            tasks.push(tokio::spawn(socket::serve(listener, desk, upstream)));
+            tasks.push(tokio::spawn(socket::serve(listener, Arc::clone(&desk), upstream)));
         }
-        Ok(Self { http, socket, conduct, tasks })
+        Ok(Self { http, socket, conduct, desk, tasks })
     }
 
     /// HTTP endpoint.
@@ -111,6 +121,11 @@ impl Operator {
     pub fn behave(&self, change: impl FnOnce(&mut Conduct)) {
         self.conduct.send_modify(change);
     }
+
+    /// Transactions that this operator was handed, in that order; the newest 1,024 of them.
+    pub(crate) fn sent(&self) -> Vec<Sent> {
+        self.desk.sent.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 impl Drop for Operator {
@@ -122,12 +137,14 @@ impl Drop for Operator {
 }
 
 /// Answers requests as the present conduct says.
+#[derive(Debug)]
 struct Desk {
     client: reqwest::Client,
     upstream: Url,
     conduct: watch::Receiver<Conduct>,
     /// The second that is being counted, and what was answered in it.
     answered: Mutex<(Instant, u32)>,
+    sent: Mutex<Vec<Sent>>,
 }
 
 /// What a request gets.
@@ -158,6 +175,7 @@ impl Desk {
             return Answer::Status(StatusCode::TOO_MANY_REQUESTS);
         }
         if methods(request).any(|method| method == "eth_sendRawTransaction") {
+            sent::keep(&mut self.sent.lock().unwrap_or_else(PoisonError::into_inner), request);
             let mut conduct = self.conduct.clone();
             // The sender is gone only with the whole operator.
             let _ = conduct.wait_for(|now| !now.holds_transactions).await;

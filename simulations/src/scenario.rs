@@ -302,7 +302,7 @@ pub struct Expect {
     /// Whether somebody else than the first submitter sent the pause that was included.
     pub other_submitter: Option<bool>,
     /// Whether the included pause replaced a bid of the same account and nonce, and each of its bids topped the one before by at least
-    /// 12.5 % on both fee fields; simulated only.
+    /// 12.5 % on both fee fields.
     pub bumped: Option<bool>,
     /// Every node's status just before the attack.
     pub status_before: Option<CanPause>,

@@ -8,6 +8,7 @@ use super::DrillError;
 use super::play::Played;
 use super::report::{Blocks, DrillReport, Expectation, Loss, NodeReport, SafeReport, Timeline};
 use super::stage::Stage;
+use crate::bid;
 use crate::scenario::AttackKind;
 
 fn expectation(name: &str, expected: &str, actual: &str, passed: bool) -> Expectation {
@@ -98,6 +99,9 @@ pub(super) fn of_the_play(stage: &Stage, played: &Played, nonce: u64, stated: Op
         let actual = seen.pause.map(|(_, from)| (from != first).to_string()).unwrap_or_else(|| "no pause".to_owned());
         all.push(equal("sent by another than the first submitter", &expected.to_string(), &actual));
     }
+    if let Some(expected) = expect.bumped {
+        all.push(bumped(stage, played, expected));
+    }
     if let Some(expected) = expect.evidence_complete {
         let (whole, nodes) = (seen.places("evidence-complete").len(), stage.cluster.nodes.len());
         let actual = format!("{whole} of {nodes} nodes");
@@ -111,6 +115,22 @@ pub(super) fn of_the_play(stage: &Stage, played: &Played, nonce: u64, stated: Op
         all.push(by_speed(at_most("ms from the first attack block to the pause", &most, timeline(played).included)));
     }
     all
+}
+
+/// By what the operators were handed, not by what the nodes say of it.
+fn bumped(stage: &Stage, played: &Played, expected: bool) -> Expectation {
+    const NAME: &str = "the pause replaced a lower bid";
+    let all: Vec<_> = stage.cluster.nodes.iter().flat_map(|node| node.operator.sent()).collect();
+    let pause = played.seen.pause.and_then(|(hash, _)| all.iter().find(|one| one.bid.hash == hash));
+    let Some(pause) = pause else {
+        return expectation(NAME, &expected.to_string(), "no pause", false);
+    };
+    let bids: Vec<_> =
+        all.iter().filter(|one| (one.from, one.nonce) == (pause.from, pause.nonce)).map(|one| one.bid).collect();
+    let fees: Vec<_> = bids.iter().map(|bid| format!("{}/{}", bid.max_fee, bid.tip)).collect();
+    let actual = bid::bumped(&bids, pause.bid.hash);
+    let text = format!("{actual} (fee cap/tip in wei: {})", fees.join(", "));
+    expectation(NAME, &expected.to_string(), &text, actual == expected)
 }
 
 fn status_before(played: &Played, expected: CanPause) -> Expectation {

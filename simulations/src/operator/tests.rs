@@ -63,12 +63,16 @@ async fn holds_transactions() {
     operator.behave(|conduct| conduct.holds_transactions = true);
     let mut payer = Account::open(from_hex(FUNDER).unwrap(), 31337, &direct).await.unwrap();
     let order = Order::call("a payment", Address::repeat_byte(2), Vec::new(), 21_000).with_value(U256::from(1));
+    let from = payer.address();
     let mut sending = std::pin::pin!(payer.send(&rpc, &order));
     assert!(tokio::time::timeout(Duration::from_millis(300), sending.as_mut()).await.is_err());
     assert_eq!(direct.head().await.unwrap().number, 0);
     operator.behave(|conduct| conduct.holds_transactions = false);
     let transaction = sending.await.unwrap();
     assert!(wait_for(&direct, "the payment", transaction).await.unwrap().succeeded);
+    let [sent] = operator.sent().try_into().unwrap();
+    assert_eq!((sent.from, sent.nonce, sent.bid.hash), (from, 0, transaction));
+    assert!(sent.bid.max_fee > sent.bid.tip && sent.bid.tip > 0);
 }
 
 /// Over the WebSocket: calls are answered, heads are pushed, and a silent operator pushes nothing without hanging up.

@@ -20,7 +20,6 @@ library!(
     "minority",
     "partition",
     "gas-spike",
-    "gas-spike-stuck",
     "false-alarm",
     "guard-blocks",
     "human-veto",

@@ -296,7 +296,6 @@ fn simulated_only(scenario: &Scenario) -> Option<&'static str> {
         ("fault", scenario.faults.iter().any(|fault| !fault.what.is_live())),
         ("act", scenario.humans.iter().any(|human| human.act == Act::Recover)),
         ("pauses", scenario.expect.pauses.is_some()),
-        ("bumped", scenario.expect.bumped.is_some()),
         ("kind", !live_attack),
     ];
     only.into_iter().find(|(_, used)| *used).map(|(key, _)| key)

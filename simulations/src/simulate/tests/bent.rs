@@ -101,7 +101,7 @@ fn mistakes_at_the_seams() {
         seam(Bent::LeaksKey, named("human-veto"), &["S13"]),
         seam(Bent::BelievesExecuted, named("one-false-executor"), &["L1"]),
         seam(Bent::NeverCatchesUp, named("partition"), &["L4"]),
-        seam(Bent::NeverBumps, named("gas-spike-stuck"), &["bumped"]),
+        seam(Bent::NeverBumps, named("gas-spike"), &["bumped"]),
         seam(Bent::OnlyFirstSends, named("submitter-down"), &["L1"]),
         seam(Bent::SimulatesNothing, named("guard-blocks"), &["cause", "status"]),
         seam(Bent::StaleNonce, named("nonce-stolen"), &["L1", "S2"]),
