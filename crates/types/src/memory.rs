@@ -12,61 +12,87 @@ use ed25519_dalek::{Signature, VerifyingKey};
 
 use crate::sha256;
 
-/// Answers remembered of each kind; with more the oldest run of them is forgotten whole.
+/// Answers remembered of each kind, at most: two runs of half as many.
 const MAX: usize = 1 << 18;
+
+/// Answers of one kind in two runs: once the younger one is full the older one, the first half of what is remembered, is forgotten whole.
+#[derive(Debug)]
+struct Answers<T> {
+    younger: BTreeMap<[u8; 32], T>,
+    older: BTreeMap<[u8; 32], T>,
+}
+
+impl<T> Default for Answers<T> {
+    fn default() -> Self {
+        Self { younger: BTreeMap::new(), older: BTreeMap::new() }
+    }
+}
+
+impl<T: Copy> Answers<T> {
+    fn get(&self, key: &[u8; 32]) -> Option<T> {
+        self.younger.get(key).or_else(|| self.older.get(key)).copied()
+    }
+
+    fn keep(&mut self, key: [u8; 32], answer: T) {
+        if self.younger.len() == MAX / 2 {
+            self.older = std::mem::take(&mut self.younger);
+        }
+        self.younger.insert(key, answer);
+    }
+}
 
 #[derive(Debug, Default)]
 struct Memory {
-    strict: BTreeMap<[u8; 32], bool>,
-    owners: BTreeMap<[u8; 32], Option<Address>>,
+    strict: Answers<bool>,
+    owners: Answers<Option<Address>>,
 }
 
 thread_local! {
     static MEMORY: RefCell<Option<Memory>> = const { RefCell::new(None) };
 }
 
-/// While it lives, its thread remembers. One inside another changes nothing; they end together.
+/// While it lives, its thread remembers. One inside another changes nothing: neither its beginning nor its end forgets, and what is
+/// remembered ends with the outer one.
 #[derive(Debug)]
 pub struct Remembering {
+    /// There was none around it.
+    outer: bool,
     /// A thread's own.
     _here: std::marker::PhantomData<*const ()>,
 }
 
 impl Remembering {
-    /// Begins with nothing remembered.
+    /// Begins with nothing remembered, unless one lives in this thread already.
     #[must_use]
     pub fn begin() -> Self {
-        MEMORY.set(Some(Memory::default()));
-        Self { _here: std::marker::PhantomData }
+        let outer = MEMORY.with_borrow(Option::is_none);
+        if outer {
+            MEMORY.set(Some(Memory::default()));
+        }
+        Self { outer, _here: std::marker::PhantomData }
     }
 }
 
 impl Drop for Remembering {
     fn drop(&mut self) {
-        MEMORY.set(None);
+        if self.outer {
+            MEMORY.set(None);
+        }
     }
 }
 
-fn remembered<T: Copy>(
-    parts: &[&[u8]],
-    kind: impl Fn(&mut Memory) -> &mut BTreeMap<[u8; 32], T>,
-    work: impl FnOnce() -> T,
-) -> T {
+fn remembered<T: Copy>(parts: &[&[u8]], kind: impl Fn(&mut Memory) -> &mut Answers<T>, work: impl FnOnce() -> T) -> T {
     let asleep = MEMORY.with_borrow(Option::is_none);
     if asleep {
         return work();
     }
     let key = sha256(parts);
-    let known = MEMORY.with_borrow_mut(|memory| memory.as_mut().and_then(|memory| kind(memory).get(&key).copied()));
+    let known = MEMORY.with_borrow_mut(|memory| memory.as_mut().and_then(|memory| kind(memory).get(&key)));
     known.unwrap_or_else(|| {
         let answer = work();
         MEMORY.with_borrow_mut(|memory| {
             if let Some(memory) = memory {
-                let kept = kind(memory);
-                if kept.len() == MAX {
-                    kept.clear();
-                }
-                kept.insert(key, answer);
+                kind(memory).keep(key, answer);
             }
         });
         answer

@@ -47,15 +47,48 @@ fn one_thread_remembers() {
     assert!(asked());
 }
 
-/// What is remembered is bounded.
+/// One inside another neither forgets nor ends what the outer one remembers.
+#[test]
+fn one_inside_another_changes_nothing() {
+    let asked = |number: u8| {
+        let mut worked = false;
+        let _ = owner(&[number; 32], &[2; 65], || {
+            worked = true;
+            None
+        });
+        worked
+    };
+    let outer = Remembering::begin();
+    assert!(asked(1));
+    let inner = Remembering::begin();
+    assert!(!asked(1) && asked(2));
+    drop(inner);
+    assert!(!asked(1) && !asked(2));
+    drop(outer);
+    assert!(asked(1) && asked(2));
+}
+
+/// What is remembered is bounded; what goes is the oldest half, never what was asked about last.
 #[test]
 fn memory_is_bounded() {
-    let _memory = Remembering::begin();
-    for number in 0..=MAX {
+    let asked = |number: usize| {
         let mut hash = [0; 32];
         hash[..8].copy_from_slice(&(number as u64).to_be_bytes());
-        let _ = owner(&hash, &[0; 65], || None);
-    }
-    let kept = MEMORY.with_borrow(|memory| memory.as_ref().unwrap().owners.len());
-    assert_eq!(kept, 1);
+        let mut worked = false;
+        let _ = owner(&hash, &[0; 65], || {
+            worked = true;
+            None
+        });
+        worked
+    };
+    let _memory = Remembering::begin();
+    assert!((0..MAX).all(asked));
+    assert!(!asked(0) && !asked(MAX - 1));
+    assert!(asked(MAX));
+    let kept = MEMORY.with_borrow(|memory| {
+        let owners = &memory.as_ref().unwrap().owners;
+        owners.younger.len() + owners.older.len()
+    });
+    assert_eq!(kept, MAX / 2 + 1);
+    assert!(!asked(MAX / 2) && !asked(MAX - 1) && !asked(MAX) && asked(0));
 }
