@@ -1,5 +1,6 @@
 //! A disk that is really full: the kernel itself says so. This test binary is also the process that writes until then.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -63,6 +64,14 @@ fn filled(directory: &Path, unshared: bool, first: &str) -> Option<usize> {
     told
 }
 
+/// Told past the test's own output; `WATCHFIRE_MOUNT=required`, as `.ci/run` has it where it can, makes it a failure.
+fn untried() {
+    let required = std::env::var("WATCHFIRE_MOUNT").is_ok_and(|value| value == "required");
+    assert!(!required, "no filesystem can be mounted here without privileges");
+    let told = "NOT CHECKED: a log on a full filesystem: none can be mounted here without privileges";
+    writeln!(std::io::stderr().lock(), "{told}").unwrap();
+}
+
 /// A file that may not grow (EFBIG) and, where a small filesystem can be mounted without privileges, one without room (ENOSPC): announced before,
 /// refused without harm, and everything acknowledged is there.
 #[test]
@@ -80,6 +89,6 @@ fn the_kernel_says_that_the_disk_is_full() {
     let mount = format!("mount -t tmpfs -o size=1m none '{}'", place.path().display());
     match filled(place.path(), true, &mount) {
         Some(acknowledged) => assert!(acknowledged > 100, "{acknowledged}"),
-        None => eprintln!("no filesystem can be mounted here without privileges; ENOSPC was not tried"),
+        None => untried(),
     }
 }
