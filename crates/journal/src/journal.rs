@@ -11,7 +11,7 @@ use crate::position::Position;
 use crate::reading::{OpenSegment, read_record};
 use crate::recovery::{self, Found, Recovery};
 use crate::replay::{HEADER, Replay, Tail, advance};
-use crate::space::{Ahead, Pace, Space};
+use crate::space::{Ahead, Space};
 use crate::storage::{Storage, StorageFile, read_range};
 use crate::{frame, prune, segment};
 
@@ -186,7 +186,8 @@ impl<S: Storage> Journal<S> {
     /// [`JournalError::Io`] ends the log: the disk is not sound.
     pub fn tend(&mut self) -> Result<(), JournalError> {
         self.sound()?;
-        self.tend_at(Pace::Idle)
+        let end = u64::from(self.durable.through().offset());
+        self.ahead.tend(end).map_err(|error| self.poisoned(error))
     }
 
     /// Fills the segment with zeros to its end, makes the next one, and waits for both: in a burst they would cost the disk as much as
@@ -332,15 +333,11 @@ impl<S: Storage> Journal<S> {
         Ok(())
     }
 
-    fn tend_at(&mut self, pace: Pace) -> Result<(), JournalError> {
-        let end = u64::from(self.durable.through().offset());
-        self.ahead.tend(end, pace).map_err(|error| self.poisoned(error))
-    }
-
     /// Before the first record of a commit, where everything is durable: takes up what was prepared and goes on in the next
     /// segment if that is there. The size of a segment is soft: a writer waits only where it is far beyond.
     fn open_commit(&mut self) -> Result<(), JournalError> {
-        self.tend_at(Pace::Writing)?;
+        self.ahead.writes();
+        self.tend()?;
         let (end, bound) = (u64::from(self.end().offset()), u64::from(self.options.segment_bytes));
         if end < bound {
             return Ok(());

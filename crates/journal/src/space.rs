@@ -23,26 +23,6 @@ pub enum Space {
     },
 }
 
-/// What the writer is at. The next segment costs the disk as much as the records of a whole one: where records come in a burst, it is
-/// begun only when the current one is almost full, and else from half on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Pace {
-    /// Its owner has nothing to append.
-    Idle,
-    /// A commit begins.
-    Writing,
-}
-
-impl Pace {
-    /// Eighths of a segment that are written before the next one is asked for.
-    fn eighths(self) -> u64 {
-        match self {
-            Self::Idle => 4,
-            Self::Writing => 7,
-        }
-    }
-}
-
 /// The segment after the current one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Next {
@@ -94,9 +74,9 @@ impl<S: Storage> Ahead<S> {
     ///
     /// # Errors
     /// [`JournalError::Io`] when it failed for another reason than room: the disk is not sound, and the log ends.
-    pub(crate) fn tend(&mut self, end: u64, pace: Pace) -> Result<(), JournalError> {
+    pub(crate) fn tend(&mut self, end: u64) -> Result<(), JournalError> {
         self.look()?;
-        self.ask(end, pace);
+        self.ask(end);
         self.look()
     }
 
@@ -143,7 +123,7 @@ impl<S: Storage> Ahead<S> {
         Ok(())
     }
 
-    fn ask(&mut self, end: u64, pace: Pace) {
+    fn ask(&mut self, end: u64) {
         let chunk = u64::from(self.options.chunk_bytes);
         let reserve = u64::from(self.options.reserve_bytes);
         let low = (self.filled / 4).min(2 * chunk);
@@ -154,9 +134,16 @@ impl<S: Storage> Ahead<S> {
             let to = if self.full { step } else { doubled.max(step) };
             self.extend(to.max(end + reserve));
         }
-        // One that did not fit is tried again wherever the log stands: only when it fits is the disk no longer full.
-        if 8 * end >= pace.eighths() * u64::from(self.options.segment_bytes) || self.pause.1 > 0 {
+        // A log that never filled a segment may not fill this one: it asks from half of it on. Asked for is what is made once the writer
+        // rests; in a burst that does not end, what is made beside it from three quarters on. One that did not fit is tried again wherever
+        // the log stands: only when it fits is the disk no longer full.
+        let bound = u64::from(self.options.segment_bytes);
+        let again = self.pause.1 > 0;
+        if 2 * end >= bound || self.number > 0 || again {
             self.ask_next();
+        }
+        if 4 * end >= 3 * bound || again {
+            self.background.hurry();
         }
     }
 
@@ -169,6 +156,11 @@ impl<S: Storage> Ahead<S> {
                 self.background.start(Job::Prepare { number, length: self.segment_length() });
             }
         }
+    }
+
+    /// A commit begins: the writer does not rest.
+    pub(crate) fn writes(&self) {
+        self.background.writes();
     }
 
     fn extend(&mut self, to: u64) {
