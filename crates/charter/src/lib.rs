@@ -15,6 +15,7 @@ pub mod fault;
 pub mod live;
 pub mod model;
 pub mod multiaddress;
+pub mod packs;
 pub mod parse;
 pub mod query;
 mod quorum;
@@ -23,5 +24,5 @@ mod watch;
 
 pub use fault::{Complaint, Fault, Warning};
 pub use model::*;
-pub use parse::{is_drill_chain, parse};
+pub use parse::{RuleSet, is_drill_chain, parse, parse_rules};
 pub use query::{Quorum, Shortfall};

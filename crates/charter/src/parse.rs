@@ -12,11 +12,14 @@ pub(crate) mod playbooks;
 mod references;
 pub(crate) mod rules;
 
-use watchfire_types::{CharterDigest, CharterVersion, NetworkId};
+use std::collections::BTreeMap;
+
+use toml::de::DeTable;
+use watchfire_types::{CharterDigest, CharterVersion, DetectorId, NetworkId};
 
 use crate::digest;
 use crate::fault::{Fault, Warning};
-use crate::model::Charter;
+use crate::model::{Charter, Detector};
 use crate::quorum;
 use crate::reader::{Log, Place, Section};
 use references::Declared;
@@ -49,6 +52,39 @@ pub fn parse(source: &str) -> Result<(Charter, Vec<Warning>), Vec<Fault>> {
         Some(charter) if faults.is_empty() => Ok((charter, warnings)),
         _ => Err(faults),
     }
+}
+
+/// Detector rules, with the charter that they stand in, if they do.
+#[derive(Debug)]
+pub struct RuleSet {
+    /// The rules.
+    pub detectors: BTreeMap<DetectorId, Detector>,
+    /// The charter around them; `None` for a text that holds nothing else.
+    pub charter: Option<Charter>,
+}
+
+/// Reads the detectors of a charter, or of a text that holds nothing but detectors, whose assets are taken as declared.
+///
+/// # Errors
+/// Every fault at once, as [`parse`] tells them.
+pub fn parse_rules(source: &str) -> Result<(RuleSet, Vec<Warning>), Vec<Fault>> {
+    let log = Log::new("rules", source);
+    let table = log.syntax(source).filter(|table| source.len() <= SOURCE_MAX && is_fragment(table));
+    let Some(table) = table else {
+        let (charter, warnings) = parse(source)?;
+        return Ok((RuleSet { detectors: charter.detectors.clone(), charter: Some(charter) }, warnings));
+    };
+    let mut root = Section::root(&log, &table);
+    let mut declared = Declared::scan(&root);
+    declared.assume_assets(&root);
+    let detectors = detectors::read(&mut root, &declared);
+    root.finish();
+    let (faults, warnings) = log.into_parts();
+    if faults.is_empty() { Ok((RuleSet { detectors, charter: None }, warnings)) } else { Err(faults) }
+}
+
+fn is_fragment(table: &DeTable<'_>) -> bool {
+    !table.is_empty() && table.keys().all(|key| key.get_ref() == "detector")
 }
 
 /// Reads everything before deciding anything, so that one fault hides no other.

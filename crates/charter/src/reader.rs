@@ -178,13 +178,13 @@ impl<'a> Section<'a> {
         self.table.iter().map(entry).collect()
     }
 
-    /// The `id` of every table of an array of tables, without reporting anything.
-    pub fn peek_ids(&self, key: &str) -> Vec<Value<'a>> {
+    /// One key of every table of an array of tables, without reporting anything.
+    pub fn peek_each(&self, key: &str, inner: &'static str) -> Vec<Value<'a>> {
         let entries = self.table.get(key).and_then(|value| value.get_ref().as_array());
         let tables = entries.into_iter().flatten().enumerate().filter_map(|(index, entry)| {
             let at = Place { line: self.log.line(entry.span().start), key: format!("{}[{index}]", self.at.below(key)) };
             let table = entry.get_ref().as_table()?;
-            Section { log: self.log, at, table, known: BTreeSet::new() }.get("id")
+            Section { log: self.log, at, table, known: BTreeSet::new() }.get(inner)
         });
         tables.collect()
     }

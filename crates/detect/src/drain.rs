@@ -21,6 +21,8 @@ const TRANSFER: B256 = b256!("ddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628
 const BLOCK_PAIRS_MAX: usize = 256;
 /// Transfers of a window that count, the newest.
 const PAIRS_MAX: usize = 16_384;
+/// Most transfers that are kept, with what a reorg may need.
+pub(crate) const ENTRIES_MAX: u64 = PAIRS_MAX as u64 + 65 * BLOCK_PAIRS_MAX as u64;
 
 struct Moved {
     from: Address,

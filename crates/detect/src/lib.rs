@@ -12,6 +12,7 @@ mod drain;
 mod event;
 #[cfg(test)]
 mod fixture;
+mod footprint;
 mod invariant;
 mod leap;
 mod measure;
@@ -21,6 +22,7 @@ mod state;
 pub mod trace;
 
 pub use detectors::{Blind, Detectors};
+pub use footprint::footprint;
 
 /// Blocks kept below the newest one whatever a window says, so that a reorg this deep rolls back without a new backfill.
 pub const REORG_DEPTH: u64 = 64;

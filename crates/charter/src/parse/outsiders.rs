@@ -11,7 +11,7 @@ use crate::model::{Detector, Mode, Playbook, PlaybookPurpose, Watch};
 use crate::reader::Log;
 
 /// Events by which contracts tell that authority over them changed: none of them can be had for money. OpenZeppelin `Ownable`,
-/// `AccessControl`, `Initializable`, EIP-1967, EIP-2535, Safe 1.3.0 to 1.5.0.
+/// `AccessControl`, `Initializable` and `TimelockController`, EIP-1967, EIP-2535, Safe 1.3.0 to 1.5.0, Aave v3's provider, Compound v2.
 const AUTHORITY: &[&str] = &[
     "OwnershipTransferred(address,address)",
     "OwnershipTransferStarted(address,address)",
@@ -32,6 +32,15 @@ const AUTHORITY: &[&str] = &[
     "ChangedModuleGuard(address)",
     "ChangedFallbackHandler(address)",
     "ChangedMasterCopy(address)",
+    "MinDelayChange(uint256,uint256)",
+    "PriceOracleUpdated(address,address)",
+    "ACLManagerUpdated(address,address)",
+    "ACLAdminUpdated(address,address)",
+    "PoolUpdated(address,address)",
+    "PoolConfiguratorUpdated(address,address)",
+    "NewPriceOracle(address,address)",
+    "NewAdmin(address,address)",
+    "NewImplementation(address,address)",
 ];
 
 /// Says of each automatic containment playbook which single findings an outsider can cause.

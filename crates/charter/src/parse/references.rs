@@ -37,13 +37,29 @@ impl Declared {
     }
 }
 
+impl Declared {
+    /// Takes every asset that a detector names as declared, for a text that has no assets of its own.
+    pub(crate) fn assume_assets(&mut self, root: &Section<'_>) {
+        self.assets.extend(keyed(root, "detector", "asset", |value| value.peek_text()?.parse().ok()));
+    }
+}
+
 fn names<T: FromStr + Ord>(root: &Section<'_>, key: &str) -> BTreeMap<T, Place> {
     ids(root, key, |value| value.peek_text()?.parse().ok())
 }
 
 fn ids<T: Ord>(root: &Section<'_>, key: &str, read: impl Fn(&Value<'_>) -> Option<T>) -> BTreeMap<T, Place> {
+    keyed(root, key, "id", read)
+}
+
+fn keyed<T: Ord>(
+    root: &Section<'_>,
+    key: &str,
+    inner: &'static str,
+    read: impl Fn(&Value<'_>) -> Option<T>,
+) -> BTreeMap<T, Place> {
     let mut found = BTreeMap::new();
-    for value in root.peek_ids(key) {
+    for value in root.peek_each(key, inner) {
         if let Some(id) = read(&value) {
             found.entry(id).or_insert(value.at);
         }

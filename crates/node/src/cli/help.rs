@@ -70,6 +70,7 @@ fn own(path: &str) -> &'static [(u8, &'static str)] {
         "log verify" => &[(0, "it holds"), (1, "it does not hold, or its index is not the journal's")],
         "log check" => &[(0, "it holds"), (1, "it does not hold")],
         "charter check" => &[(0, "no faults; warnings may be told"), (1, "faults found, all are listed")],
+        "rules check" => &[(0, "no faults; warnings may be told"), (1, "faults found, all are listed")],
         "charter digest" => &[(0, "done"), (1, "the charter has faults and no digest")],
         "incident bundle" => &[(0, "written, and it holds"), (1, "written, and it does not hold")],
         "verify" => &[(0, "no check fails; what stays open is listed"), (1, "a check fails; the first is named")],

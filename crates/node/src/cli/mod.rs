@@ -24,6 +24,7 @@ mod log_trees;
 pub mod output;
 mod people;
 mod record;
+mod rules;
 mod run;
 mod safe;
 mod sealed;
@@ -85,6 +86,9 @@ enum Command {
     /// Check a charter or name its digest.
     #[command(subcommand)]
     Charter(charter::CharterCommand),
+    /// Ready detector rules to paste into a charter, and what a charter's own ones cost.
+    #[command(subcommand)]
+    Rules(rules::RulesCommand),
     /// Check a node's configuration, keys and place in its charter.
     #[command(subcommand)]
     Config(check::ConfigCommand),
@@ -181,6 +185,7 @@ fn dispatch(command: Command, output: Output) -> Result<u8, CliError> {
         Command::Vulnerability(command) => sealed::vulnerability(*command, output),
         Command::People(command) => people::run(&command, output),
         Command::Charter(command) => charter::run(command, output),
+        Command::Rules(command) => rules::run(command, output),
         Command::Config(command) => check::run(&command, output),
         Command::Safe(command) => safe::run(command, output),
         Command::InspectTrace(arguments) => inspect_trace::run(&arguments, output),

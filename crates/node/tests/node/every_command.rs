@@ -191,8 +191,9 @@ fn bad_files_are_told() {
     let charter = members.charter();
     let base = tempfile::tempdir().unwrap();
     let bad = bad_files(base.path(), "watchfire-bundle/1\n\0\0\0\x10abc");
-    let commands: [&[&str]; 17] = [
+    let commands: [&[&str]; 18] = [
         &["charter", "check"],
+        &["rules", "check"],
         &["charter", "digest"],
         &["charter", "check", &charter, "--entry"],
         &["verify"],
@@ -239,8 +240,12 @@ fn good_input_is_answered_in_json() {
     assert_eq!(watchfire(&["run", "--config", config]).status.code(), Some(3));
     let archive = members.base.path().join("archive");
     let archive = archive.to_str().unwrap();
-    let commands: [(&[&str], i32); 15] = [
+    let set = "proxy=0x1000000000000000000000000000000000000001";
+    let commands: [(&[&str], i32); 18] = [
         (&["charter", "check", &members.charter()], 0),
+        (&["rules", "check", &members.charter()], 0),
+        (&["rules", "packs"], 0),
+        (&["rules", "pack", "proxy", "--asset", "vault-core", "--set", set, "prefix=core"], 0),
         (&["charter", "digest", &members.charter()], 0),
         (&["config", "check", "--config", config], 0),
         (&["status", "--config", config], 2),

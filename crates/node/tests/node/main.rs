@@ -15,6 +15,7 @@ mod log_store;
 #[path = "../../../../simulations/src/port.rs"]
 mod port;
 mod printing;
+mod rules;
 mod supervised;
 mod trees;
 mod witness;

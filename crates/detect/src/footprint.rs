@@ -1,0 +1,27 @@
+//! How much a rule remembers at most.
+
+use watchfire_charter::{StateExpectation, Watch};
+
+use crate::REORG_DEPTH;
+use crate::drain;
+
+/// Bytes of an entry: a block with what was measured at it.
+const ENTRY: u64 = 160;
+/// Blocks that a reorg may take back, and one before them.
+const KEPT: u64 = REORG_DEPTH + 1;
+
+/// Most bytes that a rule keeps of blocks, events and transfers on a chain of this time between blocks. Not counted: the answers of calls that
+/// must not change, one for each of 65 blocks, and of what it finds one finding for each of 65 blocks.
+#[must_use]
+pub fn footprint(watch: &Watch, block_time_ms: u64) -> u64 {
+    let blocks = |window_s: u64| (window_s.saturating_mul(1000) / block_time_ms.max(1)).saturating_add(2);
+    let entries = match watch {
+        Watch::Outflow { window_s, .. } => blocks(*window_s).saturating_add(KEPT),
+        Watch::Leap { window_s, .. } => blocks(*window_s).saturating_add(KEPT).saturating_add(KEPT),
+        Watch::Event { .. } => KEPT,
+        Watch::State { expect: StateExpectation::Unchanged, .. } => KEPT + KEPT,
+        Watch::State { .. } | Watch::Invariant { .. } | Watch::Stale { .. } => 0,
+        Watch::ApprovalDrain { .. } => drain::ENTRIES_MAX,
+    };
+    entries.saturating_mul(ENTRY)
+}
