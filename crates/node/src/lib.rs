@@ -11,6 +11,7 @@ pub mod cli;
 pub mod config;
 pub mod control;
 pub mod disclosure;
+mod durably;
 pub mod evidence;
 pub mod kept;
 pub mod keys;

@@ -18,6 +18,7 @@ use super::sealed::words;
 use crate::charter_file::load;
 use crate::config::Config;
 use crate::disclosure::{check, disclose};
+use crate::durably;
 use crate::kept::journal_of;
 
 /// What to show.
@@ -53,6 +54,7 @@ pub(super) fn run(arguments: &DiscloseArgs, output: Output) -> Result<u8, CliErr
     let mut written =
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(&arguments.output).map_err(failed)?;
     written.write_all(file.as_bytes()).and_then(|()| written.sync_all()).map_err(failed)?;
+    durably::name(&arguments.output).map_err(failed)?;
     let text = format!("{}: the words of event {hash}; `watchfire verify` checks them", arguments.output.display());
     output.answer(&text, &serde_json::json!({ "event": hash, "file": arguments.output.display().to_string() }))?;
     Ok(code::OK)

@@ -16,6 +16,7 @@ use super::output::{CliError, Output, code};
 use super::people::SpeakerArgs;
 use crate::config::Config;
 use crate::control::client::ask;
+use crate::durably;
 use crate::evidence::store::Store;
 
 /// Objects of one access, as the wire bounds them.
@@ -250,6 +251,7 @@ fn export(arguments: ExportArgs, output: Output) -> Result<u8, CliError> {
         }
         let manifest = serde_json::to_vec_pretty(&found)?;
         write(&target.join("manifest.json"), &manifest).map_err(failed)?;
+        durably::name(target).map_err(failed)?;
     }
     let bytes: usize = read.iter().map(|(_, bytes)| bytes.len()).sum();
     let left = if absent == 0 { String::new() } else { format!("; {absent} objects are not in this store") };
@@ -264,5 +266,6 @@ fn export(arguments: ExportArgs, output: Output) -> Result<u8, CliError> {
 fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = File::options().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(bytes)?;
-    file.sync_all()
+    file.sync_all()?;
+    durably::name(path)
 }

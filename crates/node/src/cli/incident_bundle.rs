@@ -5,7 +5,7 @@
 //! makes a checkpoint first, so that others' lines under it cover what it says.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -27,6 +27,7 @@ use super::output::{CliError, Output, code};
 use crate::charter_file::load;
 use crate::config::{Config, read_text};
 use crate::control::client::{ClientError, ask};
+use crate::durably;
 use crate::evidence::store::{Store, StoreError};
 use crate::kept::{Kept, look};
 use crate::trees::witnessed;
@@ -207,7 +208,7 @@ fn parts<'a>(
     })
 }
 
-/// Readable by the user alone, whole or not at all.
+/// Readable by the user alone, whole or not at all, and there after a power loss.
 fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".part");
@@ -215,7 +216,7 @@ fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
     file.write_all(bytes)?;
     file.sync_all()?;
-    fs::rename(&part, path)
+    durably::rename(&part, path)
 }
 
 fn answer(

@@ -72,7 +72,7 @@ pub(super) fn to(arguments: &ExportArgs, output: Output) -> Result<u8, CliError>
         }
     };
     let synced = out.flush().and_then(|()| out.get_ref().sync_all());
-    synced.and_then(|()| std::fs::rename(&unfinished, file)).map_err(|error| failed(file, &error))?;
+    synced.and_then(|()| crate::durably::rename(&unfinished, file)).map_err(|error| failed(file, &error))?;
     let text = format!(
         "{}: {} events of {} epochs, SHA-256 {}",
         file.display(),

@@ -22,6 +22,7 @@ use super::output::{CliError, Output, code};
 use crate::charter_file::load;
 use crate::config::Config;
 use crate::control::client::{ClientError, ask};
+use crate::durably;
 use crate::kept::{Kept, look};
 use crate::trees::{Chain, check_text, witnessed};
 
@@ -258,5 +259,5 @@ pub(super) fn faults(arguments: &FaultsArgs, output: Output) -> Result<u8, CliEr
 fn write(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
     let failed = |error: std::io::Error| CliError::unwritten(path, &error);
     let mut file = File::options().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)
+    file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| durably::name(path)).map_err(failed)
 }

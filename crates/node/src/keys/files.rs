@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use super::KeyError;
+use crate::durably;
 
 /// Largest key or password file that is read: 64 KiB.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
@@ -67,7 +68,7 @@ pub fn create_private(path: &Path, bytes: &[u8]) -> Result<(), KeyError> {
         let _ = fs::remove_file(path);
         return Err(KeyError::Io { action: "write", path: path.to_owned(), source });
     }
-    sync_parent(path)
+    durably::name(path).map_err(io("sync the name of", path))
 }
 
 /// Replaces a private file by a synced rename, so that a crash leaves the old or the new one whole.
@@ -86,13 +87,7 @@ pub fn replace_private(path: &Path, bytes: &[u8]) -> Result<(), KeyError> {
         _ => {}
     }
     create_private(&new, bytes)?;
-    fs::rename(&new, path).map_err(io("replace", path))?;
-    sync_parent(path)
-}
-
-fn sync_parent(path: &Path) -> Result<(), KeyError> {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(parent).and_then(|directory| directory.sync_all()).map_err(io("sync", parent))
+    durably::rename(&new, path).map_err(io("replace", path))
 }
 
 /// Reads a private file of at most 64 KiB.

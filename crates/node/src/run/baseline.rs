@@ -61,9 +61,7 @@ impl Baseline {
         let mut file = File::create(&new)?;
         file.write_all(&serde_json::to_vec(&chains)?)?;
         file.sync_all()?;
-        std::fs::rename(&new, &self.path)?;
-        let directory = self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(directory)?.sync_all()
+        crate::durably::rename(&new, &self.path)
     }
 }
 
