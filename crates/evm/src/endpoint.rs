@@ -1,6 +1,6 @@
 //! One endpoint: its budget, its back-off and what it was found not to know.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -57,13 +57,15 @@ pub(crate) struct Remote {
     pub(crate) lacks: Lacks,
 }
 
-/// What the endpoint was found not to know; found by trying, forgotten never.
+/// What the endpoint was found not to know; found by trying, forgotten never but where it says so.
 #[derive(Debug, Default)]
 pub(crate) struct Lacks {
     pub(crate) batches: AtomicBool,
     pub(crate) block_hash_parameter: AtomicBool,
     pub(crate) block_receipts: AtomicBool,
     pub(crate) simulate: AtomicBool,
+    /// Its receipts are of kinds unknown here: none are asked for below this height, then once more.
+    pub(crate) known_receipts_until: AtomicU64,
 }
 
 #[derive(Debug, Default)]

@@ -2,7 +2,8 @@
 //!
 //! A header with an empty bloom has none. Else they come from receipts whose computed root is the header's: from
 //! `eth_getBlockReceipts`, else from one `eth_getTransactionReceipt` per transaction; one endpoint is enough then. Where the
-//! chain has receipt types whose encoding is unknown here, `eth_getLogs` by block hash must be equal from k operators.
+//! chain has receipt types whose encoding is unknown here, `eth_getLogs` by block hash must be equal from k operators; such an
+//! endpoint is asked for receipts only every [`UNKNOWN_REST_BLOCKS`] blocks.
 //! The transaction hash beside a log is not part of what the root proves.
 
 use std::collections::BTreeSet;
@@ -12,9 +13,9 @@ use std::time::Duration;
 
 use alloy::consensus::proofs::calculate_receipt_root;
 use alloy::rpc::types::{Log as RpcLog, TransactionReceipt};
-use alloy_primitives::{B256, Bloom};
+use alloy_primitives::{B256, Bloom, U64};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 use watchfire_types::{Log, OperatorId};
 
@@ -24,10 +25,15 @@ use crate::error::RpcError;
 use crate::head::Head;
 use crate::quorum::{Agreement, gather, gather_by};
 use crate::read::{is_canonical, quantity};
-use crate::rpc::Request;
+use crate::rpc::{Request, cut};
 
 /// Most transactions of a block whose receipts are asked for one by one.
 const TRANSACTIONS_MAX: usize = 5_000;
+
+/// How many blocks an endpoint whose receipts are of an unknown kind is asked for none: a chain gets no others overnight.
+const UNKNOWN_REST_BLOCKS: u64 = 1_000;
+/// Receipt types of EIP-2718 whose encoding is known here: legacy to EIP-7702.
+const KNOWN_TYPE_MAX: u64 = 4;
 
 /// The logs of a block, in block order; with the operators whose word they are, where the header does not prove them.
 pub(crate) async fn logs(
@@ -58,10 +64,33 @@ pub(crate) async fn logs(
 }
 
 async fn proved(remote: Arc<Remote>, head: &Head, timeout: Duration) -> Result<Vec<Log>, RpcError> {
+    let rests = remote.lacks.known_receipts_until.load(Ordering::Relaxed);
+    if head.block.number < rests {
+        return Err(RpcError::Unable(format!("its receipts are of an unknown kind; asked again from block {rests}")));
+    }
+    let receipts = receipts(&remote, head, timeout).await?;
+    let known = |receipt: &Value| {
+        receipt
+            .get("type")
+            .is_none_or(|kind| U64::deserialize(kind).is_ok_and(|kind| kind.to::<u64>() <= KNOWN_TYPE_MAX))
+    };
+    if !receipts.iter().all(known) {
+        let until = head.block.number.saturating_add(UNKNOWN_REST_BLOCKS);
+        if remote.lacks.known_receipts_until.fetch_max(until, Ordering::Relaxed) == 0 {
+            tracing::info!(endpoint.name = %remote.config.name, "endpoint has receipts of an unknown kind");
+        }
+        return Err(RpcError::Unable("its receipts are of an unknown kind".to_owned()));
+    }
+    let typed: Result<Vec<TransactionReceipt>, _> = receipts.into_iter().map(serde_json::from_value).collect();
+    check(head, typed.map_err(|error| RpcError::Garbage(cut(&error.to_string())))?)
+}
+
+/// As the endpoint answers them: of the whole block, else one by one.
+async fn receipts(remote: &Remote, head: &Head, timeout: Duration) -> Result<Vec<Value>, RpcError> {
     if !remote.lacks.block_receipts.load(Ordering::Relaxed) {
         let request = Request::new("eth_getBlockReceipts", json!([head.block.hash]));
-        match remote.one::<Vec<TransactionReceipt>>(Priority::Feed, request, timeout).await {
-            Ok(Some(receipts)) => return check(head, receipts),
+        match remote.one::<Vec<Value>>(Priority::Feed, request, timeout).await {
+            Ok(Some(receipts)) => return Ok(receipts),
             Ok(None) => return Err(RpcError::UnknownBlock),
             Err(error) if error.backs_off() || error == RpcError::BackingOff => return Err(error),
             // Providers without the method answer with all sorts of codes: anything else means "try the other way".
@@ -80,9 +109,7 @@ async fn proved(remote: Arc<Remote>, head: &Head, timeout: Duration) -> Result<V
     let requests: Vec<Request> =
         block.transactions.iter().map(|hash| Request::new("eth_getTransactionReceipt", json!([hash]))).collect();
     let answers = remote.ask(Priority::Feed, &requests, timeout).await;
-    let receipts: Result<Vec<TransactionReceipt>, RpcError> =
-        answers.into_iter().map(|answer| decode(&answer?)?.ok_or(RpcError::UnknownBlock)).collect();
-    check(head, receipts?)
+    answers.into_iter().map(|answer| decode(&answer?)?.ok_or(RpcError::UnknownBlock)).collect()
 }
 
 /// Only the field that is needed: whole blocks of some chains hold transaction types unknown here.

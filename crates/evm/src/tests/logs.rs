@@ -1,6 +1,8 @@
 //! A block's logs: the header's by every path, k operators' word where the chain's receipts are of an unknown kind.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use alloy_primitives::keccak256;
 use serde_json::{Value, json};
@@ -90,4 +92,39 @@ async fn an_unknown_receipt_type_falls_back_to_agreed_logs() {
     let client = ChainClient::connect(config(2, two)).await.unwrap();
     let error = client.view(&head, &BTreeSet::new(), false).await.unwrap_err();
     assert!(error.cause.contains("answers differ"), "{error}");
+}
+
+/// Goal: where the receipts are of an unknown kind they are asked for once, and then once in a thousand blocks, by either way; the logs come
+/// all the same.
+#[tokio::test]
+async fn receipts_of_an_unknown_kind_are_asked_for_rarely() {
+    let world = World::new().await;
+    world.execute(&world.pause(0)).await;
+    for one_by_one in [false, true] {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&asked);
+        let rollup = Operator::start(&world.anvil.http, move |method, _| match method {
+            "eth_getBlockReceipts" if one_by_one => Act::Fail(-32601, "method not found"),
+            "eth_getBlockReceipts" => {
+                counted.fetch_add(1, Ordering::SeqCst);
+                Act::Change(|receipts| receipts.as_array_mut().unwrap().iter_mut().for_each(as_deposit))
+            }
+            "eth_getTransactionReceipt" => {
+                counted.fetch_add(1, Ordering::SeqCst);
+                Act::Change(as_deposit)
+            }
+            _ => Act::Pass,
+        })
+        .await;
+        let client = ChainClient::connect(config(1, vec![endpoint("a", &rollup.url)])).await.unwrap();
+        let head = client.head_at(world.anvil.number().await).await.unwrap();
+        for (ahead, expected) in [(0, 1), (0, 1), (999, 1), (1_000, 2), (1_001, 2)] {
+            // The height alone decides; the block is the same one.
+            let mut later = head.clone();
+            later.block.number += ahead;
+            let logs = client.view(&later, &BTreeSet::new(), false).await.unwrap().logs;
+            assert!(logs.iter().any(|log| log.address == world.vault));
+            assert_eq!(asked.load(Ordering::SeqCst), expected, "{ahead} {one_by_one}");
+        }
+    }
 }
