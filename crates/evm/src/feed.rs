@@ -39,17 +39,20 @@ const RETRY: Duration = Duration::from_millis(50);
 const DOUBT: Duration = Duration::from_millis(500);
 
 /// From where the feed starts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Backfill {
     /// Seconds of block time before the first agreed head: the longest window of the detectors.
     pub window_s: u64,
     /// The last block scanned before a restart: everything after it is scanned again, however long ago.
     pub resume_after: Option<u64>,
+    /// At most this many blocks are backfilled; what is older is left out, and told.
+    pub blocks_max: u64,
 }
 
-impl Backfill {
-    /// At most this many blocks are backfilled; what is older is left out.
-    pub const BLOCKS_MAX: u64 = BACKFILL_BLOCKS_MAX;
+impl Default for Backfill {
+    fn default() -> Self {
+        Self { window_s: 0, resume_after: None, blocks_max: BACKFILL_BLOCKS_MAX }
+    }
 }
 
 /// What the feed says, in order.
@@ -73,6 +76,14 @@ pub enum FeedEvent {
     Silent {
         /// One line.
         cause: String,
+    },
+    /// The backfill begins later than it should, at its bound: blocks that nobody here will have seen. Said before the first block; a
+    /// later one takes its place.
+    Unseen {
+        /// The first of them; without one the window's beginning lies somewhere before the last.
+        first: Option<u64>,
+        /// The last of them.
+        last: u64,
     },
     /// The backfill is complete.
     Ready,
@@ -99,6 +110,8 @@ pub(crate) struct Feed {
     chain: Canonical,
     finalized: watch::Receiver<Option<u64>>,
     ready: bool,
+    /// Told of what the backfill leaves out.
+    unseen: Option<(Option<u64>, u64)>,
     silent: bool,
     moved: Instant,
     /// Endpoints whose named head was not agreed: looked into not often, so that a liar costs few requests.
@@ -133,6 +146,7 @@ impl Feed {
             chain: Canonical::default(),
             finalized,
             ready: false,
+            unseen: None,
             silent: false,
             moved: Instant::now(),
             doubted: BTreeSet::new(),

@@ -2,7 +2,7 @@
 
 use watchfire_types::BlockTime;
 
-use super::{Backfill, Feed, FeedEvent, Stop};
+use super::{Feed, FeedEvent, Stop};
 use crate::head::Head;
 
 /// Headers asked for in one batch.
@@ -51,22 +51,30 @@ impl Feed {
         Ok(first)
     }
 
-    /// Where the first backfill begins: the block before the window, or the one after the last that was scanned.
-    async fn start(&self, head: &Head) -> Result<u64, Stop> {
+    /// Where the first backfill begins: the block before the window, or the one after the last that was scanned. What its bound cuts off
+    /// is told.
+    async fn start(&mut self, head: &Head) -> Result<u64, Stop> {
         let target = BlockTime::from_secs(head.block.time.as_secs().saturating_sub(self.backfill.window_s));
+        let floor = head.block.number.saturating_sub(self.backfill.blocks_max);
         let by_window =
-            if self.backfill.window_s == 0 { head.block.number } else { self.newest_at(head, target).await? };
+            if self.backfill.window_s == 0 { head.block.number } else { self.newest_at(head, target, floor).await? };
         let resume = self.backfill.resume_after.map(|number| number.saturating_add(1));
-        let first = resume.map_or(by_window, |number| number.min(by_window));
-        Ok(first.max(head.block.number.saturating_sub(Backfill::BLOCKS_MAX)))
+        let first = resume.map_or(by_window, |number| number.min(by_window)).max(floor);
+        let missed = resume.filter(|resume| *resume < first);
+        let window_cut = by_window == floor && floor > 0 && self.time_of(floor).await? > target;
+        let unseen = (missed.is_some() || window_cut).then(|| (missed, first.saturating_sub(1)));
+        if let Some((first, last)) = unseen.filter(|_| unseen != self.unseen) {
+            self.unseen = unseen;
+            self.emit(FeedEvent::Unseen { first, last }).await?;
+        }
+        Ok(first)
     }
 
     /// The newest block not later than `time` (the oldest there is, if none): a doubling walk down, then halving.
-    async fn newest_at(&self, head: &Head, time: BlockTime) -> Result<u64, Stop> {
+    async fn newest_at(&self, head: &Head, time: BlockTime, floor: u64) -> Result<u64, Stop> {
         let estimate = head.block.time.secs_since(time).saturating_mul(1000) / self.client.config.block_time_ms;
         let mut stride = estimate.max(1);
         let (mut low, mut high) = (head.block.number, head.block.number);
-        let floor = head.block.number.saturating_sub(Backfill::BLOCKS_MAX);
         while low > floor {
             high = low;
             low = low.saturating_sub(stride).max(floor);

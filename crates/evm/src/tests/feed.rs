@@ -57,7 +57,7 @@ async fn backfill_then_every_block_in_order() {
         let endpoint = if push { with_ws(&anvil) } else { endpoint("a", &anvil.http) };
         let client = ChainClient::connect(config(1, vec![endpoint])).await.unwrap();
         let reads = BTreeSet::from([Read::Balance { account }]);
-        let mut events = client.feed(reads, Backfill { window_s: 10, resume_after: None });
+        let mut events = client.feed(reads, Backfill { window_s: 10, resume_after: None, ..Backfill::default() });
         let before = until_ready(&mut events).await;
         assert_eq!(before.first().unwrap().block.number, 10);
         assert_eq!(before.last().unwrap().block.number, 20);
@@ -82,7 +82,8 @@ async fn reorgs_drop_and_replace() {
         let anvil = Anvil::start();
         anvil.mine(10).await;
         let client = ChainClient::connect(config(1, vec![with_ws(&anvil)])).await.unwrap();
-        let mut events = client.feed(BTreeSet::new(), Backfill { window_s: 8, resume_after: None });
+        let mut events =
+            client.feed(BTreeSet::new(), Backfill { window_s: 8, resume_after: None, ..Backfill::default() });
         let old = until_ready(&mut events).await;
         if replaced {
             let raw =
@@ -112,9 +113,43 @@ async fn a_restart_resumes_where_it_stopped() {
     let anvil = Anvil::start();
     anvil.mine(100).await;
     let client = ChainClient::connect(config(1, vec![endpoint("a", &anvil.http)])).await.unwrap();
-    let mut events = client.feed(BTreeSet::new(), Backfill { window_s: 5, resume_after: Some(40) });
+    let mut events =
+        client.feed(BTreeSet::new(), Backfill { window_s: 5, resume_after: Some(40), ..Backfill::default() });
     let numbers: Vec<u64> = until_ready(&mut events).await.iter().map(|view| view.block.number).collect();
     assert_eq!(numbers, (41..=100).collect::<Vec<_>>());
+}
+
+/// Goal: a backfill that its bound cuts says which blocks it leaves out, before the first that it reads; one that is not cut says nothing
+/// (the other tests here).
+#[tokio::test]
+async fn a_backfill_that_is_cut_is_said() {
+    let anvil = Anvil::start();
+    anvil.mine(100).await;
+    let client = ChainClient::connect(config(1, vec![endpoint("a", &anvil.http)])).await.unwrap();
+    let (cut, whole) = (20, 100);
+    for (backfill, unseen) in [
+        (Backfill { window_s: 5, resume_after: Some(40), blocks_max: cut }, Some((Some(41), 79))),
+        (Backfill { window_s: 50, resume_after: None, blocks_max: cut }, Some((None, 79))),
+        (Backfill { window_s: 50, resume_after: Some(60), blocks_max: cut }, Some((Some(61), 79))),
+        (Backfill { window_s: 50, resume_after: Some(79), blocks_max: cut }, Some((None, 79))),
+        (Backfill { window_s: 5, resume_after: Some(79), blocks_max: cut }, None),
+        (Backfill { window_s: 20, resume_after: None, blocks_max: cut }, None),
+        (Backfill { window_s: 1_000_000, resume_after: None, blocks_max: whole }, None),
+    ] {
+        let mut events = client.feed(BTreeSet::new(), backfill);
+        let first = match next(&mut events).await {
+            FeedEvent::Unseen { first, last } => {
+                assert_eq!(Some((first, last)), unseen, "{backfill:?}");
+                block(&mut events).await
+            }
+            FeedEvent::Block { view, .. } => {
+                assert_eq!(None, unseen, "{backfill:?}");
+                *view
+            }
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(first.block.number, unseen.map_or(first.block.number, |(_, last)| last + 1), "{backfill:?}");
+    }
 }
 
 /// Goal: an endpoint that fails for a while loses nothing: silence is said, then every missed block follows.
@@ -187,7 +222,7 @@ async fn a_laggard_orphans_nothing() {
     .await;
     let endpoints = vec![endpoint("good", &anvil.http), endpoint("laggard", &laggard.url)];
     let client = ChainClient::connect(config(1, endpoints)).await.unwrap();
-    let mut events = client.feed(BTreeSet::new(), Backfill { window_s: 3, resume_after: None });
+    let mut events = client.feed(BTreeSet::new(), Backfill { window_s: 3, resume_after: None, ..Backfill::default() });
     let mut last = None;
     let mut seen = BTreeSet::new();
     for _ in 0..5 {

@@ -25,7 +25,8 @@ async fn height(anvil: &Anvil, tag: &str) -> u64 {
 async fn final_from(anvil: &Anvil, tag: &str, least: u64, agree: usize, endpoints: Vec<Endpoint>) -> BlockRef {
     let finality = if tag == "safe" { Finality::Safe } else { Finality::Finalized };
     let client = ChainClient::connect(crate::ChainConfig { finality, ..config(agree, endpoints) }).await.unwrap();
-    let mut events = client.feed(BTreeSet::new(), Backfill { window_s: 100, resume_after: None });
+    let mut events =
+        client.feed(BTreeSet::new(), Backfill { window_s: 100, resume_after: None, ..Backfill::default() });
     let found = async {
         loop {
             let (view, finalized) = match events.recv().await.unwrap() {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use watchfire_detect::Blind;
 use watchfire_evm::EndpointHealth;
+use watchfire_types::bounds::BACKFILL_BLOCKS_MAX;
 use watchfire_types::{Address, ChainId, Read, ReadOutcome};
 
 use super::verdict::paid_pauses;
@@ -21,6 +22,18 @@ const LAG_RECORDS_MAX: u64 = 10_000;
 pub(super) fn stale(chain: ChainId, block_time_ms: u64, age_ms: u64) -> Option<String> {
     let bound = block_time_ms.saturating_mul(STALE_BLOCKS).max(STALE_MS_MIN);
     (age_ms > bound).then(|| format!("head-stale: chain {chain}: no new block for {} s", age_ms / 1_000))
+}
+
+/// Blocks before the backfill's bound, which no detector here has seen.
+pub(super) fn unseen(chain: ChainId, first: Option<u64>, last: u64) -> String {
+    let which = first.map_or_else(
+        || format!("blocks of the detectors' windows up to {last}"),
+        |first| format!("blocks {first} to {last}"),
+    );
+    format!(
+        "blocks-unseen: chain {chain}: {which} were not scanned: a start reads no more than {BACKFILL_BLOCKS_MAX} blocks; look \
+         for yourselves what happened in them, nothing here would have found it"
+    )
 }
 
 /// The own submitter cannot pay for one pause at ten times the fee.

@@ -24,6 +24,8 @@ pub(super) struct ChainState {
     pub(super) recent: BTreeMap<u64, BlockRef>,
     pub(super) ready: bool,
     pub(super) trouble: Option<String>,
+    /// What the backfill left out: it stands until the node is started again, since nobody here will ever have seen it.
+    pub(super) unseen: Option<String>,
     pub(super) live: LiveFacts,
 }
 
@@ -83,6 +85,14 @@ impl Node {
             FeedEvent::Silent { cause } => {
                 self.trouble(chain, Some(format!("chain {chain}: {cause}")));
                 self.input(Input::ChainSilent { chain, cause }).await.map(drop)
+            }
+            FeedEvent::Unseen { first, last } => {
+                let line = super::alarms::unseen(chain, first, last);
+                if let Some(state) = self.chains.get_mut(&chain) {
+                    state.unseen = Some(line.clone());
+                }
+                self.alarm(line);
+                Ok(())
             }
             FeedEvent::Ready => {
                 let head = self.chains.get_mut(&chain).and_then(|state| {

@@ -212,7 +212,8 @@ fn chains(
         let detectors = Detectors::new(charter, *chain);
         let mut reads = detectors.reads();
         reads.extend(watchfire_protocol::reads(charter, *chain));
-        let backfill = Backfill { window_s: detectors.window_s_max(), resume_after: scanned.last(*chain) };
+        let backfill =
+            Backfill { window_s: detectors.window_s_max(), resume_after: scanned.last(*chain), ..Backfill::default() };
         let payer_address = payer.map(|payer| watchfire_evm::GasPayer::address(payer.as_ref()));
         let state = ChainState {
             detectors,
@@ -221,6 +222,7 @@ fn chains(
             recent: BTreeMap::new(),
             ready: false,
             trouble: None,
+            unseen: None,
             live: LiveFacts::new(charter, *chain, payer_address),
         };
         states.insert(*chain, state);

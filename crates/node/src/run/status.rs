@@ -174,6 +174,7 @@ impl Node {
         }
         for (chain, state) in &self.chains {
             lines.extend(state.trouble.clone());
+            lines.extend(state.unseen.clone());
             lines.extend(self.stale(*chain, state, at));
             lines.extend(state.live.alarms(*chain, state.base_fee));
             lines.extend(state.detectors.blind(BLIND_BLOCKS).map(|blind| alarms::blind(&blind)));

@@ -13,7 +13,7 @@ fn task(out: mpsc::Sender<(ChainId, ChainMessage)>) -> ChainTask {
     let section = config.chains.values().next().unwrap();
     let config = config_of(&charter, &config.member, section).unwrap();
     assert!(config.endpoints.iter().all(|endpoint| endpoint.vouches), "its operator is the member's in the charter");
-    let backfill = Backfill { window_s: 60, resume_after: None };
+    let backfill = Backfill { window_s: 60, resume_after: None, ..Backfill::default() };
     ChainTask { config, reads: BTreeSet::new(), backfill, payer: None, out }
 }
 

@@ -100,3 +100,25 @@ async fn a_drain_in_the_replacing_block_is_found() {
     let found: Vec<_> = seen(&node).findings.into_iter().map(|(_, at)| at).collect();
     assert_eq!(found, [block(2, 1)]);
 }
+
+/// Blocks that a start left out stand in status and heartbeat, by number, while the chain goes on.
+#[tokio::test]
+async fn blocks_left_out_stand_as_an_alarm() {
+    let (_directory, config) = fixture::directory();
+    let Assembled { mut node, inbox: _inbox, output, socket: _socket } = assemble(open(&config).unwrap()).unwrap();
+    node.take(output).await.unwrap();
+    let said = |node: &Node| {
+        let (status, heartbeat) = (node.status().alarms, node.heartbeat_facts().alarms);
+        [status, heartbeat].map(|lines| lines.into_iter().find(|line| line.starts_with("blocks-unseen")))
+    };
+    assert_eq!(said(&node), [None, None]);
+    node.on_feed(CHAIN, FeedEvent::Unseen { first: Some(41), last: 79 }).await.unwrap();
+    node.on_feed(CHAIN, holding(80, 0, 0, 100)).await.unwrap();
+    node.on_feed(CHAIN, FeedEvent::Ready).await.unwrap();
+    for line in said(&node) {
+        let line = line.expect("an alarm");
+        assert!(line.starts_with("blocks-unseen: chain 31337: blocks 41 to 79 were not scanned"), "{line}");
+    }
+    node.on_feed(CHAIN, FeedEvent::Unseen { first: None, last: 90 }).await.unwrap();
+    assert!(said(&node)[0].as_ref().is_some_and(|line| line.contains("windows up to 90")), "{:?}", said(&node));
+}
