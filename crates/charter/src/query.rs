@@ -43,6 +43,14 @@ impl Quorum {
 }
 
 impl Rule {
+    /// The most organisations whose votes a certificate of this rule names. None of them can be left out; beyond `organisations` each one
+    /// is there for a distinct operator label or for a role.
+    #[must_use]
+    pub fn votes_max(&self) -> usize {
+        let roles = self.roles.values().copied().map(usize::from).sum::<usize>();
+        usize::from(self.organisations).max(usize::from(self.operators).saturating_add(roles))
+    }
+
     /// Counts the organisations, operator labels and roles behind `votes`, each distinct one once, however often it occurs.
     /// An organisation that the charter does not know counts for nothing, nor does the label beside it.
     pub fn met_by<'a>(

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use watchfire_types::bounds::CERTIFICATE_VOTERS_MAX;
+use watchfire_types::bounds::{CERTIFICATE_VOTERS_MAX, words_bytes_max};
 use watchfire_types::{MemberId, OperatorId, OrganisationId};
 
 use crate::model::{MemberKind, PlaybookPurpose, Rule};
@@ -149,21 +149,23 @@ fn meetable(log: &Log, electorate: &Electorate<'_>, roster: &Roster, rule: &Rule
     hangs_on(log, at, "operator", &without_operator.map(ToString::to_string).collect::<Vec<_>>());
 }
 
-/// The most organisations whose votes a certificate of this rule names. None of them can be left out; beyond `organisations` each one is
-/// there for a distinct operator label or for a role.
-fn voters(rule: &Rule) -> usize {
-    let roles = rule.roles.values().copied().map(usize::from).sum::<usize>();
-    usize::from(rule.organisations).max(usize::from(rule.operators).saturating_add(roles))
-}
+/// Fewer bytes than this for who votes and why are worth a word.
+const WORDS_BYTES_FEW: usize = 128;
 
 /// Votes that meet the rule must fit into one certificate, or it is met and nothing happens.
 fn certifiable(log: &Log, rule: &Rule, at: &Place) {
-    let voters = voters(rule);
+    let voters = rule.votes_max();
+    let words = words_bytes_max(voters);
     if voters > CERTIFICATE_VOTERS_MAX {
         let message =
             format!("it can take the votes of {voters} organisations, a certificate holds {CERTIFICATE_VOTERS_MAX}");
         let remedy = "ask for fewer organisations, or for fewer operators and roles together";
         log.fault(at, "certificate-too-large", message, remedy);
+    } else if words < WORDS_BYTES_FEW {
+        let message = format!(
+            "a certificate of {voters} votes leaves each person {words} bytes for name, role and reason together"
+        );
+        log.warn(at, "words-short", message, "let people give short reasons, or ask for fewer organisations");
     }
 }
 

@@ -6,10 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use watchfire_types::{OperatorId, OrganisationId};
 
-use super::{Electorate, distinct_labels, voters};
+use super::{Electorate, certifiable, distinct_labels};
 use crate::model::Rule;
 use crate::parse;
 use crate::parse::tests::DRILL;
+use crate::reader::{Log, Place};
 
 /// The most distinct labels over every way to give each organisation one of its labels.
 fn by_hand(choices: &[Vec<u8>], carried: &BTreeSet<u8>) -> usize {
@@ -67,7 +68,7 @@ proptest! {
                 at += 1;
             }
         }
-        prop_assert!(chosen.len() <= voters(&rule), "{} of {:?}", chosen.len(), rule);
+        prop_assert!(chosen.len() <= rule.votes_max(), "{} of {:?}", chosen.len(), rule);
     }
 }
 
@@ -86,4 +87,18 @@ fn a_rule_fits_a_certificate() {
     let all = parse(&DRILL.replace("operators = 3", "operators = 54")).unwrap_err();
     let told: Vec<_> = all.iter().filter(|f| f.kind == "certificate-too-large").map(|f| f.key.clone()).collect();
     assert_eq!(told, ["rules.contain", "rules.extend", "rules.recover"]);
+}
+
+/// Where so many must vote that people can hardly say why, that is said.
+#[test]
+fn few_words_are_worth_a_warning() {
+    let warned = |organisations: u16| {
+        let log = Log::new("charter", "");
+        let rule = rule(organisations, 1, &[]);
+        certifiable(&log, &rule, &Place { line: 1, key: "rules.contain".to_owned() });
+        log.into_parts().1.into_iter().map(|warning| (warning.0.kind, warning.0.message)).collect::<Vec<_>>()
+    };
+    assert_eq!(warned(44), []);
+    let told = "a certificate of 45 votes leaves each person 125 bytes for name, role and reason together";
+    assert_eq!(warned(45), [("words-short", told.to_owned())]);
 }

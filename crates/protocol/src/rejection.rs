@@ -159,6 +159,19 @@ pub enum Rejection {
         /// Bound.
         bound: usize,
     },
+    /// A human vote whose words would keep as many votes as the rule takes from fitting into one certificate.
+    #[error(
+        "name, role and reason take {found} bytes together, and where {votes} such votes make a certificate each has room for {bound}; say it \
+         shorter here, and the rest in a note"
+    )]
+    WordsTooLong {
+        /// Bytes given.
+        found: usize,
+        /// Bytes that there are.
+        bound: usize,
+        /// Votes of a certificate.
+        votes: usize,
+    },
     /// A co-signature whose owner is none that the charter names for the Safe.
     #[error("signature recovers to {owner}, no owner of the safe")]
     NotAnOwner {
@@ -196,6 +209,7 @@ impl Rejection {
             | Self::NoHead { .. }
             | Self::VetoTooOld { .. }
             | Self::Unsaid { .. }
+            | Self::WordsTooLong { .. }
             | Self::TextTooLong { .. } => Verdict::Ignore,
         }
     }

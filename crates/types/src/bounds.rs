@@ -18,3 +18,22 @@ pub const VOTE_FRAME_BYTES: usize = 8;
 pub const AUTOMATIC_VOTE_BYTES_MAX: usize = 528;
 /// Organisations whose automatic votes always fit into one certificate: 53 votes of 528 + 8 bytes are 28,408, below 28,672.
 pub const CERTIFICATE_VOTERS_MAX: usize = (CERTIFICATE_VOTES_BYTES - 1) / (AUTOMATIC_VOTE_BYTES_MAX + VOTE_FRAME_BYTES);
+
+/// Largest signed human vote, veto or close vote without its words (the person's name, role and reason): as [`AUTOMATIC_VOTE_BYTES_MAX`]
+/// without the finding's 34, with 10 for the tags and lengths of the human, the basis and the three texts. A veto's second block makes up for
+/// operator and step; a close vote is smaller.
+pub const HUMAN_VOTE_BYTES: usize = 504;
+
+/// Bytes that each of so many votes may take, so that they fit into one certificate whoever gave them.
+#[must_use]
+pub const fn vote_bytes_max(votes: usize) -> usize {
+    let votes = if votes == 0 { 1 } else { votes };
+    ((CERTIFICATE_VOTES_BYTES - 1) / votes).saturating_sub(VOTE_FRAME_BYTES)
+}
+
+/// Bytes that a person's name, role and reason may take together where a certificate is made of so many votes: 28 for the most votes that
+/// there can be ([`CERTIFICATE_VOTERS_MAX`]), and more than the three texts may have each for up to 17.
+#[must_use]
+pub const fn words_bytes_max(votes: usize) -> usize {
+    vote_bytes_max(votes).saturating_sub(HUMAN_VOTE_BYTES)
+}

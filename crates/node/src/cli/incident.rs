@@ -56,7 +56,7 @@ pub(super) struct ShowArgs {
 pub(super) struct WhoArgs {
     #[command(flatten)]
     speaker: SpeakerArgs,
-    /// Why, at most 1,024 bytes; everyone can read it.
+    /// Why, at most 1,024 bytes, fewer where more than 17 organisations must vote; everyone can read it.
     #[arg(long)]
     reason: String,
 }

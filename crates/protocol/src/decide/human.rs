@@ -6,6 +6,7 @@ use watchfire_charter::Playbook;
 use watchfire_types::body::{
     Basis, Body, Classified, CloseVote, Decision, Human, HumanStatement, Sealed, SealedAbout, Veto, Vote,
 };
+use watchfire_types::bounds::words_bytes_max;
 use watchfire_types::input::HumanAct;
 use watchfire_types::{AssetId, BlockRef, Event, IncidentId, OrganisationId, PlaybookId, StepIndex};
 
@@ -44,6 +45,7 @@ fn approve(
     human: &Human,
 ) -> Result<Body, Rejection> {
     let (decision, playbook, evidence) = supports(machine, asset, id, human)?;
+    certifiable(human, playbook.rule.votes_max())?;
     if playbook.step(step).is_none() {
         return Err(Rejection::UnknownStep { playbook: id.clone(), step, widest: playbook.widest() });
     }
@@ -59,6 +61,7 @@ fn approve(
 /// organisations as can contain vote on later blocks; fewer may be liars who name blocks that are not there, lest people veto.
 fn veto(machine: &Machine, asset: &AssetId, id: &PlaybookId, human: &Human) -> Result<Body, Rejection> {
     let (decision, _, head) = supports(machine, asset, id, human)?;
+    certifiable(human, usize::from(machine.charter.rules.contain.organisations))?;
     let soon = head.time..=head.time.plus_secs(59);
     let votes = machine.shared.derived.votes.get(&decision).into_iter().flat_map(|votes| votes.newest(soon.clone()));
     let mut newest: BTreeMap<&OrganisationId, u64> = BTreeMap::new();
@@ -81,6 +84,7 @@ fn veto(machine: &Machine, asset: &AssetId, id: &PlaybookId, human: &Human) -> R
 /// where this node's own chain has that block and no finding or vote is newer; else its own head is proposed.
 fn close(machine: &Machine, asset: &AssetId, id: &PlaybookId, human: &Human) -> Result<Body, Rejection> {
     let (decision, _, head) = supports(machine, asset, id, human)?;
+    certifiable(human, usize::from(machine.charter.rules.contain.organisations))?;
     let opening = |event: &Event| matches!(event.body, Body::Finding(_) | Body::Vote(_));
     let subjects = machine.shared.events().filter(|event| opening(event)).filter_map(|event| subject(event));
     let of_asset = subjects.filter(|(of, at)| *of == asset && *at <= head.time).map(|(_, at)| at);
@@ -132,6 +136,13 @@ fn seal(machine: &Machine, sealed: &Sealed) -> Result<Sealed, Rejection> {
         }
         SealedAbout::Incident(_) | SealedAbout::Vulnerability(_) => Ok(sealed.clone()),
     }
+}
+
+/// Every vote of a certificate stands in it whole: what people say must leave room for as many as it takes.
+fn certifiable(human: &Human, votes: usize) -> Result<(), Rejection> {
+    let found = human.person.len() + human.role.len() + human.reason.len();
+    let bound = words_bytes_max(votes);
+    if found > bound { Err(Rejection::WordsTooLong { found, bound, votes }) } else { Ok(()) }
 }
 
 fn bounded(human: &Human) -> Result<(), Rejection> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use watchfire_charter::{Playbook, Rule};
 use watchfire_types::body::{Body, Certificate, Decision, Purpose};
-use watchfire_types::bounds::{CERTIFICATE_VOTES_BYTES, VOTE_FRAME_BYTES};
+use watchfire_types::bounds::{CERTIFICATE_VOTES_BYTES, VOTE_FRAME_BYTES, vote_bytes_max};
 use watchfire_types::planted::{Mutation, planted};
 use watchfire_types::{BlockRef, BlockTime, Event, OperatorId, OrganisationId, PlaybookId, StepIndex, Verified};
 
@@ -52,6 +52,11 @@ pub(super) fn drafts(machine: &Machine) -> Vec<Draft> {
     certificates.into_iter().map(|certificate| Draft::Body(Body::Certificate(certificate))).collect()
 }
 
+/// Whether this one leaves room for the others of so many: a liar's long words must not make the certificate too large to be sealed.
+fn fits(event: Held<'_>, votes: usize) -> bool {
+    event.outer().len() <= vote_bytes_max(votes)
+}
+
 /// The oldest evidence that a certificate alive at `now` may rest on.
 fn oldest_alive(now: BlockTime, playbook: &Playbook) -> BlockTime {
     BlockTime::from_secs(now.as_secs().saturating_sub(playbook.expiry_s.saturating_mul(2)))
@@ -81,7 +86,7 @@ fn of_step(
         let Body::Vote(vote) = &event.body else { continue };
         let of_voice = tried.entry(voice).or_default();
         let counts = planted(Mutation::PicksStale) || machine.counts(id, step, &vote.evidence);
-        if *of_voice < NEWEST_MAX && vote.step >= step && counts {
+        if *of_voice < NEWEST_MAX && vote.step >= step && counts && fits(event, playbook.rule.votes_max()) {
             *of_voice += 1;
             let at = vote.evidence.time;
             usable.entry(organisation).or_default().push(Usable { at, operator: &vote.operator, event });
@@ -190,20 +195,20 @@ fn cancel(machine: &Machine, id: &PlaybookId, playbook: &Playbook, decision: &De
     let chains = playbook.actions().filter_map(|action| machine.view.head(action.chain));
     let behind = chains.map(|head| head.time).fold(head.time, BlockTime::min);
     let oldest = oldest_alive(behind, playbook);
+    let needed = usize::from(machine.charter.rules.contain.organisations);
     let mut latest: BTreeMap<&OrganisationId, (BlockRef, Held<'_>)> = BTreeMap::new();
     for (organisation, _, event) in machine.shared.derived.vetoes.get(decision)?.newest(oldest..=head.time) {
         let Body::Veto(veto) = &event.body else { continue };
         let order = |head: &BlockRef, event: Held<'_>| (head.number, event.hash());
         let known =
             latest.get(organisation).is_some_and(|(head, known)| order(head, known) >= order(&veto.head, event));
-        if !known && machine.evidence_stands(&veto.head) {
+        if !known && machine.evidence_stands(&veto.head) && fits(event, needed) {
             latest.insert(organisation, (veto.head, event));
         }
     }
     let mut newest: Vec<(BlockRef, &OrganisationId, Held<'_>)> =
         latest.into_iter().map(|(organisation, (head, event))| (head, organisation, event)).collect();
     newest.sort_by_key(|(head, organisation, _)| (std::cmp::Reverse(head.number), *organisation));
-    let needed = usize::from(machine.charter.rules.contain.organisations);
     if newest.len() < needed || needed == 0 {
         return None;
     }
@@ -235,7 +240,11 @@ fn close(machine: &Machine, decision: &Decision) -> Option<Certificate> {
     let mut newest = closes.agreed.iter().rev().take(CLOSES_MAX);
     let at = *newest.find(|at| !machine.shared.content.is_closed(decision, **at))?;
     let needed = usize::from(machine.charter.rules.contain.organisations);
-    let votes = closes.said.get(&at)?.values().take(needed).filter_map(|by| by.values().next());
-    let votes = votes.map(|event| event.to_unverified()).collect();
+    let fitting = |event: &Held<'_>| fits(event, needed);
+    let votes = closes.said.get(&at)?.values().filter_map(|by| by.values().find(fitting)).take(needed);
+    let votes: Vec<_> = votes.map(|event| event.to_unverified()).collect();
+    if votes.len() < needed {
+        return None;
+    }
     Some(Certificate { decision: decision.clone(), purpose: Purpose::Close(at), votes })
 }

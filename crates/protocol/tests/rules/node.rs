@@ -36,10 +36,12 @@ impl Node {
         let network = charter.network_id();
         let epoch = Epoch::from_bytes([epoch; 16]);
         let machine = Machine::new(Arc::clone(charter), network, member.clone(), epoch).expect("a machine");
+        // The fixture's guardians; any other key is a voter's, which signs no Safe transaction.
+        let scalar = if index < 5 { 0x11 * (index + 1) } else { index + 1 };
         let mut node = Self {
             machine,
             key,
-            guardian: GuardianKey::from_slice(&[0x11 * (index + 1); 32]).expect("a scalar"),
+            guardian: GuardianKey::from_slice(&[scalar; 32]).expect("a scalar"),
             epoch,
             seq: 0,
             prev: EventHash::from_bytes([0; 32]),

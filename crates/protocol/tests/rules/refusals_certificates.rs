@@ -194,3 +194,70 @@ fn a_step_that_is_certified_is_not_certified_again() {
     assert!(c.votes(0, 2) > votes, "voted again");
     assert_eq!(certificates(&c), before);
 }
+
+/// Voters beyond the five of the fixture.
+const MORE: u8 = 21;
+
+/// A rule of 25 of 26 organisations.
+fn many() -> Cluster {
+    let charter = charter(|text| {
+        let mut more = String::new();
+        for index in 5..5 + MORE {
+            let key = ed25519_dalek::SigningKey::from_bytes(&[index + 1; 32]).verifying_key();
+            let key: String = key.to_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+            more.push_str(&format!(
+                "[[organisation]]\nid = \"org-{index}\"\nname = \"Organisation {index}\"\nroles = []\n\
+                 [[member]]\nid = \"org-{index}-1\"\norganisation = \"org-{index}\"\nkind = \"voter\"\nnode_key = \"{key}\"\n\
+                 operators = [\"op-alder\"]\naddresses = [\"/ip4/127.0.0.1/tcp/{}\"]\n",
+                9_100 + u16::from(index)
+            ));
+        }
+        let rule = "mode = \"auto\"\nrule = { organisations = 25, operators = 3 }";
+        let chain = text.find("[[chain]]").expect("chains");
+        let text = format!("{}{more}{}", &text[..chain], &text[chain..]);
+        let amend = "[rules.amend]\norganisations = ";
+        text.replacen("mode = \"auto\"", rule, 1).replace(&format!("{amend}4"), &format!("{amend}20"))
+    });
+    let mut c = Cluster::new(charter.clone(), 100);
+    for index in 5..5 + MORE {
+        let node = Node::new(&charter, index, 0x10 + index);
+        let place = c.nodes.len();
+        c.nodes.push(node);
+        let started = c.nodes[place].log[0].clone();
+        c.send(place, started);
+    }
+    c.mine(&[]);
+    c
+}
+
+fn approves(c: &mut Cluster, index: usize, bytes: usize) -> Result<(), Rejection> {
+    let human = human(&"w".repeat(bytes - "p1lead".len()));
+    let (asset, playbook) = (name("vault-core"), name("contain-vault"));
+    c.act(index, input::HumanAct::Approve { asset, playbook, step: StepIndex::new(2), human })
+}
+
+/// Where many must vote, each has so many bytes for its words that all votes together still make a certificate: more is refused by name, and
+/// one who says more all the same is left out.
+#[test]
+fn long_words_keep_no_certificate_from_being_made() {
+    let mut c = many();
+    let refused = approves(&mut c, 0, 635).expect_err("too long");
+    assert_eq!(refused, Rejection::WordsTooLong { found: 635, bound: 634, votes: 25 });
+    assert!(refused.to_string().contains("room for 634"), "{refused}");
+    let certified = |c: &Cluster| c.count(0, |body| matches!(body, Body::Certificate(_)));
+    for index in 1..25 {
+        approves(&mut c, index, 634).expect("approves");
+    }
+    // The last one's words are as long as the wire takes them.
+    let decision = c.nodes[1].log.iter().find_map(|event| match &event.body {
+        Body::Vote(vote) => Some(vote.clone()),
+        _ => None,
+    });
+    let basis = Basis::Human(human(&"w".repeat(1_024)));
+    let liar = c.nodes[25].forge(Body::Vote(Vote { basis, ..decision.expect("a vote") }));
+    c.send(25, liar);
+    c.settle();
+    assert_eq!(certified(&c), 0, "24 of 25");
+    approves(&mut c, 0, 634).expect("approves");
+    assert!(certified(&c) > 0, "25 of 25 with all the words that they may have");
+}
