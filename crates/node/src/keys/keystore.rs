@@ -1,4 +1,5 @@
-//! Web3 secret storage, version 3, written and read here: scrypt, AES-128-CTR, keccak-256 as the authentication code.
+//! Web3 secret storage, version 3, written and read here: scrypt (read also: PBKDF2 with HMAC-SHA-256), AES-128-CTR, keccak-256 as the
+//! authentication code.
 //!
 //! Source: the Web3 Secret Storage Definition of ethereum.org. Every number of a file is bounded before it costs memory
 //! or time.
@@ -24,6 +25,10 @@ use super::{Derivation, KeyError, Password, random};
 /// Most work that a file may make scrypt do: N * r * p, four times geth's standard (2^18 * 8 * 1). It bounds the memory too:
 /// 128 * N * r is 1 GiB at most.
 pub(super) const WORK_MAX: u64 = 1 << 23;
+/// Most rounds that a file may make PBKDF2 do, forty times what the definition's vector takes: some seconds.
+const ROUNDS_MAX: u32 = 10_000_000;
+/// Fewest rounds that are taken for a derivation at all, by RFC 8018.
+const ROUNDS_MIN: u32 = 1_000;
 const BOUND: &[u8] = b"watchfire/v1/keystore-network\0";
 const UNBOUND: &[u8] = b"watchfire/v1/keystore-unbound\0";
 
@@ -55,8 +60,24 @@ struct CipherParams {
     iv: String,
 }
 
+/// By the members that are there; `kdf` must name the same.
 #[derive(Serialize, Deserialize)]
-struct KdfParams {
+#[serde(untagged)]
+enum KdfParams {
+    Scrypt(ScryptParams),
+    Pbkdf2(Pbkdf2Params),
+}
+
+#[derive(Serialize, Deserialize)]
+struct Pbkdf2Params {
+    dklen: u32,
+    c: u32,
+    prf: String,
+    salt: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ScryptParams {
     dklen: u32,
     n: u64,
     r: u32,
@@ -123,8 +144,8 @@ pub fn write(path: &Path, key: &SigningKey, password: &Password, derivation: Der
         Derivation::Light => 1 << 4,
     };
     let (salt, iv) = (random::<32>()?, random::<16>()?);
-    let kdfparams = KdfParams { dklen: 32, n, r: 8, p: 1, salt: hex::encode(salt) };
-    let derived = derive(path, &kdfparams, password)?;
+    let kdfparams = ScryptParams { dklen: 32, n, r: 8, p: 1, salt: hex::encode(salt) };
+    let derived = scrypt(path, &kdfparams, password)?;
     let mut cipher = Cipher::new_from_slices(&derived[..16], &iv).map_err(|error| malformed(path, error))?;
     let mut ciphertext = Zeroizing::new(<[u8; 32]>::from(key.to_bytes()));
     cipher.apply_keystream(ciphertext.as_mut_slice());
@@ -138,7 +159,7 @@ pub fn write(path: &Path, key: &SigningKey, password: &Password, derivation: Der
             ciphertext: hex::encode(ciphertext.as_slice()),
             cipherparams: CipherParams { iv: hex::encode(iv) },
             kdf: "scrypt".to_owned(),
-            kdfparams,
+            kdfparams: KdfParams::Scrypt(kdfparams),
         },
         watchfire: Some(Binding::new(None, &derived[16..])),
     };
@@ -172,8 +193,39 @@ pub(super) fn affordable(n: u64, r: u32, p: u32) -> bool {
     work.is_some_and(|work| (1..=WORK_MAX).contains(&work))
 }
 
-fn derive(path: &Path, params: &KdfParams, password: &Password) -> Result<Zeroizing<[u8; 32]>, KeyError> {
-    let KdfParams { dklen, n, r, p, .. } = params;
+fn derive(path: &Path, crypto: &Crypto, password: &Password) -> Result<Zeroizing<[u8; 32]>, KeyError> {
+    match (crypto.kdf.as_str(), &crypto.kdfparams) {
+        ("scrypt", KdfParams::Scrypt(params)) => scrypt(path, params, password),
+        ("pbkdf2", KdfParams::Pbkdf2(params)) => pbkdf2(path, params, password),
+        (other, _) => {
+            let other: String = other.chars().take(40).collect();
+            Err(malformed(path, format!("kdf {other:?} with these kdfparams; wanted: scrypt or pbkdf2 with its own")))
+        }
+    }
+}
+
+fn pbkdf2(path: &Path, params: &Pbkdf2Params, password: &Password) -> Result<Zeroizing<[u8; 32]>, KeyError> {
+    let Pbkdf2Params { dklen, c, prf, .. } = params;
+    if !(ROUNDS_MIN..=ROUNDS_MAX).contains(c) || *dklen != 32 || prf != "hmac-sha256" {
+        let prf: String = prf.chars().take(40).collect();
+        let reason = format!(
+            "pbkdf2 parameters c={c} prf={prf} dklen={dklen} are not supported (c from {ROUNDS_MIN} to {ROUNDS_MAX}, prf \
+             hmac-sha256, dklen 32)"
+        );
+        return Err(malformed(path, reason));
+    }
+    let salt = salt(path, &params.salt)?;
+    let mut derived = Zeroizing::new([0; 32]);
+    ::pbkdf2::pbkdf2_hmac::<sha2::Sha256>(password.bytes(), &salt, *c, derived.as_mut_slice());
+    Ok(derived)
+}
+
+fn salt(path: &Path, text: &str) -> Result<Vec<u8>, KeyError> {
+    hex::decode(text).map_err(|_| malformed(path, "kdfparams.salt is not hex"))
+}
+
+fn scrypt(path: &Path, params: &ScryptParams, password: &Password) -> Result<Zeroizing<[u8; 32]>, KeyError> {
+    let ScryptParams { dklen, n, r, p, .. } = params;
     if !n.is_power_of_two() || *n < 2 || !affordable(*n, *r, *p) || *dklen != 32 {
         let reason = format!(
             "scrypt parameters n={n} r={r} p={p} dklen={dklen} are not supported (n a power of two, n*r*p from 2 to \
@@ -183,27 +235,24 @@ fn derive(path: &Path, params: &KdfParams, password: &Password) -> Result<Zeroiz
     }
     let log_n = u8::try_from(params.n.trailing_zeros()).unwrap_or(u8::MAX);
     let scrypt_params = scrypt::Params::new(log_n, params.r, params.p).map_err(|error| malformed(path, error))?;
-    let salt = hex::decode(&params.salt).map_err(|_| malformed(path, "kdfparams.salt is not hex"))?;
+    let salt = salt(path, &params.salt)?;
     let mut derived = Zeroizing::new([0; 32]);
     scrypt::scrypt(password.bytes(), &salt, &scrypt_params, derived.as_mut_slice())
         .map_err(|error| malformed(path, error))?;
     Ok(derived)
 }
 
-/// Reads and decrypts a keystore, from this or any other tool that writes version 3 with scrypt.
+/// Reads and decrypts a keystore, from this or any other tool that writes version 3 with scrypt or PBKDF2.
 ///
 /// # Errors
 /// [`KeyError::WrongPassword`], [`KeyError::LoosePermissions`], [`KeyError::Malformed`], [`KeyError::Io`].
 pub fn read(path: &Path, password: &Password) -> Result<Unlocked, KeyError> {
     let bytes = read_private(path)?;
     let file: File = serde_json::from_slice(&bytes)
-        .map_err(|error| malformed(path, format!("not a version 3 keystore with scrypt: {error}")))?;
+        .map_err(|error| malformed(path, format!("not a version 3 keystore with scrypt or pbkdf2: {error}")))?;
     let crypto = &file.crypto;
-    if file.version != 3 || crypto.cipher != "aes-128-ctr" || crypto.kdf != "scrypt" {
-        let reason = format!(
-            "version {} with {} and {}; wanted: 3, aes-128-ctr, scrypt",
-            file.version, crypto.cipher, crypto.kdf
-        );
+    if file.version != 3 || crypto.cipher != "aes-128-ctr" {
+        let reason = format!("version {} with {}; wanted: 3, aes-128-ctr", file.version, crypto.cipher);
         return Err(malformed(path, reason.chars().take(200).collect::<String>()));
     }
     let mut iv = [0; 16];
@@ -211,7 +260,7 @@ pub fn read(path: &Path, password: &Password) -> Result<Unlocked, KeyError> {
     let mut secret = Zeroizing::new([0; 32]);
     hex::decode_to_slice(&crypto.ciphertext, secret.as_mut_slice())
         .map_err(|_| malformed(path, "ciphertext is not 32 bytes of hex"))?;
-    let derived = derive(path, &crypto.kdfparams, password)?;
+    let derived = derive(path, crypto, password)?;
     let mac = digest(&[&derived[16..], secret.as_slice()]);
     if !crypto.mac.eq_ignore_ascii_case(&hex::encode(mac)) {
         return Err(KeyError::WrongPassword { path: path.to_owned() });

@@ -35,6 +35,46 @@ fn reads_the_published_vector() {
     assert_eq!(hex::encode(key.to_bytes()), "7a28b5ba57c53603b0b07b56bba752f7784bf506fa95edc395f5cf6c7514fe9d");
 }
 
+/// The PBKDF2 vector of the same definition.
+const PBKDF2: &str = r#"{"crypto":{"cipher":"aes-128-ctr","cipherparams":{"iv":"6087dab2f9fdbbfaddc31a909735c1e6"},
+    "ciphertext":"5318b4d5bcd28de64ee5559e671353e16f075ecae9f99c7a79a38af5f869aa46","kdf":"pbkdf2",
+    "kdfparams":{"c":262144,"dklen":32,"prf":"hmac-sha256","salt":"ae3cd4e7013836a3df6bd7241b12db061dbe2c6785853cce422d148a624ce0bd"},
+    "mac":"517ead924a9d0dc3124507e3393d175ce3ff7c1e96529c6c555ce9e51205e9b2"},
+    "id":"3198bc9c-6672-5ab3-d995-4942343ae5b6","version":3}"#;
+
+/// It decrypts to its published secret too, and another password does not open it.
+#[test]
+fn reads_the_published_pbkdf2_vector() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("vector.json");
+    create_private(&path, PBKDF2.as_bytes()).unwrap();
+    let key = read(&path, &password("testpassword")).unwrap().into_key();
+    assert_eq!(hex::encode(key.to_bytes()), "7a28b5ba57c53603b0b07b56bba752f7784bf506fa95edc395f5cf6c7514fe9d");
+    assert!(matches!(read(&path, &password("wrong")), Err(KeyError::WrongPassword { .. })));
+}
+
+/// Rounds are bounded both ways, before any is made; what is not exactly this derivation is refused by name.
+#[test]
+fn pbkdf2_is_bounded() {
+    let directory = tempfile::tempdir().unwrap();
+    for (name, from, to, words) in [
+        ("few", "262144", "999", "c=999"),
+        ("none", "262144", "0", "c=0"),
+        ("many", "262144", "10000001", "c=10000001"),
+        ("endless", "262144", "4294967295", "c=4294967295"),
+        ("prf", "hmac-sha256", "hmac-sha1", "prf=hmac-sha1"),
+        ("length", "\"dklen\":32", "\"dklen\":64", "dklen=64"),
+        ("salt", "ae3cd4e7", "xx", "kdfparams.salt is not hex"),
+        ("mixed", "\"kdf\":\"pbkdf2\"", "\"kdf\":\"scrypt\"", "kdf \"scrypt\" with these kdfparams"),
+        ("other", "\"kdf\":\"pbkdf2\"", "\"kdf\":\"argon2id\"", "kdf \"argon2id\" with these kdfparams"),
+    ] {
+        let path = directory.path().join(name);
+        create_private(&path, PBKDF2.replace(from, to).as_bytes()).unwrap();
+        let Err(error) = read(&path, &password("testpassword")) else { panic!("{name} was read") };
+        assert!(matches!(error, KeyError::Malformed { .. }) && error.to_string().contains(words), "{name}: {error}");
+    }
+}
+
 /// What is written is read back, with its address; another password is named.
 #[test]
 fn round_trip_and_wrong_password() {
@@ -139,8 +179,8 @@ fn refuses_excessive_cost() {
         (16, 8, 1, 16),
         (0, 8, 1, 32),
     ] {
-        let params = KdfParams { dklen, n, r, p, salt: String::new() };
-        let error = derive(Path::new("x"), &params, &password("x")).unwrap_err();
+        let params = ScryptParams { dklen, n, r, p, salt: String::new() };
+        let error = scrypt(Path::new("x"), &params, &password("x")).unwrap_err();
         assert!(error.to_string().contains("not supported"), "n={n} r={r} p={p} dklen={dklen}: {error}");
     }
     assert!(affordable(1 << 18, 8, 4), "four times geth's standard");
