@@ -60,6 +60,23 @@ impl PlaceFault {
     }
 }
 
+/// What runs and is worth a word: on a chain that is no drill's, one operator alone is believed whatever it says.
+#[must_use]
+pub fn warnings(config: &Config, charter: &Charter) -> Vec<PlaceFault> {
+    let alone = config.chains.values().filter(|section| !charter.drill && section.agree == 1);
+    let warning = |section: &ChainSection| {
+        PlaceFault::of(
+            "one-operator",
+            &format!("{}: chain {}: agree", config.path.display(), section.id),
+            "agree = 1: whatever a single operator says of the chain is taken for true, so that it alone can make this node vote, or \
+             keep it from seeing an attack"
+                .to_owned(),
+            "name endpoints of other operators and set agree = 2",
+        )
+    };
+    alone.map(warning).collect()
+}
+
 /// What in the configuration does not fit the charter.
 #[must_use]
 pub fn faults(config: &Config, charter: &Charter) -> Vec<PlaceFault> {

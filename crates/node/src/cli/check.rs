@@ -51,9 +51,17 @@ pub(super) fn run(command: &ConfigCommand, output: Output) -> Result<u8, CliErro
     if let (Some(config), Some((charter, _)), Some(keys)) = (&config, &charter, &keys) {
         faults.extend(place::key_faults(config, charter, keys));
     }
-    let warnings = charter.map(|(_, warnings)| warnings).unwrap_or_default();
+    let own = config.as_ref().zip(charter.as_ref()).map(|(config, (charter, _))| place::warnings(config, charter));
+    let warnings =
+        Warnings { charter: charter.map(|(_, warnings)| warnings).unwrap_or_default(), own: own.unwrap_or_default() };
     tell(path, charter_file.as_deref(), config.as_ref(), &faults, &warnings, output)?;
     Ok(if faults.is_empty() { code::OK } else { code::NO })
+}
+
+/// What does not keep a node from running: of the charter's text, and of this node's own settings.
+struct Warnings {
+    charter: Vec<Warning>,
+    own: Vec<PlaceFault>,
 }
 
 fn charter(file: &Path, faults: &mut Vec<PlaceFault>) -> Option<(Charter, Vec<Warning>)> {
@@ -88,16 +96,22 @@ fn tell(
     charter_file: Option<&Path>,
     config: Option<&Config>,
     faults: &[PlaceFault],
-    warnings: &[Warning],
+    warnings: &Warnings,
     output: Output,
 ) -> Result<(), CliError> {
     let charter = charter_file.map(|file| file.display().to_string()).unwrap_or_default();
-    let mut text: String = warnings.iter().map(|warning| format!("warning: {charter}: {warning}\n")).collect();
+    let of_charter = warnings.charter.iter().map(|warning| format!("warning: {charter}: {warning}\n"));
+    let mut text: String = of_charter.chain(warnings.own.iter().map(|own| format!("warning: {own}\n"))).collect();
     faults.iter().for_each(|fault| text.push_str(&format!("fault: {fault}\n")));
     text.push_str(&match config.filter(|_| faults.is_empty()) {
         Some(config) => format!("{}: member {} can run", path.display(), config.member),
         None => format!("{} fault(s); this node would not start", faults.len()),
     });
-    let value = serde_json::json!({ "config": path.display().to_string(), "ok": faults.is_empty(), "faults": faults, "warnings": warnings });
+    let all = serde_json::to_value(&warnings.charter).and_then(|all| Ok((all, serde_json::to_value(&warnings.own)?)));
+    let (mut all, own) = all.map_err(|error| CliError::failed(error.to_string()))?;
+    if let (Some(all), serde_json::Value::Array(own)) = (all.as_array_mut(), own) {
+        all.extend(own);
+    }
+    let value = serde_json::json!({ "config": path.display().to_string(), "ok": faults.is_empty(), "faults": faults, "warnings": all });
     output.answer(&text, &value)
 }

@@ -15,6 +15,9 @@ use crate::keys::files::{create_directory, create_private, read_private};
 use crate::keys::member_entry::{MemberEntry, SignedEntry};
 use crate::keys::{Derivation, KeyError, KeyFiles, Password, PasswordSource, keystore, node_key};
 
+/// Where a node listens that is told nothing else.
+const LISTEN: [&str; 2] = ["/ip4/0.0.0.0/tcp/9001", "/ip4/0.0.0.0/udp/9001/quic-v1"];
+
 /// Arguments of `watchfire init`.
 #[derive(Debug, Args)]
 pub(super) struct InitArgs {
@@ -31,10 +34,10 @@ pub(super) struct InitArgs {
     #[arg(long, value_name = "DIR")]
     directory: Option<PathBuf>,
     /// Multiaddress to listen on; may be given several times.
-    #[arg(long, value_name = "MULTIADDR", default_values = ["/ip4/0.0.0.0/tcp/9001", "/ip4/0.0.0.0/udp/9001/quic-v1"])]
+    #[arg(long, value_name = "MULTIADDR", default_values = LISTEN)]
     listen: Vec<String>,
-    /// Multiaddress (may be given several times) at which partners reach this node, for the charter, such as /dns4/node.example.org/tcp/9001; needed
-    /// wherever the listen addresses are none that partners could dial.
+    /// Multiaddress (may be given several times) at which partners reach this node, for the charter, such as /dns4/node.example.org/tcp/9001; this
+    /// machine's own name unless this or --listen is given; needed wherever the listen addresses are none that partners could dial.
     #[arg(long, value_name = "MULTIADDR")]
     address: Vec<String>,
     /// Label of an RPC operator that this node reads from, for the charter; may be given several times; op-ORGANISATION unless
@@ -144,6 +147,9 @@ fn addresses(arguments: &InitArgs) -> Result<Vec<String>, CliError> {
     if !arguments.address.is_empty() {
         return Ok(arguments.address.clone());
     }
+    if arguments.listen == LISTEN {
+        return Ok(by_own_name());
+    }
     for address in &arguments.listen {
         multiaddress::check_dial(address).map_err(|error| {
             usage(format!(
@@ -153,6 +159,25 @@ fn addresses(arguments: &InitArgs) -> Result<Vec<String>, CliError> {
         })?;
     }
     Ok(arguments.listen.clone())
+}
+
+/// Where a node that is told neither address is reached: at the machine's own name, or on the machine itself where it has none that
+/// others could look up. Either is said.
+fn by_own_name() -> Vec<String> {
+    let files = ["/proc/sys/kernel/hostname", "/etc/hostname"];
+    let name = files.iter().find_map(|file| std::fs::read_to_string(file).ok()).unwrap_or_default();
+    let name = name.trim().to_ascii_lowercase();
+    let at = |host: &str| LISTEN.map(|listen| listen.replace("/ip4/0.0.0.0/", host)).to_vec();
+    let named = at(&format!("/dns4/{name}/"));
+    if name == "localhost" || named.iter().any(|address| multiaddress::check_dial(address).is_err()) {
+        return at("/ip4/127.0.0.1/");
+    }
+    eprintln!(
+        "warning: partners are told to reach this node at {} (this machine's own name); where that leads them nowhere, delete \
+         what was made and give --address",
+        named.join(" and ")
+    );
+    named
 }
 
 fn source(arguments: &InitArgs) -> PasswordSource {

@@ -69,6 +69,32 @@ fn init_imports_keys() {
     assert_eq!(make("two", base.path().join("one/keys/guardian.json").to_str().unwrap()), first);
 }
 
+/// Told nothing but the organisation and where its password is, `init` makes a directory of the member's name, whose entry leads to
+/// this machine, and says so.
+#[test]
+fn init_takes_the_organisation_alone() {
+    let base = tempfile::tempdir().unwrap();
+    crate::fixture::private_file(&base.path().join("password"), "word\n");
+    let output = Command::new(env!("CARGO_BIN_EXE_watchfire"))
+        .args(["init", "--organisation", "alder", "--password-file", "password", "--light-key-derivation", "--json"])
+        .current_dir(base.path())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    let member = json(&output)["member"].clone();
+    assert_eq!(member["id"], "alder-1");
+    assert_eq!(member["operators"], serde_json::json!(["op-alder"]));
+    let addresses: Vec<&str> = member["addresses"].as_array().unwrap().iter().filter_map(|one| one.as_str()).collect();
+    let named = addresses.iter().all(|one| one.starts_with("/dns4/") || one.starts_with("/ip4/127.0.0.1/"));
+    assert!(
+        named && addresses[0].ends_with("/tcp/9001") && addresses[1].ends_with("/udp/9001/quic-v1"),
+        "{addresses:?}"
+    );
+    assert!(stderr(&output).contains("warning") && stderr(&output).contains("--address"), "{}", stderr(&output));
+    let made = base.path().join("alder-1");
+    assert!(made.join("config.toml").is_file() && made.join("keys/node.pem").is_file());
+}
+
 /// Nothing goes into a signed entry that partners could not dial, and nothing is made then; an address that only leads to
 /// one's own machine is worth a word.
 #[test]
@@ -82,7 +108,7 @@ fn init_signs_no_address_that_nobody_can_dial() {
         watchfire(&[&fixed[..], &places[..], arguments].concat())
     };
     for arguments in [
-        &[][..],
+        &["--listen", "/ip4/0.0.0.0/tcp/9001"][..],
         &["--listen", "/ip4/192.0.2.1/tcp/0"],
         &["--listen", "/ip6/::/udp/9001/quic-v1"],
         &["--address", "/ip4/0.0.0.0/tcp/9001"],
@@ -92,7 +118,8 @@ fn init_signs_no_address_that_nobody_can_dial() {
         assert_eq!(refused.status.code(), Some(64), "{arguments:?}: {}", stderr(&refused));
         assert!(!directory.exists(), "{arguments:?}");
     }
-    assert!(stderr(&init(&[])).contains("--address /dns4/"), "{}", stderr(&init(&[])));
+    let everywhere = init(&["--listen", "/ip4/0.0.0.0/tcp/9001"]);
+    assert!(stderr(&everywhere).contains("--address /dns4/"), "{}", stderr(&everywhere));
     let made = init(&["--address", "/dns4/node.example.org/tcp/9001"]);
     assert_eq!(json(&made)["member"]["addresses"][0], "/dns4/node.example.org/tcp/9001", "{}", stderr(&made));
     assert!(!stderr(&made).contains("warning"), "{}", stderr(&made));
@@ -150,6 +177,32 @@ fn checks_a_good_charter_and_config() {
     assert_eq!(String::from_utf8_lossy(&digest.stdout).trim(), json(&checked)["digest"].as_str().unwrap());
     let config = watchfire(&["config", "check", "--config", &members.config("birch"), "--json"]);
     assert_eq!(config.status.code(), Some(0), "{}", String::from_utf8_lossy(&config.stdout));
+}
+
+/// On a chain where things are real, one operator believed alone is worth a word; in a drill it is how drills are.
+#[test]
+fn warns_of_one_operator_alone() {
+    let members = Members::new("http://127.0.0.1:1");
+    let warned = || {
+        let checked = json(&watchfire(&["config", "check", "--config", &members.config("birch"), "--json"]));
+        let warnings = checked["warnings"].as_array().unwrap().clone();
+        warnings.into_iter().find(|warning| warning["kind"] == "one-operator")
+    };
+    assert_eq!(warned(), None);
+    let directory = members.directory("birch");
+    for (file, from, to) in [
+        ("charter.toml", "drill = true", "drill = false"),
+        ("charter.toml", "31337", "1"),
+        ("config.toml", "31337", "1"),
+    ] {
+        let path = directory.join(file);
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{file} {from}");
+        crate::fixture::private_file(&path, &text.replace(from, to));
+    }
+    let warning = warned().expect("a warning");
+    assert!(warning["at"].as_str().unwrap().ends_with("chain 1: agree"), "{warning}");
+    assert!(warning["remedy"].as_str().unwrap().contains("agree = 2"), "{warning}");
 }
 
 /// A charter's faults are all told, each with its line, and the exit code says no.
