@@ -209,7 +209,13 @@ impl Charter {
     /// Whether this detector's findings raise attention only: they choose no step, carry no vote and say of no containment that it failed.
     #[must_use]
     pub fn is_context(&self, detector: &DetectorId) -> bool {
-        self.detectors.get(detector).is_some_and(|detector| detector.class == Class::Context)
+        self.class_of(detector) == Class::Context
+    }
+
+    /// What this detector's findings are good for; those of one that the charter does not know count as decisive, like their author's word.
+    #[must_use]
+    pub fn class_of(&self, detector: &DetectorId) -> Class {
+        self.detectors.get(detector).map_or(Class::Decisive, |detector| detector.class)
     }
 
     /// Every condition of every playbook (postconditions and what must stay) on one chain, as the reads that answer them.

@@ -3,14 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use alloy_primitives::U256;
+use alloy_primitives::{Address, B256, U256};
 use watchfire_charter::{Asset, Charter, Quantity, Watch};
 use watchfire_types::body::Finding;
-use watchfire_types::{AssetId, BlockRef, BlockView, ChainId, DetectorId, Read, ReadOutcome, Severity};
+use watchfire_types::{AssetId, BlockRef, BlockView, ChainId, DetectorId, Log, Read, ReadOutcome, Severity};
 
 use crate::REORG_DEPTH;
 use crate::drain::{self, DrainWatch};
 use crate::event::EventWatch;
+use crate::index::{Hit, Index};
+use crate::interest::Interest;
 use crate::invariant::{InvariantWatch, Side};
 use crate::leap::{self, LeapWatch};
 use crate::measure::Measure;
@@ -46,10 +48,12 @@ enum Watching {
 }
 
 struct Rule {
+    id: DetectorId,
     asset: AssetId,
     severity: Severity,
     watching: Watching,
-    /// Newest blocks, each with what stood at it, if anything; at most [`REORG_DEPTH`] + 1.
+    /// The newest blocks at which it was judged, each with what stood at it, if anything; at most [`REORG_DEPTH`] + 1. At those between,
+    /// nothing stood.
     history: VecDeque<(BlockRef, Option<Arc<Finding>>)>,
     /// Blocks in a row that gave no answer to what it watches.
     unread: u64,
@@ -64,6 +68,19 @@ pub struct Blind {
     pub asset: AssetId,
     /// Newest blocks in a row that it could not read.
     pub blocks: u64,
+}
+
+/// What an outflow detector saw its group hold at the newest block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holding {
+    /// Which detector.
+    pub detector: DetectorId,
+    /// What it is for.
+    pub asset: AssetId,
+    /// ERC-20 contract, or `None` for the native coin.
+    pub token: Option<Address>,
+    /// Sum over the group, base units.
+    pub amount: U256,
 }
 
 impl Watching {
@@ -127,6 +144,62 @@ impl Rule {
         }
     }
 
+    /// Takes the next block with the logs that are about it; answers what stands.
+    fn judge<'a>(
+        &mut self,
+        view: &BlockView,
+        logs: impl Iterator<Item = &'a Log>,
+        floor: Option<&BlockRef>,
+    ) -> Option<Arc<Finding>> {
+        let standing = self.standing(floor);
+        self.unread = if self.watching.reads(view) { 0 } else { self.unread.saturating_add(1) };
+        let evaluation = match &mut self.watching {
+            Watching::Outflow(watch) => watch.observe(view, logs, floor),
+            Watching::Event(watch) => watch.observe(view, logs, floor),
+            Watching::State(watch) => watch.observe(view, floor),
+            Watching::Leap(watch) => watch.observe(view, floor),
+            Watching::Invariant(watch) => watch.observe(view),
+            Watching::Stale(watch) => watch.observe(view),
+            Watching::Drain(watch) => watch.observe(view, logs, floor),
+        };
+        let standing = match evaluation {
+            Evaluation::Quiet => None,
+            Evaluation::Unknown => standing,
+            Evaluation::Fires { explanation, figures } => Some(Arc::new(Finding {
+                asset: self.asset.clone(),
+                detector: self.id.clone(),
+                kind: self.kind().to_owned(),
+                severity: self.severity,
+                first: standing.map_or(view.block, |standing| standing.first),
+                block: view.block,
+                explanation,
+                figures,
+            })),
+        };
+        self.remember(view.block, standing.clone());
+        standing
+    }
+
+    /// The contract and first topic of the logs that concern it.
+    fn key(&self) -> Option<(Address, B256)> {
+        match &self.watching {
+            Watching::Outflow(watch) => watch.key(),
+            Watching::Event(watch) => Some(watch.key()),
+            Watching::Drain(watch) => Some(watch.key()),
+            Watching::State(_) | Watching::Leap(_) | Watching::Invariant(_) | Watching::Stale(_) => None,
+        }
+    }
+
+    fn is_event(&self) -> bool {
+        matches!(self.watching, Watching::Event(_))
+    }
+
+    /// Whether it is a rule about an event that may stand at the next block, or whose standing ends there.
+    fn is_open(&self) -> bool {
+        let Watching::Event(watch) = &self.watching else { return false };
+        watch.remembers() || self.history.back().is_some_and(|(_, standing)| standing.is_some())
+    }
+
     fn kind(&self) -> &'static str {
         match self.watching {
             Watching::Outflow(_) => "outflow",
@@ -144,38 +217,64 @@ impl Rule {
 ///
 /// Memory: per outflow and leap rule one entry (about 150 bytes) for each block of its window; per event and state rule one entry
 /// for each firing that still stands; per approval-drain rule at most 33,024 transfers of about 120 bytes; per rule one finding for each block at which it was found; never less than [`crate::REORG_DEPTH`] blocks.
+///
+/// Time: a block costs one look into a table for each of its logs, and what the rules cost that it concerns. A rule about an event is
+/// judged at blocks with such an event and as long as it remembers one; every other is judged at every block.
 pub struct Detectors {
     chain: ChainId,
-    rules: BTreeMap<DetectorId, Rule>,
+    /// In the order of their ids.
+    rules: Vec<Rule>,
+    index: Index,
+    /// Rules that are judged at every block.
+    every: Vec<u32>,
+    /// Rules about events that are judged at the next block, whatever is in it.
+    open: BTreeSet<u32>,
 }
 
 impl Detectors {
     /// The detectors that the charter asks for on this chain.
     #[must_use]
     pub fn new(charter: &Charter, chain: ChainId) -> Self {
-        let mut rules = BTreeMap::new();
+        let mut rules = Vec::new();
         for (id, detector) in &charter.detectors {
             let Some(asset) = charter.assets.get(&detector.asset).filter(|asset| asset.chain == chain) else {
                 continue;
             };
             let watching = Watching::of(&detector.watch, asset);
-            let rule = Rule {
+            rules.push(Rule {
+                id: id.clone(),
                 asset: detector.asset.clone(),
                 severity: detector.severity,
                 watching,
                 history: VecDeque::new(),
                 unread: 0,
-            };
-            rules.insert(id.clone(), rule);
+            });
         }
-        Self { chain, rules }
+        Self::of(chain, rules)
+    }
+
+    /// These rules, which are in the order of their ids.
+    fn of(chain: ChainId, rules: Vec<Rule>) -> Self {
+        let keys = rules.iter().zip(0..).filter_map(|(rule, place)| {
+            let (address, topic) = rule.key()?;
+            Some((address, topic, place))
+        });
+        let index = Index::new(keys);
+        let every = rules.iter().zip(0..).filter(|(rule, _)| !rule.is_event()).map(|(_, place)| place).collect();
+        Self { chain, rules, index, every, open: BTreeSet::new() }
+    }
+
+    /// The logs that concern these rules; all others may be left out of what they observe.
+    #[must_use]
+    pub fn interest(&self) -> Interest {
+        Interest::new(self.rules.iter().filter_map(Rule::key))
     }
 
     /// What has to be read at every block.
     #[must_use]
     pub fn reads(&self) -> BTreeSet<Read> {
         let mut reads = BTreeSet::new();
-        for rule in self.rules.values() {
+        for rule in &self.rules {
             match &rule.watching {
                 Watching::Outflow(watch) => reads.extend(watch.reads()),
                 Watching::Event(_) | Watching::Drain(_) => {}
@@ -201,7 +300,7 @@ impl Detectors {
             Watching::Drain(watch) => watch.window_s(),
             Watching::Invariant(_) | Watching::Stale(_) => 0,
         };
-        self.rules.values().map(window).max().unwrap_or(0)
+        self.rules.iter().map(window).max().unwrap_or(0)
     }
 
     /// Takes the next canonical block and returns every finding that stands at it, in detector order. One that this block gives no answer
@@ -213,36 +312,36 @@ impl Detectors {
         if view.block.chain != self.chain {
             return Vec::new();
         }
+        let hits = self.index.hits(&view.logs);
+        let hit = hits.iter().map(|(rule, _)| *rule);
+        let mut due: Vec<u32> = self.every.iter().chain(&self.open).copied().chain(hit).collect();
+        due.sort_unstable();
+        due.dedup();
+        self.judge(view, floors, &due, &hits)
+    }
+
+    /// Judges these rules, each by its own hits; both are in order. At a block at which a rule is not judged nothing of it stands.
+    fn judge(
+        &mut self,
+        view: &BlockView,
+        floors: &BTreeMap<AssetId, BlockRef>,
+        due: &[u32],
+        mut hits: &[Hit],
+    ) -> Vec<Finding> {
         let mut found = Vec::new();
-        for (id, rule) in &mut self.rules {
+        for place in due {
+            let Some(rule) = self.rules.get_mut(*place as usize) else { continue };
+            let (own, others) = hits.split_at(hits.iter().take_while(|(rule, _)| rule == place).count());
+            hits = others;
+            let logs = own.iter().filter_map(|(_, log)| view.logs.get(*log as usize));
             let floor = floors.get(&rule.asset).filter(|floor| floor.chain == view.block.chain);
-            let standing = rule.standing(floor);
-            rule.unread = if rule.watching.reads(view) { 0 } else { rule.unread.saturating_add(1) };
-            let evaluation = match &mut rule.watching {
-                Watching::Outflow(watch) => watch.observe(view, floor),
-                Watching::Event(watch) => watch.observe(view, floor),
-                Watching::State(watch) => watch.observe(view, floor),
-                Watching::Leap(watch) => watch.observe(view, floor),
-                Watching::Invariant(watch) => watch.observe(view),
-                Watching::Stale(watch) => watch.observe(view),
-                Watching::Drain(watch) => watch.observe(view, floor),
-            };
-            let standing = match evaluation {
-                Evaluation::Quiet => None,
-                Evaluation::Unknown => standing,
-                Evaluation::Fires { explanation, figures } => Some(Arc::new(Finding {
-                    asset: rule.asset.clone(),
-                    detector: id.clone(),
-                    kind: rule.kind().to_owned(),
-                    severity: rule.severity,
-                    first: standing.map_or(view.block, |standing| standing.first),
-                    block: view.block,
-                    explanation,
-                    figures,
-                })),
-            };
+            let standing = rule.judge(view, logs, floor);
+            if rule.is_open() {
+                self.open.insert(*place);
+            } else {
+                self.open.remove(place);
+            }
             found.extend(standing.as_deref().cloned());
-            rule.remember(view.block, standing);
         }
         found
     }
@@ -250,8 +349,17 @@ impl Detectors {
     /// Detectors to which at least `blocks` blocks in a row, up to the newest, gave no answer: a call that reverts where a balance should
     /// be, or a read on which too few operators agree. They find nothing meanwhile, which nobody else would notice.
     pub fn blind(&self, blocks: u64) -> impl Iterator<Item = Blind> {
-        let blind = self.rules.iter().filter(move |(_, rule)| rule.unread >= blocks);
-        blind.map(|(id, rule)| Blind { detector: id.clone(), asset: rule.asset.clone(), blocks: rule.unread })
+        let blind = self.rules.iter().filter(move |rule| rule.unread >= blocks);
+        blind.map(|rule| Blind { detector: rule.id.clone(), asset: rule.asset.clone(), blocks: rule.unread })
+    }
+
+    /// What each outflow detector that could read its group's balances at `block` saw there.
+    pub fn holdings(&self, block: &BlockRef) -> impl Iterator<Item = Holding> {
+        self.rules.iter().filter_map(move |rule| {
+            let Watching::Outflow(watch) = &rule.watching else { return None };
+            let amount = watch.held(block)?;
+            Some(Holding { detector: rule.id.clone(), asset: rule.asset.clone(), token: watch.token(), amount })
+        })
     }
 
     /// Forgets every block above `to`, which stays canonical.
@@ -259,7 +367,7 @@ impl Detectors {
         if to.chain != self.chain {
             return;
         }
-        for rule in self.rules.values_mut() {
+        for (rule, place) in self.rules.iter_mut().zip(0..) {
             match &mut rule.watching {
                 Watching::Outflow(watch) => watch.rollback(to),
                 Watching::Event(watch) => watch.rollback(to),
@@ -272,10 +380,17 @@ impl Detectors {
             while rule.history.back().is_some_and(|(block, _)| block.number > to.number) {
                 rule.history.pop_back();
             }
+            if rule.is_open() {
+                self.open.insert(place);
+            } else {
+                self.open.remove(&place);
+            }
         }
     }
 }
 
+#[cfg(test)]
+mod indexed_tests;
 #[cfg(test)]
 mod reorg_tests;
 #[cfg(test)]

@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use alloy_primitives::{Address, B256, U256, b256};
-use watchfire_types::{BlockRef, BlockView};
+use watchfire_types::{BlockRef, BlockView, Log};
 
 use crate::detectors::Evaluation;
 use crate::is_settled;
@@ -61,8 +61,19 @@ impl DrainWatch {
         self.bounds.window_s
     }
 
-    pub(crate) fn observe(&mut self, view: &BlockView, floor: Option<&BlockRef>) -> Evaluation {
-        self.take(view);
+    /// The token, and the first topic of its transfers.
+    pub(crate) fn key(&self) -> (Address, B256) {
+        (self.bounds.token, TRANSFER)
+    }
+
+    /// Takes a block with those of its logs that have [`Self::key`], in order; others among them do no harm.
+    pub(crate) fn observe<'a>(
+        &mut self,
+        view: &BlockView,
+        logs: impl Iterator<Item = &'a Log>,
+        floor: Option<&BlockRef>,
+    ) -> Evaluation {
+        self.take(&view.block, logs);
         self.evaluate(&view.block, floor)
     }
 
@@ -72,8 +83,8 @@ impl DrainWatch {
         }
     }
 
-    fn counting<'a>(&'a self, view: &'a BlockView) -> impl Iterator<Item = Moved> + 'a {
-        view.logs.iter().filter(|log| log.address == self.bounds.token && log.data.len() == 32).filter_map(|log| {
+    fn counting<'a>(&self, logs: impl Iterator<Item = &'a Log>) -> impl Iterator<Item = Moved> {
+        logs.filter(|log| log.address == self.bounds.token && log.data.len() == 32).filter_map(|log| {
             let [TRANSFER, from, to] = log.topics[..] else { return None };
             let (from, to) = (Address::from_word(from), Address::from_word(to));
             let amount = U256::from_be_slice(&log.data);
@@ -82,12 +93,12 @@ impl DrainWatch {
         })
     }
 
-    fn take(&mut self, view: &BlockView) {
-        let moved: Vec<_> = self.counting(view).take(BLOCK_PAIRS_MAX).collect();
+    fn take<'a>(&mut self, block: &BlockRef, logs: impl Iterator<Item = &'a Log>) {
+        let moved: Vec<_> = self.counting(logs).take(BLOCK_PAIRS_MAX).collect();
         if !moved.is_empty() {
-            self.blocks.push_back(Block { block: view.block, moved });
+            self.blocks.push_back(Block { block: *block, moved });
         }
-        self.forget(&view.block);
+        self.forget(block);
     }
 
     /// Forgets what is in the window of no head that a reorg may leave, and what is beyond what counts at each of them.

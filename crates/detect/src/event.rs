@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use alloy_primitives::{Address, B256};
-use watchfire_types::{BlockRef, BlockView};
+use watchfire_types::{BlockRef, BlockView, Log};
 
 use crate::detectors::Evaluation;
 use crate::is_settled;
@@ -33,8 +33,24 @@ impl EventWatch {
         self.stands_s
     }
 
-    pub(crate) fn observe(&mut self, view: &BlockView, floor: Option<&BlockRef>) -> Evaluation {
-        let mut matching = view.logs.iter().filter(|log| {
+    /// The contract, and the event's first topic: what fires it has both.
+    pub(crate) fn key(&self) -> (Address, B256) {
+        (self.address, self.topic)
+    }
+
+    /// Whether it may stand at a block that has nothing for it: something was seen that is not forgotten yet.
+    pub(crate) fn remembers(&self) -> bool {
+        !self.seen.is_empty()
+    }
+
+    /// Takes a block with those of its logs that have [`Self::key`], in order; others among them do no harm.
+    pub(crate) fn observe<'a>(
+        &mut self,
+        view: &BlockView,
+        logs: impl Iterator<Item = &'a Log>,
+        floor: Option<&BlockRef>,
+    ) -> Evaluation {
+        let mut matching = logs.filter(|log| {
             log.address == self.address
                 && log.topics.first() == Some(&self.topic)
                 && self.topics.iter().all(|(position, value)| log.topics.get(usize::from(*position)) == Some(value))

@@ -42,6 +42,7 @@ pub(crate) fn view(number: u64, reads: impl IntoIterator<Item = (Read, ReadOutco
         block: block(number),
         parent: block(number.saturating_sub(1)).hash,
         base_fee: None,
+        transactions: vec![],
         logs: vec![],
         reads: reads.into_iter().collect(),
         agreed: BTreeSet::new(),

@@ -13,7 +13,10 @@ mod event;
 #[cfg(test)]
 mod fixture;
 mod footprint;
+mod index;
+mod interest;
 mod invariant;
+mod json;
 mod leap;
 mod measure;
 mod outflow;
@@ -21,8 +24,9 @@ mod stale;
 mod state;
 pub mod trace;
 
-pub use detectors::{Blind, Detectors};
+pub use detectors::{Blind, Detectors, Holding};
 pub use footprint::footprint;
+pub use interest::{Interest, LogsFault};
 
 /// Blocks kept below the newest one whatever a window says, so that a reorg this deep rolls back without a new backfill.
 pub const REORG_DEPTH: u64 = 64;

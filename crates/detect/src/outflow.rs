@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use alloy_primitives::{Address, B256, I256, U256, b256, keccak256};
-use watchfire_types::{BlockRef, BlockView, Bytes, Read};
+use watchfire_types::{BlockRef, BlockView, Bytes, Log, Read};
 
 use crate::detectors::Evaluation;
 use crate::is_settled;
@@ -61,14 +61,25 @@ impl OutflowWatch {
         holding_read(self.token, account)
     }
 
-    pub(crate) fn observe(&mut self, view: &BlockView, floor: Option<&BlockRef>) -> Evaluation {
+    /// The token, and the first topic of its transfers; nothing for the native coin, which has no logs.
+    pub(crate) fn key(&self) -> Option<(Address, B256)> {
+        Some((self.token?, TRANSFER))
+    }
+
+    /// Takes a block with those of its logs that have [`Self::key`], in order; others among them do no harm.
+    pub(crate) fn observe<'a>(
+        &mut self,
+        view: &BlockView,
+        logs: impl Iterator<Item = &'a Log>,
+        floor: Option<&BlockRef>,
+    ) -> Evaluation {
         let Some(balance) = self.balance(view) else {
             return Evaluation::Unknown;
         };
         if self.samples.back().is_some_and(|newest| newest.block.number >= view.block.number) {
             return Evaluation::Unknown;
         }
-        self.samples.push_back(Sample { block: view.block, balance, logged: self.logged(view) });
+        self.samples.push_back(Sample { block: view.block, balance, logged: self.logged(logs) });
         self.forget(&view.block);
         self.evaluate(floor)
     }
@@ -87,12 +98,21 @@ impl OutflowWatch {
         })
     }
 
-    fn logged(&self, view: &BlockView) -> I256 {
+    /// What the group held at this block, if it is the newest one and was read.
+    pub(crate) fn held(&self, block: &BlockRef) -> Option<U256> {
+        self.samples.back().filter(|newest| newest.block == *block).map(|newest| newest.balance)
+    }
+
+    pub(crate) fn token(&self) -> Option<Address> {
+        self.token
+    }
+
+    fn logged<'a>(&self, logs: impl Iterator<Item = &'a Log>) -> I256 {
         let Some(token) = self.token else {
             return I256::ZERO;
         };
         let mut net = I256::ZERO;
-        for log in view.logs.iter().filter(|log| log.address == token) {
+        for log in logs.filter(|log| log.address == token) {
             let [TRANSFER, from, to] = log.topics[..] else { continue };
             if log.data.len() != 32 {
                 continue;

@@ -13,7 +13,6 @@ mod fields;
 mod flow;
 mod geth;
 mod group;
-mod json;
 mod model;
 mod parity;
 mod scene;

@@ -240,7 +240,15 @@ impl ChainClient {
         // Who answers for a block's state has the block: only where nothing was read, the header itself is asked about.
         let by = if reads.is_empty() { self.holders(head, timeout).await } else { by };
         let agreed = stated.map_or_else(|| by.clone(), |stated| &by & &stated);
-        Ok(BlockView { block: head.block, parent: head.parent, base_fee: head.base_fee, logs, reads: answers, agreed })
+        Ok(BlockView {
+            block: head.block,
+            parent: head.parent,
+            base_fee: head.base_fee,
+            transactions: Vec::new(),
+            logs,
+            reads: answers,
+            agreed,
+        })
     }
 
     /// Operators that have this block at its height.

@@ -5,6 +5,7 @@
 //!
 //! Terms: an *endpoint* is one URL, an *operator* runs endpoints, *agreement* is equal answers from k operators.
 
+mod blocks;
 mod budget;
 mod canonical;
 mod client;
@@ -16,6 +17,7 @@ mod feed;
 pub mod fees;
 mod head;
 mod heads;
+mod history;
 mod limits;
 mod pace;
 mod payer;
@@ -23,6 +25,7 @@ mod preflight;
 mod probe;
 mod quorum;
 mod read;
+mod receipt;
 mod receipts;
 mod refusal;
 mod rpc;
@@ -34,6 +37,7 @@ mod submitter;
 mod tests;
 mod trace;
 
+pub use blocks::{BlockFault, TextBlock};
 pub use budget::Priority;
 pub use client::{ChainClient, HeadInfo};
 pub use config::{ChainConfig, Endpoint, Finality, Route};

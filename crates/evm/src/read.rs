@@ -142,7 +142,7 @@ fn request(read: &Read, at: &Value) -> Request {
 /// What the code of an account that delegates begins with (EIP-7702).
 const DELEGATION: [u8; 3] = [0xef, 0x01, 0x00];
 
-fn outcome(read: &Read, answer: Answer) -> Result<ReadOutcome, RpcError> {
+pub(crate) fn outcome(read: &Read, answer: Answer) -> Result<ReadOutcome, RpcError> {
     let raw = match answer {
         Ok(raw) => raw,
         Err(error) => {

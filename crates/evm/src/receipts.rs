@@ -11,11 +11,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use alloy::consensus::proofs::calculate_receipt_root;
-use alloy::rpc::types::{Log as RpcLog, TransactionReceipt};
-use alloy_primitives::{B256, Bloom, U64};
+use alloy::rpc::types::Log as RpcLog;
+use alloy_primitives::{B256, Bloom};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::time::Instant;
 use watchfire_types::{Log, OperatorId};
 
@@ -25,15 +24,14 @@ use crate::error::RpcError;
 use crate::head::Head;
 use crate::quorum::{Agreement, gather, gather_by};
 use crate::read::{is_canonical, quantity};
-use crate::rpc::{Request, cut};
+use crate::receipt::{self, Proof, Receipt, Unproved, prove};
+use crate::rpc::Request;
 
 /// Most transactions of a block whose receipts are asked for one by one.
 const TRANSACTIONS_MAX: usize = 5_000;
 
 /// How many blocks an endpoint whose receipts are of an unknown kind is asked for none: a chain gets no others overnight.
 const UNKNOWN_REST_BLOCKS: u64 = 1_000;
-/// Receipt types of EIP-2718 whose encoding is known here: legacy to EIP-7702.
-const KNOWN_TYPE_MAX: u64 = 4;
 
 /// The logs of a block, in block order; with the operators whose word they are, where the header does not prove them.
 pub(crate) async fn logs(
@@ -69,27 +67,30 @@ async fn proved(remote: Arc<Remote>, head: &Head, timeout: Duration) -> Result<V
         return Err(RpcError::Unable(format!("its receipts are of an unknown kind; asked again from block {rests}")));
     }
     let receipts = receipts(&remote, head, timeout).await?;
-    let known = |receipt: &Value| {
-        receipt
-            .get("type")
-            .is_none_or(|kind| U64::deserialize(kind).is_ok_and(|kind| kind.to::<u64>() <= KNOWN_TYPE_MAX))
-    };
-    if !receipts.iter().all(known) {
-        let until = head.block.number.saturating_add(UNKNOWN_REST_BLOCKS);
-        if remote.lacks.known_receipts_until.fetch_max(until, Ordering::Relaxed) == 0 {
-            tracing::info!(endpoint.name = %remote.config.name, "endpoint has receipts of an unknown kind");
+    let number = head.block.number;
+    let cause = match prove(head.receipts_root, head.bloom, &receipts) {
+        Ok(Proof::Root) => return Ok(receipt::logs(receipts)),
+        Ok(Proof::BloomOnly { kind }) => {
+            let until = number.saturating_add(UNKNOWN_REST_BLOCKS);
+            if remote.lacks.known_receipts_until.fetch_max(until, Ordering::Relaxed) == 0 {
+                tracing::info!(endpoint.name = %remote.config.name, kind, "endpoint has receipts of an unknown kind");
+            }
+            return Err(RpcError::Unable(format!(
+                "its receipts have a type {kind:#x}, whose encoding is unknown here"
+            )));
         }
-        return Err(RpcError::Unable("its receipts are of an unknown kind".to_owned()));
-    }
-    let typed: Result<Vec<TransactionReceipt>, _> = receipts.into_iter().map(serde_json::from_value).collect();
-    check(head, typed.map_err(|error| RpcError::Garbage(cut(&error.to_string())))?)
+        Err(Unproved::Root(root)) => format!("receipts of block {number} have root {root}, not the header's"),
+        Err(Unproved::Bloom) => format!("receipts of block {number} have another bloom than the header's"),
+        Err(Unproved::Topics) => format!("a log of block {number} has more than four topics"),
+    };
+    Err(RpcError::Garbage(cause))
 }
 
 /// As the endpoint answers them: of the whole block, else one by one.
-async fn receipts(remote: &Remote, head: &Head, timeout: Duration) -> Result<Vec<Value>, RpcError> {
+async fn receipts(remote: &Remote, head: &Head, timeout: Duration) -> Result<Vec<Receipt>, RpcError> {
     if !remote.lacks.block_receipts.load(Ordering::Relaxed) {
         let request = Request::new("eth_getBlockReceipts", json!([head.block.hash]));
-        match remote.one::<Vec<Value>>(Priority::Feed, request, timeout).await {
+        match remote.one::<Vec<Receipt>>(Priority::Feed, request, timeout).await {
             Ok(Some(receipts)) => return Ok(receipts),
             Ok(None) => return Err(RpcError::UnknownBlock),
             Err(error) if error.backs_off() || error == RpcError::BackingOff => return Err(error),
@@ -116,27 +117,6 @@ async fn receipts(remote: &Remote, head: &Head, timeout: Duration) -> Result<Vec
 #[derive(Deserialize)]
 struct Transactions {
     transactions: Vec<B256>,
-}
-
-fn check(head: &Head, receipts: Vec<TransactionReceipt>) -> Result<Vec<Log>, RpcError> {
-    let hashes: Vec<B256> = receipts.iter().map(|receipt| receipt.transaction_hash).collect();
-    let inner: Vec<_> = receipts.into_iter().map(|receipt| receipt.inner.into_primitives_receipt()).collect();
-    let root = calculate_receipt_root(&inner);
-    if root != head.receipts_root {
-        let text = format!("receipts of block {} have root {root}, not the header's", head.block.number);
-        return Err(RpcError::Garbage(text));
-    }
-    let all = inner.iter().zip(hashes).flat_map(|(receipt, transaction)| {
-        receipt.logs().iter().map(move |log| (log.address, log.data.clone(), transaction))
-    });
-    let numbered = all.zip(0u64..).map(|((address, data, transaction), index)| Log {
-        address,
-        topics: data.topics().to_vec(),
-        data: data.data.0.clone(),
-        transaction,
-        index,
-    });
-    Ok(numbered.collect())
 }
 
 /// The endpoint's word for the logs. An endpoint that cannot ask by hash is asked by number, re-checked before and after.

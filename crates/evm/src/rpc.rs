@@ -49,8 +49,9 @@ struct Response {
     error: Option<ErrorObject>,
 }
 
-#[derive(Deserialize)]
-struct ErrorObject {
+/// What a node says in place of a result.
+#[derive(Debug, Deserialize)]
+pub(crate) struct ErrorObject {
     #[serde(default)]
     code: i64,
     #[serde(default)]
@@ -142,7 +143,7 @@ fn answer(response: Response) -> Answer {
     }
 }
 
-fn node_error(error: &ErrorObject) -> RpcError {
+pub(crate) fn node_error(error: &ErrorObject) -> RpcError {
     let text = error.message.to_ascii_lowercase();
     let limited = error.code == -32005
         || text.contains("rate limit")

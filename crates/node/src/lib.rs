@@ -6,6 +6,8 @@
 //! Terms are those of the README's architecture part.
 
 pub mod archive;
+pub mod backtest;
+pub mod block_file;
 pub mod charter_file;
 pub mod cli;
 pub mod config;
@@ -19,5 +21,5 @@ pub mod people;
 pub mod place;
 pub mod prune;
 pub mod run;
-pub mod trace_file;
+pub mod text_file;
 pub mod trees;

@@ -39,6 +39,7 @@ pub use effect::{Effect, EffectFault};
 pub use fault::{CheckpointClaim, checkpoint_claim, is_fault};
 pub use incident::{incident_id, subject as incident_subject};
 pub use machine::{Machine, UnknownMember};
+pub use owed::voting::triggered;
 pub use rank::rank;
 pub use reads::{guard_slot, module_guard_slot, reads};
 pub use rejection::Rejection;

@@ -94,6 +94,23 @@ pub struct Log {
     pub index: u64,
 }
 
+/// One transaction of a block, of whatever type: what every type has. The word of who gave it: neither the receipts root nor the bloom covers it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transaction {
+    /// Hash.
+    pub hash: B256,
+    /// EIP-2718 type, 0 to 4 or one that is not known here.
+    pub kind: u64,
+    /// Sender.
+    pub from: Address,
+    /// Called account; `None` where it creates a contract.
+    pub to: Option<Address>,
+    /// Wei sent along.
+    pub value: U256,
+    /// Call data, or the code that creates.
+    pub input: Bytes,
+}
+
 /// Everything a node knows of one canonical block: detectors and the protocol's view are fed from this alone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BlockView {
@@ -103,6 +120,8 @@ pub struct BlockView {
     pub parent: B256,
     /// EIP-1559 base fee in wei per gas, if the chain has one.
     pub base_fee: Option<u128>,
+    /// Transactions in block order; empty where only logs and state were asked for, as a running node does.
+    pub transactions: Vec<Transaction>,
     /// Logs in block order.
     pub logs: Vec<Log>,
     /// Answers to the reads that were asked for, each at this block's hash.

@@ -28,7 +28,7 @@ pub mod time;
 pub mod verdict;
 
 pub use alloy_primitives::{Address, B256, U256};
-pub use block::{BlockRef, BlockView, Log, Read, ReadOutcome};
+pub use block::{BlockRef, BlockView, Log, Read, ReadOutcome, Transaction};
 pub use body::Body;
 pub use bytes::Bytes;
 pub use event::Event;

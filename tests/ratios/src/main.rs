@@ -37,6 +37,15 @@
 //!
 //! `growth`: by what power of the number of nodes, from 16 to 64, messages and processor time of one node grow in one incident. At most 1.1.
 //!
+//! `detect-rules`: blocks per second read from `eth_getLogs` texts and judged by 1,000 rules about events, against serde_json into a list of
+//! plain logs of the same bytes. At least 0.90. What proves the logs (receipts under the header's root) is beside both.
+//!
+//! `detect-scaling`: time of a block with 10,000 rules against 10 of them, the same ones firing. At most 1.5.
+//!
+//! `detect-bloom-miss`: time of a block whose bloom concerns none of 1,000 rules against decoding its logs. At most 0.02.
+//!
+//! `detect-reorg`: taking 64 blocks back and judging them again against judging them first, 1,000 rules of every kind. At most 2.
+//!
 //! `finding`: no ratio but a plain figure of a real node process over a real chain: milliseconds from a block's arrival at the node to its
 //! finding, durable and told. At most 50. The node is the `watchfire` that was built beside this binary; measured when named.
 //!
@@ -51,6 +60,7 @@ mod chain;
 mod cold_open;
 mod concurrent_append;
 mod decision;
+mod detect;
 mod disk_bytes;
 mod durable_append;
 mod finding;
@@ -91,6 +101,14 @@ enum Ratio {
     DiskBytes,
     /// Time to open a million events in time to hash their files; at most 3.
     ColdOpen,
+    /// Speed of reading and judging blocks with 1,000 rules in that of plain decoding; at least 0.90.
+    DetectRules,
+    /// Time of a block with 10,000 rules in that with 10; at most 1.5.
+    DetectScaling,
+    /// Time of a block that concerns no rule in that of decoding it; at most 0.02.
+    DetectBloomMiss,
+    /// Time of a 64-deep reorg in that of the first processing; at most 2.
+    DetectReorg,
     /// The simulator's pace: simulated seconds per second, at least 700, and steps in those of a bare heap, at least 0.10; measured when named.
     SimulatedTime,
     /// Delay of a decision in the simulator, up to 50 guardians; measured when named.
@@ -149,6 +167,18 @@ fn main() -> ExitCode {
     }
     if wanted(Ratio::ColdOpen) {
         reports.push(cold_open::measure(arguments.rounds));
+    }
+    if wanted(Ratio::DetectRules) {
+        reports.push(detect::rules(arguments.rounds));
+    }
+    if wanted(Ratio::DetectScaling) {
+        reports.push(detect::scaling(arguments.rounds));
+    }
+    if wanted(Ratio::DetectBloomMiss) {
+        reports.push(detect::bloom_miss(arguments.rounds));
+    }
+    if wanted(Ratio::DetectReorg) {
+        reports.push(detect::reorg(arguments.rounds));
     }
     if arguments.names.contains(&Ratio::SimulatedTime) {
         reports.extend(simulated::pace(arguments.rounds));

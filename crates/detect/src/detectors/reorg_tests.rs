@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use alloy_primitives::{B256, U256};
 use proptest::prelude::*;
 use watchfire_charter::StateExpectation;
-use watchfire_types::{BlockView, Bytes, Log, Read};
+use watchfire_types::{Bytes, Log, Read};
 
 use crate::event::EventWatch;
 use crate::fixture::*;
@@ -21,7 +21,8 @@ proptest! {
         rollback_is_a_straight_run(
             || OutflowWatch::new(BTreeSet::from([VAULT]), None, window_s, Some(U256::from(150)), None),
             |rule, number, balance| {
-                rule.observe(&view(number, [(Read::Balance { account: VAULT }, word(U256::from(*balance)))]), None)
+                let view = view(number, [(Read::Balance { account: VAULT }, word(U256::from(*balance)))]);
+                rule.observe(&view, view.logs.iter(), None)
             },
             OutflowWatch::rollback,
             &balances,
@@ -36,7 +37,7 @@ proptest! {
             || EventWatch::new(VAULT, "Seen()".into(), topic, BTreeMap::new(), 300),
             |rule, number, seen| {
                 let logs = if *seen { vec![log.clone()] } else { vec![] };
-                rule.observe(&BlockView { logs, ..view(number, []) }, None)
+                rule.observe(&view(number, []), logs.iter(), None)
             },
             EventWatch::rollback,
             &seen,

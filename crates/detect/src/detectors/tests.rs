@@ -25,8 +25,15 @@ fn asset_id() -> AssetId {
 
 /// Detectors with one rule on the vault and its reserve, built as `Detectors::new` builds them.
 fn detectors(watching: Watching) -> Detectors {
-    let rule = Rule { asset: asset_id(), severity: Severity::Sev1, watching, history: VecDeque::new(), unread: 0 };
-    Detectors { chain: CHAIN, rules: BTreeMap::from([("rule".parse().unwrap(), rule)]) }
+    let rule = Rule {
+        id: "rule".parse().unwrap(),
+        asset: asset_id(),
+        severity: Severity::Sev1,
+        watching,
+        history: VecDeque::new(),
+        unread: 0,
+    };
+    Detectors::of(CHAIN, vec![rule])
 }
 
 fn outflow(limit: Option<u64>, share_bps: Option<u16>) -> Detectors {
@@ -53,6 +60,7 @@ fn native(number: u64, vault: u64, reserve: u64) -> BlockView {
         block: block(number, 0),
         parent: block(number.saturating_sub(1), 0).hash,
         base_fee: None,
+        transactions: Vec::new(),
         logs: vec![],
         reads,
         agreed: BTreeSet::new(),

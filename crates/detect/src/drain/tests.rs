@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use alloy_primitives::{Address, B256, U256, keccak256};
 use proptest::prelude::*;
-use watchfire_types::{BlockView, Log};
+use watchfire_types::{BlockRef, Log};
 
 use super::{BLOCK_PAIRS_MAX, Bounds, DrainWatch, PAIRS_MAX, TRANSFER};
+use crate::detectors::Evaluation;
 use crate::fixture::*;
 
 const TOKEN: Address = Address::repeat_byte(0x70);
@@ -32,12 +33,12 @@ fn transfer(from: Address, to: Address, amount: u64) -> Log {
     }
 }
 
-fn with(number: u64, logs: Vec<Log>) -> BlockView {
-    BlockView { logs, ..view(number, []) }
+fn observe(rule: &mut DrainWatch, number: u64, logs: &[Log], floor: Option<&BlockRef>) -> Evaluation {
+    rule.observe(&view(number, []), logs.iter(), floor)
 }
 
 fn run(rule: &mut DrainWatch, blocks: &[Vec<Log>]) -> Vec<bool> {
-    (0..).zip(blocks).map(|(number, logs)| fires(&rule.observe(&with(number, logs.clone()), None)).unwrap()).collect()
+    (0..).zip(blocks).map(|(number, logs)| fires(&observe(rule, number, logs, None)).unwrap()).collect()
 }
 
 /// Distinct senders to one recipient within the window; it ends when they are out of it.
@@ -54,14 +55,14 @@ fn many_victims_of_one_recipient() {
     assert_eq!(run(&mut three, &blocks), [false; 4], "the first is 36 s old");
     let mut three = rule(3, 36 + 1);
     assert_eq!(run(&mut three, &blocks), [false, false, false, true]);
-    let said = three.observe(&with(4, vec![transfer(user(5), THIEF, 50), transfer(user(6), THIEF, 50)]), None);
+    let said = observe(&mut three, 4, &[transfer(user(5), THIEF, 50), transfer(user(6), THIEF, 50)], None);
     let (explanation, figures) = figures(&said);
     assert_eq!(
         explanation,
         format!("200 base units of {TOKEN} went from 4 accounts to {THIEF} within 37 s; 3 are a drain")
     );
     assert_eq!((figures["victims"].as_str(), figures["recipient"].as_str()), ("4", THIEF.to_string().as_str()));
-    assert_eq!(fires(&three.observe(&with(9, vec![]), None)), Some(false), "over");
+    assert_eq!(fires(&observe(&mut three, 9, &[], None)), Some(false), "over");
 }
 
 /// Nothing in another's name, mints, burns, other tokens, own and listed recipients, and logs that are no transfer do not count.
@@ -95,7 +96,7 @@ fn a_floor_begins_anew() {
     let mut two = rule(2, 600);
     let drained = vec![transfer(user(1), THIEF, 50), transfer(user(2), THIEF, 50)];
     assert_eq!(run(&mut two, &[drained]), [true]);
-    assert_eq!(fires(&two.observe(&with(1, vec![transfer(user(3), THIEF, 50)]), Some(&block(0)))), Some(false));
+    assert_eq!(fires(&observe(&mut two, 1, &[transfer(user(3), THIEF, 50)], Some(&block(0)))), Some(false));
 }
 
 /// However many transfers there are, memory stays within its bound and a reorg finds what counts.
@@ -104,8 +105,8 @@ fn floods_are_bounded() {
     let mut rule = rule(u16::MAX, 1_000_000);
     let kept = |rule: &DrainWatch| rule.blocks.iter().map(|block| block.moved.len()).sum::<usize>();
     for number in 0..200 {
-        let flood = (0..400).map(|index| transfer(user(number * 400 + index), THIEF, 50)).collect();
-        rule.take(&with(number, flood));
+        let flood: Vec<_> = (0..400).map(|index| transfer(user(number * 400 + index), THIEF, 50)).collect();
+        rule.take(&block(number), flood.iter());
         assert!(kept(&rule) <= PAIRS_MAX + 65 * BLOCK_PAIRS_MAX, "{}", kept(&rule));
     }
     rule.rollback(&block(200 - 65));
@@ -121,7 +122,7 @@ proptest! {
             || rule(4, window_s),
             |rule, number, moved: &Vec<(u64, u64, u64)>| {
                 let logs = moved.iter().map(|(from, to, amount)| transfer(user(*from), user(100 + to), *amount));
-                rule.observe(&with(number, logs.collect()), None)
+                observe(rule, number, &logs.collect::<Vec<_>>(), None)
             },
             DrainWatch::rollback,
             &blocks,

@@ -3,8 +3,8 @@
 use alloy_primitives::{Address, B256, U256};
 
 use super::fault::{TraceFault, place};
-use super::json::{Kind, Value};
 use super::tree::DATA_BYTES_MAX;
+use crate::json::{Kind, Value};
 
 /// Reads fields, and says where one is wrong.
 #[derive(Debug, Clone, Copy)]

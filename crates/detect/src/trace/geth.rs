@@ -2,8 +2,8 @@
 
 use super::fault::{TraceFault, place};
 use super::fields::Fields;
-use super::json::{Kind, Value};
 use super::tree::{CallKind, CallTree, FRAMES_MAX, Frame, TraceLog};
+use crate::json::{Kind, Value};
 
 /// Whether an object looks like a frame of the callTracer.
 pub(super) fn is_frame(value: Value<'_>) -> bool {

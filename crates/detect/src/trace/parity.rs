@@ -2,8 +2,8 @@
 
 use super::fault::{TraceFault, place};
 use super::fields::Fields;
-use super::json::{Kind, Value};
 use super::tree::{CallKind, CallTree, FRAMES_MAX, Frame};
+use crate::json::{Kind, Value};
 
 /// Whether an object looks like a row.
 pub(super) fn is_row(value: Value<'_>) -> bool {

@@ -6,9 +6,9 @@ use alloy_primitives::B256;
 
 use super::fault::{TraceFault, place};
 use super::fields::Fields;
-use super::json::{Kind, Tape, Value};
 use super::tree::CallTree;
 use super::{geth, parity};
+use crate::json::{Kind, Tape, Value};
 
 /// Names under which files keep a transaction's hash.
 const HASHES: &[&str] =

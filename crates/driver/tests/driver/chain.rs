@@ -98,7 +98,15 @@ impl Chain {
         let reads = reads(charter, CHAIN).into_iter();
         let reads = reads.map(|read| (read.clone(), ReadOutcome::Value(answer(&read)))).collect();
         let agreed = charter.members.values().flat_map(|member| member.operators.iter().cloned()).collect();
-        BlockView { block: block.at, parent: block.parent, base_fee: Some(1), logs: block.logs.clone(), reads, agreed }
+        BlockView {
+            block: block.at,
+            parent: block.parent,
+            base_fee: Some(1),
+            transactions: Vec::new(),
+            logs: block.logs.clone(),
+            reads,
+            agreed,
+        }
     }
 }
 

@@ -46,20 +46,18 @@ async fn logs_by_every_path_and_never_forged() {
     assert!(error.cause.contains("root"), "{error}");
 }
 
-/// As OP-stack chains answer: a deposit's type and fields, which the receipts root covers in an encoding unknown here.
-fn as_deposit(receipt: &mut Value) {
-    receipt["type"] = json!("0x7e");
-    receipt["depositNonce"] = json!("0x1");
-    receipt["depositReceiptVersion"] = json!("0x1");
+/// As some rollups answer: a type of their own, which the receipts root covers in an encoding unknown here.
+fn as_unknown(receipt: &mut Value) {
+    receipt["type"] = json!("0x6a");
 }
 
 /// A rollup's operator over this node; `logs` decides about `eth_getLogs`.
 async fn rollup(world: &World, logs: fn() -> Act) -> Operator {
     Operator::start(&world.anvil.http, move |method, _| match method {
         "eth_getBlockReceipts" => {
-            Act::Change(|receipts| receipts.as_array_mut().unwrap().iter_mut().for_each(as_deposit))
+            Act::Change(|receipts| receipts.as_array_mut().unwrap().iter_mut().for_each(as_unknown))
         }
-        "eth_getTransactionReceipt" => Act::Change(as_deposit),
+        "eth_getTransactionReceipt" => Act::Change(as_unknown),
         "eth_getLogs" => logs(),
         _ => Act::Pass,
     })
@@ -107,11 +105,11 @@ async fn receipts_of_an_unknown_kind_are_asked_for_rarely() {
             "eth_getBlockReceipts" if one_by_one => Act::Fail(-32601, "method not found"),
             "eth_getBlockReceipts" => {
                 counted.fetch_add(1, Ordering::SeqCst);
-                Act::Change(|receipts| receipts.as_array_mut().unwrap().iter_mut().for_each(as_deposit))
+                Act::Change(|receipts| receipts.as_array_mut().unwrap().iter_mut().for_each(as_unknown))
             }
             "eth_getTransactionReceipt" => {
                 counted.fetch_add(1, Ordering::SeqCst);
-                Act::Change(as_deposit)
+                Act::Change(as_unknown)
             }
             _ => Act::Pass,
         })

@@ -23,7 +23,7 @@ pub(super) fn check(charter: &Arc<Charter>, rpc: &[url::Url], output: Output) ->
         let mut found = BTreeSet::new();
         let mut judged = BTreeSet::new();
         for url in rpc {
-            let (chain, client) = connect(charter, url).await?;
+            let (chain, client) = connect(charter, url, None).await?;
             output.progress(&format!("asking {} about chain {chain}", url.host_str().unwrap_or("the endpoint")));
             found.extend(look(charter, chain, &client).await?);
             judged.insert(chain);
@@ -36,12 +36,20 @@ pub(super) fn check(charter: &Arc<Charter>, rpc: &[url::Url], output: Output) ->
     })
 }
 
-/// The chain of the charter that this endpoint serves.
-async fn connect(charter: &Charter, url: &url::Url) -> Result<(ChainId, Arc<ChainClient>), CliError> {
+/// The chain of the charter that this endpoint serves, asked at most so many times a second, if that is said.
+pub(super) async fn connect(
+    charter: &Charter,
+    url: &url::Url,
+    pace: Option<u32>,
+) -> Result<(ChainId, Arc<ChainClient>), CliError> {
     let operator: OperatorId = "rpc".parse()?;
     let mut refused = None;
     for chain in charter.chains.keys() {
-        match ChainClient::connect(ChainConfig::single(*chain, operator.clone(), url.clone())).await {
+        let mut config = ChainConfig::single(*chain, operator.clone(), url.clone());
+        for endpoint in &mut config.endpoints {
+            endpoint.requests_per_second = pace.unwrap_or(endpoint.requests_per_second);
+        }
+        match ChainClient::connect(config).await {
             Ok(client) => return Ok((*chain, client)),
             Err(error @ ConnectError::WrongChain { .. }) => refused = Some(error),
             Err(error) => return Err(error.into()),
@@ -80,6 +88,7 @@ async fn look(charter: &Arc<Charter>, chain: ChainId, client: &ChainClient) -> R
         block: head.block,
         parent: B256::ZERO,
         base_fee: head.base_fee,
+        transactions: Vec::new(),
         logs: Vec::new(),
         reads: answers.clone(),
         agreed: BTreeSet::new(),

@@ -11,6 +11,8 @@ use watchfire_simulations::scenario::ScenarioError;
 use watchfire_simulations::simulate::SimulateError;
 
 use crate::archive::{ExportError, ImportError};
+use crate::backtest::Unfit;
+use crate::block_file::BlockFileError;
 use crate::charter_file::CharterError;
 use crate::config::ConfigError;
 use crate::control::client::ClientError;
@@ -21,7 +23,7 @@ use crate::keys::{KeyError, KeyFaults};
 use crate::people::PeopleError;
 use crate::prune::PruneError;
 use crate::run::RunError;
-use crate::trace_file::TraceFileError;
+use crate::text_file::TextFileError;
 
 /// Its name; `failed` for one without.
 pub(super) fn kind_of(error: &(dyn Error + 'static)) -> &'static str {
@@ -50,7 +52,9 @@ pub(super) fn kind_of(error: &(dyn Error + 'static)) -> &'static str {
         NotAgreed => not_agreed,
         SnapshotError => snapshot,
         TraceError => traced,
-        TraceFileError => TraceFileError::kind,
+        TextFileError => TextFileError::kind,
+        BlockFileError => BlockFileError::kind,
+        Unfit => Unfit::kind,
         ScenarioError => scenario,
         SimulateError => simulate,
         DrillError => drill,

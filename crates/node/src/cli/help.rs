@@ -50,8 +50,10 @@ fn with(command: Command, path: &str) -> Command {
 }
 
 fn told(own: impl Iterator<Item = (u8, String)>) -> String {
-    let always = [FAILED, USAGE].map(|(code, text)| (code, text.to_owned()));
-    let mut all: Vec<(u8, String)> = own.chain(always).collect();
+    let mut all: Vec<(u8, String)> = own.collect();
+    let always = [FAILED, USAGE].into_iter().filter(|(code, _)| all.iter().all(|(own, _)| own != code));
+    let always: Vec<(u8, String)> = always.map(|(code, text)| (code, text.to_owned())).collect();
+    all.extend(always);
     all.sort_by_key(|(code, _)| *code);
     all.into_iter().fold("Exit codes:".to_owned(), |mut told, (code, text)| {
         let _ = write!(told, "\n  {code:<3} {text}");
@@ -80,6 +82,10 @@ fn own(path: &str) -> &'static [(u8, &'static str)] {
             (2, "something that should have happened did not"),
         ],
         "inspect-trace" => &[(0, "every transaction was scored, whatever its verdict")],
+        "backtest" => &[
+            (0, "every block was replayed, whatever fired; gaps between them are told"),
+            (3, "no block was replayed, or some were refused; each is named, and the summary is of the rest"),
+        ],
         "config check" => &[(0, "this node can run"), (1, "faults found, all are listed")],
         "drill" => &[(0, "every expectation holds"), (1, "expectations missed")],
         _ => &[(0, "done")],

@@ -8,7 +8,7 @@ use watchfire_detect::trace::{Model, Reason, Score, TraceFault, Traced, Verdict,
 use watchfire_types::B256;
 
 use super::output::{CliError, Output, code, line_out, lost};
-use crate::trace_file;
+use crate::text_file;
 
 /// Arguments of `watchfire inspect-trace`.
 #[derive(Debug, Args)]
@@ -99,7 +99,7 @@ fn ask(url: url::Url, tx: B256) -> Result<Vec<u8>, CliError> {
 
 impl Teller<'_> {
     fn file(&mut self, path: &Path) -> Result<(), CliError> {
-        let text = trace_file::read(path)?;
+        let text = text_file::read(path)?;
         self.text(&path.display().to_string(), &text, named(path))
     }
 

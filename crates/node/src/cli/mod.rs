@@ -1,5 +1,6 @@
 //! The command line.
 
+mod backtest;
 mod charter;
 mod charter_live;
 mod check;
@@ -97,6 +98,9 @@ enum Command {
     Safe(safe::SafeCommand),
     /// Score the calls inside transactions: benign, suspicious or attack, with every reason. With --json one object a transaction, each on its line.
     InspectTrace(inspect_trace::InspectTraceArgs),
+    /// Replay past blocks through a charter's detectors: what would have fired, when, and what it would have saved. With --json one object a
+    /// finding, each on its line, and a summary last.
+    Backtest(backtest::BacktestArgs),
     /// Drill the whole thing for real: a chain, a Safe, five nodes, an attack.
     Drill(drill::DrillArgs),
     /// Play scenarios in virtual time with the shipped protocol, a seed at a time. With --json one object a scenario, each on its line.
@@ -189,6 +193,7 @@ fn dispatch(command: Command, output: Output) -> Result<u8, CliError> {
         Command::Config(command) => check::run(&command, output),
         Command::Safe(command) => safe::run(command, output),
         Command::InspectTrace(arguments) => inspect_trace::run(&arguments, output),
+        Command::Backtest(arguments) => backtest::run(&arguments, output),
         Command::Drill(arguments) => drill::run(arguments, output),
         Command::Simulate(arguments) => simulate::run(arguments, output),
         Command::Completions { shell } => completions(shell, output),

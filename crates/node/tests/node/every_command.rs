@@ -42,7 +42,7 @@ fn value(argument: &Arg) -> String {
         "object" | "what" | "event" => "ab",
         "reason" | "text" | "name" | "asset" => "vault-core",
         "output" => "/nowhere/out",
-        "archives" | "file" | "scenarios" | "scenario" => "/nowhere/file",
+        "archives" | "charter" | "file" | "scenarios" | "scenario" => "/nowhere/file",
         "chain_id" | "nonce" | "index" => "1",
         "safe" | "to" => "0x1111111111111111111111111111111111111111",
         "shell" => "bash",
@@ -191,7 +191,9 @@ fn bad_files_are_told() {
     let charter = members.charter();
     let base = tempfile::tempdir().unwrap();
     let bad = bad_files(base.path(), "watchfire-bundle/1\n\0\0\0\x10abc");
-    let commands: [&[&str]; 18] = [
+    let commands: [&[&str]; 20] = [
+        &["backtest", "--blocks", "/nowhere/blocks", "--charter"],
+        &["backtest", "--charter", &charter, "--blocks"],
         &["charter", "check"],
         &["rules", "check"],
         &["charter", "digest"],

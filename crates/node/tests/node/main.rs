@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod author;
+mod backtest;
 mod bad_input;
 mod charter_live;
 mod commands;

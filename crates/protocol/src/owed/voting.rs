@@ -15,8 +15,10 @@ use crate::draft::Draft;
 use crate::machine::Machine;
 use crate::shared::voices;
 
-/// The step a finding triggers; one of a detector that only gives context triggers none.
-pub(crate) fn triggered(charter: &Charter, playbook: &Playbook, finding: &Finding) -> Option<StepIndex> {
+/// The step a finding triggers: the widest of what the playbook's triggers name for its kind, detector and severity. One of a detector that
+/// only gives context triggers none.
+#[must_use]
+pub fn triggered(charter: &Charter, playbook: &Playbook, finding: &Finding) -> Option<StepIndex> {
     if charter.is_context(&finding.detector) {
         return None;
     }

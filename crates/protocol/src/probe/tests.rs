@@ -145,7 +145,15 @@ impl Log {
     fn show(&mut self, number: u64) {
         let parent = block(number - 1).hash;
         let (base_fee, agreed) = (Some(1), BTreeSet::new());
-        let view = BlockView { block: block(number), parent, base_fee, logs: vec![], reads: BTreeMap::new(), agreed };
+        let view = BlockView {
+            block: block(number),
+            parent,
+            base_fee,
+            transactions: Vec::new(),
+            logs: vec![],
+            reads: BTreeMap::new(),
+            agreed,
+        };
         let now = Timestamp::from_millis(block(number).time.as_secs() * 1_000);
         self.machine.observe(now, &Input::Block(Box::new(view)));
     }

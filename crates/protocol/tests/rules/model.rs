@@ -152,6 +152,7 @@ pub(crate) fn view(charter: &Charter, block: &Block) -> BlockView {
         block: block.at,
         parent: block.parent,
         base_fee: Some(1),
+        transactions: Vec::new(),
         logs: block.logs.clone(),
         reads,
         agreed: operators(charter),

@@ -24,6 +24,7 @@ fn block(number: u64) -> FeedEvent {
         block,
         parent: B256::ZERO,
         base_fee: None,
+        transactions: Vec::new(),
         logs: Vec::new(),
         reads: BTreeMap::new(),
         agreed: BTreeSet::new(),

@@ -30,7 +30,15 @@ fn holding(number: u64, branch: u8, parent: u8, ether: u128) -> FeedEvent {
     let reads = BTreeMap::from([(Read::Balance { account: vault() }, ReadOutcome::Value(balance))]);
     let parent = block(number - 1, parent).hash;
     let agreed = ["op-alder", "op-elm"].map(|name| name.parse().unwrap()).into();
-    let view = BlockView { block: block(number, branch), parent, base_fee: Some(1), logs: Vec::new(), reads, agreed };
+    let view = BlockView {
+        block: block(number, branch),
+        parent,
+        base_fee: Some(1),
+        transactions: Vec::new(),
+        logs: Vec::new(),
+        reads,
+        agreed,
+    };
     FeedEvent::Block { view: Box::new(view), finalized: None, arrived: now() }
 }
 

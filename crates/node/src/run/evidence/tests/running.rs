@@ -124,7 +124,15 @@ impl Running {
         let reads = BTreeMap::from([(Read::Balance { account: vault }, ReadOutcome::Value(balance))]);
         let agreed = ["op-alder", "op-elm"].map(|name| name.parse().unwrap()).into();
         let parent = B256::with_last_byte(1);
-        let view = BlockView { block: block(number), parent, base_fee: Some(1), logs: Vec::new(), reads, agreed };
+        let view = BlockView {
+            block: block(number),
+            parent,
+            base_fee: Some(1),
+            transactions: Vec::new(),
+            logs: Vec::new(),
+            reads,
+            agreed,
+        };
         let event = FeedEvent::Block { view: Box::new(view), finalized: None, arrived: now() };
         self.chains.send((CHAIN, ChainMessage::Feed(event))).await.unwrap();
         self.chains.send((CHAIN, ChainMessage::Feed(FeedEvent::Ready))).await.unwrap();

@@ -17,7 +17,7 @@ fn gzip() -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-fn of(bytes: &[u8]) -> Result<Vec<u8>, TraceFileError> {
+fn of(bytes: &[u8]) -> Result<Vec<u8>, TextFileError> {
     let directory = tempfile::tempdir().unwrap();
     // The name says nothing.
     let path = directory.path().join("traces.json");

@@ -1,0 +1,152 @@
+//! What the index leaves out is nothing: findings are byte-equal to those of every rule judged at every block with every log.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use alloy_primitives::{Address, B256, U256, b256};
+use proptest::prelude::*;
+use watchfire_charter::StateExpectation;
+use watchfire_types::body::Finding;
+use watchfire_types::{AssetId, BlockRef, BlockTime, BlockView, ChainId, Log, Read, ReadOutcome, Severity};
+
+use super::{Detectors, Rule, Watching};
+use crate::event::EventWatch;
+use crate::outflow::OutflowWatch;
+use crate::state::StateWatch;
+
+const CHAIN: ChainId = ChainId::new(31337);
+const TRANSFER: B256 = b256!("0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef");
+
+fn asset() -> AssetId {
+    "vault".parse().unwrap()
+}
+
+fn address(nth: u8) -> Address {
+    Address::repeat_byte(0xa0 + nth)
+}
+
+fn topic(nth: u8) -> B256 {
+    if nth == 0 { TRANSFER } else { B256::repeat_byte(nth) }
+}
+
+/// Event rules of these (contract, event, second topic, seconds), a token's outflow and a storage slot.
+fn detectors(events: &[(u8, u8, Option<u8>, u64)]) -> Detectors {
+    let mut watching: Vec<Watching> = events
+        .iter()
+        .map(|(contract, event, second, stands_s)| {
+            let topics = second.map(|second| (1, topic(second))).into_iter().collect();
+            Watching::Event(EventWatch::new(address(*contract), "E()".into(), topic(*event), topics, *stands_s))
+        })
+        .collect();
+    let group = BTreeSet::from([Address::repeat_byte(1)]);
+    watching.push(Watching::Outflow(OutflowWatch::new(group, Some(address(0)), 30, Some(U256::from(3)), None)));
+    let read = Read::Storage { account: address(0), slot: B256::ZERO };
+    watching.push(Watching::State(StateWatch::new("slot".into(), read, StateExpectation::Unchanged, 9)));
+    let rules = watching.into_iter().enumerate().map(|(place, watching)| Rule {
+        id: format!("rule-{place:03}").parse().unwrap(),
+        asset: asset(),
+        severity: Severity::Sev1,
+        watching,
+        history: VecDeque::new(),
+        unread: 0,
+    });
+    Detectors::of(CHAIN, rules.collect())
+}
+
+/// Every rule at every block, with every log.
+fn naive(detectors: &mut Detectors, view: &BlockView, floors: &BTreeMap<AssetId, BlockRef>) -> Vec<Finding> {
+    let rules: Vec<u32> = (0..u32::try_from(detectors.rules.len()).unwrap()).collect();
+    let logs = u32::try_from(view.logs.len()).unwrap();
+    let hits: Vec<(u32, u32)> = rules.iter().flat_map(|rule| (0..logs).map(|log| (*rule, log))).collect();
+    detectors.judge(view, floors, &rules, &hits)
+}
+
+/// What happens next.
+#[derive(Debug, Clone)]
+enum Act {
+    /// A block so many seconds later: logs as (contract, event, second topic), a balance and a slot's value where they were read.
+    Block { after_s: u64, logs: Vec<(u8, u8, Option<u8>)>, balance: Option<u64>, slot: Option<u8> },
+    /// So many blocks are taken back.
+    Rollback(usize),
+    /// A recovery at so many blocks below the newest, or none any more.
+    Floor(Option<usize>),
+}
+
+fn acts() -> impl Strategy<Value = Vec<Act>> {
+    let log = (0_u8..3, 0_u8..3, prop::option::of(0_u8..3));
+    let logs = prop_oneof![2 => Just(Vec::new()), 1 => prop::collection::vec(log, 0..4)];
+    let block = (0_u64..8, logs, prop::option::of(0_u64..9), prop::option::of(0_u8..2))
+        .prop_map(|(after_s, logs, balance, slot)| Act::Block { after_s, logs, balance, slot });
+    let act = prop_oneof![
+        12 => block,
+        1 => (1_usize..64).prop_map(Act::Rollback),
+        1 => prop::option::of(0_usize..5).prop_map(Act::Floor),
+    ];
+    prop::collection::vec(act, 1..200)
+}
+
+fn block(number: u64, time: u64, salt: usize) -> BlockRef {
+    let hash = B256::from(U256::from(number) << 64 | U256::from(salt));
+    BlockRef { chain: CHAIN, number, hash, time: BlockTime::from_secs(time) }
+}
+
+fn view(block: BlockRef, logs: &[(u8, u8, Option<u8>)], balance: Option<u64>, slot: Option<u8>) -> BlockView {
+    let logs = logs.iter().zip(0..).map(|((contract, event, second), index)| Log {
+        address: address(*contract),
+        topics: [Some(*event), *second].into_iter().flatten().map(topic).collect(),
+        data: Default::default(),
+        transaction: B256::repeat_byte(7),
+        index,
+    });
+    let word = |value: u64| ReadOutcome::Value(U256::from(value).to_be_bytes_vec().into());
+    let balance_of =
+        OutflowWatch::new(BTreeSet::from([Address::repeat_byte(1)]), Some(address(0)), 1, None, None).reads().next();
+    let balance = balance.and_then(|balance| Some((balance_of?, word(balance))));
+    let slot = slot.map(|slot| (Read::Storage { account: address(0), slot: B256::ZERO }, word(slot.into())));
+    BlockView {
+        block,
+        parent: B256::ZERO,
+        base_fee: None,
+        transactions: Vec::new(),
+        logs: logs.collect(),
+        reads: balance.into_iter().chain(slot).collect(),
+        agreed: BTreeSet::new(),
+    }
+}
+
+proptest! {
+    // Each case is a hundred blocks and more.
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Blocks, reorgs and recoveries in any order: the same findings, byte for byte, and the same detectors that see nothing.
+    #[test]
+    fn indexed_equals_naive(
+        events in prop::collection::vec((0_u8..3, 0_u8..3, prop::option::of(0_u8..3), 0_u64..40), 0..12),
+        acts in acts(),
+    ) {
+        let (mut indexed, mut plain) = (detectors(&events), detectors(&events));
+        let (mut chain, mut floors) = (vec![block(1, 1_000, 0)], BTreeMap::new());
+        for (salt, act) in acts.iter().enumerate() {
+            let newest = *chain.last().unwrap();
+            match act {
+                Act::Block { after_s, logs, balance, slot } => {
+                    let next = block(newest.number + 1, newest.time.as_secs() + after_s, salt);
+                    let view = view(next, logs, *balance, *slot);
+                    prop_assert_eq!(indexed.observe(&view, &floors), naive(&mut plain, &view, &floors));
+                    prop_assert_eq!(indexed.blind(1).collect::<Vec<_>>(), plain.blind(1).collect::<Vec<_>>());
+                    chain.push(next);
+                }
+                Act::Rollback(depth) => {
+                    chain.truncate(chain.len().saturating_sub(*depth).max(1));
+                    let to = chain.last().unwrap();
+                    indexed.rollback(to);
+                    plain.rollback(to);
+                }
+                Act::Floor(depth) => {
+                    let at = depth.and_then(|depth| chain.iter().rev().nth(depth));
+                    floors = at.map(|at| (asset(), *at)).into_iter().collect();
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! One block as a text: `{"block": .., "receipts": [..]}` in the shapes of `eth_getBlockByNumber` and `eth_getBlockReceipts`.
+//!
+//! The header must hash to its own hash, the receipts to its root and their logs to its bloom, and each receipt must be that of the
+//! transaction at its place; else the block is refused and the [`BlockFault`] says what differs. Transactions and receipts of a type that is
+//! not known here, and fields that are not known, are read over: where the receipts' encoding is unknown too, the bloom alone proves their logs.
+//!
+//! Beside these a text may say `chainId`, and `reads`: state at this block as a list of JSON-RPC requests with their answers,
+//! `[{"method": "eth_getBalance", "params": ["0x..", "0x10"], "result": "0x5"}]`. Nothing proves them. `traces` are read over.
+
+mod asked;
+mod fault;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use alloy::rpc::types::Header;
+use alloy_primitives::{Address, B256, Bytes, U64, U256};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use watchfire_types::{BlockView, ChainId, Read, ReadOutcome, Transaction};
+
+use crate::head::Head;
+use crate::receipt::{self, Proof, Receipt, Unproved, prove};
+pub use fault::BlockFault;
+
+/// A block that proves itself.
+#[derive(Debug)]
+pub struct TextBlock {
+    /// The chain that it says it is of: its own `chainId`, and what its transactions were signed for. Nothing where none says.
+    pub chain: Option<ChainId>,
+    /// A receipt type whose encoding is not known here, where the bloom alone proves the logs.
+    pub bloom_only: Option<u64>,
+    /// How many transactions it has, whether or not they are given whole.
+    pub transactions: usize,
+    view: BlockView,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Entry<'a> {
+    #[serde(borrow)]
+    block: &'a RawValue,
+    #[serde(borrow)]
+    receipts: &'a RawValue,
+    #[serde(default)]
+    chain_id: Option<U64>,
+    #[serde(default)]
+    reads: Vec<asked::Asked>,
+}
+
+/// A reply around an answer, as a node sent it.
+#[derive(Deserialize)]
+struct Reply<'a> {
+    #[serde(borrow, default)]
+    result: Option<&'a RawValue>,
+    #[serde(default)]
+    error: Option<crate::rpc::ErrorObject>,
+}
+
+/// The part of a block beside its header.
+#[derive(Deserialize)]
+pub(crate) struct Body {
+    pub(crate) transactions: Listed,
+}
+
+/// A block's transactions, whole or by their hashes.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Listed {
+    Whole(Vec<Whole>),
+    Hashes(Vec<B256>),
+}
+
+/// What every type of transaction has. Fields that are not here are read over.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Whole {
+    hash: B256,
+    #[serde(default, rename = "type")]
+    kind: Option<U64>,
+    from: Address,
+    #[serde(default)]
+    to: Option<Address>,
+    #[serde(default)]
+    value: U256,
+    #[serde(default, alias = "data")]
+    input: Bytes,
+    #[serde(default)]
+    chain_id: Option<U64>,
+}
+
+impl From<Whole> for Transaction {
+    fn from(whole: Whole) -> Self {
+        let kind = whole.kind.unwrap_or_default().to();
+        let Whole { hash, from, to, value, input, .. } = whole;
+        Self { hash, kind, from, to, value, input: input.0 }
+    }
+}
+
+impl Listed {
+    fn hashes(&self) -> Vec<B256> {
+        match self {
+            Self::Whole(whole) => whole.iter().map(|transaction| transaction.hash).collect(),
+            Self::Hashes(hashes) => hashes.clone(),
+        }
+    }
+
+    /// Chains that they were signed for; old ones do not say.
+    fn chains(&self) -> BTreeSet<u64> {
+        match self {
+            Self::Whole(whole) => whole.iter().filter_map(|transaction| Some(transaction.chain_id?.to())).collect(),
+            Self::Hashes(_) => BTreeSet::new(),
+        }
+    }
+
+    /// The transactions, where they are given whole.
+    pub(crate) fn whole(self) -> Vec<Transaction> {
+        match self {
+            Self::Whole(whole) => whole.into_iter().map(Transaction::from).collect(),
+            Self::Hashes(_) => Vec::new(),
+        }
+    }
+}
+
+impl TextBlock {
+    /// Reads a block and holds it against its header.
+    ///
+    /// # Errors
+    /// [`BlockFault`] with what differs.
+    pub fn read(text: &[u8]) -> Result<Self, BlockFault> {
+        let entry: Entry<'_> = serde_json::from_slice(text).map_err(|error| BlockFault::shape("", &error))?;
+        let block = answer(entry.block)?;
+        let header: Header = part("block", block)?;
+        let body: Body = part("block", block)?;
+        let receipts: Vec<Receipt> = part("receipts", answer(entry.receipts)?)?;
+        let number = header.inner.number;
+        // What chain it is of is the caller's to say; a header names none.
+        let head = Head::check(ChainId::new(0), &header).map_err(|_| BlockFault::HeaderHash {
+            number,
+            stated: header.hash,
+            computed: header.inner.hash_slow(),
+        })?;
+        let hashes = body.transactions.hashes();
+        paired(number, &hashes, &receipts)?;
+        let proof = prove(head.receipts_root, head.bloom, &receipts).map_err(|unproved| match unproved {
+            Unproved::Root(computed) => BlockFault::ReceiptsRoot { number, stated: head.receipts_root, computed },
+            Unproved::Bloom => BlockFault::Bloom { number },
+            Unproved::Topics => BlockFault::Topics { number },
+        })?;
+        let chain = chain(number, entry.chain_id.map(|chain| chain.to()), body.transactions.chains())?;
+        let mut reads: BTreeMap<Read, ReadOutcome> = BTreeMap::new();
+        for (index, asked) in entry.reads.into_iter().enumerate() {
+            let answers = asked.answers(&head.block).map_err(|cause| BlockFault::Read { number, index, cause })?;
+            reads.extend(answers);
+        }
+        let view = BlockView {
+            block: head.block,
+            parent: head.parent,
+            base_fee: head.base_fee,
+            transactions: body.transactions.whole(),
+            logs: receipt::logs(receipts),
+            reads,
+            agreed: BTreeSet::new(),
+        };
+        let bloom_only = match proof {
+            Proof::Root => None,
+            Proof::BloomOnly { kind } => Some(kind),
+        };
+        Ok(Self { chain, bloom_only, transactions: hashes.len(), view })
+    }
+
+    /// Its height.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.view.block.number
+    }
+
+    /// The block as one of this chain.
+    #[must_use]
+    pub fn on(mut self, chain: ChainId) -> BlockView {
+        self.view.block.chain = chain;
+        self.view
+    }
+}
+
+/// The answer itself, or the one inside a reply.
+fn answer(text: &RawValue) -> Result<&RawValue, BlockFault> {
+    // A list would be taken for a reply's members in their order.
+    let reply = text.get().starts_with('{').then(|| serde_json::from_str::<Reply<'_>>(text.get()));
+    let Some(reply) = reply else { return Ok(text) };
+    match reply {
+        Ok(Reply { result: Some(result), .. }) => Ok(result),
+        Ok(Reply { error: Some(error), .. }) => {
+            Err(BlockFault::Reply { cause: crate::rpc::node_error(&error).to_string() })
+        }
+        Ok(Reply { result: None, error: None }) | Err(_) => Ok(text),
+    }
+}
+
+fn part<T: DeserializeOwned>(name: &'static str, text: &RawValue) -> Result<T, BlockFault> {
+    serde_json::from_str(text.get()).map_err(|error| BlockFault::shape(name, &error))
+}
+
+/// Each receipt is that of the transaction at its place.
+fn paired(number: u64, hashes: &[B256], receipts: &[Receipt]) -> Result<(), BlockFault> {
+    if hashes.len() != receipts.len() {
+        return Err(BlockFault::Count { number, transactions: hashes.len(), receipts: receipts.len() });
+    }
+    let mut pairs = hashes.iter().zip(receipts).enumerate();
+    match pairs.find(|(_, (hash, receipt))| **hash != receipt.transaction_hash) {
+        None => Ok(()),
+        Some((index, (hash, receipt))) => {
+            Err(BlockFault::Order { number, index, transaction: *hash, receipt: receipt.transaction_hash })
+        }
+    }
+}
+
+fn chain(number: u64, stated: Option<u64>, mut signed: BTreeSet<u64>) -> Result<Option<ChainId>, BlockFault> {
+    signed.extend(stated);
+    let mut chains = signed.into_iter();
+    match (chains.next(), chains.next()) {
+        (Some(one), Some(other)) => Err(BlockFault::Chains { number, one, other }),
+        (one, _) => Ok(one.map(ChainId::new)),
+    }
+}
+
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,113 @@
+//! What is past: blocks by number with their transactions, for whoever looks back over them.
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use alloy::rpc::types::Header;
+use alloy_primitives::Bloom;
+use futures::stream::{self, Stream, StreamExt as _};
+use serde_json::json;
+use serde_json::value::RawValue;
+use tokio::time::Instant;
+use watchfire_types::{BlockView, ChainId, Read, ReadOutcome, Transaction};
+
+use crate::blocks::Body;
+use crate::budget::Priority;
+use crate::client::ChainClient;
+use crate::endpoint::{Remote, decode};
+use crate::error::{NotAgreed, RpcError};
+use crate::head::Head;
+use crate::quorum::gather;
+use crate::read::quantity;
+use crate::rpc::Request;
+
+/// Blocks asked for at the same time: what is held in memory is at most this many.
+const BLOCKS_AT_ONCE: usize = 16;
+/// Times a block is asked for before the history ends at it.
+const ATTEMPTS: u32 = 8;
+/// Wait after the first failure; doubles with each: an endpoint that refuses for half a minute is given up.
+const WAIT: Duration = Duration::from_millis(250);
+
+/// A block as k operators tell it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Told {
+    head: Head,
+    transactions: Vec<Transaction>,
+}
+
+impl ChainClient {
+    /// The blocks `from..=to` in order, logs proved by their headers, `reads` pinned to each. Those whose header's bloom `concerns` nobody come
+    /// without their logs, which are not asked for. At most 16 are in flight; whoever reads slowly
+    /// holds the rest back. A block that is not agreed on is asked for eight times within half a minute, and then is the error that ends it;
+    /// one with reads that are not answered is asked for once more and then given without them. That each is the child of the one before is
+    /// for the reader to see.
+    pub fn history(
+        self: &Arc<Self>,
+        from: u64,
+        to: u64,
+        reads: BTreeSet<Read>,
+        concerns: impl Fn(&[u8; 256]) -> bool + 'static,
+    ) -> impl Stream<Item = Result<BlockView, NotAgreed>> {
+        let (client, asked) = (Arc::clone(self), Rc::new((reads, concerns)));
+        let blocks = stream::iter(from..=to).map(move |number| {
+            let (client, asked) = (Arc::clone(&client), Rc::clone(&asked));
+            async move { client.past(number, &asked.0, &asked.1).await }
+        });
+        blocks.buffered(BLOCKS_AT_ONCE)
+    }
+
+    async fn past(
+        &self,
+        number: u64,
+        reads: &BTreeSet<Read>,
+        concerns: &impl Fn(&[u8; 256]) -> bool,
+    ) -> Result<BlockView, NotAgreed> {
+        let mut attempt = 0;
+        loop {
+            let told = self.past_once(number, reads, concerns).await;
+            attempt += 1;
+            let unread =
+                |view: &BlockView| view.reads.values().any(|outcome| matches!(outcome, ReadOutcome::Unavailable(_)));
+            match &told {
+                Ok(view) if attempt > 1 || !unread(view) => return told,
+                Err(_) if attempt >= ATTEMPTS => return told,
+                Ok(_) | Err(_) => tokio::time::sleep(WAIT * 2_u32.pow(attempt - 1)).await,
+            }
+        }
+    }
+
+    async fn past_once(
+        &self,
+        number: u64,
+        reads: &BTreeSet<Read>,
+        concerns: &impl Fn(&[u8; 256]) -> bool,
+    ) -> Result<BlockView, NotAgreed> {
+        let (chain, timeout) = (self.config.chain, self.config.limits.request);
+        let ask = |remote| async move { vec![block(remote, chain, number, timeout).await] };
+        let mut told = gather(&self.remotes, self.config.agree, 1, Instant::now() + timeout, false, ask).await;
+        let told = told.pop().unwrap_or_else(|| Err("nobody was asked".to_owned()));
+        let Told { mut head, transactions } =
+            told.map_err(|cause| self.not_agreed(format!("block {number}"), cause))?;
+        if !concerns(head.bloom.data()) {
+            // As of a block without logs nobody is asked.
+            head.bloom = Bloom::ZERO;
+        }
+        let view = self.view(&head, reads, false).await?;
+        Ok(BlockView { transactions, ..view })
+    }
+}
+
+async fn block(remote: Arc<Remote>, chain: ChainId, number: u64, timeout: Duration) -> Result<Told, RpcError> {
+    let request = Request::new("eth_getBlockByNumber", json!([quantity(number), true]));
+    let text: Box<RawValue> = remote.one(Priority::Feed, request, timeout).await?.ok_or(RpcError::UnknownBlock)?;
+    let header: Header = decode(&text)?.ok_or(RpcError::UnknownBlock)?;
+    let body: Body = decode(&text)?.ok_or(RpcError::UnknownBlock)?;
+    let head = Head::check(chain, &header)?;
+    if head.block.number == number {
+        Ok(Told { head, transactions: body.transactions.whole() })
+    } else {
+        Err(RpcError::Garbage(format!("asked for block {number}, got {}", head.block.number)))
+    }
+}

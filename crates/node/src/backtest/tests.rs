@@ -1,0 +1,125 @@
+//! A replay says what fired and what the charter makes of it; blocks without a place in it are refused and change nothing.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use watchfire_types::{Address, BlockTime, ChainId, Log, ReadOutcome, U256};
+
+use super::*;
+use crate::run::fixture::charter_text;
+
+const CHAIN: ChainId = ChainId::new(31_337);
+const EVENT: &str = "[[detector]]\nid = \"vault-unpaused\"\nasset = \"vault-core\"\nseverity = \"SEV2\"\nkind = \"event\"\n\
+                     address = \"0xe7f1725E7734CE288F8367e1Bb143E90bb3F0512\"\nevent = \"Unpaused(address)\"\nstands_s = 3\n";
+
+fn charter(mode: &str) -> Charter {
+    let text = charter_text(None).replace("mode = \"auto\"", &format!("mode = \"{mode}\"")) + EVENT;
+    watchfire_charter::parse(&text).unwrap().0
+}
+
+fn vault() -> Address {
+    "0xe7f1725E7734CE288F8367e1Bb143E90bb3F0512".parse().unwrap()
+}
+
+fn hash(number: u64) -> B256 {
+    B256::from(U256::from(number))
+}
+
+/// A block at which the vault holds so many ether, if it was read.
+fn view(number: u64, ether: Option<u64>) -> BlockView {
+    let reads = ether.map(|ether| {
+        let wei = U256::from(ether) * U256::from(10).pow(U256::from(18));
+        (Read::Balance { account: vault() }, ReadOutcome::Value(wei.to_be_bytes_vec().into()))
+    });
+    BlockView {
+        block: BlockRef { chain: CHAIN, number, hash: hash(number), time: BlockTime::from_secs(number) },
+        parent: hash(number.saturating_sub(1)),
+        base_fee: None,
+        transactions: Vec::new(),
+        logs: Vec::new(),
+        reads: reads.into_iter().collect(),
+        agreed: BTreeSet::new(),
+    }
+}
+
+fn unpaused(transaction: u8) -> Log {
+    let topics = vec![alloy::primitives::keccak256("Unpaused(address)")];
+    Log { address: vault(), topics, data: Default::default(), transaction: B256::repeat_byte(transaction), index: 0 }
+}
+
+/// A drain is told once, at its first block; the first vote is that block's; what left after the next one is what a pause would have kept.
+#[test]
+fn a_drain_and_what_a_pause_would_have_kept() {
+    let charter = charter("auto");
+    let mut replay = Replay::new(&charter, None);
+    let mut told = Vec::new();
+    for (number, ether) in [(1, 100), (2, 70), (3, 60), (4, 20), (5, 25)] {
+        told.extend(replay.take(&view(number, Some(ether)), 2).unwrap().told);
+    }
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(
+        (told[0].block, told[0].kind.as_str(), told[0].class, told[0].tx),
+        (2, "outflow", Class::Decisive, None)
+    );
+    let summary = replay.summary(1.0, 0);
+    assert_eq!((summary.blocks, summary.transactions, summary.findings, summary.decisive), (5, 10, 1, 1));
+    assert_eq!((summary.would_contain, summary.first_containment_block), (true, Some(2)));
+    let saved = &summary.saved[0];
+    assert_eq!((saved.from_block, saved.to_block, saved.amount.as_str()), (3, 5, "35000000000000000000"));
+    assert!(summary.blind.is_empty() && summary.gaps.is_empty() && summary.proposal.is_none());
+}
+
+/// Where people are asked nothing would have been contained by itself, and where nobody is asked nothing is said.
+#[test]
+fn the_mode_decides() {
+    for (mode, asks) in [("propose", true), ("observe", false)] {
+        let charter = charter(mode);
+        let mut replay = Replay::new(&charter, None);
+        replay.take(&view(1, Some(100)), 0).unwrap();
+        replay.take(&view(2, Some(10)), 0).unwrap();
+        let summary = replay.summary(1.0, 0);
+        assert_eq!((summary.would_contain, summary.proposal.is_some(), summary.findings), (false, asks, 1), "{mode}");
+    }
+}
+
+/// Without state a detector that reads is unknown, told once; events are found all the same, again once they stopped standing, with their
+/// transaction. A finding that triggers no playbook contains nothing.
+#[test]
+fn events_go_on_without_state() {
+    let charter = charter("auto");
+    let mut replay = Replay::new(&charter, Some(CHAIN));
+    let (mut told, mut blinded) = (Vec::new(), Vec::new());
+    for number in 1..=9_u8 {
+        let mut view = view(number.into(), None);
+        view.logs.extend([1, 2, 7].contains(&number).then(|| unpaused(number)));
+        let taken = replay.take(&view, 0).unwrap();
+        told.extend(taken.told);
+        blinded.extend(taken.blinded);
+    }
+    let told: Vec<_> = told.iter().map(|told| (told.block, told.tx)).collect();
+    assert_eq!(told, [(1, Some(B256::repeat_byte(1))), (7, Some(B256::repeat_byte(7)))]);
+    let summary = replay.summary(1.0, 0);
+    assert_eq!((blinded.len(), summary.blind.len(), summary.blind[0].blocks), (1, 1, 9));
+    assert_eq!((summary.would_contain, summary.findings), (false, 2));
+}
+
+/// Gaps are told and go on; blocks of another chain, out of order or of another branch are refused and leave everything as it was.
+#[test]
+fn blocks_have_a_place() {
+    let charter = charter("auto");
+    let mut replay = Replay::new(&charter, None);
+    replay.take(&view(5, Some(1)), 0).unwrap();
+    let mut other = view(6, Some(1));
+    other.block.chain = ChainId::new(1);
+    let mut fork = view(6, Some(1));
+    fork.parent = hash(77);
+    for (bad, kind) in [(other, "other-chain"), (fork, "not-a-child"), (view(4, Some(1)), "blocks-out-of-order")] {
+        assert_eq!(replay.take(&bad, 9).unwrap_err().kind(), kind);
+    }
+    assert!(replay.take(&view(5, Some(1)), 9).unwrap().told.is_empty(), "the same once more is nothing");
+    assert!(replay.take(&view(6, Some(1)), 0).unwrap().gap.is_none());
+    let gap = replay.take(&view(9, Some(1)), 0).unwrap().gap.unwrap();
+    assert_eq!((gap.first, gap.last), (7, 8));
+    let summary = replay.summary(1.0, 3);
+    assert_eq!((summary.blocks, summary.transactions, summary.gaps, summary.gap_count), (3, 0, vec![gap], 1));
+    assert_eq!(replay.chain_of(1, None), Ok(CHAIN));
+    assert_eq!(replay.chain_of(1, Some(ChainId::new(10))).unwrap_err().kind(), "other-chain");
+}

@@ -1,0 +1,268 @@
+//! Files of blocks: one block after the other, each read when the one before was taken.
+//!
+//! A file is a JSON object a line, or objects written over several lines, or a list of either. Where an object ends before it is whole, the next
+//! one that begins a line is read all the same: what is cut off or no JSON costs its own line and nothing else. At most one block is held, of at
+//! most [`BLOCK_BYTES_MAX`] bytes.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+use watchfire_evm::{BlockFault, TextBlock};
+
+use crate::text_file::{TextFile, TextFileError};
+
+/// Longest text of one block: a full mainnet block with its traces takes a quarter.
+pub const BLOCK_BYTES_MAX: usize = 256 << 20;
+
+/// Why a part of a file is no block.
+#[derive(Debug, Error)]
+pub enum BlockFileError {
+    /// The file cannot be read, or not to its end.
+    #[error("{source}{}", after(*line))]
+    File {
+        /// Line up to which it was read; 0 where it was not opened.
+        line: u64,
+        /// Why.
+        source: TextFileError,
+    },
+    /// A block that does not hold.
+    #[error("{}: line {line}: {source}", path.display())]
+    Block {
+        /// File.
+        path: PathBuf,
+        /// Line where it begins.
+        line: u64,
+        /// What is wrong with it.
+        source: BlockFault,
+    },
+    /// Something between the blocks.
+    #[error(
+        "{}: line {line}: no JSON object begins here; a line is {{\"block\": .., \"receipts\": [..]}}, take out what is none", path.display()
+    )]
+    Garbage {
+        /// File.
+        path: PathBuf,
+        /// Line.
+        line: u64,
+    },
+    /// More than is taken.
+    #[error("{}: line {line}: more than {BLOCK_BYTES_MAX} bytes in one block; leave its traces out", path.display())]
+    TooLong {
+        /// File.
+        path: PathBuf,
+        /// Line where it begins.
+        line: u64,
+    },
+    /// Nothing in it.
+    #[error("{}: no block in it; fetch it again", path.display())]
+    Empty {
+        /// File.
+        path: PathBuf,
+    },
+}
+
+fn after(line: u64) -> String {
+    if line == 0 { String::new() } else { format!(" (whole up to line {line})") }
+}
+
+impl BlockFileError {
+    /// Its stable name.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::File { source, .. } => source.kind(),
+            Self::Block { source, .. } => source.kind(),
+            Self::Garbage { .. } => "not-a-block",
+            Self::TooLong { .. } => "block-too-large",
+            Self::Empty { .. } => "no-blocks",
+        }
+    }
+}
+
+/// The blocks of one file, each with the line where it begins.
+pub struct BlockFile {
+    path: PathBuf,
+    file: TextFile,
+    line: u64,
+    /// [`BLOCK_BYTES_MAX`].
+    bytes_max: usize,
+    found: bool,
+    ended: bool,
+}
+
+/// What stands between two blocks.
+enum Between {
+    Object,
+    Garbage,
+    End,
+}
+
+/// How an object was left.
+enum Left {
+    Whole(Vec<u8>),
+    CutOff(usize),
+    TooLong,
+}
+
+impl BlockFile {
+    /// Opens a file, or standard input where the path is `-`.
+    ///
+    /// # Errors
+    /// [`BlockFileError::File`].
+    pub fn open(path: &Path) -> Result<Self, BlockFileError> {
+        let file = TextFile::open(path).map_err(|source| BlockFileError::File { line: 0, source })?;
+        Ok(Self { path: path.to_owned(), file, line: 1, bytes_max: BLOCK_BYTES_MAX, found: false, ended: false })
+    }
+
+    /// Goes to where the next object begins; a list's own brackets and commas are nothing.
+    fn between(&mut self) -> io::Result<Between> {
+        loop {
+            let bytes = self.file.text().fill_buf()?;
+            let Some(first) = bytes.first().copied() else { return Ok(Between::End) };
+            match first {
+                b'{' => return Ok(Between::Object),
+                b'\n' => self.line += 1,
+                // A byte order mark is no garbage, wherever files were joined.
+                b' ' | b'\t' | b'\r' | b',' | b'[' | b']' | 0xef | 0xbb | 0xbf => {}
+                _ => {
+                    self.skip_line()?;
+                    return Ok(Between::Garbage);
+                }
+            }
+            self.file.text().consume(1);
+        }
+    }
+
+    /// Goes to the end of this line, which is left to be counted.
+    fn skip_line(&mut self) -> io::Result<()> {
+        loop {
+            let text = self.file.text();
+            let bytes = text.fill_buf()?;
+            let length = bytes.len();
+            let end = bytes.iter().position(|byte| *byte == b'\n');
+            text.consume(end.unwrap_or(length));
+            if end.is_some() || length == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Takes the object that begins here.
+    fn object(&mut self) -> io::Result<Left> {
+        let mut scan = Scan::default();
+        let (mut text, mut length) = (Vec::new(), 0);
+        loop {
+            let bytes = self.file.text().fill_buf()?;
+            if bytes.is_empty() {
+                return Ok(Left::CutOff(length));
+            }
+            let (taken, stop) = scan.over(bytes);
+            length += taken;
+            if length <= self.bytes_max {
+                text.extend_from_slice(&bytes[..taken]);
+            } else {
+                text = Vec::new();
+            }
+            self.file.text().consume(taken);
+            self.line += std::mem::take(&mut scan.lines);
+            match stop {
+                None => {}
+                Some(Stop::Next) => return Ok(Left::CutOff(length)),
+                Some(Stop::End) if length > self.bytes_max => return Ok(Left::TooLong),
+                Some(Stop::End) => return Ok(Left::Whole(text)),
+            }
+        }
+    }
+
+    fn part(&mut self) -> io::Result<Option<Result<(u64, TextBlock), BlockFileError>>> {
+        let found = self.between()?;
+        let (path, line) = (self.path.clone(), self.line);
+        let block = match found {
+            Between::End if self.found => return Ok(None),
+            Between::End => Err(BlockFileError::Empty { path }),
+            Between::Garbage => Err(BlockFileError::Garbage { path, line }),
+            Between::Object => match self.object()? {
+                Left::Whole(text) => TextBlock::read(&text)
+                    .map(|block| (line, block))
+                    .map_err(|source| BlockFileError::Block { path, line, source }),
+                Left::CutOff(bytes) => Err(BlockFileError::Block { path, line, source: BlockFault::CutOff { bytes } }),
+                Left::TooLong => Err(BlockFileError::TooLong { path, line }),
+            },
+        };
+        self.found = true;
+        Ok(Some(block))
+    }
+}
+
+impl Iterator for BlockFile {
+    type Item = Result<(u64, TextBlock), BlockFileError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let part = self.part().unwrap_or_else(|source| {
+            self.ended = true;
+            Some(Err(BlockFileError::File { line: self.line, source: self.file.failed(source) }))
+        });
+        self.ended |= part.is_none() || matches!(part, Some(Err(BlockFileError::Empty { .. })));
+        part
+    }
+}
+
+/// Why a scan stopped.
+enum Stop {
+    /// The object is whole.
+    End,
+    /// Another one begins a line inside it, as none that is indented does.
+    Next,
+}
+
+/// Where in an object a scan stands.
+#[derive(Default)]
+struct Scan {
+    depth: u32,
+    in_text: bool,
+    escaped: bool,
+    at_line: bool,
+    /// Line ends passed and not yet counted.
+    lines: u64,
+}
+
+impl Scan {
+    /// Goes over these bytes; answers how many belong to the object.
+    fn over(&mut self, bytes: &[u8]) -> (usize, Option<Stop>) {
+        for (index, byte) in bytes.iter().enumerate() {
+            let at_line = std::mem::replace(&mut self.at_line, *byte == b'\n');
+            self.lines += u64::from(*byte == b'\n');
+            if at_line && *byte == b'{' {
+                return (index, Some(Stop::Next));
+            }
+            if self.in_text {
+                match byte {
+                    _ if self.escaped => self.escaped = false,
+                    b'\\' => self.escaped = true,
+                    b'"' => self.in_text = false,
+                    _ => {}
+                }
+                continue;
+            }
+            match byte {
+                b'"' => self.in_text = true,
+                b'{' | b'[' => self.depth = self.depth.saturating_add(1),
+                b'}' | b']' => {
+                    self.depth = self.depth.saturating_sub(1);
+                    if self.depth == 0 {
+                        return (index + 1, Some(Stop::End));
+                    }
+                }
+                _ => {}
+            }
+        }
+        (bytes.len(), None)
+    }
+}
+
+#[cfg(test)]
+mod tests;

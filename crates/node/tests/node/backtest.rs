@@ -1,0 +1,251 @@
+//! `watchfire backtest`: the blocks of a real attack on a real chain, from files and from the node, against what a live detector says of them.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::Output;
+
+use alloy::primitives::keccak256;
+use serde_json::{Value, json};
+use watchfire_detect::Detectors;
+use watchfire_evm::{Backfill, ChainClient, ChainConfig, FeedEvent};
+use watchfire_simulations::anvil::{Anvil, FUNDER, locate};
+use watchfire_simulations::key::{Account, Order, from_hex};
+use watchfire_simulations::npm;
+use watchfire_simulations::rpc::Rpc;
+use watchfire_simulations::vault;
+use watchfire_types::{Address, ChainId, U256};
+
+use crate::fixture::{Members, json as last, stderr, watchfire};
+
+const EVENT: &str = "[[detector]]\nid = \"vault-limited\"\nasset = \"vault-core\"\nseverity = \"SEV3\"\nkind = \"event\"\naddress = \"VAULT\"\n\
+                     event = \"WithdrawalsLimited(bool)\"\nstands_s = 600\n";
+
+/// A chain on which a vault was drained in three blocks, and limited after.
+struct Attacked {
+    runtime: tokio::runtime::Runtime,
+    anvil: Anvil,
+    rpc: Rpc,
+    members: Members,
+    vault: Address,
+}
+
+fn ether(count: u64) -> U256 {
+    U256::from(count) * U256::from(10).pow(U256::from(18))
+}
+
+impl Attacked {
+    fn new() -> Self {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let path = locate(&npm::aloud).unwrap();
+        let anvil = runtime.block_on(Anvil::start(&path, 31337)).unwrap();
+        let rpc = Rpc::new(anvil.url().clone()).unwrap();
+        let members = Members::new(anvil.url().as_str());
+        let vault = runtime.block_on(async {
+            let mut payer = Account::open(from_hex(FUNDER).unwrap(), 31337, &rpc).await.unwrap();
+            let own = payer.address();
+            let vault = vault::deploy(&rpc, &mut payer, own, U256::ONE, ether(100)).await.unwrap();
+            let attacker = payer.execute(&rpc, &vault::attacker(vault).unwrap()).await.unwrap().contract.unwrap();
+            for _ in 0..3 {
+                payer.execute(&rpc, &vault::attack(attacker, 20, ether(1))).await.unwrap();
+            }
+            let limit = [&keccak256("setWithdrawalsLimited(bool)")[..4], &U256::ONE.to_be_bytes::<32>()].concat();
+            payer.execute(&rpc, &Order::call("a limit", vault, limit, 200_000)).await.unwrap();
+            vault
+        });
+        Self { runtime, anvil, rpc, members, vault }
+    }
+
+    fn head(&self) -> u64 {
+        self.runtime.block_on(self.rpc.head()).unwrap().number
+    }
+
+    /// The charter over this vault, on this chain.
+    fn charter(&self, chain: &str) -> String {
+        let vault = self.vault.to_checksum(None);
+        let text = std::fs::read_to_string(self.members.charter()).unwrap() + EVENT;
+        // The vault may lie where the charter has its Safe, which nobody asks here.
+        let text =
+            text.replace("0x5FbDB2315678afecb367f032d93F642f64180aa3", "0x1000000000000000000000000000000000000001");
+        let text = text.replace("0xe7f1725E7734CE288F8367e1Bb143E90bb3F0512", &vault).replace("VAULT", &vault);
+        // However slow the machine, both attacks are within it.
+        let text = text.replace("window_s = 60\n", "window_s = 86400\n");
+        let file = self.members.base.path().join(format!("charter-{chain}.toml"));
+        std::fs::write(&file, text.replace("31337", chain)).unwrap();
+        file.to_str().unwrap().to_owned()
+    }
+
+    /// Every block as a line of the command's own input, with the vault's balance at it.
+    fn blocks(&self) -> Vec<Value> {
+        let ask = |method, params| self.runtime.block_on(self.rpc.call(method, params)).unwrap();
+        let block = |number: u64| {
+            let at = format!("{number:#x}");
+            let params = json!([self.vault, at]);
+            let balance = ask("eth_getBalance", params.clone());
+            json!({
+                "block": ask("eth_getBlockByNumber", json!([at, true])), "receipts": ask("eth_getBlockReceipts", json!([at])),
+                "reads": [{ "method": "eth_getBalance", "params": params, "result": balance }],
+            })
+        };
+        (0..=self.head()).map(block).collect()
+    }
+
+    fn file(&self, name: &str, blocks: &[Value]) -> String {
+        let text: String = blocks.iter().map(|block| format!("{block}\n")).collect();
+        self.raw_file(name, text.as_bytes())
+    }
+
+    fn raw_file(&self, name: &str, bytes: &[u8]) -> String {
+        let path: PathBuf = self.members.base.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    /// What detectors that follow the chain live say: each standing once, at its first block.
+    fn live(&self, charter: &str) -> Vec<Value> {
+        let charter = watchfire_charter::parse(&std::fs::read_to_string(charter).unwrap()).unwrap().0;
+        let (chain, head) = (ChainId::new(31337), self.head());
+        let mut detectors = Detectors::new(&charter, chain);
+        let config = ChainConfig::single(chain, "rpc".parse().unwrap(), self.anvil.url().clone());
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        self.runtime.block_on(async {
+            let client = ChainClient::connect(config).await.unwrap();
+            let mut events = client.feed(detectors.reads(), Backfill { window_s: 1 << 30, ..Backfill::default() });
+            let mut said = Vec::new();
+            loop {
+                let FeedEvent::Block { view, .. } = events.recv().await.unwrap() else { continue };
+                for finding in detectors.observe(&view, &BTreeMap::new()) {
+                    if finding.first == view.block {
+                        said.push(json!([view.block.number, finding.detector, finding.explanation, finding.figures]));
+                    }
+                }
+                if view.block.number == head {
+                    return said;
+                }
+            }
+        })
+    }
+}
+
+/// All lines but the last, and the last.
+fn told(output: &Output) -> (Vec<Value>, Value) {
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let mut lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let summary = lines.pop().unwrap_or_else(|| panic!("{}", stderr(output)));
+    (lines, summary)
+}
+
+/// From files and from the node the same is found, and it is what a live detector says, block by block.
+#[test]
+fn files_and_node_say_what_live_detectors_say() {
+    let chain = Attacked::new();
+    let charter = chain.charter("31337");
+    let file = chain.file("blocks.jsonl", &chain.blocks());
+    let url = chain.anvil.url().as_str();
+    let from_file = watchfire(&["backtest", "--charter", &charter, "--blocks", &file, "--json"]);
+    let from_node = watchfire(&["backtest", "--charter", &charter, "--rpc", url, "--from", "0", "--json"]);
+    let ((found, file_end), (asked, mut node_end)) = (told(&from_file), told(&from_node));
+    assert_eq!((from_file.status.code(), from_node.status.code()), (Some(0), Some(0)), "{}", stderr(&from_node));
+    assert_eq!(found, asked);
+    node_end["summary"]["seconds"] = file_end["summary"]["seconds"].clone();
+    assert_eq!(file_end, node_end);
+    let short = |line: &Value| json!([line["block"], line["detector"], line["explanation"], line["figures"]]);
+    assert_eq!(found.iter().map(short).collect::<Vec<_>>(), chain.live(&charter));
+
+    let summary = &file_end["summary"];
+    let drained = chain.head() - 2;
+    assert_eq!(found.len(), 2, "{found:?}");
+    let mut keys: Vec<&str> = found[0].as_object().unwrap().keys().map(String::as_str).collect();
+    keys.sort_unstable();
+    assert_eq!(keys, ["asset", "block", "class", "detector", "explanation", "figures", "kind", "severity", "tx"]);
+    assert_eq!((&found[0]["detector"], &found[0]["class"]), (&json!("vault-outflow"), &json!("decisive")));
+    assert_eq!((&found[0]["block"], &found[0]["severity"]), (&json!(drained), &json!("SEV1")));
+    assert_eq!((&found[1]["detector"], &found[1]["block"]), (&json!("vault-limited"), &json!(chain.head())));
+    assert!(found[1]["tx"].is_string() && summary["transactions"] == chain.head(), "{summary}");
+    assert_eq!((&summary["would_contain"], &summary["first_containment_block"]), (&json!(true), &json!(drained)));
+    assert_eq!((&summary["findings"], &summary["decisive"]), (&json!(2), &json!(2)));
+    assert_eq!((&summary["blind"], &summary["gaps"], &summary["rejected"]), (&json!([]), &json!([]), &json!(0)));
+    let people = watchfire(&["backtest", "--charter", &charter, "--blocks", &file]);
+    let text = String::from_utf8_lossy(&people.stdout).into_owned();
+    assert!(
+        text.lines().next().unwrap().starts_with(&format!("block {drained}  SEV1  vault-core  vault-outflow ")),
+        "{text}"
+    );
+    assert!(
+        text.contains(&format!("would have contained vault-core at block {drained} (playbook contain-vault, step 1")),
+        "{text}"
+    );
+    chain.runtime.block_on(chain.anvil.stop());
+}
+
+/// State that is not in the files leaves its detectors unknown, and everything else goes on; what is wrong with the input is named, and the
+/// rest replayed.
+#[test]
+fn what_is_missing_or_wrong_is_told() {
+    let chain = Attacked::new();
+    let charter = chain.charter("31337");
+    let good = chain.blocks();
+    let run = |files: &[&str]| {
+        let output = watchfire(&[&["backtest", "--charter", &charter, "--json", "--blocks"], files].concat());
+        let (found, end) = told(&output);
+        (output.status.code(), found, end, stderr(&output))
+    };
+
+    let mut bare = good.clone();
+    bare.iter_mut().for_each(|block| drop(block.as_object_mut().unwrap().remove("reads")));
+    let (code, found, end, progress) = run(&[&chain.file("bare", &bare)]);
+    assert_eq!((code, found.len(), &found[0]["detector"]), (Some(0), 1, &json!("vault-limited")));
+    let blind = &end["summary"]["blind"];
+    assert_eq!((&blind[0]["detector"], &blind[0]["blocks"]), (&json!("vault-outflow"), &json!(good.len())));
+    assert_eq!(progress.matches("unknown: vault-outflow").count(), 1, "{progress}");
+
+    // The forged block is left out, which is a gap; the vault's later balances show the drain all the same.
+    let mut forged = good.clone();
+    let at = good.len() - 2;
+    forged[at]["receipts"][0]["status"] = json!("0x0");
+    let (code, _, end, progress) = run(&[&chain.file("forged", &forged)]);
+    assert_eq!((code, &end["code"], &end["exit_code"]), (Some(3), &json!("receipts-mismatch"), &json!(3)));
+    assert_eq!((&end["summary"]["blocks"], &end["summary"]["rejected"]), (&json!(good.len() - 1), &json!(1)));
+    assert_eq!(end["summary"]["gaps"], json!([{ "chain": 31337, "first": at, "last": at }]));
+    assert!(
+        progress.contains(&format!("forged: line {}: block {at}: its receipts have root 0x", at + 1)),
+        "{progress}"
+    );
+
+    let cut = chain.file("cut", &good);
+    let bytes = std::fs::read(&cut).unwrap();
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(&bytes).unwrap();
+    let packed = encoder.finish().unwrap();
+    assert_eq!(run(&[&chain.raw_file("packed", &packed)]).0, Some(0));
+    let (code, _, end, _) = run(&[&chain.raw_file("cut", &bytes[..bytes.len() - 100])]);
+    assert_eq!(
+        (code, &end["code"], &end["summary"]["blocks"]),
+        (Some(3), &json!("block-cut-off"), &json!(good.len() - 1))
+    );
+
+    // Blocks of two chains: those of the other one are refused, and where all are there is only the error.
+    let mut mixed = good.clone();
+    mixed[3]["block"]["transactions"][0]["chainId"] = json!("0x1");
+    let (_, _, end, _) = run(&[&chain.file("mixed", &mixed)]);
+    assert_eq!((&end["code"], &end["summary"]["rejected"]), (&json!("other-chain"), &json!(1)));
+    let other = chain.charter("1337");
+    // The first block has no transaction that would say of which chain it is.
+    let typed = chain.file("typed", &good[1..]);
+    let output = watchfire(&["backtest", "--charter", &other, "--blocks", &typed, "--json"]);
+    assert_eq!((output.status.code(), last(&output)["summary"].is_null()), (Some(3), true));
+    let beyond = watchfire(&[
+        "backtest",
+        "--charter",
+        &charter,
+        "--rpc",
+        chain.anvil.url().as_str(),
+        "--from",
+        "0",
+        "--to",
+        "999",
+        "--json",
+    ]);
+    assert_eq!((beyond.status.code(), &last(&beyond)["code"]), (Some(3), &json!("not-found")));
+    chain.runtime.block_on(chain.anvil.stop());
+}

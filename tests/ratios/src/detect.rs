@@ -1,0 +1,236 @@
+//! What detection costs beside reading the same bytes, with many rules, with none concerned, and through a reorg.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::hint::black_box;
+use std::time::Instant;
+
+use alloy_primitives::{Address, B256, Bloom, Bytes, U256, keccak256};
+use serde::Deserialize;
+use serde_json::json;
+use watchfire_charter::{Charter, Class, Detector, StateExpectation, Watch};
+use watchfire_detect::{Detectors, Interest};
+use watchfire_types::{AssetId, BlockRef, BlockTime, BlockView, ChainId, Log, Read, ReadOutcome, Severity};
+
+use crate::report::{Bound, Report};
+use crate::world::charter;
+
+/// Logs of a block: a busy one of mainnet has some five hundred.
+const LOGS: usize = 300;
+/// Logs of a block whose bloom is not half full: one that is says "perhaps" to one rule in sixty-four.
+const QUIET: usize = 60;
+/// Blocks of a round.
+const BLOCKS: u64 = 64;
+/// Contracts that emit.
+const CONTRACTS: u64 = 500;
+
+/// A log as it comes, with nothing left out that a rule may ask for.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(dead_code)]
+struct Plain {
+    address: Address,
+    topics: Vec<B256>,
+    data: Bytes,
+    transaction_hash: B256,
+}
+
+/// Blocks with their logs as a node tells them.
+struct Traffic {
+    texts: Vec<Vec<u8>>,
+    blooms: Vec<Bloom>,
+    views: Vec<BlockView>,
+}
+
+fn contract(nth: u64) -> Address {
+    Address::from_word(keccak256(format!("contract {nth}")))
+}
+
+fn event(nth: u64) -> B256 {
+    keccak256(format!("Event{nth}(address,address,uint256)"))
+}
+
+fn block(chain: ChainId, number: u64) -> BlockRef {
+    let hash = keccak256(number.to_be_bytes());
+    BlockRef { chain, number, hash, time: BlockTime::from_secs(1_700_000_000 + number * 12) }
+}
+
+impl Traffic {
+    fn of(chain: ChainId, logs: usize) -> Self {
+        let mut traffic = Self { texts: Vec::new(), blooms: Vec::new(), views: Vec::new() };
+        for number in 1..=BLOCKS {
+            let at = block(chain, number);
+            let (mut told, mut bloom) = (Vec::new(), Bloom::ZERO);
+            for index in 0..logs {
+                // Any fixed mixture does: who emits, what, and between whom.
+                let seed = keccak256([number.to_be_bytes(), (index as u64).to_be_bytes()].concat());
+                let pick = |from: usize| u64::from(u16::from_be_bytes([seed[from], seed[from + 1]]));
+                let (address, topics) =
+                    (contract(pick(0) % CONTRACTS), vec![event(pick(2) % 8), seed, B256::from(U256::from(pick(4)))]);
+                bloom.accrue_raw_log(address, &topics);
+                told.push(json!({
+                    "address": address, "topics": topics, "data": Bytes::from(vec![seed[6]; 32 * (1 + usize::from(seed[7] % 3))]),
+                    "blockHash": at.hash, "blockNumber": format!("{number:#x}"), "blockTimestamp": "0x681b304b",
+                    "transactionHash": keccak256(seed), "transactionIndex": format!("{:#x}", index / 4),
+                    "logIndex": format!("{index:#x}"), "removed": false,
+                }));
+            }
+            traffic.texts.push(serde_json::to_vec(&told).expect("a log is plain data"));
+            traffic.blooms.push(bloom);
+            traffic.views.push(view(at, Vec::new()));
+        }
+        traffic
+    }
+}
+
+fn view(block: BlockRef, logs: Vec<Log>) -> BlockView {
+    let (transactions, reads, agreed) = (Vec::new(), BTreeMap::new(), BTreeSet::new());
+    BlockView { block, parent: B256::ZERO, base_fee: None, transactions, logs, reads, agreed }
+}
+
+/// A charter with these rules over its first asset.
+fn with(rules: impl Iterator<Item = Watch>) -> (Charter, ChainId) {
+    let mut charter = (*charter()).clone();
+    let (asset, chain): (AssetId, ChainId) =
+        charter.assets.iter().next().map(|(id, asset)| (id.clone(), asset.chain)).expect("it protects something");
+    let rule = |watch| Detector { asset: asset.clone(), severity: Severity::Sev2, class: Class::Decisive, watch };
+    let id = |place: usize| format!("rule-{place:05}").parse().expect("an id");
+    charter.detectors = rules.enumerate().map(|(place, watch)| (id(place), rule(watch))).collect();
+    (charter, chain)
+}
+
+/// Rules about events of contracts from `first` on; those beyond the contracts that emit fire never.
+fn events(first: u64, count: u64) -> impl Iterator<Item = Watch> {
+    (first..first + count).map(|nth| Watch::Event {
+        address: contract(nth),
+        event: "Event".to_owned(),
+        topic: event(nth % 8),
+        topics: BTreeMap::new(),
+        stands_s: 60,
+    })
+}
+
+/// Reads each block's logs and judges them.
+fn detect(traffic: &Traffic, detectors: &mut Detectors, interest: &Interest) {
+    let floors = BTreeMap::new();
+    for (text, empty) in traffic.texts.iter().zip(&traffic.views) {
+        let logs = interest.logs(text).expect("sound logs");
+        black_box(detectors.observe(&view(empty.block, logs), &floors));
+    }
+}
+
+fn decode<T: for<'a> Deserialize<'a>>(traffic: &Traffic) {
+    for text in &traffic.texts {
+        black_box(serde_json::from_slice::<Vec<T>>(text).expect("sound logs"));
+    }
+}
+
+/// Blocks a second with 1,000 rules, ten of which fire now and then, in those of serde_json into a list of logs.
+pub(crate) fn rules(rounds: u32) -> Report {
+    let (charter, chain) = with(events(0, 10).chain(events(CONTRACTS, 990)));
+    let traffic = Traffic::of(chain, LOGS);
+    let interest = Detectors::new(&charter, chain).interest();
+    let ratios = (0..rounds).map(|_| {
+        let mut detectors = Detectors::new(&charter, chain);
+        let plain = seconds(|| decode::<Plain>(&traffic));
+        plain / seconds(|| detect(&traffic, &mut detectors, &interest))
+    });
+    Report::new("detect-rules", format!("1,000 rules, {LOGS} logs a block"), ratios.collect(), Bound::Least(0.90))
+}
+
+/// Time of a block with 10,000 rules in that with 10; the same ten fire.
+pub(crate) fn scaling(rounds: u32) -> Report {
+    let few = with(events(0, 10));
+    let many = with(events(0, 10).chain(events(CONTRACTS, 9_990)));
+    let traffic = Traffic::of(few.1, LOGS);
+    let time = |(charter, chain): &(Charter, ChainId)| {
+        let mut detectors = Detectors::new(charter, *chain);
+        let interest = detectors.interest();
+        seconds(|| detect(&traffic, &mut detectors, &interest))
+    };
+    let ratios = (0..rounds).map(|_| time(&many) / time(&few));
+    Report::new("detect-scaling", "10,000 rules against 10".to_owned(), ratios.collect(), Bound::Most(1.5))
+}
+
+/// Time of a block whose bloom concerns none of 1,000 rules, in that of decoding its logs.
+pub(crate) fn bloom_miss(rounds: u32) -> Report {
+    let (charter, chain) = with(events(CONTRACTS, 1_000));
+    let mut traffic = Traffic::of(chain, QUIET);
+    let interest = Detectors::new(&charter, chain).interest();
+    // A bloom may say "perhaps" of what is not there; such a block is no miss.
+    let misses: Vec<bool> = traffic.blooms.iter().map(|bloom| !interest.may_concern(bloom.data())).collect();
+    let kept = |place: usize| misses.get(place).copied().unwrap_or_default();
+    let (mut texts, mut blooms, mut views) = (0.., 0.., 0..);
+    traffic.texts.retain(|_| texts.next().is_some_and(kept));
+    traffic.blooms.retain(|_| blooms.next().is_some_and(kept));
+    traffic.views.retain(|_| views.next().is_some_and(kept));
+    assert!(!traffic.texts.is_empty(), "every block's bloom concerns a rule");
+    let ratios = (0..rounds).map(|_| {
+        let mut detectors = Detectors::new(&charter, chain);
+        let plain = seconds(|| decode::<Plain>(&traffic));
+        let floors = BTreeMap::new();
+        let missed = seconds(|| {
+            for (bloom, empty) in traffic.blooms.iter().zip(&traffic.views) {
+                assert!(!interest.may_concern(bloom.data()), "it is a miss");
+                black_box(detectors.observe(empty, &floors));
+            }
+        });
+        missed / plain
+    });
+    let setting = format!("1,000 rules, {QUIET} logs a block");
+    Report::new("detect-bloom-miss", setting, ratios.collect(), Bound::Most(0.02))
+}
+
+/// Time of taking 64 blocks back and judging them again, in that of judging them first, with 1,000 rules of every kind.
+pub(crate) fn reorg(rounds: u32) -> Report {
+    let token = |nth: u64| Watch::Outflow {
+        token: Some(contract(nth)),
+        window_s: 600,
+        limit: Some(U256::from(1)),
+        share_bps: None,
+    };
+    let slot = |nth: u64| Watch::State {
+        what: "slot".to_owned(),
+        read: Read::Storage { account: contract(nth), slot: B256::ZERO },
+        expect: StateExpectation::Unchanged,
+        stands_s: 60,
+    };
+    let (charter, chain) =
+        with(events(0, 10).chain(events(CONTRACTS, 890)).chain((0..50).map(token)).chain((0..50).map(slot)));
+    let traffic = Traffic::of(chain, LOGS);
+    let (interest, reads) = (Detectors::new(&charter, chain).interest(), Detectors::new(&charter, chain).reads());
+    let answers = |number: u64| {
+        let word = ReadOutcome::Value(U256::from(1_000 - number / 8).to_be_bytes_vec().into());
+        reads.iter().map(|read| (read.clone(), word.clone())).collect::<BTreeMap<_, _>>()
+    };
+    let views: Vec<BlockView> = traffic
+        .texts
+        .iter()
+        .zip(&traffic.views)
+        .map(|(text, empty)| {
+            let logs = interest.logs(text).expect("sound logs");
+            BlockView { reads: answers(empty.block.number), ..view(empty.block, logs) }
+        })
+        .collect();
+    let base = BlockView { reads: answers(0), ..view(block(chain, 0), Vec::new()) };
+    let ratios = (0..rounds).map(|_| {
+        let floors = BTreeMap::new();
+        let mut detectors = Detectors::new(&charter, chain);
+        detectors.observe(&base, &floors);
+        let mut judged = [Vec::new(), Vec::new()];
+        let first = seconds(|| judged[0].extend(views.iter().map(|view| detectors.observe(view, &floors))));
+        let again = seconds(|| {
+            detectors.rollback(&base.block);
+            judged[1].extend(views.iter().map(|view| detectors.observe(view, &floors)));
+        });
+        assert_eq!(judged[0], judged[1], "the same blocks say the same");
+        again / first
+    });
+    Report::new("detect-reorg", format!("{BLOCKS} blocks, 1,000 rules"), ratios.collect(), Bound::Most(2.0))
+}
+
+#[allow(clippy::disallowed_methods)]
+fn seconds(work: impl FnOnce()) -> f64 {
+    let start = Instant::now();
+    work();
+    start.elapsed().as_secs_f64()
+}
