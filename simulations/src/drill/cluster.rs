@@ -1,6 +1,6 @@
 //! The five nodes together: links that can be cut, records, readiness, the end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
@@ -243,14 +243,14 @@ pub(super) struct Settled {
     pub(super) nodes: usize,
     /// What is still owed, by node.
     pub(super) owed: Vec<String>,
-    /// The one cause that the nodes name, if any.
-    pub(super) cause: Option<String>,
+    /// What each node that answers names.
+    pub(super) causes: Causes,
 }
 
 impl Settled {
     fn of(statuses: &[Option<Status>]) -> Self {
         let answering: Vec<_> = statuses.iter().flatten().collect();
-        let digests: std::collections::BTreeSet<_> = answering.iter().map(|status| status.state_digest).collect();
+        let digests: BTreeSet<_> = answering.iter().map(|status| status.state_digest).collect();
         let owed = answering
             .iter()
             .flat_map(|status| status.owed.iter().map(|line| format!("{}: {line}", status.member)))
@@ -260,7 +260,7 @@ impl Settled {
             answering: answering.len(),
             nodes: statuses.len(),
             owed,
-            cause: cause_of(statuses),
+            causes: causes_of(statuses),
         }
     }
 
@@ -269,15 +269,13 @@ impl Settled {
     }
 }
 
-/// The cause that most nodes name.
-pub(super) fn cause_of(statuses: &[Option<Status>]) -> Option<String> {
-    let mut named = BTreeMap::<String, usize>::new();
-    for asset in statuses.iter().flatten().flat_map(|status| &status.assets) {
-        if let Some(cause) = &asset.cause {
-            *named.entry(cause.clone()).or_default() += 1;
-        }
-    }
-    named.into_iter().max_by_key(|(_, count)| *count).map(|(cause, _)| cause)
+/// Why each node that answers says that there was no pause: nothing, where it names none.
+pub(super) type Causes = BTreeMap<MemberId, BTreeSet<String>>;
+
+/// The causes of every asset that a node names one for.
+pub(super) fn causes_of(statuses: &[Option<Status>]) -> Causes {
+    let named = |status: &Status| status.assets.iter().filter_map(|asset| asset.cause.clone()).collect();
+    statuses.iter().flatten().map(|status| (status.member.clone(), named(status))).collect()
 }
 
 fn is_cut(scenario: &Scenario, member: &MemberId) -> bool {

@@ -1,10 +1,14 @@
 //! Judges a play against its scenario's expectations, from what was seen outside the system.
 
+use std::collections::BTreeSet;
+
 use alloy_primitives::U256;
+use watchfire_types::MemberId;
 use watchfire_types::body::Cause;
 use watchfire_types::control::CanPause;
 
 use super::DrillError;
+use super::cluster::Causes;
 use super::play::Played;
 use super::report::{Blocks, DrillReport, Expectation, Loss, NodeReport, SafeReport, Timeline};
 use super::stage::Stage;
@@ -55,17 +59,31 @@ fn taken(stage: &Stage, played: &Played) -> U256 {
     }
 }
 
-/// Why there was no pause: the nodes' word, or that nobody found anything.
-fn cause(played: &Played, stated: Option<&str>) -> Option<String> {
+/// Why there was no pause, in the nodes' words. One cause, where every node that found something names it and none names another; else
+/// every cause that is named, and who should have named one and did not. Without any, that nobody found anything.
+fn cause(stage: &Stage, played: &Played, causes: &Causes) -> Option<String> {
     if played.seen.included().is_some() {
         return None;
     }
-    let nothing_found = || played.seen.first("finding").is_none().then(|| name_of(Cause::NoFinding));
-    stated.map(str::to_owned).or_else(nothing_found)
+    let found = played.seen.authors("finding");
+    let organisations = stage.cluster.nodes.iter().map(|node| &node.organisation);
+    let finders = organisations.filter(|of| found.contains(&of.id)).map(|of| &of.member);
+    the_cause(&finders.collect(), causes)
+}
+
+fn the_cause(finders: &BTreeSet<&MemberId>, causes: &Causes) -> Option<String> {
+    let named: BTreeSet<&str> = causes.values().flatten().map(String::as_str).collect();
+    let mute = finders.iter().filter(|member| causes.get(**member).is_none_or(BTreeSet::is_empty));
+    let mute: Vec<String> = mute.map(|member| format!("nothing by {member}")).collect();
+    let said: Vec<&str> = named.into_iter().chain(mute.iter().map(String::as_str)).collect();
+    match said.is_empty() {
+        true => Some(name_of(Cause::NoFinding)),
+        false => Some(said.join(", ")),
+    }
 }
 
 /// Expectations that the play alone decides; the nodes' end is judged later.
-pub(super) fn of_the_play(stage: &Stage, played: &Played, nonce: u64, stated: Option<&str>) -> Vec<Expectation> {
+pub(super) fn of_the_play(stage: &Stage, played: &Played, nonce: u64, causes: &Causes) -> Vec<Expectation> {
     let (expect, seen) = (&stage.scenario.expect, &played.seen);
     let mut all = vec![equal("paused", &expect.paused, &seen.included().is_some())];
     if let Some(most) = expect.loss_wei_max {
@@ -79,7 +97,7 @@ pub(super) fn of_the_play(stage: &Stage, played: &Played, nonce: u64, stated: Op
         all.push(Expectation { speed, ..reverts });
     }
     if let Some(expected) = expect.cause {
-        let actual = cause(played, stated).unwrap_or_else(|| "none".to_owned());
+        let actual = cause(stage, played, causes).unwrap_or_else(|| "none".to_owned());
         all.push(equal("named cause", &name_of(expected), &actual));
     }
     if let Some(count) = expect.found_by {
@@ -176,11 +194,10 @@ fn timeline(played: &Played) -> Timeline {
 pub(super) async fn judge(stage: &Stage, played: Played, nodes: Vec<NodeReport>) -> Result<DrillReport, DrillError> {
     let nonce_after = stage.safe.nonce(&stage.rpc).await?;
     let (owners, threshold) = stage.safe.owners(&stage.rpc).await?;
-    let stated = played.settled.cause.clone();
-    let mut expectations = of_the_play(stage, &played, nonce_after, stated.as_deref());
+    let mut expectations = of_the_play(stage, &played, nonce_after, &played.settled.causes);
     expectations.extend(of_the_end(&played, &nodes));
     let (before, taken) = (stage.scenario.vault.wei, taken(stage, &played));
-    let cause = cause(&played, stated.as_deref());
+    let cause = cause(stage, &played, &played.settled.causes);
     let record = super::record::record(stage, &played, &nodes, &expectations, cause.clone());
     Ok(DrillReport {
         record: Some(record),
@@ -206,3 +223,7 @@ pub(super) async fn judge(stage: &Stage, played: Played, nodes: Vec<NodeReport>)
         nodes,
     })
 }
+
+#[cfg(test)]
+#[path = "judge_tests.rs"]
+mod tests;

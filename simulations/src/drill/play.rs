@@ -9,7 +9,7 @@ use watchfire_types::control::{CanPause, Status};
 
 use super::DrillError;
 use super::act::{self, Aftermath, Parts};
-use super::cluster::{Settled, cause_of};
+use super::cluster::{Settled, causes_of};
 use super::judge;
 use super::observe::Seen;
 use super::progress::Progress;
@@ -313,8 +313,8 @@ impl Play<'_> {
             return Ok(false);
         }
         let nonce = self.stage.safe.nonce(&self.stage.rpc).await?;
-        let cause = cause_of(&self.statuses);
-        Ok(judge::of_the_play(self.stage, &self.played, nonce, cause.as_deref())
+        let causes = causes_of(&self.statuses);
+        Ok(judge::of_the_play(self.stage, &self.played, nonce, &causes)
             .iter()
             // What is too late by now does not come in time any more.
             .all(|one| one.passed || one.speed))
