@@ -50,8 +50,10 @@ pub struct Job {
     pub watched: Watched,
     /// With what.
     pub custody: Custody,
-    /// How long to try.
+    /// How long a block is tried for; the waits between attempts follow it.
     pub patience: Duration,
+    /// Until when: counted from the arrival of the finding's block or of this one, whichever came later.
+    pub deadline: Instant,
     /// What this member took and said before, by operator and request: in an earlier process, or for another incident.
     pub taken: BTreeMap<(OperatorId, B256), Earlier>,
     /// What an earlier process gave up, and why: what no wait can mend is not asked for again.
@@ -117,8 +119,7 @@ type Misses = BTreeMap<(EvidenceKind, Option<OperatorId>, MissCause), EvidenceMi
 impl Collector {
     /// Runs the job to its end. An end of the loop ends it too.
     pub async fn run(self) {
-        let deadline = Instant::now() + self.job.patience;
-        let complete = self.collect(deadline).await;
+        let complete = self.collect(self.job.deadline).await;
         let Some(complete) = complete else { return };
         let ended = Ended { incident: self.job.incident, block: self.job.block, complete };
         // The loop may be gone.
@@ -383,6 +384,11 @@ impl Collector {
 
     fn miss(&self, want: &Want, asked: &[Asked], gathered: &mut Gathered) {
         gathered.complete = gathered.taken.len() >= OPERATORS;
+        let unasked = !gathered.complete && asked.iter().any(|state| state.open && state.attempts == 0);
+        if unasked {
+            let detail = "its time was over before everybody was asked";
+            gathered.missed.push(self.missed(want.kind, None, MissCause::Timeout, 0, detail));
+        }
         for state in asked {
             let Some((cause, detail)) = &state.last else { continue };
             // A replacement makes up for an operator that has nothing; one that lies is named in any case, and what is too large.
@@ -394,6 +400,7 @@ impl Collector {
         // The tracer is an extra where it is offered; the state's proofs are wanted of everyone.
         if want.kind == EvidenceKind::StateDiff
             && !gathered.complete
+            && !unasked
             && asked.iter().all(|state| state.last.as_ref().is_none_or(|(cause, _)| *cause == MissCause::Unsupported))
         {
             gathered.complete = true;

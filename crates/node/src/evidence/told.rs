@@ -28,6 +28,8 @@ pub enum Told {
         chain: ChainId,
         /// As the operators agree on them now; those that they did not agree on are missing.
         blocks: Vec<BlockRef>,
+        /// Those that were asked for and are missing.
+        absent: BTreeSet<u64>,
     },
 }
 

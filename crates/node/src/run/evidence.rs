@@ -1,8 +1,10 @@
 //! The evidence keeper's place in the loop: what to collect at each block, and what became of it.
 
 mod access;
+mod arrivals;
 mod copying;
 mod saying;
+mod unbegun;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,6 +12,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc};
+use tokio::time::Instant;
 use watchfire_charter::{Charter, PlaybookPurpose};
 use watchfire_evm::ChainClient;
 use watchfire_protocol::IncidentStatus;
@@ -18,7 +21,9 @@ use watchfire_types::{
     AssetId, B256, BlockRef, ChainId, Event, EventHash, IncidentId, MemberKey, OperatorId, Read, Timestamp, Verified,
 };
 
+use self::arrivals::Arrivals;
 use self::saying::Unsaid;
+use self::unbegun::Unbegun;
 use super::node::Node;
 use super::{RunError, describe, now};
 use crate::config::Config;
@@ -64,6 +69,8 @@ pub(super) struct Keeper {
     deciding: Option<Timestamp>,
     /// Chains with blocks that were not looked at.
     fresh: BTreeSet<ChainId>,
+    arrivals: Arrivals,
+    unbegun: Unbegun,
     /// Incidents as of the last block.
     incidents: BTreeSet<IncidentId>,
     /// Incidents about whose completeness something changed, and what was said.
@@ -108,6 +115,8 @@ impl Keeper {
             unsaid: Unsaid::default(),
             deciding: None,
             fresh: BTreeSet::new(),
+            arrivals: Arrivals::default(),
+            unbegun: Unbegun::default(),
             incidents: BTreeSet::new(),
             changed: BTreeSet::new(),
             said: BTreeSet::new(),
@@ -178,9 +187,10 @@ impl Node {
         at.millis_since(since) < block_ms.saturating_mul(HOLD_BLOCKS_MAX).max(HOLD_MS_MIN)
     }
 
-    /// A new block of this chain may make something due. Runs after everything that decides.
-    pub(super) async fn keep_evidence(&mut self, chain: ChainId) -> Result<(), RunError> {
-        self.evidence.fresh.insert(chain);
+    /// A new block may make something due. Runs after everything that decides.
+    pub(super) async fn keep_evidence(&mut self, block: BlockRef) -> Result<(), RunError> {
+        self.evidence.arrivals.note(&block, Instant::now());
+        self.evidence.fresh.insert(block.chain);
         self.tend_evidence().await
     }
 
@@ -240,13 +250,15 @@ impl Node {
 
     fn plan(&mut self, chain: ChainId, case: &Case<'_>, jobs: &mut Vec<Job>, missed: &mut Vec<EvidenceMissed>) {
         let incident = case.status.id;
-        let mut blocks = self.blocks(chain, case);
+        let (mut blocks, absent) = self.blocks(chain, case);
+        missed.extend(self.unseen(chain, case, absent));
         blocks.retain(|(block, _)| !self.evidence.begun.contains_key(&(incident, block.hash)));
         // The whole block is more than its state alone.
         blocks.sort_by_key(|(block, full)| (block.number, block.hash, !full));
         blocks.dedup_by_key(|(block, _)| block.hash);
         let begun = self.evidence.begun.keys().filter(|(of, _)| *of == incident).count();
-        blocks.truncate(BEGUN_MAX.saturating_sub(begun));
+        let beyond = blocks.split_off(blocks.len().min(BEGUN_MAX.saturating_sub(begun)));
+        missed.extend(self.beyond(chain, case, &beyond));
         if blocks.is_empty() {
             return;
         }
@@ -260,7 +272,10 @@ impl Node {
         missed.extend(self.too_few(chain, case, &custody));
         for (block, full) in blocks {
             let basis = case.scene.windows.iter().rev().find(|window| window.first <= block.number.saturating_add(1));
-            let basis = basis.or(case.scene.windows.first()).map(|window| window.basis);
+            let basis = basis.or(case.scene.windows.first());
+            let first = basis.map_or(block.number, |window| window.first);
+            let basis = basis.map(|window| window.basis);
+            let deadline = self.evidence.arrivals.deadline(&block, first, patience, Instant::now());
             let (taken, gone) = self.earlier(case, &block);
             jobs.push(Job {
                 incident,
@@ -271,6 +286,7 @@ impl Node {
                 watched: watched.clone(),
                 custody: custody.clone(),
                 patience,
+                deadline,
                 taken,
                 missed: gone,
                 room: Arc::clone(&room),
@@ -278,10 +294,11 @@ impl Node {
         }
     }
 
-    /// The blocks that the scene asks for, as far as they are known; whether the whole block is wanted.
-    fn blocks(&mut self, chain: ChainId, case: &Case<'_>) -> Vec<(BlockRef, bool)> {
-        let Some(state) = self.chains.get(&chain) else { return Vec::new() };
-        let Keeper { former, sought, .. } = &mut self.evidence;
+    /// The blocks that the scene asks for, as far as they are known, and whether the whole block is wanted; and the numbers of those that
+    /// cannot be known any more.
+    fn blocks(&mut self, chain: ChainId, case: &Case<'_>) -> (Vec<(BlockRef, bool)>, BTreeSet<u64>) {
+        let Some(state) = self.chains.get(&chain) else { return (Vec::new(), BTreeSet::new()) };
+        let former = &self.evidence.former;
         let known = |number: u64| state.recent.get(&number).or_else(|| former.get(&(chain, number))).copied();
         let head = state.head.map_or(0, |(block, _)| block.number);
         let mut blocks = Vec::new();
@@ -290,14 +307,17 @@ impl Node {
             let before = window.first.saturating_sub(1);
             let numbers = before..=window.last.min(head);
             blocks.extend(numbers.clone().filter_map(|number| Some((known(number)?, number != before))));
-            unknown.extend(numbers.filter(|number| known(*number).is_none() && number + STATE_BLOCKS > head));
+            unknown.extend(numbers.filter(|number| known(*number).is_none()));
         }
         blocks
             .extend(case.scene.pauses.iter().filter(|block| known(block.number) == Some(**block)).map(|b| (*b, true)));
         let incident = case.status.id;
-        unknown.retain(|number| sought.insert((incident, *number)));
+        let unbegun = &self.evidence.unbegun;
+        let gone = |number: &u64| number + STATE_BLOCKS <= head || unbegun.is_absent(chain, *number);
+        let absent: BTreeSet<u64> = unknown.iter().copied().filter(gone).collect();
+        unknown.retain(|number| !absent.contains(number) && self.evidence.sought.insert((incident, *number)));
         self.seek(chain, unknown);
-        blocks
+        (blocks, absent)
     }
 
     /// Asks for blocks that an earlier process saw and this one did not.
@@ -305,12 +325,15 @@ impl Node {
         let Some(client) = self.evidence.clients.get(&chain).cloned().filter(|_| !numbers.is_empty()) else { return };
         let out = self.evidence.out.clone();
         tokio::spawn(async move {
-            let mut blocks = Vec::new();
+            let (mut blocks, mut absent) = (Vec::new(), BTreeSet::new());
             for number in numbers {
-                blocks.extend(client.block_at(number).await.ok());
+                match client.block_at(number).await {
+                    Ok(block) => blocks.push(block),
+                    Err(_) => drop(absent.insert(number)),
+                }
             }
             // The loop may be gone.
-            let _ = out.send(Told::Blocks { chain, blocks }).await;
+            let _ = out.send(Told::Blocks { chain, blocks, absent }).await;
         });
     }
 
@@ -396,7 +419,8 @@ impl Node {
             }
             Told::Copied(copied) => return self.on_copied(copied).await,
             Told::Looked(look) => return self.hand_out(*look).await,
-            Told::Blocks { chain, blocks } => {
+            Told::Blocks { chain, blocks, absent } => {
+                self.evidence.unbegun.absent(chain, absent);
                 self.evidence.former.extend(blocks.into_iter().map(|block| ((chain, block.number), block)));
                 self.evidence.fresh.insert(chain);
             }

@@ -144,7 +144,7 @@ impl Node {
         self.input(Input::Detected { block, standing }).await?;
         self.scanned.note(chain, block.number);
         self.look(chain, &view);
-        self.keep_evidence(chain).await
+        self.keep_evidence(block).await
     }
 
     async fn on_orphaned(&mut self, chain: ChainId, blocks: Vec<BlockRef>) -> Result<(), RunError> {

@@ -1,10 +1,12 @@
 //! What the keeper says: gathered for a few seconds, so that evidence costs the log and the other members few events.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use watchfire_driver::Answer;
+use watchfire_journal::Space;
 use watchfire_types::body::{
-    AccessAction, Body, Custodian, EvidenceAccessed, EvidenceCollected, EvidenceItem, EvidenceMissed, EvidenceStatement,
+    AccessAction, Body, Custodian, EvidenceAccessed, EvidenceCollected, EvidenceItem, EvidenceMissed,
+    EvidenceStatement, MissCause,
 };
 use watchfire_types::input::Input;
 use watchfire_types::{B256, ChainId, EventHash, IncidentId, MemberKey, Timestamp};
@@ -16,6 +18,8 @@ use crate::run::{RunError, describe, now};
 /// Items of one manifest and objects of one access, as the wire bounds them.
 const ITEMS_MAX: usize = 32;
 const OBJECTS_MAX: usize = 256;
+/// Statements that wait for room in the log; of what comes beyond one miss an incident is remembered.
+const REFUSED_MAX: usize = 256;
 
 /// Copies of one incident that came from one member.
 #[derive(Debug)]
@@ -30,6 +34,10 @@ struct Copies {
 pub(super) struct Unsaid {
     items: BTreeMap<IncidentId, (Timestamp, EvidenceCollected)>,
     copies: BTreeMap<(IncidentId, Option<MemberKey>), Copies>,
+    /// What the log did not take, in order: said again until it does.
+    refused: VecDeque<EvidenceStatement>,
+    /// What is said in place of statements that were too many.
+    lost: BTreeMap<IncidentId, EvidenceMissed>,
 }
 
 impl Unsaid {
@@ -62,6 +70,15 @@ impl Unsaid {
         self.copies.iter().any(|((of, _), copies)| of == incident && copies.objects.contains(object))
     }
 
+    /// A statement that the log did not take.
+    fn refused(&mut self, statement: EvidenceStatement) {
+        if self.refused.len() < REFUSED_MAX {
+            self.refused.push_back(statement);
+        } else if let Some(missed) = in_place(&statement, "more waited to be said on a full disk than is kept") {
+            self.lost.entry(missed.incident).or_insert(missed);
+        }
+    }
+
     /// Manifests that are full or, `all` or old enough, begun.
     fn manifests(&mut self, at: Timestamp, all: bool) -> Vec<EvidenceCollected> {
         let mut due = Vec::new();
@@ -83,6 +100,30 @@ impl Unsaid {
             |copies: &Copies| all || copies.objects.len() >= OBJECTS_MAX || at.millis_since(copies.since) >= SAID_MS;
         let keys: Vec<_> = self.copies.iter().filter(|(_, copies)| due(copies)).map(|(key, _)| *key).collect();
         keys.into_iter().filter_map(|key| Some((key, self.copies.remove(&key)?))).collect()
+    }
+}
+
+/// What is said in place of a statement that cannot be said; an access that cannot be said has no place of its own.
+fn in_place(statement: &EvidenceStatement, why: &str) -> Option<EvidenceMissed> {
+    match statement {
+        EvidenceStatement::Collected(collected) => {
+            let item = collected.items.first()?;
+            let detail = format!("what was taken of {} objects is not in the log: {why}", collected.items.len());
+            Some(EvidenceMissed {
+                incident: collected.incident,
+                asset: collected.asset.clone(),
+                kind: item.kind,
+                block: item.block,
+                operator: None,
+                object: Some(item.object),
+                cause: MissCause::Refused,
+                attempts: 1,
+                detail,
+                custody: collected.custody.clone(),
+            })
+        }
+        EvidenceStatement::Missed(missed) => Some(missed.clone()),
+        EvidenceStatement::Accessed(_) => None,
     }
 }
 
@@ -122,8 +163,9 @@ impl Node {
     /// Says what was taken and copied: what is old enough or fills an event; `all` says everything.
     pub(in crate::run) async fn say_evidence(&mut self, all: bool) -> Result<(), RunError> {
         let at = now();
+        self.say_refused().await?;
         for manifest in self.evidence.unsaid.manifests(at, all) {
-            self.state(EvidenceStatement::Collected(manifest)).await?.ok();
+            self.say(EvidenceStatement::Collected(manifest)).await?;
         }
         for ((incident, from), copies) in self.evidence.unsaid.copied(at, all) {
             let objects: Vec<B256> = copies.objects.into_iter().collect();
@@ -144,7 +186,38 @@ impl Node {
                     detail: detail.to_owned(),
                     custody: self.custody(copies.chain),
                 };
-                self.state(EvidenceStatement::Accessed(accessed)).await?.ok();
+                self.say(EvidenceStatement::Accessed(accessed)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Says it now, or once the log takes it.
+    async fn say(&mut self, statement: EvidenceStatement) -> Result<(), RunError> {
+        // What is refused now is not said before what was refused earlier.
+        if !self.evidence.unsaid.refused.is_empty() || self.state(statement.clone()).await?.is_err() {
+            self.evidence.unsaid.refused(statement);
+        }
+        Ok(())
+    }
+
+    /// Says what the log did not take before. What it does not take though it has room, it never will: that is missed.
+    async fn say_refused(&mut self) -> Result<(), RunError> {
+        while let Some(statement) = self.evidence.unsaid.refused.pop_front() {
+            let Err(why) = self.state(statement.clone()).await? else { continue };
+            if !matches!(self.driver.journal().space(), Space::Ample) {
+                self.evidence.unsaid.refused.push_front(statement);
+                return Ok(());
+            }
+            if let (Some(missed), false) =
+                (in_place(&statement, &why), matches!(statement, EvidenceStatement::Missed(_)))
+            {
+                self.state(EvidenceStatement::Missed(missed)).await?.ok();
+            }
+        }
+        for missed in std::mem::take(&mut self.evidence.unsaid.lost).into_values() {
+            if self.state(EvidenceStatement::Missed(missed.clone())).await?.is_err() {
+                self.evidence.unsaid.lost.insert(missed.incident, missed);
             }
         }
         Ok(())
@@ -152,8 +225,7 @@ impl Node {
 
     /// What could not be had is said at once: there is little of it.
     pub(super) async fn say_missed(&mut self, missed: EvidenceMissed) -> Result<(), RunError> {
-        self.state(EvidenceStatement::Missed(missed)).await?.ok();
-        Ok(())
+        self.say(EvidenceStatement::Missed(missed)).await
     }
 
     /// Says once for each extent of an incident's evidence that nothing is missing: every block begun is there from two operators, a
@@ -187,3 +259,6 @@ impl Node {
         self.records.push(record);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,6 +17,7 @@ use self::chain::{Answers, Operator, block};
 use self::peers::Peer;
 use self::running::{Running, events};
 use crate::evidence::store::{Store, digest};
+use crate::evidence::told::Told;
 use crate::evidence::{copies, fixture};
 
 /// Kinds of objects of a whole block.
@@ -204,6 +205,55 @@ async fn what_is_too_large_or_false_is_said() {
     let by = by_operator(&items(&config));
     assert_eq!(by[&(100, EvidenceKind::Logs)], ["op-birch", "op-cedar"].map(operator).into());
     assert_eq!(by[&(100, EvidenceKind::Receipts)].len(), 3, "a lie is kept too");
+}
+
+/// Blocks of an attack that this process never saw and that lie too far back to be looked for are a miss, said once, also after a restart.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_block_that_is_never_begun_is_missed() {
+    let operators = [Operator::start("op-alder"), Operator::start("op-birch")];
+    let (_directory, config) = running::directory();
+    let mut node = Running::start(&config, &operators).await;
+    for (number, drained) in [(99, false), (100, true), (250, false)] {
+        node.block(number, drained).await;
+    }
+    node.said("evidence-missed").await;
+    node.ended(2).await;
+    node.stop().await;
+    let unbegun = |missed: &[EvidenceMissed]| {
+        let blocks = |missed: &EvidenceMissed| missed.detail.split(" were not begun").next().unwrap().to_owned();
+        missed.iter().map(|missed| (missed.cause, blocks(missed))).collect::<Vec<_>>()
+    };
+    let said = [(MissCause::UnknownBlock, "blocks 101 to 115".to_owned())];
+    assert_eq!(unbegun(&missed(&config)), said);
+    assert!(items(&config).iter().all(|item| [99, 100].contains(&item.block.number)));
+
+    let mut node = Running::start(&config, &operators).await;
+    node.block(250, false).await;
+    node.said("block").await;
+    node.stop().await;
+    assert_eq!(unbegun(&missed(&config)), said, "said once");
+}
+
+/// A manifest that the log does not take, though it has room, is a miss like any other.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_statement_that_is_refused_is_missed() {
+    let operators = [Operator::start("op-alder"), Operator::start("op-birch")];
+    let (directory, config) = running::directory();
+    let mut node = Running::start(&config, &operators).await;
+    let charter = crate::charter_file::load(&directory.path().join("charter.toml")).unwrap().0;
+    let incident = watchfire_protocol::incident_id(charter.network_id(), &"vault-core".parse().unwrap(), 0);
+    let object = B256::repeat_byte(8);
+    let Body::EvidenceCollected(mut manifest) = fixture::collected(1, incident, &[object], 100).body.clone() else {
+        panic!("a manifest")
+    };
+    manifest.items[0].params = "x".repeat(100_000);
+    node.told.send(Told::Items(Box::new(manifest))).await.unwrap();
+    node.said("evidence-missed").await;
+    node.stop().await;
+    let missed = missed(&config);
+    let said: Vec<_> = missed.iter().map(|missed| (missed.cause, missed.kind, missed.object)).collect();
+    assert_eq!(said, [(MissCause::Refused, EvidenceKind::Receipts, Some(object))], "{missed:?}");
+    assert_eq!(items(&config), []);
 }
 
 /// With one operator there is half of it, and it is said once that the other half is nobody's.

@@ -18,6 +18,7 @@ use watchfire_types::{Address, B256, BlockView, Bytes, Read, ReadOutcome, U256};
 
 use super::chain::{CHAIN, Operator, block};
 use crate::control::records::Records;
+use crate::evidence::told::Told;
 use crate::run::chains::ChainMessage;
 use crate::run::node::{Inbox, Node};
 use crate::run::start::{Assembled, assemble, open};
@@ -74,6 +75,8 @@ pub(super) struct Running {
     read: u64,
     seen: BTreeMap<String, usize>,
     chains: mpsc::Sender<(watchfire_types::ChainId, ChainMessage)>,
+    /// What the keeper's tasks tell the loop.
+    pub(super) told: mpsc::Sender<Told>,
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
     runtime: Option<Runtime>,
@@ -108,12 +111,12 @@ impl Running {
             inbox.chains = told;
             let client = ChainClient::connect(endpoints).await.unwrap();
             out.send((CHAIN, ChainMessage::Connected { client, submitter: None })).await.unwrap();
-            ready.send(node.records.clone()).unwrap();
+            ready.send((node.records.clone(), node.evidence.out.clone())).unwrap();
             let _socket = socket;
             turn(node, inbox, stopped).await;
         });
-        let records = started.await.unwrap();
-        Self { records, read: 0, seen: BTreeMap::new(), chains, stop, task, runtime: Some(runtime) }
+        let (records, told) = started.await.unwrap();
+        Self { records, read: 0, seen: BTreeMap::new(), chains, told, stop, task, runtime: Some(runtime) }
     }
 
     /// A new block, after which the vault is drained or not.

@@ -1,0 +1,69 @@
+//! Until when a block's evidence is tried for: sixteen blocks from the finding, not from when there was time to begin.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use watchfire_types::{B256, BlockRef, ChainId};
+
+use super::STATE_BLOCKS;
+
+/// Least time for a block whose time is over when it is begun: one question may still be answered.
+const LATE: Duration = Duration::from_secs(5);
+
+/// When the last [`STATE_BLOCKS`] blocks of each chain came here, and their branches.
+#[derive(Debug, Default)]
+pub(super) struct Arrivals(BTreeMap<(ChainId, u64, B256), Instant>);
+
+impl Arrivals {
+    /// A block has come.
+    pub(super) fn note(&mut self, block: &BlockRef, at: Instant) {
+        let BlockRef { chain, number, hash, .. } = *block;
+        self.0.retain(|(of, old, _), _| *of != chain || old + STATE_BLOCKS > number);
+        self.0.entry((chain, number, hash)).or_insert(at);
+    }
+
+    /// The end of trying for `block`: `patience` after it came, or after the first block of its attack did, whichever is later. What an
+    /// earlier process saw counts from now on.
+    pub(super) fn deadline(&self, block: &BlockRef, first: u64, patience: Duration, now: Instant) -> Instant {
+        let came = self.0.get(&(block.chain, block.number, block.hash));
+        let found = self.0.range((block.chain, first, B256::ZERO)..=(block.chain, first, B256::repeat_byte(0xff)));
+        let since = came.into_iter().chain(found.map(|(_, at)| at)).max().copied().unwrap_or(now);
+        (since + patience).max(now + LATE)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn block(number: u64) -> BlockRef {
+        let hash = B256::repeat_byte(u8::try_from(number).unwrap_or(0));
+        BlockRef { chain: ChainId::new(1), number, hash, time: watchfire_types::BlockTime::from_secs(number) }
+    }
+
+    /// What held a job back is taken from its time; a block that came after the finding counts from itself, the one before an attack from
+    /// the finding, and one that nobody saw from now on.
+    #[test]
+    fn time_runs_from_the_finding() {
+        let start = Instant::now();
+        let at = |seconds: u64| start + Duration::from_secs(seconds);
+        let patience = Duration::from_secs(16);
+        let mut arrivals = Arrivals::default();
+        [99, 100, 101].map(|number| arrivals.note(&block(number), at(number - 99)));
+        let until = |number: u64, now: u64| arrivals.deadline(&block(number), 100, patience, at(now));
+        assert_eq!(until(99, 4), at(1 + 16), "the state before an attack is wanted since the finding");
+        assert_eq!(until(100, 4), at(1 + 16), "held back for three seconds");
+        assert_eq!(until(101, 4), at(2 + 16));
+        assert_eq!(until(100, 40), at(40) + LATE, "its time is over");
+        assert_eq!(arrivals.deadline(&block(7), 7, patience, at(4)), at(4) + patience, "an earlier process saw it");
+    }
+
+    /// What is remembered is bounded, chain by chain.
+    #[test]
+    fn memory_is_bounded() {
+        let mut arrivals = Arrivals::default();
+        (0..200).for_each(|number| arrivals.note(&block(number), Instant::now()));
+        assert_eq!(arrivals.0.len() as u64, STATE_BLOCKS);
+    }
+}
