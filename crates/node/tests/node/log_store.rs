@@ -144,3 +144,31 @@ fn an_unfinished_record_is_told_and_is_no_damage() {
     let text = String::from_utf8_lossy(&told.stdout).into_owned();
     assert!(text.contains(&format!("\n{unfinished} bytes of an unfinished record at the end\n")), "{text}");
 }
+
+/// An acknowledged record that is gone from the log's end without a trace keeps the node from starting, since its index knows it; the repair
+/// notes the loss, once, and the node starts again.
+#[test]
+fn a_lost_tail_is_told_and_noted() {
+    let members = Members::new(&endpoint_of_chain(31_337));
+    let config = &members.config("dogwood");
+    for _ in 0..2 {
+        Running::start(config).0.kill();
+    }
+    let events = answer(&["log", "rebuild", "--config", config], 0)["events"].as_u64().unwrap();
+    let path = members.directory("dogwood").join("journal/00000000.log");
+    let bytes = std::fs::read(&path).unwrap();
+    let last = bytes.iter().rposition(|byte| *byte != 0).unwrap();
+    File::options().write(true).open(&path).unwrap().write_all_at(&[0; 21], last as u64 - 20).unwrap();
+    let refused = watchfire(&["run", "--config", config]);
+    let said = stderr(&refused);
+    let told = ["1 records that were acknowledged", "00000000.log", "log repair"];
+    assert!(!refused.status.success() && told.iter().all(|told| said.contains(told)), "{said}");
+    let repaired = answer(&["log", "repair", "--config", config], 0);
+    assert_eq!(repaired["lost"], 1, "{repaired}");
+    assert_eq!(answer(&["log", "repair", "--config", config], 0)["lost"], 0, "noted once");
+    let (mut node, _) = Running::start(config);
+    node.kill();
+    let verified = answer(&["log", "verify", "--config", config], 0);
+    assert_eq!((&verified["log_verified"], &verified["faults"]), (&true.into(), &serde_json::json!([])), "{verified}");
+    assert!(verified["events"].as_u64().unwrap() >= events, "{verified}");
+}
