@@ -50,7 +50,7 @@ mod tests {
         let at = |seconds: u64| start + Duration::from_secs(seconds);
         let patience = Duration::from_secs(16);
         let mut arrivals = Arrivals::default();
-        [99, 100, 101].map(|number| arrivals.note(&block(number), at(number - 99)));
+        (99..=101).for_each(|number| arrivals.note(&block(number), at(number - 99)));
         let until = |number: u64, now: u64| arrivals.deadline(&block(number), 100, patience, at(now));
         assert_eq!(until(99, 4), at(1 + 16), "the state before an attack is wanted since the finding");
         assert_eq!(until(100, 4), at(1 + 16), "held back for three seconds");
