@@ -1,5 +1,7 @@
 //! What the rules of one chain are fired by, for whoever reads blocks: most blocks, and most logs of the others, concern nobody.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use alloy_primitives::{Address, B256, keccak256};
 use watchfire_types::Log;
 
@@ -12,8 +14,11 @@ type Bits = [(u8, u8); 3];
 /// The logs that concern a chain's rules, by contract and first topic.
 pub struct Interest {
     index: Index,
-    /// Of each contract, and of the first topics of its events; of none where all its events are of interest.
-    blooms: Vec<(Bits, Vec<Bits>)>,
+    /// Of each first topic, and of the contracts whose events with it are of interest: rules have fewer events than contracts, so that a block
+    /// that has none of the events costs a look for each event.
+    events: Vec<(Bits, Vec<Bits>)>,
+    /// Of contracts all of whose events are.
+    contracts: Vec<Bits>,
 }
 
 /// Why a text is no list of logs, and where.
@@ -41,29 +46,31 @@ fn has(bloom: &[u8; 256], bits: &Bits) -> bool {
 
 impl Interest {
     pub(crate) fn new(keys: impl Iterator<Item = (Address, B256)>) -> Self {
-        let mut keys: Vec<(Address, B256)> = keys.collect();
-        keys.sort_unstable();
-        keys.dedup();
-        let contracts = keys.chunk_by(|(one, _), (other, _)| one == other);
-        let blooms = contracts.map(|events| {
-            let address = events.first().map(|(address, _)| bits(&address[..])).unwrap_or_default();
-            (address, events.iter().map(|(_, topic)| bits(&topic[..])).collect())
+        let mut events = BTreeMap::<B256, BTreeSet<Address>>::new();
+        for (address, topic) in keys {
+            events.entry(topic).or_default().insert(address);
+        }
+        let keys = events.iter().flat_map(|(topic, contracts)| contracts.iter().map(|address| (*address, *topic, 0)));
+        let index = Index::new(keys);
+        let blooms = events.iter().map(|(topic, contracts)| {
+            let contracts = contracts.iter().map(|address| bits(&address[..]));
+            (bits(&topic[..]), contracts.collect())
         });
-        Self { blooms: blooms.collect(), index: Index::new(keys.iter().map(|(address, topic)| (*address, *topic, 0))) }
+        Self { events: blooms.collect(), contracts: Vec::new(), index }
     }
 
     /// The same, and every log of these contracts: what they emit tells people about what was found.
     #[must_use]
     pub fn with_contracts<'a>(mut self, contracts: impl Iterator<Item = &'a Address>) -> Self {
-        self.blooms.extend(contracts.map(|address| (bits(&address[..]), Vec::new())));
+        self.contracts.extend(contracts.map(|address| bits(&address[..])));
         self
     }
 
     /// Whether a block whose header has this bloom may hold a log that concerns a rule. `false` is certain, as far as the header is true.
     #[must_use]
     pub fn may_concern(&self, bloom: &[u8; 256]) -> bool {
-        let concerns = |events: &[Bits]| events.is_empty() || events.iter().any(|event| has(bloom, event));
-        self.blooms.iter().any(|(address, events)| has(bloom, address) && concerns(events))
+        let has = |bits: &Bits| has(bloom, bits);
+        self.contracts.iter().any(has) || self.events.iter().any(|(event, of)| has(event) && of.iter().any(has))
     }
 
     /// The logs among a JSON list of them (`eth_getLogs`) that concern a rule, in order, each with its place in the list as index; of the others nothing but the
