@@ -195,9 +195,9 @@ impl Rule {
     }
 
     /// Whether it is a rule about an event that may stand at the next block, or whose standing ends there.
-    fn is_open(&self) -> bool {
+    fn is_open(&self, at: &BlockRef) -> bool {
         let Watching::Event(watch) = &self.watching else { return false };
-        watch.remembers() || self.history.back().is_some_and(|(_, standing)| standing.is_some())
+        watch.may_stand_after(at) || self.history.back().is_some_and(|(_, standing)| standing.is_some())
     }
 
     fn kind(&self) -> &'static str {
@@ -219,7 +219,7 @@ impl Rule {
 /// for each firing that still stands; per approval-drain rule at most 33,024 transfers of about 120 bytes; per rule one finding for each block at which it was found; never less than [`crate::REORG_DEPTH`] blocks.
 ///
 /// Time: a block costs one look into a table for each of its logs, and what the rules cost that it concerns. A rule about an event is
-/// judged at blocks with such an event and as long as it remembers one; every other is judged at every block.
+/// judged at blocks with such an event and as long as one may still stand; every other is judged at every block.
 pub struct Detectors {
     chain: ChainId,
     /// In the order of their ids.
@@ -336,7 +336,7 @@ impl Detectors {
             let logs = own.iter().filter_map(|(_, log)| view.logs.get(*log as usize));
             let floor = floors.get(&rule.asset).filter(|floor| floor.chain == view.block.chain);
             let standing = rule.judge(view, logs, floor);
-            if rule.is_open() {
+            if rule.is_open(&view.block) {
                 self.open.insert(*place);
             } else {
                 self.open.remove(place);
@@ -380,7 +380,7 @@ impl Detectors {
             while rule.history.back().is_some_and(|(block, _)| block.number > to.number) {
                 rule.history.pop_back();
             }
-            if rule.is_open() {
+            if rule.is_open(to) {
                 self.open.insert(place);
             } else {
                 self.open.remove(&place);

@@ -38,9 +38,14 @@ impl EventWatch {
         (self.address, self.topic)
     }
 
-    /// Whether it may stand at a block that has nothing for it: something was seen that is not forgotten yet.
-    pub(crate) fn remembers(&self) -> bool {
-        !self.seen.is_empty()
+    /// Whether it may stand at a block after this one that has nothing for it: what was seen last has not ended yet, and so may stand again
+    /// where the recovery that excused it is orphaned.
+    pub(crate) fn may_stand_after(&self, at: &BlockRef) -> bool {
+        self.seen.back().is_some_and(|seen| !self.has_ended(seen, at))
+    }
+
+    fn has_ended(&self, seen: &Seen, at: &BlockRef) -> bool {
+        at.time.secs_since(seen.block.time) > self.stands_s
     }
 
     /// Takes a block with those of its logs that have [`Self::key`], in order; others among them do no harm.
@@ -59,16 +64,14 @@ impl EventWatch {
             let count = 1 + matching.map(|_| 1).sum::<u64>();
             self.seen.push_back(Seen { block: view.block, transaction: first.transaction, count });
         }
-        let ended = |seen: &Seen| view.block.time.secs_since(seen.block.time) > self.stands_s;
         // Only the newest is ever told: of those that no reorg takes back, the last is enough.
         while self.seen.get(1).is_some_and(|second| is_settled(&second.block, &view.block)) {
             self.seen.pop_front();
         }
-        let newest = self
-            .seen
-            .iter()
-            .rev()
-            .find(|seen| !ended(seen) && floor.is_none_or(|floor| seen.block.number > floor.number));
+        let counts = |seen: &&Seen| {
+            !self.has_ended(seen, &view.block) && floor.is_none_or(|floor| seen.block.number > floor.number)
+        };
+        let newest = self.seen.iter().rev().find(counts);
         let Some(seen) = newest else {
             return Evaluation::Quiet;
         };

@@ -5,7 +5,8 @@ use std::sync::{Mutex, PoisonError};
 
 use alloy_primitives::{Address, B256, U256};
 use thiserror::Error;
-use watchfire_charter::{Action, Charter, Safe, Step};
+use watchfire_charter::{Action, Charter, Condition, Safe, Step};
+use watchfire_types::duty::Postcondition;
 use watchfire_types::{ChainId, Operation, SafeId, SafeTransaction, SafeVersion, multi_send};
 
 /// One Safe transaction of a step.
@@ -88,6 +89,11 @@ pub(crate) fn safes(step: &Step) -> BTreeSet<SafeId> {
 /// Calls of a step at one Safe, each with its index in the step.
 pub(crate) fn calls<'a>(step: &'a Step, safe: &'a SafeId) -> impl Iterator<Item = (u16, &'a Action)> {
     (0u16..).zip(&step.actions).filter(move |(_, action)| action.safe == *safe)
+}
+
+/// A condition as whoever simulates and submits is told it.
+pub(crate) fn postcondition(chain: ChainId, condition: &Condition) -> Postcondition {
+    Postcondition { chain, read: condition.read.clone(), equals: condition.equals.clone() }
 }
 
 /// The transaction of `step` at `safe` and `nonce` without the calls in `omitted`: one left is a plain call, more go through the

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use alloy_primitives::Address;
 use watchfire_charter::{Playbook, PlaybookPurpose, Step};
 use watchfire_types::body::Body;
-use watchfire_types::duty::{Duty, Postcondition, Preflight};
+use watchfire_types::duty::{Duty, Preflight};
 use watchfire_types::input::PreflightOutcome;
 use watchfire_types::{BlockTime, PlaybookId, StepIndex, Timestamp};
 
@@ -89,13 +89,8 @@ fn duty(machine: &Machine, want: &Want<'_>, owed: &[OwedEffect]) -> Option<Duty>
     let guardian = machine.own.entry.guardian.filter(|guardian| owners.contains(guardian));
     let owner: Address = guardian.or_else(|| owners.first().copied())?;
     let actions = want.rung.into_iter().flat_map(|rung| effect::calls(rung, &effect.safe));
-    let postconditions = actions.flat_map(|(_, action)| {
-        action.conditions().map(|condition| Postcondition {
-            chain: action.chain,
-            read: condition.read.clone(),
-            equals: condition.equals.clone(),
-        })
-    });
+    let postconditions = actions
+        .flat_map(|(_, action)| action.conditions().map(|condition| effect::postcondition(action.chain, condition)));
     let owed = owed.iter().find(|owed| owed.effect.safe_tx_hash == effect.safe_tx_hash);
     Some(Duty::Preflight(Preflight {
         chain: effect.chain,

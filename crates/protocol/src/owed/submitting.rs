@@ -91,12 +91,7 @@ fn turn(machine: &Machine, owed: &OwedEffect) -> Option<Turn> {
 fn postconditions(machine: &Machine, owed: &OwedEffect) -> BTreeSet<Postcondition> {
     let step = owed.step.as_ref().and_then(|(of, step)| machine.charter.playbooks.get(&of.playbook)?.step(*step));
     let actions = step.into_iter().flat_map(|step| effect::calls(step, &owed.effect.safe));
-    let conditions = actions.map(|(_, action)| Postcondition {
-        chain: action.chain,
-        read: action.postcondition.read.clone(),
-        equals: action.postcondition.equals.clone(),
-    });
-    conditions.collect()
+    actions.map(|(_, action)| effect::postcondition(action.chain, &action.postcondition)).collect()
 }
 
 /// Exactly threshold signatures of current owners, ascending by owner, and when the last of the earliest ones arrived. `None` below the
