@@ -27,11 +27,15 @@ pub struct Complaint {
     pub message: String,
     /// What to do.
     pub remedy: String,
+    /// A line of the text that is wrong, and a line with carets under the part that is meant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub excerpt: Option<String>,
 }
 
 impl fmt::Display for Complaint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}: {}: {}; {}", self.line, self.key, self.message, self.remedy)
+        write!(f, "line {}: {}: {}; {}", self.line, self.key, self.message, self.remedy)?;
+        self.excerpt.iter().flat_map(|excerpt| excerpt.lines()).try_for_each(|line| write!(f, "\n    {line}"))
     }
 }
 

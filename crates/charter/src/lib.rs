@@ -11,6 +11,7 @@ pub mod catalogue;
 mod deny;
 mod digest;
 mod expectation;
+pub mod expression;
 pub mod fault;
 pub mod live;
 pub mod model;

@@ -5,6 +5,7 @@ mod assets;
 pub(crate) mod chains;
 mod coverage;
 pub(crate) mod detectors;
+mod expressions;
 mod measures;
 mod outsiders;
 mod partners;

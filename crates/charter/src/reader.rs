@@ -55,6 +55,19 @@ impl Log {
         self.faults.borrow_mut().push(Fault(self.complaint(at, kind, &message, &remedy)));
     }
 
+    /// Reports a fault in a part of a text, with the part shown.
+    pub fn fault_under(
+        &self,
+        at: &Place,
+        kind: &'static str,
+        message: impl Display,
+        remedy: impl Display,
+        excerpt: String,
+    ) {
+        let complaint = self.complaint(at, kind, &message, &remedy);
+        self.faults.borrow_mut().push(Fault(Complaint { excerpt: Some(excerpt), ..complaint }));
+    }
+
     /// Reports a warning.
     pub fn warn(&self, at: &Place, kind: &'static str, message: impl Display, remedy: impl Display) {
         self.warnings.borrow_mut().push(Warning(self.complaint(at, kind, &message, &remedy)));
@@ -62,7 +75,7 @@ impl Log {
 
     fn complaint(&self, at: &Place, kind: &'static str, message: &dyn Display, remedy: &dyn Display) -> Complaint {
         let key = if at.key.is_empty() { self.root.to_owned() } else { at.key.clone() };
-        Complaint { line: at.line, key, kind, message: message.to_string(), remedy: remedy.to_string() }
+        Complaint { line: at.line, key, kind, message: message.to_string(), remedy: remedy.to_string(), excerpt: None }
     }
 
     /// The table of this document with its syntax errors, which are reported here; no table is sound where there are any.
@@ -235,6 +248,26 @@ impl<'a> Value<'a> {
     fn wrong_type(&self, wanted: &str) {
         let found = self.value.type_str();
         self.fault("wrong-type", format!("expected {wanted}, found {found}"), format!("write {wanted}"));
+    }
+
+    /// Reports a fault in a part of the text here, with the part shown.
+    pub fn fault_under(&self, kind: &'static str, message: impl Display, remedy: impl Display, excerpt: String) {
+        self.log.fault_under(&self.at, kind, message, remedy, excerpt);
+    }
+
+    /// A text of 1 to 4,096 bytes that may have several lines, and no other control characters.
+    pub fn source(&self) -> Option<&'a str> {
+        let Some(text) = self.value.as_str() else {
+            self.wrong_type("a string");
+            return None;
+        };
+        let odd = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
+        if text.trim().is_empty() || text.len() > 4096 || text.chars().any(odd) {
+            let message = "text is empty, has control characters or more than 4,096 bytes";
+            self.fault("bad-text", message, "shorten or fill it");
+            return None;
+        }
+        Some(text)
     }
 
     /// A text of 1 to 4,096 bytes without control characters.

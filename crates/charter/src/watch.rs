@@ -7,6 +7,7 @@ use serde::Serialize;
 use watchfire_types::{AssetId, Read, Severity};
 
 use crate::expectation::StateExpectation;
+use crate::expression::{Expression, Subject};
 
 /// One detector rule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -136,6 +137,18 @@ pub enum Watch {
         /// Recipients that do not count: exchanges, deposit contracts; nor do the asset's own.
         exclude: BTreeSet<Address>,
     },
+    /// An event, a call or a transaction of which an expression holds.
+    Expression {
+        /// What it is about.
+        #[serde(flatten)]
+        over: Subject,
+        /// The contract that emits or is called; of transactions the account that sends or is sent to.
+        address: Address,
+        /// What has to hold.
+        expression: Expression,
+        /// How long the finding stands, seconds of block time.
+        stands_s: u64,
+    },
 }
 
 /// A number on a chain.
@@ -206,7 +219,7 @@ impl Quantity {
 }
 
 impl Watch {
-    /// The kind of its findings: `outflow`, `event`, `state`, `leap`, `invariant`, `stale`, `approval-drain`.
+    /// The kind of its findings: `outflow`, `event`, `state`, `leap`, `invariant`, `stale`, `approval-drain`, `expression`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
@@ -217,6 +230,7 @@ impl Watch {
             Self::Invariant { .. } => "invariant",
             Self::Stale { .. } => "stale",
             Self::ApprovalDrain { .. } => "approval-drain",
+            Self::Expression { .. } => "expression",
         }
     }
 
@@ -225,7 +239,9 @@ impl Watch {
     pub fn span_s(&self) -> u64 {
         match self {
             Self::Outflow { window_s, .. } | Self::ApprovalDrain { window_s, .. } => *window_s,
-            Self::Event { stands_s, .. } | Self::State { stands_s, .. } => *stands_s,
+            Self::Event { stands_s, .. } | Self::State { stands_s, .. } | Self::Expression { stands_s, .. } => {
+                *stands_s
+            }
             Self::Leap { window_s, stands_s, .. } => window_s.saturating_add(*stands_s),
             Self::Invariant { .. } | Self::Stale { .. } => 0,
         }
@@ -234,7 +250,9 @@ impl Watch {
     /// The reads of its own that must be answered, each with its name for people; not the balances of the asset's contracts.
     pub fn calls(&self) -> impl Iterator<Item = (&str, &Read)> {
         let (first, second) = match self {
-            Self::Outflow { .. } | Self::Event { .. } | Self::ApprovalDrain { .. } => (None, None),
+            Self::Outflow { .. } | Self::Event { .. } | Self::ApprovalDrain { .. } | Self::Expression { .. } => {
+                (None, None)
+            }
             Self::State { what, read, .. } => (Some((what.as_str(), read)), None),
             Self::Leap { of, .. } | Self::Stale { of, .. } => (of.call(), None),
             Self::Invariant { left, right, .. } => (left.call(), right.call()),
@@ -252,7 +270,11 @@ impl Watch {
             Self::Outflow { token, .. } => (Some(*token), None),
             Self::Leap { of, .. } => (held(of), None),
             Self::Invariant { left, right, .. } => (held(left), held(right)),
-            Self::Event { .. } | Self::State { .. } | Self::Stale { .. } | Self::ApprovalDrain { .. } => (None, None),
+            Self::Event { .. }
+            | Self::State { .. }
+            | Self::Stale { .. }
+            | Self::ApprovalDrain { .. }
+            | Self::Expression { .. } => (None, None),
         };
         first.into_iter().chain(second)
     }

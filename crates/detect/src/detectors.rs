@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use alloy_primitives::{Address, B256, U256};
+use alloy_primitives::U256;
 use watchfire_charter::{Asset, Charter, Quantity, Watch};
 use watchfire_types::body::Finding;
-use watchfire_types::{AssetId, BlockRef, BlockView, ChainId, DetectorId, Log, Read, ReadOutcome, Severity};
+use watchfire_types::{AssetId, BlockRef, BlockView, ChainId, DetectorId, Read, ReadOutcome, Severity};
 
 use crate::REORG_DEPTH;
 use crate::drain::{self, DrainWatch};
 use crate::event::EventWatch;
+use crate::expression::{ANY_CALL, ExpressionWatch, Key, call_key};
 use crate::index::{Hit, Index};
 use crate::interest::Interest;
 use crate::invariant::{InvariantWatch, Side};
@@ -45,6 +46,7 @@ enum Watching {
     Invariant(InvariantWatch),
     Stale(StaleWatch),
     Drain(DrainWatch),
+    Expression(ExpressionWatch),
 }
 
 struct Rule {
@@ -57,30 +59,6 @@ struct Rule {
     history: VecDeque<(BlockRef, Option<Arc<Finding>>)>,
     /// Blocks in a row that gave no answer to what it watches.
     unread: u64,
-}
-
-/// A detector that sees nothing of what it watches.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Blind {
-    /// Which.
-    pub detector: DetectorId,
-    /// What it is for.
-    pub asset: AssetId,
-    /// Newest blocks in a row that it could not read.
-    pub blocks: u64,
-}
-
-/// What an outflow detector saw its group hold at the newest block.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Holding {
-    /// Which detector.
-    pub detector: DetectorId,
-    /// What it is for.
-    pub asset: AssetId,
-    /// ERC-20 contract, or `None` for the native coin.
-    pub token: Option<Address>,
-    /// Sum over the group, base units.
-    pub amount: U256,
 }
 
 impl Watching {
@@ -112,6 +90,9 @@ impl Watching {
                 let (token, victims, window_s, least) = (*token, *victims, *window_s, *least);
                 Self::Drain(DrainWatch::new(drain::Bounds { token, victims, window_s, least, exclude }))
             }
+            Watch::Expression { over, address, expression, stands_s } => {
+                Self::Expression(ExpressionWatch::new(over.clone(), *address, expression.clone(), *stands_s))
+            }
         }
     }
 
@@ -119,7 +100,7 @@ impl Watching {
     fn reads(&self, view: &BlockView) -> bool {
         match self {
             Self::Outflow(watch) => watch.balance(view).is_some(),
-            Self::Event(_) | Self::Drain(_) => true,
+            Self::Event(_) | Self::Drain(_) | Self::Expression(_) => true,
             Self::Leap(watch) => watch.answered(view),
             Self::Invariant(watch) => watch.answered(view),
             Self::Stale(watch) => watch.answered(view),
@@ -144,13 +125,14 @@ impl Rule {
         }
     }
 
-    /// Takes the next block with the logs that are about it; answers what stands.
-    fn judge<'a>(
+    /// Takes the next block with the places of the logs, or of the transactions, that are about it; answers what stands.
+    fn judge(
         &mut self,
         view: &BlockView,
-        logs: impl Iterator<Item = &'a Log>,
+        places: impl Iterator<Item = usize> + Clone,
         floor: Option<&BlockRef>,
     ) -> Option<Arc<Finding>> {
+        let logs = places.clone().filter_map(|place| view.logs.get(place));
         let standing = self.standing(floor);
         self.unread = if self.watching.reads(view) { 0 } else { self.unread.saturating_add(1) };
         let evaluation = match &mut self.watching {
@@ -161,6 +143,10 @@ impl Rule {
             Watching::Invariant(watch) => watch.observe(view),
             Watching::Stale(watch) => watch.observe(view),
             Watching::Drain(watch) => watch.observe(view, logs, floor),
+            Watching::Expression(watch) => {
+                let transactions = places.filter_map(|place| view.transactions.get(place));
+                watch.observe(view, logs, transactions, floor)
+            }
         };
         let standing = match evaluation {
             Evaluation::Quiet => None,
@@ -180,24 +166,31 @@ impl Rule {
         standing
     }
 
-    /// The contract and first topic of the logs that concern it.
-    fn key(&self) -> Option<(Address, B256)> {
+    /// By what the logs or transactions that concern it are found.
+    fn key(&self) -> Option<Key> {
+        let log = |(address, topic)| Key::Log(address, topic);
         match &self.watching {
-            Watching::Outflow(watch) => watch.key(),
-            Watching::Event(watch) => Some(watch.key()),
-            Watching::Drain(watch) => Some(watch.key()),
+            Watching::Outflow(watch) => watch.key().map(log),
+            Watching::Event(watch) => Some(log(watch.key())),
+            Watching::Drain(watch) => Some(log(watch.key())),
+            Watching::Expression(watch) => Some(watch.key()),
             Watching::State(_) | Watching::Leap(_) | Watching::Invariant(_) | Watching::Stale(_) => None,
         }
     }
 
+    /// Whether nothing but what its key finds, and time, changes what it says.
     fn is_event(&self) -> bool {
-        matches!(self.watching, Watching::Event(_))
+        matches!(self.watching, Watching::Event(_) | Watching::Expression(_))
     }
 
     /// Whether it is a rule about an event that may stand at the next block, or whose standing ends there.
     fn is_open(&self, at: &BlockRef) -> bool {
-        let Watching::Event(watch) = &self.watching else { return false };
-        watch.may_stand_after(at) || self.history.back().is_some_and(|(_, standing)| standing.is_some())
+        let may_stand = match &self.watching {
+            Watching::Event(watch) => watch.may_stand_after(at),
+            Watching::Expression(watch) => watch.may_stand_after(at),
+            _ => return false,
+        };
+        may_stand || self.history.back().is_some_and(|(_, standing)| standing.is_some())
     }
 
     fn kind(&self) -> &'static str {
@@ -209,22 +202,26 @@ impl Rule {
             Watching::Invariant(_) => "invariant",
             Watching::Stale(_) => "stale",
             Watching::Drain(_) => "approval-drain",
+            Watching::Expression(_) => "expression",
         }
     }
 }
 
 /// The detectors of one chain.
 ///
-/// Memory: per outflow and leap rule one entry (about 150 bytes) for each block of its window; per event and state rule one entry
+/// Memory: per outflow and leap rule one entry (about 150 bytes) for each block of its window; per event, expression and state rule one entry
 /// for each firing that still stands; per approval-drain rule at most 33,024 transfers of about 120 bytes; per rule one finding for each block at which it was found; never less than [`crate::REORG_DEPTH`] blocks.
 ///
-/// Time: a block costs one look into a table for each of its logs, and what the rules cost that it concerns. A rule about an event is
+/// Time: a block costs one look into a table for each of its logs, and what the rules cost that it concerns. A rule about an event, or an expression, is
 /// judged at blocks with such an event and as long as one may still stand; every other is judged at every block.
 pub struct Detectors {
     chain: ChainId,
     /// In the order of their ids.
     rules: Vec<Rule>,
+    /// Of logs, by contract and first topic.
     index: Index,
+    /// Of transactions, by account and selector, for rules about calls and transactions.
+    calls: Index,
     /// Rules that are judged at every block.
     every: Vec<u32>,
     /// Rules about events that are judged at the next block, whatever is in it.
@@ -255,19 +252,32 @@ impl Detectors {
 
     /// These rules, which are in the order of their ids.
     fn of(chain: ChainId, rules: Vec<Rule>) -> Self {
-        let keys = rules.iter().zip(0..).filter_map(|(rule, place)| {
-            let (address, topic) = rule.key()?;
-            Some((address, topic, place))
-        });
-        let index = Index::new(keys);
+        let keys = || rules.iter().zip(0..).filter_map(|(rule, place)| Some((rule.key()?, place)));
+        let index = Index::new(keys().filter_map(|(key, place)| match key {
+            Key::Log(address, topic) => Some((address, topic, place)),
+            Key::Transaction(..) => None,
+        }));
+        let calls = Index::new(keys().filter_map(|(key, place)| match key {
+            Key::Transaction(address, call) => Some((address, call, place)),
+            Key::Log(..) => None,
+        }));
         let every = rules.iter().zip(0..).filter(|(rule, _)| !rule.is_event()).map(|(_, place)| place).collect();
-        Self { chain, rules, index, every, open: BTreeSet::new() }
+        Self { chain, rules, index, calls, every, open: BTreeSet::new() }
     }
 
     /// The logs that concern these rules; all others may be left out of what they observe.
     #[must_use]
     pub fn interest(&self) -> Interest {
-        Interest::new(self.rules.iter().filter_map(Rule::key))
+        Interest::new(self.rules.iter().filter_map(|rule| match rule.key()? {
+            Key::Log(address, topic) => Some((address, topic)),
+            Key::Transaction(..) => None,
+        }))
+    }
+
+    /// Whether a rule is about transactions, so that blocks have to come with theirs.
+    #[must_use]
+    pub fn wants_transactions(&self) -> bool {
+        self.rules.iter().any(|rule| matches!(rule.key(), Some(Key::Transaction(..))))
     }
 
     /// What has to be read at every block.
@@ -277,7 +287,7 @@ impl Detectors {
         for rule in &self.rules {
             match &rule.watching {
                 Watching::Outflow(watch) => reads.extend(watch.reads()),
-                Watching::Event(_) | Watching::Drain(_) => {}
+                Watching::Event(_) | Watching::Drain(_) | Watching::Expression(_) => {}
                 Watching::State(watch) => {
                     reads.insert(watch.read().clone());
                 }
@@ -298,6 +308,7 @@ impl Detectors {
             Watching::State(watch) => watch.stands_s(),
             Watching::Leap(watch) => watch.span_s(),
             Watching::Drain(watch) => watch.window_s(),
+            Watching::Expression(watch) => watch.stands_s(),
             Watching::Invariant(_) | Watching::Stale(_) => 0,
         };
         self.rules.iter().map(window).max().unwrap_or(0)
@@ -312,12 +323,32 @@ impl Detectors {
         if view.block.chain != self.chain {
             return Vec::new();
         }
-        let hits = self.index.hits(&view.logs);
+        let hits = self.hits(view);
         let hit = hits.iter().map(|(rule, _)| *rule);
         let mut due: Vec<u32> = self.every.iter().chain(&self.open).copied().chain(hit).collect();
         due.sort_unstable();
         due.dedup();
         self.judge(view, floors, &due, &hits)
+    }
+
+    /// Every rule with every log or transaction that it is about, each by its place; no rule is about both.
+    fn hits(&self, view: &BlockView) -> Vec<Hit> {
+        let mut hits = self.index.hits(&view.logs);
+        if self.calls.is_empty() || view.transactions.is_empty() {
+            return hits;
+        }
+        for (one, place) in view.transactions.iter().zip(0..) {
+            let selector = one.input.first_chunk().copied();
+            let called = one.to.zip(selector).map(|(to, selector)| (to, call_key(selector)));
+            let ends = [called, one.to.map(|to| (to, ANY_CALL)), Some((one.from, ANY_CALL))];
+            for (account, call) in ends.into_iter().flatten() {
+                hits.extend(self.calls.rules(&account, &call).map(|rule| (rule, place)));
+            }
+        }
+        hits.sort_unstable();
+        // An account that sends to itself is found by both ends.
+        hits.dedup();
+        hits
     }
 
     /// Judges these rules, each by its own hits; both are in order. At a block at which a rule is not judged nothing of it stands.
@@ -333,9 +364,9 @@ impl Detectors {
             let Some(rule) = self.rules.get_mut(*place as usize) else { continue };
             let (own, others) = hits.split_at(hits.iter().take_while(|(rule, _)| rule == place).count());
             hits = others;
-            let logs = own.iter().filter_map(|(_, log)| view.logs.get(*log as usize));
+            let places = own.iter().map(|(_, place)| *place as usize);
             let floor = floors.get(&rule.asset).filter(|floor| floor.chain == view.block.chain);
-            let standing = rule.judge(view, logs, floor);
+            let standing = rule.judge(view, places, floor);
             if rule.is_open(&view.block) {
                 self.open.insert(*place);
             } else {
@@ -344,22 +375,6 @@ impl Detectors {
             found.extend(standing.as_deref().cloned());
         }
         found
-    }
-
-    /// Detectors to which at least `blocks` blocks in a row, up to the newest, gave no answer: a call that reverts where a balance should
-    /// be, or a read on which too few operators agree. They find nothing meanwhile, which nobody else would notice.
-    pub fn blind(&self, blocks: u64) -> impl Iterator<Item = Blind> {
-        let blind = self.rules.iter().filter(move |rule| rule.unread >= blocks);
-        blind.map(|rule| Blind { detector: rule.id.clone(), asset: rule.asset.clone(), blocks: rule.unread })
-    }
-
-    /// What each outflow detector that could read its group's balances at `block` saw there.
-    pub fn holdings(&self, block: &BlockRef) -> impl Iterator<Item = Holding> {
-        self.rules.iter().filter_map(move |rule| {
-            let Watching::Outflow(watch) = &rule.watching else { return None };
-            let amount = watch.held(block)?;
-            Some(Holding { detector: rule.id.clone(), asset: rule.asset.clone(), token: watch.token(), amount })
-        })
     }
 
     /// Forgets every block above `to`, which stays canonical.
@@ -374,6 +389,7 @@ impl Detectors {
                 Watching::State(watch) => watch.rollback(to),
                 Watching::Leap(watch) => watch.rollback(to),
                 Watching::Drain(watch) => watch.rollback(to),
+                Watching::Expression(watch) => watch.rollback(to),
                 // These judge one block alone.
                 Watching::Invariant(_) | Watching::Stale(_) => {}
             }
@@ -388,6 +404,10 @@ impl Detectors {
         }
     }
 }
+
+mod told;
+
+pub use told::{Blind, Holding, Unanswered};
 
 #[cfg(test)]
 mod indexed_tests;

@@ -1,15 +1,14 @@
 //! An event of a contract: it fires at its block and stands for a stated time.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use alloy_primitives::{Address, B256};
 use watchfire_types::{BlockRef, BlockView, Log};
 
 use crate::detectors::Evaluation;
-use crate::is_settled;
+use crate::sightings::Sightings;
 
 struct Seen {
-    block: BlockRef,
     transaction: B256,
     count: u64,
 }
@@ -20,17 +19,16 @@ pub(crate) struct EventWatch {
     event: String,
     topic: B256,
     topics: BTreeMap<u8, B256>,
-    stands_s: u64,
-    seen: VecDeque<Seen>,
+    seen: Sightings<Seen>,
 }
 
 impl EventWatch {
     pub(crate) fn new(address: Address, event: String, topic: B256, topics: BTreeMap<u8, B256>, stands_s: u64) -> Self {
-        Self { address, event, topic, topics, stands_s, seen: VecDeque::new() }
+        Self { address, event, topic, topics, seen: Sightings::new(stands_s) }
     }
 
     pub(crate) fn stands_s(&self) -> u64 {
-        self.stands_s
+        self.seen.stands_s()
     }
 
     /// The contract, and the event's first topic: what fires it has both.
@@ -38,14 +36,9 @@ impl EventWatch {
         (self.address, self.topic)
     }
 
-    /// Whether it may stand at a block after this one that has nothing for it: what was seen last has not ended yet, and so may stand again
-    /// where the recovery that excused it is orphaned.
+    /// Whether it may stand at a block after this one that has nothing for it.
     pub(crate) fn may_stand_after(&self, at: &BlockRef) -> bool {
-        self.seen.back().is_some_and(|seen| !self.has_ended(seen, at))
-    }
-
-    fn has_ended(&self, seen: &Seen, at: &BlockRef) -> bool {
-        at.time.secs_since(seen.block.time) > self.stands_s
+        self.seen.may_stand_after(at)
     }
 
     /// Takes a block with those of its logs that have [`Self::key`], in order; others among them do no harm.
@@ -60,28 +53,20 @@ impl EventWatch {
                 && log.topics.first() == Some(&self.topic)
                 && self.topics.iter().all(|(position, value)| log.topics.get(usize::from(*position)) == Some(value))
         });
-        if let Some(first) = matching.next() {
-            let count = 1 + matching.map(|_| 1).sum::<u64>();
-            self.seen.push_back(Seen { block: view.block, transaction: first.transaction, count });
-        }
-        // Only the newest is ever told: of those that no reorg takes back, the last is enough.
-        while self.seen.get(1).is_some_and(|second| is_settled(&second.block, &view.block)) {
-            self.seen.pop_front();
-        }
-        let counts = |seen: &&Seen| {
-            !self.has_ended(seen, &view.block) && floor.is_none_or(|floor| seen.block.number > floor.number)
-        };
-        let newest = self.seen.iter().rev().find(counts);
-        let Some(seen) = newest else {
+        let first = matching.next();
+        let seen =
+            first.map(|first| Seen { transaction: first.transaction, count: 1 + matching.map(|_| 1).sum::<u64>() });
+        self.seen.take(&view.block, seen);
+        let Some((block, seen)) = self.seen.standing(&view.block, floor) else {
             return Evaluation::Quiet;
         };
         Evaluation::Fires {
             explanation: format!(
                 "{} of {} seen {} time(s) at block {} in transaction {}",
-                self.event, self.address, seen.count, seen.block.number, seen.transaction
+                self.event, self.address, seen.count, block.number, seen.transaction
             ),
             figures: BTreeMap::from([
-                ("event_block".to_owned(), seen.block.number.to_string()),
+                ("event_block".to_owned(), block.number.to_string()),
                 ("count".to_owned(), seen.count.to_string()),
                 ("transaction".to_owned(), seen.transaction.to_string()),
             ]),
@@ -89,8 +74,6 @@ impl EventWatch {
     }
 
     pub(crate) fn rollback(&mut self, to: &BlockRef) {
-        while self.seen.back().is_some_and(|seen| seen.block.number > to.number) {
-            self.seen.pop_back();
-        }
+        self.seen.rollback(to);
     }
 }

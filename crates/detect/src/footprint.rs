@@ -10,6 +10,9 @@ const ENTRY: u64 = 160;
 /// Blocks that a reorg may take back, and one before them.
 const KEPT: u64 = REORG_DEPTH + 1;
 
+/// What an expression was seen to hold of takes as much as this many entries: its fields as text.
+const SEEN_ENTRIES: u64 = 32;
+
 /// Most bytes that a rule keeps of blocks, events and transfers on a chain of this time between blocks. Not counted: the answers of calls that
 /// must not change, one for each of 65 blocks, and of what it finds one finding for each of 65 blocks.
 #[must_use]
@@ -19,6 +22,7 @@ pub fn footprint(watch: &Watch, block_time_ms: u64) -> u64 {
         Watch::Outflow { window_s, .. } => blocks(*window_s).saturating_add(KEPT),
         Watch::Leap { window_s, .. } => blocks(*window_s).saturating_add(KEPT).saturating_add(KEPT),
         Watch::Event { .. } => KEPT,
+        Watch::Expression { .. } => KEPT * SEEN_ENTRIES,
         Watch::State { expect: StateExpectation::Unchanged, .. } => KEPT + KEPT,
         Watch::State { .. } | Watch::Invariant { .. } | Watch::Stale { .. } => 0,
         Watch::ApprovalDrain { .. } => drain::ENTRIES_MAX,

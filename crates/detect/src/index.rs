@@ -52,6 +52,11 @@ impl Index {
         usize::try_from(word.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> self.shift).unwrap_or_default()
     }
 
+    /// Whether there is no rule in it.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// The rules that logs of this address with this first topic concern, in order.
     pub(crate) fn rules(&self, address: &Address, topic: &B256) -> impl Iterator<Item = u32> {
         let bucket = self.bucket(address, topic);

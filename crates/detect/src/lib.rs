@@ -10,6 +10,7 @@
 mod detectors;
 mod drain;
 mod event;
+mod expression;
 #[cfg(test)]
 mod fixture;
 mod footprint;
@@ -20,11 +21,12 @@ mod json;
 mod leap;
 mod measure;
 mod outflow;
+mod sightings;
 mod stale;
 mod state;
 pub mod trace;
 
-pub use detectors::{Blind, Detectors, Holding};
+pub use detectors::{Blind, Detectors, Holding, Unanswered};
 pub use footprint::footprint;
 pub use interest::{Interest, LogsFault};
 

@@ -32,7 +32,8 @@ pub fn load(path: &Path) -> Result<(Charter, Vec<Warning>), CharterError> {
         // A charter in another encoding is a charter with a fault, which has a line.
         Err(ConfigError::NotText { line, .. }) => {
             let (message, remedy) = ("not UTF-8 text".to_owned(), "save the file as UTF-8".to_owned());
-            let complaint = Complaint { line, key: "charter".to_owned(), kind: "not-utf-8", message, remedy };
+            let complaint =
+                Complaint { line, key: "charter".to_owned(), kind: "not-utf-8", message, remedy, excerpt: None };
             return Err(CharterError::Faults { path: path.to_owned(), faults: vec![Fault(complaint)] });
         }
         text => text?,

@@ -9,6 +9,7 @@ use watchfire_types::{Bytes, DetectorId, Read};
 
 use super::actions::call;
 use super::chains::hash;
+use super::expressions;
 use super::measures;
 use super::playbooks::severity;
 use super::references::{Declared, address, refer, unique};
@@ -17,7 +18,7 @@ use crate::model::{Class, Detector, StateExpectation, Watch};
 use crate::reader::{Section, Value};
 
 const DETECTORS_MAX: usize = 1024;
-const KINDS: &str = "outflow, event, state, leap, invariant, stale or approval-drain";
+const KINDS: &str = "outflow, event, state, leap, invariant, stale, approval-drain or expression";
 pub(super) const WEEK_S: u64 = 7 * 24 * 3600;
 pub(super) const MONTH_S: u64 = 30 * 24 * 3600;
 
@@ -75,6 +76,7 @@ fn watch(section: &mut Section<'_>) -> Option<Watch> {
         "invariant" => measures::invariant(section),
         "stale" => measures::stale(section),
         "approval-drain" => measures::approval_drain(section),
+        "expression" => expressions::expression(section),
         other => {
             kind.fault("unknown-kind", format!("{other:?} is no kind of detector"), format!("write {KINDS}"));
             None

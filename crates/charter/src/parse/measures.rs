@@ -29,7 +29,8 @@ pub(super) fn usual_class(watch: &Watch) -> Class {
         | Watch::State { .. }
         | Watch::Leap { .. }
         | Watch::Invariant { .. }
-        | Watch::Stale { .. } => Class::Decisive,
+        | Watch::Stale { .. }
+        | Watch::Expression { .. } => Class::Decisive,
     }
 }
 

@@ -7,6 +7,7 @@ use watchfire_types::{DetectorId, PlaybookId};
 
 use super::actions::Context;
 use super::playbooks::Playbooks;
+use crate::expression::Subject;
 use crate::model::{Detector, Mode, Playbook, PlaybookPurpose, Watch};
 use crate::reader::Log;
 
@@ -78,6 +79,11 @@ fn reason(watch: &Watch) -> Option<&'static str> {
         Watch::Event { event, .. } if !AUTHORITY.contains(&event.as_str()) => Some("an event"),
         Watch::Leap { .. } => Some("a leap of a number"),
         Watch::ApprovalDrain { .. } => Some("transfers of many accounts to one"),
+        Watch::Expression { over, .. } => Some(match over {
+            Subject::Event { .. } => "an expression over an event",
+            Subject::Call { .. } => "an expression over a call, which may even fail",
+            Subject::Transaction => "an expression over a transaction, which may even fail",
+        }),
         Watch::Outflow { limit: None, .. }
         | Watch::Event { .. }
         | Watch::State { .. }

@@ -6,11 +6,15 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloy_primitives::{Address, B256, U256, b256};
 use proptest::prelude::*;
 use watchfire_charter::StateExpectation;
+use watchfire_charter::expression::{Expression, Subject};
 use watchfire_types::body::Finding;
-use watchfire_types::{AssetId, BlockRef, BlockTime, BlockView, ChainId, Log, Read, ReadOutcome, Severity};
+use watchfire_types::{
+    AssetId, BlockRef, BlockTime, BlockView, ChainId, Log, Read, ReadOutcome, Severity, Transaction,
+};
 
 use super::{Detectors, Rule, Watching};
 use crate::event::EventWatch;
+use crate::expression::ExpressionWatch;
 use crate::outflow::OutflowWatch;
 use crate::state::StateWatch;
 
@@ -29,8 +33,21 @@ fn topic(nth: u8) -> B256 {
     if nth == 0 { TRANSFER } else { B256::repeat_byte(nth) }
 }
 
-/// Event rules of these (contract, event, second topic, seconds), a token's outflow and a storage slot.
-fn detectors(events: &[(u8, u8, Option<u8>, u64)]) -> Detectors {
+/// What an expression is about, by a number: transfers, calls of a function, transactions; and one that has no answer about a zero.
+fn expression(contract: u8, nth: u8, stands_s: u64) -> ExpressionWatch {
+    let (over, source) = match nth {
+        0 => (Subject::event("Transfer(address indexed from, address indexed to, uint256 value)"), "from != to"),
+        1 => (Subject::event("Transfer(address indexed from)"), "10 / size(tx.hash) >= 0"),
+        2 => (Subject::call("withdraw(uint256 amount)"), "10 / amount > 2"),
+        _ => (Ok(Subject::Transaction), "10 / tx.value > 2"),
+    };
+    let over = over.unwrap();
+    let expression = Expression::compile(source, &over).unwrap();
+    ExpressionWatch::new(over, address(contract), expression, stands_s)
+}
+
+/// Event rules of these (contract, event, second topic, seconds), expressions, a token's outflow and a storage slot.
+fn detectors(events: &[(u8, u8, Option<u8>, u64)], expressions: &[(u8, u8, u64)]) -> Detectors {
     let mut watching: Vec<Watching> = events
         .iter()
         .map(|(contract, event, second, stands_s)| {
@@ -38,6 +55,9 @@ fn detectors(events: &[(u8, u8, Option<u8>, u64)]) -> Detectors {
             Watching::Event(EventWatch::new(address(*contract), "E()".into(), topic(*event), topics, *stands_s))
         })
         .collect();
+    let about =
+        |(contract, nth, stands_s): &(u8, u8, u64)| Watching::Expression(expression(*contract, *nth, *stands_s));
+    watching.extend(expressions.iter().map(about));
     let group = BTreeSet::from([Address::repeat_byte(1)]);
     watching.push(Watching::Outflow(OutflowWatch::new(group, Some(address(0)), 30, Some(U256::from(3)), None)));
     let read = Read::Storage { account: address(0), slot: B256::ZERO };
@@ -53,19 +73,22 @@ fn detectors(events: &[(u8, u8, Option<u8>, u64)]) -> Detectors {
     Detectors::of(CHAIN, rules.collect())
 }
 
-/// Every rule at every block, with every log.
+/// Every rule at every block, with every log and every transaction.
 fn naive(detectors: &mut Detectors, view: &BlockView, floors: &BTreeMap<AssetId, BlockRef>) -> Vec<Finding> {
     let rules: Vec<u32> = (0..u32::try_from(detectors.rules.len()).unwrap()).collect();
-    let logs = u32::try_from(view.logs.len()).unwrap();
-    let hits: Vec<(u32, u32)> = rules.iter().flat_map(|rule| (0..logs).map(|log| (*rule, log))).collect();
+    let places = u32::try_from(view.logs.len().max(view.transactions.len())).unwrap();
+    let hits: Vec<(u32, u32)> = rules.iter().flat_map(|rule| (0..places).map(|place| (*rule, place))).collect();
     detectors.judge(view, floors, &rules, &hits)
 }
+
+/// From, to (nobody: it creates), its figure, and whether it calls the function with it.
+type Sent = (u8, Option<u8>, u8, bool);
 
 /// What happens next.
 #[derive(Debug, Clone)]
 enum Act {
-    /// A block so many seconds later: logs as (contract, event, second topic), a balance and a slot's value where they were read.
-    Block { after_s: u64, logs: Vec<(u8, u8, Option<u8>)>, balance: Option<u64>, slot: Option<u8> },
+    /// A block so many seconds later: logs as (contract, event, second topic), transactions, a balance and a slot's value where they were read.
+    Block { after_s: u64, logs: Vec<(u8, u8, Option<u8>)>, sent: Vec<Sent>, balance: Option<u64>, slot: Option<u8> },
     /// So many blocks are taken back.
     Rollback(usize),
     /// A recovery at so many blocks below the newest, or none any more.
@@ -75,8 +98,10 @@ enum Act {
 fn acts() -> impl Strategy<Value = Vec<Act>> {
     let log = (0_u8..3, 0_u8..3, prop::option::of(0_u8..3));
     let logs = prop_oneof![2 => Just(Vec::new()), 1 => prop::collection::vec(log, 0..4)];
-    let block = (0_u64..8, logs, prop::option::of(0_u64..9), prop::option::of(0_u8..2))
-        .prop_map(|(after_s, logs, balance, slot)| Act::Block { after_s, logs, balance, slot });
+    let one = (0_u8..3, prop::option::of(0_u8..3), 0_u8..9, any::<bool>());
+    let sent = prop_oneof![2 => Just(Vec::new()), 1 => prop::collection::vec(one, 0..4)];
+    let block = (0_u64..8, logs, sent, prop::option::of(0_u64..9), prop::option::of(0_u8..2))
+        .prop_map(|(after_s, logs, sent, balance, slot)| Act::Block { after_s, logs, sent, balance, slot });
     let act = prop_oneof![
         12 => block,
         1 => (1_usize..64).prop_map(Act::Rollback),
@@ -90,7 +115,26 @@ fn block(number: u64, time: u64, salt: usize) -> BlockRef {
     BlockRef { chain: CHAIN, number, hash, time: BlockTime::from_secs(time) }
 }
 
-fn view(block: BlockRef, logs: &[(u8, u8, Option<u8>)], balance: Option<u64>, slot: Option<u8>) -> BlockView {
+fn transaction((from, to, figure, calls): &Sent) -> Transaction {
+    let word = U256::from(*figure).to_be_bytes::<32>();
+    let input = if *calls { [&[0x2e, 0x1a, 0x7d, 0x4d][..], &word].concat() } else { Vec::new() };
+    Transaction {
+        hash: B256::repeat_byte(*figure),
+        kind: 2,
+        from: address(*from),
+        to: to.map(address),
+        value: U256::from(*figure),
+        input: input.into(),
+    }
+}
+
+fn view(
+    block: BlockRef,
+    logs: &[(u8, u8, Option<u8>)],
+    sent: &[Sent],
+    balance: Option<u64>,
+    slot: Option<u8>,
+) -> BlockView {
     let logs = logs.iter().zip(0..).map(|((contract, event, second), index)| Log {
         address: address(*contract),
         topics: [Some(*event), *second].into_iter().flatten().map(topic).collect(),
@@ -107,7 +151,7 @@ fn view(block: BlockRef, logs: &[(u8, u8, Option<u8>)], balance: Option<u64>, sl
         block,
         parent: B256::ZERO,
         base_fee: None,
-        transactions: Vec::new(),
+        transactions: sent.iter().map(transaction).collect(),
         logs: logs.collect(),
         reads: balance.into_iter().chain(slot).collect(),
         agreed: BTreeSet::new(),
@@ -122,18 +166,20 @@ proptest! {
     #[test]
     fn indexed_equals_naive(
         events in prop::collection::vec((0_u8..3, 0_u8..3, prop::option::of(0_u8..3), 0_u64..40), 0..12),
+        expressions in prop::collection::vec((0_u8..3, 0_u8..4, 0_u64..40), 0..8),
         acts in acts(),
     ) {
-        let (mut indexed, mut plain) = (detectors(&events), detectors(&events));
+        let (mut indexed, mut plain) = (detectors(&events, &expressions), detectors(&events, &expressions));
         let (mut chain, mut floors) = (vec![block(1, 1_000, 0)], BTreeMap::new());
         for (salt, act) in acts.iter().enumerate() {
             let newest = *chain.last().unwrap();
             match act {
-                Act::Block { after_s, logs, balance, slot } => {
+                Act::Block { after_s, logs, sent, balance, slot } => {
                     let next = block(newest.number + 1, newest.time.as_secs() + after_s, salt);
-                    let view = view(next, logs, *balance, *slot);
+                    let view = view(next, logs, sent, *balance, *slot);
                     prop_assert_eq!(indexed.observe(&view, &floors), naive(&mut plain, &view, &floors));
                     prop_assert_eq!(indexed.blind(1).collect::<Vec<_>>(), plain.blind(1).collect::<Vec<_>>());
+                    prop_assert_eq!(indexed.unanswered().collect::<Vec<_>>(), plain.unanswered().collect::<Vec<_>>());
                     chain.push(next);
                 }
                 Act::Rollback(depth) => {

@@ -6,9 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use alloy_primitives::{B256, U256};
 use proptest::prelude::*;
 use watchfire_charter::StateExpectation;
+use watchfire_charter::expression::{Expression, Subject};
 use watchfire_types::{Bytes, Log, Read};
 
 use crate::event::EventWatch;
+use crate::expression::ExpressionWatch;
 use crate::fixture::*;
 use crate::outflow::OutflowWatch;
 use crate::state::StateWatch;
@@ -40,6 +42,26 @@ proptest! {
                 rule.observe(&view(number, []), logs.iter(), None)
             },
             EventWatch::rollback,
+            &seen,
+        );
+    }
+
+    #[test]
+    fn expression(seen in branches(prop::sample::select(vec![0_u64, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 9]))) {
+        let over = Subject::event("Seen(uint256 n)").unwrap();
+        let held = Expression::compile("9 / n > 1", &over).unwrap();
+        let Subject::Event { topic, .. } = &over else { panic!("no event") };
+        let log = |n: u64| Log {
+            address: VAULT,
+            topics: vec![*topic],
+            data: U256::from(n).to_be_bytes_vec().into(),
+            transaction: B256::ZERO,
+            index: 0,
+        };
+        rollback_is_a_straight_run(
+            || ExpressionWatch::new(over.clone(), VAULT, held.clone(), 300),
+            |rule, number, n| rule.observe(&view(number, []), [log(*n)].iter(), std::iter::empty(), None),
+            ExpressionWatch::rollback,
             &seen,
         );
     }

@@ -138,8 +138,11 @@ impl Contracts {
                 }
                 Watch::Leap { of, .. } => still(&mut first, of, U256::from(10).pow(U256::from(18))),
                 Watch::Stale { of, .. } => still(&mut first, of, U256::from(u64::MAX)),
-                Watch::Event { .. } | Watch::Outflow { .. } | Watch::Invariant { .. } | Watch::ApprovalDrain { .. } => {
-                }
+                Watch::Event { .. }
+                | Watch::Outflow { .. }
+                | Watch::Invariant { .. }
+                | Watch::ApprovalDrain { .. }
+                | Watch::Expression { .. } => {}
             }
         }
         Self::conditions(cast, &mut first);
