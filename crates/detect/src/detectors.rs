@@ -277,7 +277,13 @@ impl Detectors {
     /// Whether a rule is about transactions, so that blocks have to come with theirs.
     #[must_use]
     pub fn wants_transactions(&self) -> bool {
-        self.rules.iter().any(|rule| matches!(rule.key(), Some(Key::Transaction(..))))
+        self.about_transactions().next().is_some()
+    }
+
+    /// Rules about transactions, each with what it is for.
+    pub fn about_transactions(&self) -> impl Iterator<Item = (&DetectorId, &AssetId)> {
+        let rules = self.rules.iter().filter(|rule| matches!(rule.key(), Some(Key::Transaction(..))));
+        rules.map(|rule| (&rule.id, &rule.asset))
     }
 
     /// What has to be read at every block.

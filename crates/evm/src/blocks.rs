@@ -98,7 +98,7 @@ impl From<Whole> for Transaction {
 }
 
 impl Listed {
-    fn hashes(&self) -> Vec<B256> {
+    pub(crate) fn hashes(&self) -> Vec<B256> {
         match self {
             Self::Whole(whole) => whole.iter().map(|transaction| transaction.hash).collect(),
             Self::Hashes(hashes) => hashes.clone(),

@@ -47,11 +47,13 @@ pub struct Backfill {
     pub resume_after: Option<u64>,
     /// At most this many blocks are backfilled; what is older is left out, and told.
     pub blocks_max: u64,
+    /// Whether every block comes with its transactions, then and after.
+    pub transactions: bool,
 }
 
 impl Default for Backfill {
     fn default() -> Self {
-        Self { window_s: 0, resume_after: None, blocks_max: BACKFILL_BLOCKS_MAX }
+        Self { window_s: 0, resume_after: None, blocks_max: BACKFILL_BLOCKS_MAX, transactions: false }
     }
 }
 
@@ -237,7 +239,14 @@ impl Feed {
             }
             self.looking.insert(signal.remote, hash);
             let (client, reads) = (Arc::clone(&self.client), Arc::clone(&self.reads));
-            due.push(Box::pin(look(client, reads, signal.clone(), self.is_next(&signal.head), !doubted)));
+            due.push(Box::pin(look(
+                client,
+                reads,
+                self.backfill.transactions,
+                signal.clone(),
+                self.is_next(&signal.head),
+                !doubted,
+            )));
         }
         due
     }
@@ -306,11 +315,11 @@ impl Feed {
             let heads: Vec<Head> = self.range(from, until).await?;
             let live = to == first;
             let client = Arc::clone(&self.client);
-            let reads = Arc::clone(&self.reads);
+            let (reads, transactions) = (Arc::clone(&self.reads), self.backfill.transactions);
             let mut views = stream::iter(heads)
                 .map(|head| {
                     let (client, reads) = (Arc::clone(&client), Arc::clone(&reads));
-                    async move { client.view(&head, &reads, live).await }
+                    async move { client.whole_view(&head, &reads, live, transactions).await }
                 })
                 .buffered(BLOCKS_AT_ONCE);
             while let Some(view) = views.next().await {

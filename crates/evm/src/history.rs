@@ -97,6 +97,31 @@ impl ChainClient {
         let view = self.view(&head, reads, false).await?;
         Ok(BlockView { transactions, ..view })
     }
+
+    /// Everything about one block, with its transactions if they are wanted: equal from k operators and never left out, as its logs are.
+    pub(crate) async fn whole_view(
+        &self,
+        head: &Head,
+        reads: &BTreeSet<Read>,
+        live: bool,
+        transactions: bool,
+    ) -> Result<BlockView, NotAgreed> {
+        if !transactions {
+            return self.view(head, reads, live).await;
+        }
+        let (chain, number) = (self.config.chain, head.block.number);
+        let timeout = if live { self.live_timeout() } else { self.config.limits.request };
+        let ask = |remote| async move { vec![block(remote, chain, number, timeout).await] };
+        let told = gather(&self.remotes, self.config.agree, 1, Instant::now() + timeout, live, ask);
+        let (view, mut told) = tokio::join!(self.view(head, reads, live), told);
+        let told = told.pop().unwrap_or_else(|| Err("nobody was asked".to_owned()));
+        let not_agreed = |cause| self.not_agreed(format!("transactions of block {number}"), cause);
+        let told = told.map_err(not_agreed)?;
+        if told.head.block != head.block {
+            return Err(not_agreed(format!("they are of block {}", told.head.block.hash)));
+        }
+        Ok(BlockView { transactions: told.transactions, ..view? })
+    }
 }
 
 async fn block(remote: Arc<Remote>, chain: ChainId, number: u64, timeout: Duration) -> Result<Told, RpcError> {
@@ -105,9 +130,13 @@ async fn block(remote: Arc<Remote>, chain: ChainId, number: u64, timeout: Durati
     let header: Header = decode(&text)?.ok_or(RpcError::UnknownBlock)?;
     let body: Body = decode(&text)?.ok_or(RpcError::UnknownBlock)?;
     let head = Head::check(chain, &header)?;
-    if head.block.number == number {
-        Ok(Told { head, transactions: body.transactions.whole() })
-    } else {
-        Err(RpcError::Garbage(format!("asked for block {number}, got {}", head.block.number)))
+    if head.block.number != number {
+        return Err(RpcError::Garbage(format!("asked for block {number}, got {}", head.block.number)));
     }
+    let count = body.transactions.hashes().len();
+    let transactions = body.transactions.whole();
+    if transactions.len() != count {
+        return Err(RpcError::Garbage(format!("block {number} has hashes where its {count} transactions belong")));
+    }
+    Ok(Told { head, transactions })
 }

@@ -18,7 +18,7 @@ use watchfire_types::{AssetId, B256, BlockRef, BlockView, ChainId, DetectorId, P
 
 use harm::Harm;
 pub use harm::Saved;
-pub use summary::{Blinded, Containment, Gap, Summary};
+pub use summary::{Blinded, Containment, Gap, NoAnswers, Summary};
 
 /// Gaps that are named; more are counted.
 pub const GAPS_MAX: usize = 100;
@@ -220,7 +220,7 @@ impl<'a> Replay<'a> {
         self.counts.transactions += transactions as u64;
         self.counts.gaps += u64::from(gap.is_some());
         self.gaps.extend(gap.filter(|_| self.gaps.len() < GAPS_MAX));
-        let (found, blinded) = self.observe(view);
+        let (found, blinded) = self.observe(view, transactions);
         for finding in &found {
             self.vote(block, finding);
         }
@@ -228,15 +228,19 @@ impl<'a> Replay<'a> {
     }
 
     /// What stands at this block, and who could not read it for the first time.
-    fn observe(&mut self, view: &BlockView) -> (Vec<Finding>, Vec<DetectorId>) {
+    fn observe(&mut self, view: &BlockView, transactions: usize) -> (Vec<Finding>, Vec<DetectorId>) {
         let Some(line) = self.lines.get_mut(&view.block.chain) else { return Default::default() };
         line.newest = Some(view.block);
         let found = line.detectors.observe(view, &BTreeMap::new());
         let mut blinded = Vec::new();
-        for blind in line.detectors.blind(1) {
-            let entry = self.blind.entry(blind.detector.clone()).or_insert_with(|| {
-                blinded.push(blind.detector.clone());
-                Blinded { detector: blind.detector, asset: blind.asset, blocks: 0 }
+        let blind = line.detectors.blind(1).map(|blind| (blind.detector, blind.asset));
+        // Hashes where transactions should be tell rules about transactions nothing.
+        let named_only = view.transactions.len() != transactions;
+        let untold = line.detectors.about_transactions().filter(|_| named_only);
+        for (detector, asset) in blind.chain(untold.map(|(detector, asset)| (detector.clone(), asset.clone()))) {
+            let entry = self.blind.entry(detector.clone()).or_insert_with(|| {
+                blinded.push(detector.clone());
+                Blinded { detector, asset, blocks: 0 }
             });
             entry.blocks += 1;
         }

@@ -120,7 +120,7 @@ pub struct BlockView {
     pub parent: B256,
     /// EIP-1559 base fee in wei per gas, if the chain has one.
     pub base_fee: Option<u128>,
-    /// Transactions in block order; empty where only logs and state were asked for, as a running node does.
+    /// Transactions in block order; empty where nobody asked for them, as a running node does without rules about them.
     pub transactions: Vec<Transaction>,
     /// Logs in block order.
     pub logs: Vec<Log>,

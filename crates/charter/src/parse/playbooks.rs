@@ -19,7 +19,7 @@ const MONTH_S: u64 = 30 * 24 * 3600;
 
 /// Kinds of findings that detectors, and the protocol itself, make.
 pub(crate) const FINDING_KINDS: &[&str] =
-    &["outflow", "event", "state", "leap", "invariant", "stale", "approval-drain", CONTAINMENT_FAILED];
+    &["outflow", "event", "state", "leap", "invariant", "stale", "approval-drain", "expression", CONTAINMENT_FAILED];
 /// The finding that a contained asset still loses.
 pub(crate) const CONTAINMENT_FAILED: &str = "containment-failed";
 

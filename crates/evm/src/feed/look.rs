@@ -29,12 +29,13 @@ pub(super) struct Look {
 pub(super) async fn look(
     client: Arc<ChainClient>,
     reads: Arc<BTreeSet<Read>>,
+    transactions: bool,
     signal: Signal,
     next: bool,
     patient: bool,
 ) -> Look {
     let outcome = if next {
-        child(&client, &reads, &signal, patient).await
+        child(&client, &reads, transactions, &signal, patient).await
     } else {
         agreed(&client, &signal, patient).await.map(|agreed| Found { agreed, view: None })
     };
@@ -43,7 +44,13 @@ pub(super) async fn look(
 
 /// The usual case, as fast as it can be: agreement on the header and everything at it are asked for at the same time. Without
 /// agreement nobody waits for the rest.
-async fn child(client: &ChainClient, reads: &BTreeSet<Read>, signal: &Signal, patient: bool) -> Result<Found, Stop> {
+async fn child(
+    client: &ChainClient,
+    reads: &BTreeSet<Read>,
+    transactions: bool,
+    signal: &Signal,
+    patient: bool,
+) -> Result<Found, Stop> {
     let agreement = async {
         let agreed = agreed(client, signal, patient).await?;
         if agreed.block.hash == signal.head.block.hash {
@@ -53,7 +60,7 @@ async fn child(client: &ChainClient, reads: &BTreeSet<Read>, signal: &Signal, pa
         }
     };
     // What cannot be read is judged after the agreement: an invented block must not pass for one that is late.
-    let view = async { Ok(client.view(&signal.head, reads, true).await) };
+    let view = async { Ok(client.whole_view(&signal.head, reads, true, transactions).await) };
     let (agreed, view) = tokio::try_join!(agreement, view)?;
     let view = view.map_err(|error| Stop::NotYet(error.cause))?;
     Ok(Found { agreed, view: Some(view) })

@@ -75,6 +75,58 @@ async fn backfill_then_every_block_in_order() {
     }
 }
 
+/// Goal: where transactions are wanted every block has its own, before `Ready` and after, and an operator that gives their hashes alone is
+/// not believed to have none.
+#[tokio::test]
+async fn blocks_come_with_their_transactions() {
+    let anvil = Anvil::start();
+    let account = anvil.account().await;
+    let send = async || {
+        anvil
+            .call(
+                "eth_sendTransaction",
+                json!([{ "from": account, "to": account, "value": "0x7", "data": "0xdeadbeef" }]),
+            )
+            .await;
+        anvil.mine(1).await;
+    };
+    send().await;
+    let poor = Operator::start(&anvil.http, |method, params| {
+        if method == "eth_getBlockByNumber" && params[1] == true {
+            Act::Change(|block| {
+                let hashes: Vec<_> =
+                    block["transactions"].as_array().unwrap().iter().map(|one| one["hash"].clone()).collect();
+                block["transactions"] = hashes.into();
+            })
+        } else {
+            Act::Pass
+        }
+    })
+    .await;
+    let endpoints = vec![endpoint("poor", &poor.url), endpoint("a", &anvil.http)];
+    let client = ChainClient::connect(config(1, endpoints)).await.unwrap();
+    let backfill = Backfill { window_s: 1 << 30, transactions: true, ..Backfill::default() };
+    let mut events = client.feed(BTreeSet::new(), backfill);
+    let mut sent = Vec::new();
+    let before = until_ready(&mut events).await;
+    sent.extend(before.into_iter().flat_map(|view| view.transactions));
+    send().await;
+    let to = anvil.number().await;
+    loop {
+        let view = block(&mut events).await;
+        let number = view.block.number;
+        sent.extend(view.transactions);
+        if number == to {
+            break;
+        }
+    }
+    assert_eq!(sent.len(), 2);
+    for one in sent {
+        assert_eq!((one.from, one.to, one.value), (account, Some(account), U256::from(7)));
+        assert_eq!(one.input.as_ref(), [0xde, 0xad, 0xbe, 0xef]);
+    }
+}
+
 /// Goal: a reorg is said with the dropped blocks, highest first, and then the new branch in order; also one that shortens.
 #[tokio::test]
 async fn reorgs_drop_and_replace() {
@@ -128,13 +180,19 @@ async fn a_backfill_that_is_cut_is_said() {
     let client = ChainClient::connect(config(1, vec![endpoint("a", &anvil.http)])).await.unwrap();
     let (cut, whole) = (20, 100);
     for (backfill, unseen) in [
-        (Backfill { window_s: 5, resume_after: Some(40), blocks_max: cut }, Some((Some(41), 79))),
-        (Backfill { window_s: 50, resume_after: None, blocks_max: cut }, Some((None, 79))),
-        (Backfill { window_s: 50, resume_after: Some(60), blocks_max: cut }, Some((Some(61), 79))),
-        (Backfill { window_s: 50, resume_after: Some(79), blocks_max: cut }, Some((None, 79))),
-        (Backfill { window_s: 5, resume_after: Some(79), blocks_max: cut }, None),
-        (Backfill { window_s: 20, resume_after: None, blocks_max: cut }, None),
-        (Backfill { window_s: 1_000_000, resume_after: None, blocks_max: whole }, None),
+        (
+            Backfill { window_s: 5, resume_after: Some(40), blocks_max: cut, ..Backfill::default() },
+            Some((Some(41), 79)),
+        ),
+        (Backfill { window_s: 50, resume_after: None, blocks_max: cut, ..Backfill::default() }, Some((None, 79))),
+        (
+            Backfill { window_s: 50, resume_after: Some(60), blocks_max: cut, ..Backfill::default() },
+            Some((Some(61), 79)),
+        ),
+        (Backfill { window_s: 50, resume_after: Some(79), blocks_max: cut, ..Backfill::default() }, Some((None, 79))),
+        (Backfill { window_s: 5, resume_after: Some(79), blocks_max: cut, ..Backfill::default() }, None),
+        (Backfill { window_s: 20, resume_after: None, blocks_max: cut, ..Backfill::default() }, None),
+        (Backfill { window_s: 1_000_000, resume_after: None, blocks_max: whole, ..Backfill::default() }, None),
     ] {
         let mut events = client.feed(BTreeSet::new(), backfill);
         let first = match next(&mut events).await {

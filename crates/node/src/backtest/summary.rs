@@ -42,6 +42,19 @@ pub struct Containment {
     pub detector: DetectorId,
 }
 
+/// An expression that had no answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NoAnswers {
+    /// Which detector.
+    pub detector: DetectorId,
+    /// What it is for.
+    pub asset: AssetId,
+    /// Why, in kebab-case.
+    pub cause: &'static str,
+    /// Of how many logs or transactions.
+    pub count: u64,
+}
+
 /// All of it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Summary {
@@ -67,6 +80,8 @@ pub struct Summary {
     pub saved: Vec<Saved>,
     /// Detectors that could not judge some blocks.
     pub blind: Vec<Blinded>,
+    /// Expressions that had no answer, and why.
+    pub unanswered: Vec<NoAnswers>,
     /// Blocks that were not given, the first hundred stretches.
     pub gaps: Vec<Gap>,
     /// Stretches of blocks that were not given.
@@ -92,10 +107,23 @@ impl Replay<'_> {
             proposal: self.asked.clone(),
             saved: self.harm.saved(),
             blind: self.blind.values().cloned().collect(),
+            unanswered: self.unanswered(),
             gaps: self.gaps.clone(),
             gap_count: self.counts.gaps,
             rejected,
         }
+    }
+
+    /// How often expressions had no answer so far.
+    pub(super) fn unanswered(&self) -> Vec<NoAnswers> {
+        let all = self.lines.values().flat_map(|line| line.detectors.unanswered());
+        let one = |one: watchfire_detect::Unanswered| NoAnswers {
+            detector: one.detector,
+            asset: one.asset,
+            cause: one.cause.name(),
+            count: one.count,
+        };
+        all.map(one).collect()
     }
 
     /// Blocks replayed so far.

@@ -11,7 +11,7 @@ use watchfire_types::{BlockView, ChainId};
 
 use super::charter_live;
 use super::output::{CliError, Output, code, line_out, lost};
-use crate::backtest::{Containment, GAPS_MAX, Gap, Replay, Saved, Summary, Taken, Told};
+use crate::backtest::{Containment, GAPS_MAX, Gap, NoAnswers, Replay, Saved, Summary, Taken, Told};
 use crate::block_file::BlockFile;
 use crate::charter_file::load;
 
@@ -292,6 +292,9 @@ fn text(summary: &Summary) -> String {
     for blind in &summary.blind {
         let (detector, asset, unread) = (&blind.detector, &blind.asset, blind.blocks);
         text.push_str(&format!("\nunknown: {detector} of {asset} could not read {unread} of {blocks} blocks"));
+    }
+    for NoAnswers { detector, asset, cause, count } in &summary.unanswered {
+        text.push_str(&format!("\nno answer: {detector} of {asset}, {count} time(s): {cause}"));
     }
     summary.gaps.iter().for_each(|gap| text.push_str(&format!("\n{}", shown_gap(gap))));
     if summary.gap_count > GAPS_MAX as u64 {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use watchfire_detect::Blind;
+use watchfire_detect::{Blind, Unanswered};
 use watchfire_evm::EndpointHealth;
 use watchfire_types::bounds::BACKFILL_BLOCKS_MAX;
 use watchfire_types::{Address, ChainId, Read, ReadOutcome};
@@ -74,6 +74,15 @@ pub(super) fn blind(blind: &Blind) -> String {
     format!(
         "detector-blind: {detector} of {asset}: the newest {blocks} blocks gave no agreed answer to what it watches, it would find nothing; \
          see that the charter names the right contract, and the endpoints"
+    )
+}
+
+/// An expression that has no answer about some of what it should judge.
+pub(super) fn unanswered(unanswered: &Unanswered) -> String {
+    let Unanswered { detector, asset, cause, count } = unanswered;
+    format!(
+        "detector-no-answer: {detector} of {asset} had no answer {count} time(s) since this node began, because of {cause}; these were not \
+         found; see its expression and the ABI that it declares"
     )
 }
 

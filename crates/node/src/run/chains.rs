@@ -126,7 +126,7 @@ impl ChainTask {
                 event = feed.recv() => {
                     let Some(event) = event else { return Some("feed") };
                     if let FeedEvent::Block { view, .. } = &event {
-                        self.backfill = Backfill { window_s: 0, resume_after: Some(view.block.number), ..Backfill::default() };
+                        self.backfill = Backfill { window_s: 0, resume_after: Some(view.block.number), ..self.backfill };
                     }
                     ChainMessage::Feed(event)
                 }

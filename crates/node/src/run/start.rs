@@ -212,8 +212,12 @@ fn chains(
         let detectors = Detectors::new(charter, *chain);
         let mut reads = detectors.reads();
         reads.extend(watchfire_protocol::reads(charter, *chain));
-        let backfill =
-            Backfill { window_s: detectors.window_s_max(), resume_after: scanned.last(*chain), ..Backfill::default() };
+        let backfill = Backfill {
+            window_s: detectors.window_s_max(),
+            resume_after: scanned.last(*chain),
+            transactions: detectors.wants_transactions(),
+            ..Backfill::default()
+        };
         let payer_address = payer.map(|payer| watchfire_evm::GasPayer::address(payer.as_ref()));
         let state = ChainState {
             detectors,

@@ -178,6 +178,7 @@ impl Node {
             lines.extend(self.stale(*chain, state, at));
             lines.extend(state.live.alarms(*chain, state.base_fee));
             lines.extend(state.detectors.blind(BLIND_BLOCKS).map(|blind| alarms::blind(&blind)));
+            lines.extend(state.detectors.unanswered().map(|unanswered| alarms::unanswered(&unanswered)));
             let health = self.executor.client(*chain).map(|client| client.health()).unwrap_or_default();
             lines.extend(health.iter().filter_map(|health| alarms::unusable(*chain, health)));
         }
