@@ -18,6 +18,7 @@ pub mod model;
 pub mod multiaddress;
 pub mod packs;
 pub mod parse;
+pub mod privileged;
 pub mod query;
 mod quorum;
 pub mod reader;

@@ -12,6 +12,9 @@ use watchfire_types::{
 pub use crate::expectation::StateExpectation;
 pub use crate::watch::{Class, Comparison, Detector, Quantity, Watch};
 
+/// The kind of the finding that a contained asset still loses.
+pub const CONTAINMENT_FAILED: &str = "containment-failed";
+
 /// One version of the governance document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Charter {
@@ -281,6 +284,19 @@ pub struct Trigger {
     pub severity: Severity,
     /// Step.
     pub step: StepIndex,
+    /// Several kinds of finding that have to stand together; one is enough where it is absent, as in the canonical form of charters from before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub together: Option<Together>,
+}
+
+/// Findings that have to stand at once: what one rule sees wrongly, or somebody causes with money, another kind of rule need not see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Together {
+    /// Least number of different kinds among the asset's findings that the trigger takes; at least 2. `containment-failed` is none: it is said
+    /// of a finding that counts already.
+    pub kinds: u16,
+    /// They began within so many seconds of block time.
+    pub within_s: u64,
 }
 
 /// One rung.

@@ -2,6 +2,7 @@
 
 mod actions;
 mod assets;
+mod authority;
 pub(crate) mod chains;
 mod coverage;
 pub(crate) mod detectors;

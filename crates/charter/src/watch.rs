@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::{Address, B256, U256};
 use serde::Serialize;
+use watchfire_types::body::Selector;
 use watchfire_types::{AssetId, Read, Severity};
 
 use crate::expectation::StateExpectation;
@@ -124,6 +125,28 @@ pub enum Watch {
         /// Fires when the block's time is more than this many seconds after it.
         age_s: u64,
     },
+    /// Somebody with authority over contracts used it though nobody announced it: an event of [`crate::privileged::EVENTS`], a call of a listed
+    /// function, a mint, or an act of an account that was long silent.
+    Authority {
+        /// Watched contracts; all of the asset's where there is none.
+        #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+        targets: BTreeSet<Address>,
+        /// Further events of theirs that only authority can cause: first topic and canonical signature.
+        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+        events: BTreeMap<B256, String>,
+        /// Functions that a transaction may not call directly: selector and canonical signature.
+        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+        functions: BTreeMap<Selector, String>,
+        /// Whether a token transfer from nobody, where a watched contract emits it, is a mint that takes authority.
+        mints: bool,
+        /// Accounts that may act, and seldom do.
+        #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+        admins: BTreeSet<Address>,
+        /// How long one was silent when it is told, seconds of block time; 0 without accounts.
+        dormant_s: u64,
+        /// How long the finding stands, seconds of block time.
+        stands_s: u64,
+    },
     /// A token that leaves many accounts for the same one, as when allowances given to one spender are drained.
     ApprovalDrain {
         /// ERC-20 contract.
@@ -219,7 +242,7 @@ impl Quantity {
 }
 
 impl Watch {
-    /// The kind of its findings: `outflow`, `event`, `state`, `leap`, `invariant`, `stale`, `approval-drain`, `expression`.
+    /// The kind of its findings: `outflow`, `event`, `state`, `leap`, `invariant`, `stale`, `authority`, `approval-drain`, `expression`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
@@ -229,6 +252,7 @@ impl Watch {
             Self::Leap { .. } => "leap",
             Self::Invariant { .. } => "invariant",
             Self::Stale { .. } => "stale",
+            Self::Authority { .. } => "authority",
             Self::ApprovalDrain { .. } => "approval-drain",
             Self::Expression { .. } => "expression",
         }
@@ -243,6 +267,7 @@ impl Watch {
                 *stands_s
             }
             Self::Leap { window_s, stands_s, .. } => window_s.saturating_add(*stands_s),
+            Self::Authority { dormant_s, stands_s, .. } => dormant_s.saturating_add(*stands_s),
             Self::Invariant { .. } | Self::Stale { .. } => 0,
         }
     }
@@ -250,9 +275,11 @@ impl Watch {
     /// The reads of its own that must be answered, each with its name for people; not the balances of the asset's contracts.
     pub fn calls(&self) -> impl Iterator<Item = (&str, &Read)> {
         let (first, second) = match self {
-            Self::Outflow { .. } | Self::Event { .. } | Self::ApprovalDrain { .. } | Self::Expression { .. } => {
-                (None, None)
-            }
+            Self::Outflow { .. }
+            | Self::Event { .. }
+            | Self::Authority { .. }
+            | Self::ApprovalDrain { .. }
+            | Self::Expression { .. } => (None, None),
             Self::State { what, read, .. } => (Some((what.as_str(), read)), None),
             Self::Leap { of, .. } | Self::Stale { of, .. } => (of.call(), None),
             Self::Invariant { left, right, .. } => (left.call(), right.call()),
@@ -273,6 +300,7 @@ impl Watch {
             Self::Event { .. }
             | Self::State { .. }
             | Self::Stale { .. }
+            | Self::Authority { .. }
             | Self::ApprovalDrain { .. }
             | Self::Expression { .. } => (None, None),
         };

@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use alloy_primitives::U256;
 use watchfire_charter::{Asset, Charter, Quantity, Watch};
-use watchfire_types::body::Finding;
+use watchfire_types::body::{Announced, Finding};
 use watchfire_types::{AssetId, BlockRef, BlockView, ChainId, DetectorId, Read, ReadOutcome, Severity};
 
 use crate::REORG_DEPTH;
+use crate::authority::{AuthorityWatch, Scope};
 use crate::drain::{self, DrainWatch};
 use crate::event::EventWatch;
+use crate::excuse::Excuses;
 use crate::expression::{ANY_CALL, ExpressionWatch, Key, call_key};
 use crate::index::{Hit, Index};
 use crate::interest::Interest;
@@ -41,6 +43,7 @@ pub(crate) enum Evaluation {
 enum Watching {
     Outflow(OutflowWatch),
     Event(EventWatch),
+    Authority(AuthorityWatch),
     State(StateWatch),
     Leap(LeapWatch),
     Invariant(InvariantWatch),
@@ -72,6 +75,17 @@ impl Watching {
             Watch::Event { address, event, topic, topics, stands_s } => {
                 Self::Event(EventWatch::new(*address, event.clone(), *topic, topics.clone(), *stands_s))
             }
+            Watch::Authority { targets, events, functions, mints, admins, dormant_s, stands_s } => {
+                Self::Authority(AuthorityWatch::new(Scope {
+                    targets: if targets.is_empty() { &asset.contracts } else { targets }.clone(),
+                    events: events.clone(),
+                    functions: functions.clone(),
+                    mints: *mints,
+                    admins: admins.clone(),
+                    dormant_s: *dormant_s,
+                    stands_s: *stands_s,
+                }))
+            }
             Watch::State { what, read, expect, stands_s } => {
                 Self::State(StateWatch::new(what.clone(), read.clone(), expect.clone(), *stands_s))
             }
@@ -100,7 +114,7 @@ impl Watching {
     fn reads(&self, view: &BlockView) -> bool {
         match self {
             Self::Outflow(watch) => watch.balance(view).is_some(),
-            Self::Event(_) | Self::Drain(_) | Self::Expression(_) => true,
+            Self::Event(_) | Self::Authority(_) | Self::Drain(_) | Self::Expression(_) => true,
             Self::Leap(watch) => watch.answered(view),
             Self::Invariant(watch) => watch.answered(view),
             Self::Stale(watch) => watch.answered(view),
@@ -131,14 +145,23 @@ impl Rule {
         view: &BlockView,
         places: impl Iterator<Item = usize> + Clone,
         floor: Option<&BlockRef>,
+        excuses: &Excuses<'_>,
     ) -> Option<Arc<Finding>> {
         let logs = places.clone().filter_map(|place| view.logs.get(place));
         let standing = self.standing(floor);
+        let asset = &self.asset;
         self.unread = if self.watching.reads(view) { 0 } else { self.unread.saturating_add(1) };
         let evaluation = match &mut self.watching {
             Watching::Outflow(watch) => watch.observe(view, logs, floor),
+            Watching::Event(watch) if watch.is_privileged() => {
+                watch.observe(view, logs.filter(|log| !excuses.log(asset, log, view)), floor)
+            }
             Watching::Event(watch) => watch.observe(view, logs, floor),
-            Watching::State(watch) => watch.observe(view, floor),
+            Watching::Authority(watch) => watch.observe(view, logs, floor, asset, excuses),
+            Watching::State(watch) => {
+                let excused = excuses.contract(asset, watch.contract());
+                watch.observe(view, floor, excused)
+            }
             Watching::Leap(watch) => watch.observe(view, floor),
             Watching::Invariant(watch) => watch.observe(view),
             Watching::Stale(watch) => watch.observe(view),
@@ -167,14 +190,15 @@ impl Rule {
     }
 
     /// By what the logs or transactions that concern it are found.
-    fn key(&self) -> Option<Key> {
+    fn keys(&self) -> Vec<Key> {
         let log = |(address, topic)| Key::Log(address, topic);
         match &self.watching {
-            Watching::Outflow(watch) => watch.key().map(log),
-            Watching::Event(watch) => Some(log(watch.key())),
-            Watching::Drain(watch) => Some(log(watch.key())),
-            Watching::Expression(watch) => Some(watch.key()),
-            Watching::State(_) | Watching::Leap(_) | Watching::Invariant(_) | Watching::Stale(_) => None,
+            Watching::Outflow(watch) => watch.key().map(log).into_iter().collect(),
+            Watching::Event(watch) => vec![log(watch.key())],
+            Watching::Authority(watch) => watch.keys().into_iter().map(log).collect(),
+            Watching::Drain(watch) => vec![log(watch.key())],
+            Watching::Expression(watch) => vec![watch.key()],
+            Watching::State(_) | Watching::Leap(_) | Watching::Invariant(_) | Watching::Stale(_) => Vec::new(),
         }
     }
 
@@ -197,6 +221,7 @@ impl Rule {
         match self.watching {
             Watching::Outflow(_) => "outflow",
             Watching::Event(_) => "event",
+            Watching::Authority(_) => "authority",
             Watching::State(_) => "state",
             Watching::Leap(_) => "leap",
             Watching::Invariant(_) => "invariant",
@@ -210,7 +235,8 @@ impl Rule {
 /// The detectors of one chain.
 ///
 /// Memory: per outflow and leap rule one entry (about 150 bytes) for each block of its window; per event, expression and state rule one entry
-/// for each firing that still stands; per approval-drain rule at most 33,024 transfers of about 120 bytes; per rule one finding for each block at which it was found; never less than [`crate::REORG_DEPTH`] blocks.
+/// for each firing that still stands; per rule about authority one for each of 65 blocks with an act, and of
+/// 65 for each account that it lists; per approval-drain rule at most 33,024 transfers of about 120 bytes; per rule one finding for each block at which it was found; never less than [`crate::REORG_DEPTH`] blocks.
 ///
 /// Time: a block costs one look into a table for each of its logs, and what the rules cost that it concerns. A rule about an event, or an expression, is
 /// judged at blocks with such an event and as long as one may still stand; every other is judged at every block.
@@ -252,7 +278,8 @@ impl Detectors {
 
     /// These rules, which are in the order of their ids.
     fn of(chain: ChainId, rules: Vec<Rule>) -> Self {
-        let keys = || rules.iter().zip(0..).filter_map(|(rule, place)| Some((rule.key()?, place)));
+        let keys = |rule: &Rule, place: u32| rule.keys().into_iter().map(move |key| (key, place));
+        let keys = || rules.iter().zip(0..).flat_map(|(rule, place)| keys(rule, place));
         let index = Index::new(keys().filter_map(|(key, place)| match key {
             Key::Log(address, topic) => Some((address, topic, place)),
             Key::Transaction(..) => None,
@@ -268,13 +295,13 @@ impl Detectors {
     /// The logs that concern these rules; all others may be left out of what they observe.
     #[must_use]
     pub fn interest(&self) -> Interest {
-        Interest::new(self.rules.iter().filter_map(|rule| match rule.key()? {
+        Interest::new(self.rules.iter().flat_map(Rule::keys).filter_map(|key| match key {
             Key::Log(address, topic) => Some((address, topic)),
             Key::Transaction(..) => None,
         }))
     }
 
-    /// Whether a rule is about transactions, so that blocks have to come with theirs.
+    /// Whether a rule is about transactions, so that blocks have to come with theirs, each with whether it succeeded.
     #[must_use]
     pub fn wants_transactions(&self) -> bool {
         self.about_transactions().next().is_some()
@@ -282,8 +309,12 @@ impl Detectors {
 
     /// Rules about transactions, each with what it is for.
     pub fn about_transactions(&self) -> impl Iterator<Item = (&DetectorId, &AssetId)> {
-        let rules = self.rules.iter().filter(|rule| matches!(rule.key(), Some(Key::Transaction(..))));
-        rules.map(|rule| (&rule.id, &rule.asset))
+        let about = |rule: &&Rule| match &rule.watching {
+            Watching::Authority(_) => true,
+            Watching::Expression(watch) => matches!(watch.key(), Key::Transaction(..)),
+            _ => false,
+        };
+        self.rules.iter().filter(about).map(|rule| (&rule.id, &rule.asset))
     }
 
     /// What has to be read at every block.
@@ -293,7 +324,7 @@ impl Detectors {
         for rule in &self.rules {
             match &rule.watching {
                 Watching::Outflow(watch) => reads.extend(watch.reads()),
-                Watching::Event(_) | Watching::Drain(_) | Watching::Expression(_) => {}
+                Watching::Event(_) | Watching::Authority(_) | Watching::Drain(_) | Watching::Expression(_) => {}
                 Watching::State(watch) => {
                     reads.insert(watch.read().clone());
                 }
@@ -311,6 +342,7 @@ impl Detectors {
         let window = |rule: &Rule| match &rule.watching {
             Watching::Outflow(watch) => watch.window_s(),
             Watching::Event(watch) => watch.stands_s(),
+            Watching::Authority(watch) => watch.span_s(),
             Watching::State(watch) => watch.stands_s(),
             Watching::Leap(watch) => watch.span_s(),
             Watching::Drain(watch) => watch.window_s(),
@@ -326,6 +358,17 @@ impl Detectors {
     /// A block of another chain, or one not above the newest seen, is judged by nobody and returns nothing: the caller
     /// rolls back first.
     pub fn observe(&mut self, view: &BlockView, floors: &BTreeMap<AssetId, BlockRef>) -> Vec<Finding> {
+        self.observe_announced(view, floors, &[])
+    }
+
+    /// As [`Self::observe`], where changes are announced: rules about authority, events that only authority causes, and state that must not change are
+    /// quiet about what one of these covers. What was judged once is judged by what was announced then.
+    pub fn observe_announced(
+        &mut self,
+        view: &BlockView,
+        floors: &BTreeMap<AssetId, BlockRef>,
+        announced: &[Announced],
+    ) -> Vec<Finding> {
         if view.block.chain != self.chain {
             return Vec::new();
         }
@@ -334,7 +377,7 @@ impl Detectors {
         let mut due: Vec<u32> = self.every.iter().chain(&self.open).copied().chain(hit).collect();
         due.sort_unstable();
         due.dedup();
-        self.judge(view, floors, &due, &hits)
+        self.judge(view, floors, &Excuses::of(announced, view), &due, &hits)
     }
 
     /// Every rule with every log or transaction that it is about, each by its place; no rule is about both.
@@ -362,6 +405,7 @@ impl Detectors {
         &mut self,
         view: &BlockView,
         floors: &BTreeMap<AssetId, BlockRef>,
+        excuses: &Excuses<'_>,
         due: &[u32],
         mut hits: &[Hit],
     ) -> Vec<Finding> {
@@ -372,7 +416,7 @@ impl Detectors {
             hits = others;
             let places = own.iter().map(|(_, place)| *place as usize);
             let floor = floors.get(&rule.asset).filter(|floor| floor.chain == view.block.chain);
-            let standing = rule.judge(view, places, floor);
+            let standing = rule.judge(view, places, floor, excuses);
             if rule.is_open(&view.block) {
                 self.open.insert(*place);
             } else {
@@ -392,6 +436,7 @@ impl Detectors {
             match &mut rule.watching {
                 Watching::Outflow(watch) => watch.rollback(to),
                 Watching::Event(watch) => watch.rollback(to),
+                Watching::Authority(watch) => watch.rollback(to),
                 Watching::State(watch) => watch.rollback(to),
                 Watching::Leap(watch) => watch.rollback(to),
                 Watching::Drain(watch) => watch.rollback(to),

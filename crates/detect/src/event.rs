@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use alloy_primitives::{Address, B256};
+use watchfire_charter::privileged::by_topic;
 use watchfire_types::{BlockRef, BlockView, Log};
 
 use crate::detectors::Evaluation;
@@ -34,6 +35,11 @@ impl EventWatch {
     /// The contract, and the event's first topic: what fires it has both.
     pub(crate) fn key(&self) -> (Address, B256) {
         (self.address, self.topic)
+    }
+
+    /// Whether only authority causes it: then it may be announced.
+    pub(crate) fn is_privileged(&self) -> bool {
+        by_topic(&self.topic).is_some()
     }
 
     /// Whether it may stand at a block after this one that has nothing for it.

@@ -23,6 +23,7 @@ pub fn footprint(watch: &Watch, block_time_ms: u64) -> u64 {
         Watch::Leap { window_s, .. } => blocks(*window_s).saturating_add(KEPT).saturating_add(KEPT),
         Watch::Event { .. } => KEPT,
         Watch::Expression { .. } => KEPT * SEEN_ENTRIES,
+        Watch::Authority { admins, .. } => KEPT.saturating_mul(1 + admins.len() as u64),
         Watch::State { expect: StateExpectation::Unchanged, .. } => KEPT + KEPT,
         Watch::State { .. } | Watch::Invariant { .. } | Watch::Stale { .. } => 0,
         Watch::ApprovalDrain { .. } => drain::ENTRIES_MAX,

@@ -7,9 +7,11 @@
 //! A *floor* is the block of an asset's last executed recovery: windows start there, or the outflow of a finished attack
 //! would contain the asset again.
 
+mod authority;
 mod detectors;
 mod drain;
 mod event;
+mod excuse;
 mod expression;
 #[cfg(test)]
 mod fixture;

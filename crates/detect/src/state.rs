@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use alloy_primitives::hex;
+use alloy_primitives::{Address, hex};
 use watchfire_charter::StateExpectation;
 use watchfire_types::{BlockRef, BlockView, Bytes, Read, ReadOutcome};
 
@@ -44,11 +44,23 @@ impl StateWatch {
         &self.read
     }
 
+    /// The contract whose state it is.
+    pub(crate) fn contract(&self) -> &Address {
+        match &self.read {
+            Read::Call { to, .. } => to,
+            Read::Balance { account }
+            | Read::Storage { account, .. }
+            | Read::CodeHash { account }
+            | Read::Delegation { account } => account,
+        }
+    }
+
     pub(crate) fn stands_s(&self) -> u64 {
         self.stands_s
     }
 
-    pub(crate) fn observe(&mut self, view: &BlockView, floor: Option<&BlockRef>) -> Evaluation {
+    /// Takes a block. A change that is excused is none, where the block before it was read too: else it may be older than its excuse.
+    pub(crate) fn observe(&mut self, view: &BlockView, floor: Option<&BlockRef>, excused: bool) -> Evaluation {
         let answer = match view.reads.get(&self.read) {
             Some(ReadOutcome::Value(bytes)) => (true, bytes.clone()),
             Some(ReadOutcome::Reverted(bytes)) => (false, bytes.clone()),
@@ -64,7 +76,7 @@ impl StateWatch {
         };
         match &self.expect {
             StateExpectation::Unchanged => {
-                self.note_change(view, answer);
+                self.note_change(view, answer, excused);
                 self.standing_change(view, floor)
             }
             StateExpectation::Equals(expected) => {
@@ -95,9 +107,10 @@ impl StateWatch {
         }
     }
 
-    fn note_change(&mut self, view: &BlockView, answer: (bool, Bytes)) {
+    fn note_change(&mut self, view: &BlockView, answer: (bool, Bytes), excused: bool) {
         if let Some(before) = self.samples.back()
             && before.answer != answer
+            && !(excused && before.block.number.saturating_add(1) == view.block.number)
         {
             let change = Change { block: view.block, before: shown(&before.answer), after: shown(&answer) };
             self.changes.push_back(change);

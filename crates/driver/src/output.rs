@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use watchfire_protocol::Rejection;
-use watchfire_types::body::Submitted;
+use watchfire_types::body::{Announced, Submitted};
 use watchfire_types::duty::{Duty, Page};
 use watchfire_types::{
     Address, AssetId, BlockRef, Bytes, ChainId, Event, EventHash, MemberId, MemberKey, Verdict, Verified,
@@ -28,6 +28,8 @@ pub struct Output {
     pub pages: Vec<Page>,
     /// Where the windows of each asset's detectors start at the earliest.
     pub window_floors: BTreeMap<AssetId, BlockRef>,
+    /// Planned changes about which this node's detectors are quiet.
+    pub announced: Vec<Announced>,
     /// Submissions announced as `Sending` that are now durable: these may leave, and no others.
     pub released: Vec<Submitted>,
     /// Own and others' events that a sync made durable in this turn, in log order; applied by this turn or one shortly before.

@@ -3,6 +3,7 @@
 
 use watchfire_journal::{JournalError, Storage};
 use watchfire_protocol::{Draft, Owed, Rejection, Stage};
+use watchfire_types::body::ChangeCounted;
 use watchfire_types::input::Input;
 use watchfire_types::{Body, EventHash, Timestamp};
 use watchfire_wire::seal;
@@ -67,6 +68,7 @@ impl<S: Storage, K: Keys> Driver<S, K> {
         output.pages = owed.pages.difference(&self.pages).cloned().collect();
         self.pages = owed.pages;
         output.window_floors = self.machine.window_floors();
+        output.announced = self.machine.announced();
         self.witness_turn(now, output)
     }
 
@@ -169,5 +171,14 @@ impl<S: Storage, K: Keys> Driver<S, K> {
 
 /// What a node whose own log is in doubt makes no more of.
 fn is_support(body: &Body) -> bool {
-    matches!(body, Body::Vote(_) | Body::Veto(_) | Body::CloseVote(_) | Body::Certificate(_) | Body::CoSignature(_))
+    matches!(
+        body,
+        Body::Vote(_)
+            | Body::Veto(_)
+            | Body::CloseVote(_)
+            | Body::Certificate(_)
+            | Body::CoSignature(_)
+            | Body::ChangeSupported(_)
+            | Body::ChangeCounted(ChangeCounted { counts: true, .. })
+    )
 }

@@ -93,7 +93,7 @@ impl From<Whole> for Transaction {
     fn from(whole: Whole) -> Self {
         let kind = whole.kind.unwrap_or_default().to();
         let Whole { hash, from, to, value, input, .. } = whole;
-        Self { hash, kind, from, to, value, input: input.0 }
+        Self { hash, kind, from, to, value, input: input.0, succeeded: None }
     }
 }
 
@@ -153,11 +153,15 @@ impl TextBlock {
             let answers = asked.answers(&head.block).map_err(|cause| BlockFault::Read { number, index, cause })?;
             reads.extend(answers);
         }
+        let mut transactions = body.transactions.whole();
+        for (transaction, receipt) in transactions.iter_mut().zip(&receipts) {
+            transaction.succeeded = receipt.succeeded();
+        }
         let view = BlockView {
             block: head.block,
             parent: head.parent,
             base_fee: head.base_fee,
-            transactions: body.transactions.whole(),
+            transactions,
             logs: receipt::logs(receipts),
             reads,
             agreed: BTreeSet::new(),

@@ -1,6 +1,6 @@
 //! What is past: blocks by number with their transactions, for whoever looks back over them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +21,7 @@ use crate::error::{NotAgreed, RpcError};
 use crate::head::Head;
 use crate::quorum::gather;
 use crate::read::quantity;
+use crate::receipts::receipts;
 use crate::rpc::Request;
 
 /// Blocks asked for at the same time: what is held in memory is at most this many.
@@ -98,7 +99,8 @@ impl ChainClient {
         Ok(BlockView { transactions, ..view })
     }
 
-    /// Everything about one block, with its transactions if they are wanted: equal from k operators and never left out, as its logs are.
+    /// Everything about one block, with its transactions if they are wanted, each with whether it succeeded: equal from k operators and never
+    /// left out, as its logs are. It takes two requests more.
     pub(crate) async fn whole_view(
         &self,
         head: &Head,
@@ -111,7 +113,7 @@ impl ChainClient {
         }
         let (chain, number) = (self.config.chain, head.block.number);
         let timeout = if live { self.live_timeout() } else { self.config.limits.request };
-        let ask = |remote| async move { vec![block(remote, chain, number, timeout).await] };
+        let ask = |remote| async move { vec![outcomes(remote, chain, number, timeout).await] };
         let told = gather(&self.remotes, self.config.agree, 1, Instant::now() + timeout, live, ask);
         let (view, mut told) = tokio::join!(self.view(head, reads, live), told);
         let told = told.pop().unwrap_or_else(|| Err("nobody was asked".to_owned()));
@@ -139,4 +141,22 @@ async fn block(remote: Arc<Remote>, chain: ChainId, number: u64, timeout: Durati
         return Err(RpcError::Garbage(format!("block {number} has hashes where its {count} transactions belong")));
     }
     Ok(Told { head, transactions })
+}
+
+/// As [`block`], with whether each transaction succeeded, where the endpoint has receipts at all.
+async fn outcomes(remote: Arc<Remote>, chain: ChainId, number: u64, timeout: Duration) -> Result<Told, RpcError> {
+    let mut told = block(Arc::clone(&remote), chain, number, timeout).await?;
+    if told.transactions.is_empty() {
+        return Ok(told);
+    }
+    let receipts = match receipts(&remote, &told.head, timeout).await {
+        Err(error) if error.method_missing() => return Ok(told),
+        receipts => receipts?,
+    };
+    let succeeded: BTreeMap<_, _> =
+        receipts.iter().map(|receipt| (receipt.transaction_hash, receipt.succeeded())).collect();
+    for transaction in &mut told.transactions {
+        transaction.succeeded = succeeded.get(&transaction.hash).copied().flatten();
+    }
+    Ok(told)
 }

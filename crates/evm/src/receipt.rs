@@ -68,6 +68,11 @@ impl Receipt {
         self.kind.unwrap_or_default().to()
     }
 
+    /// Whether its transaction succeeded; before Byzantium none says.
+    pub(crate) fn succeeded(&self) -> Option<bool> {
+        self.status.map(|status| status != U64::ZERO)
+    }
+
     /// Its logs as the root covers them.
     fn raw_logs(&self) -> Option<Vec<RawLog>> {
         let logs = self.logs.iter();

@@ -87,7 +87,7 @@ async fn proved(remote: Arc<Remote>, head: &Head, timeout: Duration) -> Result<V
 }
 
 /// As the endpoint answers them: of the whole block, else one by one.
-async fn receipts(remote: &Remote, head: &Head, timeout: Duration) -> Result<Vec<Receipt>, RpcError> {
+pub(crate) async fn receipts(remote: &Remote, head: &Head, timeout: Duration) -> Result<Vec<Receipt>, RpcError> {
     if !remote.lacks.block_receipts.load(Ordering::Relaxed) {
         let request = Request::new("eth_getBlockReceipts", json!([head.block.hash]));
         match remote.one::<Vec<Receipt>>(Priority::Feed, request, timeout).await {

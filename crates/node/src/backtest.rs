@@ -221,8 +221,9 @@ impl<'a> Replay<'a> {
         self.counts.gaps += u64::from(gap.is_some());
         self.gaps.extend(gap.filter(|_| self.gaps.len() < GAPS_MAX));
         let (found, blinded) = self.observe(view, transactions);
+        let standing: Vec<&Finding> = found.iter().collect();
         for finding in &found {
-            self.vote(block, finding);
+            self.vote(block, finding, &standing);
         }
         Ok(Taken { told: self.told(view, &found), blinded, gap })
     }
@@ -277,13 +278,13 @@ impl<'a> Replay<'a> {
     }
 
     /// What the charter's containment playbooks make of a finding that stands.
-    fn vote(&mut self, block: BlockRef, finding: &Finding) {
+    fn vote(&mut self, block: BlockRef, finding: &Finding, standing: &[&Finding]) {
         let playbooks =
             self.charter.playbooks.iter().filter(|(_, playbook)| {
                 playbook.purpose == PlaybookPurpose::Contain && playbook.asset == finding.asset
             });
         for (id, playbook) in playbooks {
-            let Some(step) = watchfire_protocol::triggered(self.charter, playbook, finding) else { continue };
+            let Some(step) = watchfire_protocol::triggered(self.charter, playbook, finding, standing) else { continue };
             match playbook.mode {
                 Mode::Observe => {}
                 Mode::Propose => drop(self.asked.get_or_insert_with(|| first(block, finding, id, step))),

@@ -110,6 +110,9 @@ fn body(machine: &Machine, event: &Verified<Event>) -> Result<Verdict, Rejection
         Body::CloseVote(close) if adopted(close.decision.version) => {
             certificate::check_close(charter, author, close).map_err(malformed)?;
         }
+        Body::ChangeSupported(said) if adopted(said.change.version) => {
+            crate::change::check(charter, author, said).map_err(malformed)?;
+        }
         Body::Certificate(held) if adopted(held.decision.version) => {
             certificate::check(charter, machine.network, held, |vote| machine.shared.genuine(vote))?;
         }

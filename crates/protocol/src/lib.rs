@@ -13,6 +13,7 @@
 
 mod authority;
 mod certificate;
+mod change;
 mod conviction;
 mod decide;
 pub mod draft;

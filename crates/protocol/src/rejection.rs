@@ -107,6 +107,18 @@ pub enum Rejection {
         /// Incident.
         incident: IncidentId,
     },
+    /// No such planned change.
+    #[error("no planned change {change}; see `watchfire change list`")]
+    UnknownChange {
+        /// Its name.
+        change: watchfire_types::ChangeId,
+    },
+    /// A human's word on a planned change that could not count.
+    #[error("the change is not taken: {why}")]
+    ChangeRefused {
+        /// Why, and what to do.
+        why: &'static str,
+    },
     /// No such asset.
     #[error("the charter has no asset {asset}; see `watchfire status` for their names")]
     UnknownAsset {
@@ -203,6 +215,8 @@ impl Rejection {
             | Self::UnknownStep { .. }
             | Self::UnknownIncident { .. }
             | Self::UnknownAsset { .. }
+            | Self::UnknownChange { .. }
+            | Self::ChangeRefused { .. }
             | Self::NotVoting
             | Self::NoOperator
             | Self::NotVouched { .. }

@@ -109,6 +109,9 @@ pub struct Transaction {
     pub value: U256,
     /// Call data, or the code that creates.
     pub input: Bytes,
+    /// Whether it succeeded, where its receipt says so.
+    #[serde(default)]
+    pub succeeded: Option<bool>,
 }
 
 /// Everything a node knows of one canonical block: detectors and the protocol's view are fed from this alone.

@@ -13,11 +13,13 @@ use crate::id::{
 };
 use crate::signed::Unverified;
 
+mod change;
 mod checkpoint;
 mod decision;
 mod evidence;
 mod sealed;
 
+pub use change::{Announced, Change, ChangeCall, ChangeCounted, ChangeSupported, ChangeWithdrawn, Known, Selector};
 pub use checkpoint::{Checkpoint, CheckpointFault, Inconsistency};
 pub use decision::{Authority, Basis, Certificate, CoSignature, Decision, Purpose, Veto, Vote};
 pub use evidence::{
@@ -77,6 +79,12 @@ pub enum Body {
     EvidenceMissed(EvidenceMissed),
     /// Words that only named members can read; their digest is public.
     Sealed(Sealed),
+    /// A human expects a planned change.
+    ChangeSupported(ChangeSupported),
+    /// A human no longer expects it.
+    ChangeWithdrawn(ChangeWithdrawn),
+    /// From when on the author's own rules are quiet about a change, or are no longer. A statement by its author.
+    ChangeCounted(ChangeCounted),
     /// A body this version does not know: its field number and bytes, kept and inert.
     Unknown(u32, Bytes),
 }
@@ -110,6 +118,9 @@ impl Body {
             Self::EvidenceAccessed(_) => "evidence-accessed",
             Self::EvidenceMissed(_) => "evidence-missed",
             Self::Sealed(_) => "sealed",
+            Self::ChangeSupported(_) => "change-supported",
+            Self::ChangeWithdrawn(_) => "change-withdrawn",
+            Self::ChangeCounted(_) => "change-counted",
             Self::Unknown(..) => "unknown",
         }
     }

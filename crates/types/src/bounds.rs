@@ -7,6 +7,11 @@ pub const ASSETS_MAX: usize = 64;
 /// Blocks that a node reads when it starts, so that its windows are full; what is older is left out.
 pub const BACKFILL_BLOCKS_MAX: u64 = 200_000;
 
+/// Longest window of a planned change, seconds of block time.
+pub const CHANGE_WINDOW_S_MAX: u64 = 7 * 24 * 3_600;
+/// How long before its window's end a change is supported at the earliest, seconds of block time.
+pub const CHANGE_AHEAD_S_MAX: u64 = 90 * 24 * 3_600;
+
 /// Bytes that the votes of a certificate take together, each with the frame of [`VOTE_FRAME_BYTES`]: fewer than this, so that two
 /// certificates of a liar still fit into one fault proof.
 pub const CERTIFICATE_VOTES_BYTES: usize = 28 * 1024;

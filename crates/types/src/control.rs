@@ -5,9 +5,10 @@ use alloy_primitives::{Address, B256};
 use serde::{Deserialize, Serialize};
 
 use crate::block::BlockRef;
-use crate::body::{AccessAction, Custodian, EvidenceKind};
-use crate::body::{Human, SealedAbout};
-use crate::id::{AssetId, ChainId, Epoch, EventHash, IncidentId, MemberId, MemberKey, OrganisationId, Seq, Severity};
+use crate::body::{AccessAction, Change, Custodian, EvidenceKind, Human, Known, SealedAbout};
+use crate::id::{
+    AssetId, ChainId, ChangeId, Epoch, EventHash, IncidentId, MemberId, MemberKey, OrganisationId, Seq, Severity,
+};
 use crate::input::HumanAct;
 
 /// One request line, at most 64 KiB.
@@ -23,6 +24,8 @@ pub enum Request {
         /// Of this incident; of all vulnerability reports without one.
         incident: Option<IncidentId>,
     },
+    /// All planned changes.
+    Changes,
     /// A human's act.
     Act {
         /// The act.
@@ -102,6 +105,11 @@ pub enum Reply {
     Incidents {
         /// Newest first.
         incidents: Vec<Incident>,
+    },
+    /// Answer to `changes`.
+    Changes {
+        /// Those that enough organisations expect first, then those that end last; at most 256.
+        changes: Vec<PlannedChange>,
     },
     /// Answer to `notes`.
     Notes {
@@ -269,6 +277,27 @@ pub struct ChainStatus {
     pub endpoints: Vec<String>,
     /// Wei of this node's submitter.
     pub submitter_balance: Option<String>,
+}
+
+/// A planned change as this node knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedChange {
+    /// Its name.
+    pub id: ChangeId,
+    /// The change.
+    pub change: Change,
+    /// Organisations that expect it.
+    pub supported: Vec<OrganisationId>,
+    /// Organisations that withdrew.
+    pub withdrawn: Vec<OrganisationId>,
+    /// What is still missing before it counts; nothing where enough organisations expect it.
+    pub missing: Option<String>,
+    /// Since when this node's own rules are quiet about it.
+    pub since: Option<Known>,
+    /// Until when they were.
+    pub until: Option<Known>,
+    /// Whether its window is over.
+    pub over: bool,
 }
 
 /// One incident: events grouped for people.

@@ -21,11 +21,15 @@ pub const CERTIFICATE: &[u8] = b"watchfire/v1/certificate\0";
 /// Rank of a submitter.
 pub const RANK: &[u8] = b"watchfire/v1/rank\0";
 
+/// Digest that names a planned change.
+pub const CHANGE: &[u8] = b"watchfire/v1/change\0";
+
 /// Binds the key of a sealed body to its event.
 pub const SEALED: &[u8] = b"watchfire/v1/sealed\0";
 
 /// All domains, for the test that no two collide and none is a prefix of another.
-pub const ALL: &[&[u8]] = &[EVENT, HEARTBEAT, MEMBER_ENTRY, CHARTER, INCIDENT, STATE, CERTIFICATE, RANK, SEALED];
+pub const ALL: &[&[u8]] =
+    &[EVENT, HEARTBEAT, MEMBER_ENTRY, CHARTER, INCIDENT, STATE, CERTIFICATE, RANK, CHANGE, SEALED];
 
 /// The exact bytes that a node key signs: domain, network id, message.
 #[must_use]

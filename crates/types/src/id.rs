@@ -118,6 +118,11 @@ byte_id!(
     IncidentId, 32
 );
 
+byte_id!(
+    /// Names a planned change by everything that it says.
+    ChangeId, 32
+);
+
 impl EventHash {
     /// Of the outer bytes of a signed event.
     #[must_use]

@@ -4,9 +4,9 @@ use alloy_primitives::B256;
 use serde::{Deserialize, Serialize};
 
 use crate::block::{BlockRef, BlockView};
-use crate::body::{EvidenceStatement, Finding, Human, Sealed, Submitted};
+use crate::body::{Change, EvidenceStatement, Finding, Human, Sealed, Submitted};
 use crate::event::Event;
-use crate::id::{AssetId, ChainId, IncidentId, MemberKey, PlaybookId, Severity, StepIndex};
+use crate::id::{AssetId, ChainId, ChangeId, IncidentId, MemberKey, PlaybookId, Severity, StepIndex};
 use crate::signed::Verified;
 
 /// One door in.
@@ -212,6 +212,20 @@ pub enum HumanAct {
     Seal {
         /// The body whole.
         sealed: Box<Sealed>,
+    },
+    /// A planned change is expected: announced, or supported where others announced it.
+    SupportChange {
+        /// The change.
+        change: Box<Change>,
+        /// Who and why.
+        human: Human,
+    },
+    /// It is no longer expected.
+    WithdrawChange {
+        /// The change.
+        change: ChangeId,
+        /// Who and why.
+        human: Human,
     },
     /// Free text.
     Note {

@@ -33,8 +33,8 @@ pub use body::Body;
 pub use bytes::Bytes;
 pub use event::Event;
 pub use id::{
-    AssetId, ChainId, CharterDigest, CharterVersion, DetectorId, Epoch, EventHash, IncidentId, MemberId, MemberKey,
-    NetworkId, OperatorId, OrganisationId, PlaybookId, SafeId, Seq, Severity, StepIndex,
+    AssetId, ChainId, ChangeId, CharterDigest, CharterVersion, DetectorId, Epoch, EventHash, IncidentId, MemberId,
+    MemberKey, NetworkId, OperatorId, OrganisationId, PlaybookId, SafeId, Seq, Severity, StepIndex,
 };
 pub use pruned::{ChainBase, PrunedInto, PrunedLog};
 pub use safe_transaction::{Operation, SafeTransaction, SafeVersion};

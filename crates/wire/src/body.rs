@@ -1,5 +1,6 @@
 //! Bodies: [`encode`] and [`decode`], one arm per kind in the order of proto/watchfire/v1/event.proto.
 
+mod change;
 mod checkpoint;
 mod decode;
 mod encode;

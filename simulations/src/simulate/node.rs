@@ -12,6 +12,7 @@ use alloy_primitives::B256;
 use watchfire_detect::Detectors;
 use watchfire_driver::{Door, Driver, Output, Witness};
 use watchfire_journal::{FaultyStorage, Journal, JournalOptions};
+use watchfire_types::body::Announced;
 use watchfire_types::duty::{Duty, Preflight};
 use watchfire_types::{AssetId, BlockRef, Epoch, Timestamp};
 
@@ -39,6 +40,8 @@ pub(crate) struct Process {
     pub(crate) free_at: Micros,
     pub(crate) recent: BTreeMap<u64, BlockRef>,
     pub(crate) floors: BTreeMap<AssetId, BlockRef>,
+    /// Planned changes about which its detectors are quiet.
+    pub(crate) announced: Vec<Announced>,
     pub(crate) duties: BTreeSet<Duty>,
     pub(crate) running: BTreeSet<Preflight>,
     pub(crate) answered: BTreeSet<Preflight>,
@@ -156,6 +159,7 @@ impl Node {
             free_at: now,
             recent: BTreeMap::new(),
             floors: BTreeMap::new(),
+            announced: Vec::new(),
             duties: BTreeSet::new(),
             running: BTreeSet::new(),
             answered: BTreeSet::new(),

@@ -212,6 +212,7 @@ fn transactions_have_fields_of_their_own() {
         to: None,
         value: U256::from(5),
         input: vec![0xde, 0xad, 0xbe, 0xef, 1].into(),
+        succeeded: None,
     };
     let subject = Subject::Transaction;
     let source = format!(

@@ -8,6 +8,7 @@ use alloy_primitives::{Address, B256, U256, b256};
 use watchfire_types::{Bytes, DetectorId, Read};
 
 use super::actions::call;
+use super::authority;
 use super::chains::hash;
 use super::expressions;
 use super::measures;
@@ -18,7 +19,7 @@ use crate::model::{Class, Detector, StateExpectation, Watch};
 use crate::reader::{Section, Value};
 
 const DETECTORS_MAX: usize = 1024;
-const KINDS: &str = "outflow, event, state, leap, invariant, stale, approval-drain or expression";
+const KINDS: &str = "outflow, event, state, authority, leap, invariant, stale, approval-drain or expression";
 pub(super) const WEEK_S: u64 = 7 * 24 * 3600;
 pub(super) const MONTH_S: u64 = 30 * 24 * 3600;
 
@@ -72,6 +73,7 @@ fn watch(section: &mut Section<'_>) -> Option<Watch> {
         "outflow" => outflow(section),
         "event" => event(section),
         "state" => state(section),
+        "authority" => authority::authority(section),
         "leap" => measures::leap(section),
         "invariant" => measures::invariant(section),
         "stale" => measures::stale(section),

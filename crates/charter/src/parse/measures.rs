@@ -30,6 +30,7 @@ pub(super) fn usual_class(watch: &Watch) -> Class {
         | Watch::Leap { .. }
         | Watch::Invariant { .. }
         | Watch::Stale { .. }
+        | Watch::Authority { .. }
         | Watch::Expression { .. } => Class::Decisive,
     }
 }

@@ -8,41 +8,9 @@ use watchfire_types::{DetectorId, PlaybookId};
 use super::actions::Context;
 use super::playbooks::Playbooks;
 use crate::expression::Subject;
-use crate::model::{Detector, Mode, Playbook, PlaybookPurpose, Watch};
+use crate::model::{Detector, Mode, Playbook, PlaybookPurpose, Trigger, Watch};
+use crate::privileged::by_topic;
 use crate::reader::Log;
-
-/// Events by which contracts tell that authority over them changed: none of them can be had for money. OpenZeppelin `Ownable`,
-/// `AccessControl`, `Initializable` and `TimelockController`, EIP-1967, EIP-2535, Safe 1.3.0 to 1.5.0, Aave v3's provider, Compound v2.
-const AUTHORITY: &[&str] = &[
-    "OwnershipTransferred(address,address)",
-    "OwnershipTransferStarted(address,address)",
-    "RoleGranted(bytes32,address,address)",
-    "RoleAdminChanged(bytes32,bytes32,bytes32)",
-    "Upgraded(address)",
-    "AdminChanged(address,address)",
-    "BeaconUpgraded(address)",
-    "Initialized(uint8)",
-    "Initialized(uint64)",
-    "DiamondCut((address,uint8,bytes4[])[],address,bytes)",
-    "AddedOwner(address)",
-    "RemovedOwner(address)",
-    "ChangedThreshold(uint256)",
-    "EnabledModule(address)",
-    "DisabledModule(address)",
-    "ChangedGuard(address)",
-    "ChangedModuleGuard(address)",
-    "ChangedFallbackHandler(address)",
-    "ChangedMasterCopy(address)",
-    "MinDelayChange(uint256,uint256)",
-    "PriceOracleUpdated(address,address)",
-    "ACLManagerUpdated(address,address)",
-    "ACLAdminUpdated(address,address)",
-    "PoolUpdated(address,address)",
-    "PoolConfiguratorUpdated(address,address)",
-    "NewPriceOracle(address,address)",
-    "NewAdmin(address,address)",
-    "NewImplementation(address,address)",
-];
 
 /// Says of each automatic containment playbook which single findings an outsider can cause.
 pub(super) fn check(log: &Log, context: &Context<'_>, playbooks: &Playbooks) {
@@ -54,10 +22,18 @@ pub(super) fn check(log: &Log, context: &Context<'_>, playbooks: &Playbooks) {
 }
 
 fn of_playbook(log: &Log, context: &Context<'_>, id: &PlaybookId, playbook: &Playbook) {
-    let triggers = |(id, detector): &(&DetectorId, &Detector)| {
-        detector.asset == playbook.asset && playbook.triggers.iter().any(|trigger| trigger.matches(id, detector))
+    let of_asset = || context.detectors.iter().filter(|(_, detector)| detector.asset == playbook.asset);
+    // Where several kinds have to stand together, money has to buy as many.
+    let bought = |trigger: &Trigger| {
+        let causes =
+            of_asset().filter(|(id, detector)| trigger.matches(id, detector) && reason(&detector.watch).is_some());
+        let kinds: BTreeSet<&str> = causes.map(|(_, detector)| detector.watch.kind()).collect();
+        trigger.together.is_none_or(|together| kinds.len() >= usize::from(together.kinds))
     };
-    let reasons = context.detectors.iter().filter(triggers).filter_map(|(id, detector)| {
+    let triggers = |(id, detector): &(&DetectorId, &Detector)| {
+        playbook.triggers.iter().any(|trigger| trigger.matches(id, detector) && bought(trigger))
+    };
+    let reasons = of_asset().filter(triggers).filter_map(|(id, detector)| {
         let reason = reason(&detector.watch)?;
         Some(format!("{id} ({reason})"))
     });
@@ -67,8 +43,8 @@ fn of_playbook(log: &Log, context: &Context<'_>, id: &PlaybookId, playbook: &Pla
     let more = reasons.len().saturating_sub(4);
     let more = if more == 0 { String::new() } else { format!(" and {more} more") };
     let message = format!("anybody can set {id} off alone, with funds of their own, by {named}{more}");
-    let remedy = "vote on a broken invariant or an unannounced authority change, give these class = \"context\", or write \
-                  mode = \"propose\" so that people wait for two independent kinds";
+    let remedy = "vote on a broken invariant or an unannounced authority change, ask for two independent kinds (together = 2, within_s = 600 \
+                  in the trigger), give these class = \"context\", or write mode = \"propose\"";
     log.warn(at, "outsider-can-trigger", message, remedy);
 }
 
@@ -76,7 +52,7 @@ fn of_playbook(log: &Log, context: &Context<'_>, id: &PlaybookId, playbook: &Pla
 fn reason(watch: &Watch) -> Option<&'static str> {
     match watch {
         Watch::Outflow { limit: Some(_), .. } => Some("an outflow above an absolute amount"),
-        Watch::Event { event, .. } if !AUTHORITY.contains(&event.as_str()) => Some("an event"),
+        Watch::Event { topic, .. } if by_topic(topic).is_none() => Some("an event"),
         Watch::Leap { .. } => Some("a leap of a number"),
         Watch::ApprovalDrain { .. } => Some("transfers of many accounts to one"),
         Watch::Expression { over, .. } => Some(match over {
@@ -88,7 +64,8 @@ fn reason(watch: &Watch) -> Option<&'static str> {
         | Watch::Event { .. }
         | Watch::State { .. }
         | Watch::Invariant { .. }
-        | Watch::Stale { .. } => None,
+        | Watch::Stale { .. }
+        | Watch::Authority { .. } => None,
     }
 }
 

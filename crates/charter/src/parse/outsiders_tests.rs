@@ -37,3 +37,22 @@ fn what_money_alone_does_not_cause_is_not_warned_of() {
     assert!(warned(&shares.replace("Unpaused(address)", "Upgraded(address)")).is_none());
     assert!(warned(&shares).unwrap().message.ends_with("by vault-unpaused (an event)"));
 }
+
+/// Two kinds of which money buys one are no outsider's; two that it buys both are.
+#[test]
+fn two_kinds_of_which_money_buys_one_are_not_warned_of() {
+    let sole = DRILL.replacen(
+        "[[playbook.trigger]]\nkinds = [\"outflow\", \"event\"]\nseverity = \"SEV2\"\nstep = 1\n",
+        "",
+        1,
+    );
+    assert_ne!(sole, DRILL);
+    let together = |kinds: &str| {
+        let both = format!("kinds = [{kinds}]\ntogether = 2\nwithin_s = 600");
+        sole.replacen("kinds = [\"outflow\", \"state\", \"containment-failed\"]", &both, 1)
+            .replace("severity = \"SEV2\"", "severity = \"SEV1\"")
+    };
+    assert!(warned(&sole).is_some());
+    assert!(warned(&together("\"outflow\", \"state\"")).is_none(), "state changes by authority alone");
+    assert!(warned(&together("\"outflow\", \"event\"")).unwrap().message.contains("vault-outflow"));
+}

@@ -8,7 +8,9 @@ use watchfire_types::{AssetId, ChainId, PlaybookId, SafeId, Severity, StepIndex,
 use super::actions::{self, Context};
 use super::references::{refer, unique};
 use super::rules::{PlacedRules, rule};
-use crate::model::{Action, Asset, Condition, Detector, Mode, Playbook, PlaybookPurpose, Rule, Step, Trigger};
+use crate::model::{
+    Action, Asset, Condition, Detector, Mode, Playbook, PlaybookPurpose, Rule, Step, Together, Trigger,
+};
 use crate::reader::{Log, Place, Section, Value};
 
 const PLAYBOOKS_MAX: usize = 256;
@@ -18,10 +20,19 @@ const TRIGGERS_MAX: usize = 64;
 const MONTH_S: u64 = 30 * 24 * 3600;
 
 /// Kinds of findings that detectors, and the protocol itself, make.
-pub(crate) const FINDING_KINDS: &[&str] =
-    &["outflow", "event", "state", "leap", "invariant", "stale", "approval-drain", "expression", CONTAINMENT_FAILED];
-/// The finding that a contained asset still loses.
-pub(crate) const CONTAINMENT_FAILED: &str = "containment-failed";
+pub(crate) const FINDING_KINDS: &[&str] = &[
+    "outflow",
+    "event",
+    "state",
+    "authority",
+    "leap",
+    "invariant",
+    "stale",
+    "approval-drain",
+    "expression",
+    CONTAINMENT_FAILED,
+];
+pub(crate) use crate::model::CONTAINMENT_FAILED;
 
 /// Sound playbooks and where their own rules stand.
 #[derive(Debug, Default)]
@@ -258,6 +269,18 @@ fn triggers(
             if !trigger.kinds.contains(CONTAINMENT_FAILED) && !context.detectors.iter().any(fires) {
                 let message = "no detector of the asset makes such a finding";
                 section.log.warn(&section.at, "dead-trigger", message, "add a detector or correct the trigger");
+            } else if let Some(together) = trigger.together {
+                let firing = context.detectors.iter().filter(|(id, detector)| fires((id, detector)));
+                let kinds: BTreeSet<&str> = firing.map(|(_, detector)| detector.watch.kind()).collect();
+                if kinds.len() < usize::from(together.kinds) {
+                    let message = format!(
+                        "{} kinds have to stand together, and the asset's detectors make {}",
+                        together.kinds,
+                        kinds.len()
+                    );
+                    let remedy = "add a detector of another kind, or lower together";
+                    section.log.warn(&section.at, "dead-trigger", message, remedy);
+                }
             }
         }
         trigger
@@ -289,7 +312,27 @@ fn trigger(section: &mut Section<'_>, context: &Context<'_>, asset: Option<&Asse
     let most = u64::try_from(steps).unwrap_or(u64::MAX).max(1);
     let step = section.number("step", 1..=most, "the step it votes for");
     let step = step.and_then(|step| u8::try_from(step).ok()).map(StepIndex::new);
-    Some(Trigger { kinds, detectors, severity: severity?, step: step? })
+    let together = together(section);
+    Some(Trigger { kinds, detectors, severity: severity?, step: step?, together: together? })
+}
+
+/// `together = 2` and `within_s = 600`, or neither; the outer `None` is a fault.
+fn together(section: &mut Section<'_>) -> Option<Option<Together>> {
+    let (together, within) = (section.get("together"), section.get("within_s"));
+    match (together, within) {
+        (None, None) => Some(None),
+        (Some(together), Some(within)) => {
+            let most = FINDING_KINDS.len() as u64 - 1;
+            let kinds = together.number(2..=most).and_then(|kinds| u16::try_from(kinds).ok());
+            let within_s = within.number(1..=MONTH_S);
+            Some(Some(Together { kinds: kinds?, within_s: within_s? }))
+        }
+        (Some(value), None) | (None, Some(value)) => {
+            let message = "kinds that stand together are counted within a time";
+            value.fault("no-bound", message, "write both together = 2 and within_s = 600, or neither");
+            None
+        }
+    }
 }
 
 /// A severity.

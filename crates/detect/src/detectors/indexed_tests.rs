@@ -7,13 +7,16 @@ use alloy_primitives::{Address, B256, U256, b256};
 use proptest::prelude::*;
 use watchfire_charter::StateExpectation;
 use watchfire_charter::expression::{Expression, Subject};
-use watchfire_types::body::Finding;
+use watchfire_types::body::{Announced, Change, ChangeCall, Finding, Known, Selector};
 use watchfire_types::{
-    AssetId, BlockRef, BlockTime, BlockView, ChainId, Log, Read, ReadOutcome, Severity, Transaction,
+    AssetId, BlockRef, BlockTime, BlockView, ChainId, ChangeId, CharterVersion, Log, Read, ReadOutcome, Severity,
+    Timestamp, Transaction,
 };
 
 use super::{Detectors, Rule, Watching};
+use crate::authority::{AuthorityWatch, Scope};
 use crate::event::EventWatch;
+use crate::excuse::Excuses;
 use crate::expression::ExpressionWatch;
 use crate::outflow::OutflowWatch;
 use crate::state::StateWatch;
@@ -62,6 +65,15 @@ fn detectors(events: &[(u8, u8, Option<u8>, u64)], expressions: &[(u8, u8, u64)]
     watching.push(Watching::Outflow(OutflowWatch::new(group, Some(address(0)), 30, Some(U256::from(3)), None)));
     let read = Read::Storage { account: address(0), slot: B256::ZERO };
     watching.push(Watching::State(StateWatch::new("slot".into(), read, StateExpectation::Unchanged, 9)));
+    watching.push(Watching::Authority(AuthorityWatch::new(Scope {
+        targets: BTreeSet::from([address(0), address(1)]),
+        events: BTreeMap::from([(topic(1), "Tuned()".to_owned())]),
+        functions: BTreeMap::from([(Selector([0x2e, 0x1a, 0x7d, 0x4d]), "tune()".to_owned())]),
+        mints: true,
+        admins: BTreeSet::from([address(2)]),
+        dormant_s: 20,
+        stands_s: 9,
+    })));
     let rules = watching.into_iter().enumerate().map(|(place, watching)| Rule {
         id: format!("rule-{place:03}").parse().unwrap(),
         asset: asset(),
@@ -74,11 +86,16 @@ fn detectors(events: &[(u8, u8, Option<u8>, u64)], expressions: &[(u8, u8, u64)]
 }
 
 /// Every rule at every block, with every log and every transaction.
-fn naive(detectors: &mut Detectors, view: &BlockView, floors: &BTreeMap<AssetId, BlockRef>) -> Vec<Finding> {
+fn naive(
+    detectors: &mut Detectors,
+    view: &BlockView,
+    floors: &BTreeMap<AssetId, BlockRef>,
+    announced: &[Announced],
+) -> Vec<Finding> {
     let rules: Vec<u32> = (0..u32::try_from(detectors.rules.len()).unwrap()).collect();
     let places = u32::try_from(view.logs.len().max(view.transactions.len())).unwrap();
     let hits: Vec<(u32, u32)> = rules.iter().flat_map(|rule| (0..places).map(|place| (*rule, place))).collect();
-    detectors.judge(view, floors, &rules, &hits)
+    detectors.judge(view, floors, &Excuses::of(announced, view), &rules, &hits)
 }
 
 /// From, to (nobody: it creates), its figure, and whether it calls the function with it.
@@ -110,6 +127,22 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
     prop::collection::vec(act, 1..200)
 }
 
+/// A change of the first contract that is announced for a while, and is no other's.
+fn announced() -> Vec<Announced> {
+    let change = Change {
+        version: CharterVersion::new(1),
+        asset: asset(),
+        chain: CHAIN,
+        target: address(0),
+        call: ChangeCall::Selector(Selector([0x2e, 0x1a, 0x7d, 0x4d])),
+        opens: BlockTime::from_secs(1_040),
+        closes: BlockTime::from_secs(1_200),
+        edition: 0,
+    };
+    let since = Known { number: 5, at: Timestamp::from_millis(1_020_000) };
+    vec![Announced { id: ChangeId::from_bytes([1; 32]), change, since, until: None }]
+}
+
 fn block(number: u64, time: u64, salt: usize) -> BlockRef {
     let hash = B256::from(U256::from(number) << 64 | U256::from(salt));
     BlockRef { chain: CHAIN, number, hash, time: BlockTime::from_secs(time) }
@@ -125,6 +158,7 @@ fn transaction((from, to, figure, calls): &Sent) -> Transaction {
         to: to.map(address),
         value: U256::from(*figure),
         input: input.into(),
+        succeeded: Some(*figure != 1),
     }
 }
 
@@ -170,6 +204,7 @@ proptest! {
         acts in acts(),
     ) {
         let (mut indexed, mut plain) = (detectors(&events, &expressions), detectors(&events, &expressions));
+        let announced = announced();
         let (mut chain, mut floors) = (vec![block(1, 1_000, 0)], BTreeMap::new());
         for (salt, act) in acts.iter().enumerate() {
             let newest = *chain.last().unwrap();
@@ -177,7 +212,8 @@ proptest! {
                 Act::Block { after_s, logs, sent, balance, slot } => {
                     let next = block(newest.number + 1, newest.time.as_secs() + after_s, salt);
                     let view = view(next, logs, sent, *balance, *slot);
-                    prop_assert_eq!(indexed.observe(&view, &floors), naive(&mut plain, &view, &floors));
+                    let plainly = naive(&mut plain, &view, &floors, &announced);
+                    prop_assert_eq!(indexed.observe_announced(&view, &floors, &announced), plainly);
                     prop_assert_eq!(indexed.blind(1).collect::<Vec<_>>(), plain.blind(1).collect::<Vec<_>>());
                     prop_assert_eq!(indexed.unanswered().collect::<Vec<_>>(), plain.unanswered().collect::<Vec<_>>());
                     chain.push(next);

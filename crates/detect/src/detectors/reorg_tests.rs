@@ -70,7 +70,7 @@ proptest! {
     fn state(owners in branches(prop::sample::select(vec![1_u64, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2]))) {
         rollback_is_a_straight_run(
             || StateWatch::new("owner".into(), read("owner"), StateExpectation::Unchanged, 300),
-            |rule, number, owner| rule.observe(&view(number, [(read("owner"), word(U256::from(*owner)))]), None),
+            |rule, number, owner| rule.observe(&view(number, [(read("owner"), word(U256::from(*owner)))]), None, false),
             StateWatch::rollback,
             &owners,
         );

@@ -96,6 +96,7 @@ fn calls_are_found_by_their_function_and_transactions_by_either_end() {
         to,
         value: U256::from(3),
         input: Bytes::copy_from_slice(input),
+        succeeded: None,
     };
     let (other, amount) = (Address::repeat_byte(1), U256::from(9).to_be_bytes::<32>());
     let withdraw = [&[0x2e, 0x1a, 0x7d, 0x4d][..], &amount].concat();

@@ -124,6 +124,7 @@ async fn blocks_come_with_their_transactions() {
     for one in sent {
         assert_eq!((one.from, one.to, one.value), (account, Some(account), U256::from(7)));
         assert_eq!(one.input.as_ref(), [0xde, 0xad, 0xbe, 0xef]);
+        assert_eq!(one.succeeded, Some(true));
     }
 }
 

@@ -61,6 +61,13 @@ pub(super) struct WhoArgs {
     reason: String,
 }
 
+impl WhoArgs {
+    /// The speaker, as the log gets them.
+    pub(super) fn human(self, config: &Config) -> Result<Human, CliError> {
+        self.speaker.human(config, self.reason)
+    }
+}
+
 /// A word about an incident.
 #[derive(Debug, Args)]
 pub(super) struct SpeakArgs {
@@ -216,10 +223,6 @@ pub(super) fn time(at_ms: u64) -> String {
     at.map_or_else(|| at_ms.to_string(), |at| format!("{at:.3}"))
 }
 
-fn human(config: &Config, who: WhoArgs) -> Result<Human, CliError> {
-    who.speaker.human(config, who.reason)
-}
-
 /// The one playbook of the purpose, or the one that was named.
 fn playbook(
     config: &Config,
@@ -255,7 +258,7 @@ fn approve(arguments: ApproveArgs, output: Output) -> Result<u8, CliError> {
     let purpose = if arguments.recover { PlaybookPurpose::Recover } else { PlaybookPurpose::Contain };
     let playbook = playbook(&config, &incident, arguments.playbook, purpose)?;
     let step = StepIndex::new(arguments.step);
-    let human = human(&config, arguments.who)?;
+    let human = arguments.who.human(&config)?;
     act(&config, HumanAct::Approve { asset: incident.asset, playbook, step, human }, output)
 }
 
@@ -267,7 +270,7 @@ fn decide(
     let config = Config::load(&arguments.node.config)?;
     let incident = find(&config, &arguments.incident)?;
     let playbook = playbook(&config, &incident, arguments.playbook, PlaybookPurpose::Contain)?;
-    let human = human(&config, arguments.who)?;
+    let human = arguments.who.human(&config)?;
     act(&config, say(incident.asset, playbook, human), output)
 }
 
@@ -278,7 +281,7 @@ fn speak(
 ) -> Result<u8, CliError> {
     let config = Config::load(&arguments.node.config)?;
     let incident = find(&config, &arguments.incident)?;
-    let human = human(&config, arguments.who)?;
+    let human = arguments.who.human(&config)?;
     act(&config, say(incident.id, human), output)
 }
 

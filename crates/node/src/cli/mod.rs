@@ -1,6 +1,7 @@
 //! The command line.
 
 mod backtest;
+mod change;
 mod charter;
 mod charter_live;
 mod check;
@@ -68,6 +69,9 @@ enum Command {
     /// List and show incidents; approve, reject, veto, acknowledge, classify, close as a human of this organisation.
     #[command(subcommand)]
     Incident(Box<incident::IncidentCommand>),
+    /// Announce, support, withdraw and list planned changes: rules about authority are quiet about what enough organisations expect.
+    #[command(subcommand)]
+    Change(Box<change::ChangeCommand>),
     /// List, show, export and dispose of on-chain evidence; every look at it is an event.
     #[command(subcommand)]
     Evidence(Box<evidence::EvidenceCommand>),
@@ -182,6 +186,7 @@ fn dispatch(command: Command, output: Output) -> Result<u8, CliError> {
         Command::Run(arguments) => run::run(&arguments, output),
         Command::Status(arguments) => status::run(&arguments, output),
         Command::Incident(command) => incident::run(*command, output),
+        Command::Change(command) => change::run(*command, output),
         Command::Evidence(command) => evidence::run(*command, output),
         Command::Log(command) => log::run(&command, output),
         Command::Verify(arguments) => verify::run(&arguments, output),

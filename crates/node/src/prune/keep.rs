@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use watchfire_protocol::Machine;
 use watchfire_types::body::Basis;
+use watchfire_types::bounds::CHANGE_AHEAD_S_MAX;
 use watchfire_types::{BlockTime, Body, Event, EventHash, Seq, Timestamp, Verified};
 
 use super::Entry;
@@ -56,6 +57,12 @@ impl Keeper {
             | Body::CheckpointFault(_)
             | Body::CloseVote(_) => true,
             Body::Vote(vote) => vote.evidence.time >= self.young,
+            // A planned change counts until its window is over, and what was said of one is at most as old as it may be planned ahead.
+            Body::ChangeSupported(said) => said.change.closes >= self.young,
+            Body::ChangeWithdrawn(_) | Body::ChangeCounted(_) => {
+                let said = BlockTime::from_secs(event.time.as_millis() / 1_000);
+                said.plus_secs(CHANGE_AHEAD_S_MAX) >= self.young
+            }
             Body::Veto(veto) => veto.head.time >= self.young || veto.act.time >= self.young,
             _ => false,
         };

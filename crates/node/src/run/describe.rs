@@ -170,8 +170,38 @@ impl Facts {
             }
             Body::EvidenceCollected(_) | Body::EvidenceAccessed(_) | Body::EvidenceMissed(_) => Self::evidence(body),
             Body::Sealed(sealed) => Self::sealed(sealed),
+            Body::ChangeSupported(_) | Body::ChangeWithdrawn(_) | Body::ChangeCounted(_) => Self::change(body),
             Body::Unknown(field, _) => said(format!("an event of kind {field} that this version does not know")),
             // Named in `of`; said plainly should one ever come here.
+            _ => said("an event".to_owned()),
+        }
+    }
+
+    fn change(body: &Body) -> Self {
+        match body {
+            Body::ChangeSupported(supported) => Self {
+                asset: Some(supported.change.asset.clone()),
+                block: Some(supported.head),
+                ..said(format!(
+                    "expects a call of {} from {} to {} (block times); {}",
+                    supported.change.target,
+                    supported.change.opens.as_secs(),
+                    supported.change.closes.as_secs(),
+                    human(&supported.human)
+                ))
+            },
+            Body::ChangeWithdrawn(withdrawn) => {
+                said(format!("no longer expects change {}; {}", withdrawn.change.short(), human(&withdrawn.human)))
+            }
+            Body::ChangeCounted(counted) => Self {
+                block: Some(counted.head),
+                ..said(format!(
+                    "its rules are {} change {} after block {}",
+                    if counted.counts { "quiet about" } else { "no longer quiet about" },
+                    counted.change.short(),
+                    counted.head.number
+                ))
+            },
             _ => said("an event".to_owned()),
         }
     }

@@ -138,9 +138,10 @@ impl Node {
         self.trouble(chain, None);
         // The block first: it may move the floor from which the detectors' windows start.
         self.input(Input::Block(Box::new(view.clone()))).await?;
-        let floors = &self.floors;
+        let (floors, announced) = (&self.floors, &self.announced);
+        let state = self.chains.get_mut(&chain);
         let standing =
-            self.chains.get_mut(&chain).map(|state| state.detectors.observe(&view, floors)).unwrap_or_default();
+            state.map(|state| state.detectors.observe_announced(&view, floors, announced)).unwrap_or_default();
         self.input(Input::Detected { block, standing }).await?;
         self.scanned.note(chain, block.number);
         self.look(chain, &view);

@@ -10,6 +10,7 @@ use watchfire_charter::Charter;
 use watchfire_driver::{Answer, Door, Driver, Output};
 use watchfire_gossip::{GossipEvent, Handle};
 use watchfire_journal::{FileStorage, LogIndex};
+use watchfire_types::body::Announced;
 use watchfire_types::duty::Preflight;
 use watchfire_types::input::{Input, PreflightOutcome};
 use watchfire_types::{AssetId, B256, BlockRef, ChainId, EventHash, MemberKey, OrganisationId, Timestamp};
@@ -67,6 +68,8 @@ pub(super) struct Node {
     pub(super) baseline: Baseline,
     pub(super) live_out: mpsc::Sender<LiveReport>,
     pub(super) floors: BTreeMap<AssetId, BlockRef>,
+    /// Planned changes about which the detectors are quiet.
+    pub(super) announced: Vec<Announced>,
     pub(super) connected: BTreeSet<MemberKey>,
     pub(super) seen: BTreeMap<MemberKey, Timestamp>,
     /// When each event came here, for people: 40 bytes an event of this process, as bounded as the log itself.

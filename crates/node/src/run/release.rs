@@ -23,6 +23,7 @@ impl Node {
             self.gossip.verdict(id, verdict).await?;
         }
         self.floors = output.window_floors;
+        self.announced = output.announced;
         for member in self.executor.set(output.duties) {
             self.ask(member).await?;
         }

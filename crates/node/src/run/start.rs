@@ -155,6 +155,7 @@ pub(super) fn assemble(opened: Opened) -> Result<Assembled, RunError> {
         baseline,
         live_out,
         floors: BTreeMap::new(),
+        announced: Vec::new(),
         connected: BTreeSet::new(),
         seen: BTreeMap::new(),
         arrivals: BTreeMap::new(),

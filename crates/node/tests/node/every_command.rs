@@ -39,12 +39,14 @@ fn value(argument: &Arg) -> String {
     let text = match argument.get_id().as_str() {
         "organisation" => "alder",
         "incident" => "latest",
-        "object" | "what" | "event" => "ab",
+        "object" | "what" | "event" | "change" => "ab",
         "reason" | "text" | "name" | "asset" => "vault-core",
         "output" => "/nowhere/out",
         "archives" | "charter" | "file" | "scenarios" | "scenario" => "/nowhere/file",
         "chain_id" | "nonce" | "index" => "1",
-        "safe" | "to" => "0x1111111111111111111111111111111111111111",
+        "opens" => "1",
+        "closes" => "2",
+        "safe" | "to" | "target" => "0x1111111111111111111111111111111111111111",
         "shell" => "bash",
         "severity" => "SEV2",
         other => panic!("what is a value of the argument {other:?}? say it here"),
@@ -60,8 +62,12 @@ fn words(path: &[String], command: &Command) -> Vec<OsString> {
         words.push(value(argument));
     }
     let has = |id: &str| own_arguments(command).any(|argument| argument.get_id() == id);
-    let either: [(&str, &[&str]); 3] =
-        [("person", &["--person", "p-1"]), ("index", &["--index", "0"]), ("scenarios", &["/nowhere/file"])];
+    let either: [(&str, &[&str]); 4] = [
+        ("person", &["--person", "p-1"]),
+        ("index", &["--index", "0"]),
+        ("scenarios", &["/nowhere/file"]),
+        ("function", &["--function", "pause()"]),
+    ];
     for (id, given) in either {
         if has(id) && !(id == "person" && path[0] == "incident" && path[1] == "bundle") {
             words.extend(given.iter().map(ToString::to_string));

@@ -28,6 +28,14 @@ pub(super) fn decide(machine: &Machine, act: &HumanAct) -> Result<Step, Rejectio
         HumanAct::Acknowledge { incident, human } => Body::Acknowledged(said(machine, *incident, human)?),
         HumanAct::Reject { incident, human } => Body::Rejected(said(machine, *incident, human)?),
         HumanAct::Seal { sealed } => Body::Sealed(seal(machine, sealed)?),
+        HumanAct::SupportChange { change, human } => {
+            bounded(human)?;
+            crate::change::support(machine, change, human)?
+        }
+        HumanAct::WithdrawChange { change, human } => {
+            bounded(human)?;
+            crate::change::withdraw(machine, *change, human)?
+        }
         HumanAct::Note { incident, human } => Body::Note(said(machine, *incident, human)?),
         HumanAct::Classify { incident, severity, human } => {
             let HumanStatement { incident, human } = said(machine, *incident, human)?;

@@ -37,6 +37,7 @@ pub(crate) fn owed(machine: &Machine, now: Timestamp) -> Owed {
     drafts.extend(voting::drafts(machine, &mut pages));
     drafts.extend(vetoing::drafts(machine, &mut pages));
     drafts.extend(stating::drafts(machine, now).into_iter().take(room));
+    drafts.extend(crate::change::drafts(machine).into_iter().take(room));
     if drafts.is_empty() {
         drafts = certifying::drafts(machine);
     }

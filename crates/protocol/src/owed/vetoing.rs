@@ -59,17 +59,17 @@ pub(crate) fn mute(machine: &Machine, id: &PlaybookId, playbook: &Playbook) -> O
 /// The step that own standing findings triggered when the human acted, as the own log says.
 fn step_at(machine: &Machine, playbook: &Playbook, act: &BlockRef) -> Option<StepIndex> {
     let observed = machine.shared.derived.observed.get(&machine.own.key())?;
-    let steps = standing(machine, playbook).filter_map(|(finding, _)| {
+    let before = standing(machine, playbook).filter_map(|(finding, _)| {
         let said = observed.findings.get(&(finding.asset.clone(), finding.detector.clone()))?;
         let said = said.range((finding.first.time, EventHash::from_bytes([0; 32]))..);
         let said = said.take_while(|((first, _), _)| *first == finding.first.time);
-        let before = said.filter_map(|(_, event)| match &event.body {
+        Some(said.filter_map(move |(_, event)| match &event.body {
             Body::Finding(said) if said.first == finding.first && said.block.number <= act.number => Some(said),
             _ => None,
-        });
-        before.filter_map(|said| triggered(&machine.charter, playbook, said)).max()
+        }))
     });
-    steps.max()
+    let before: Vec<_> = before.flatten().collect();
+    before.iter().filter_map(|said| triggered(&machine.charter, playbook, said, &before)).max()
 }
 
 /// Whether a human of the own organisation voted for the decision after the veto.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
-use watchfire_charter::{Charter, Mode, Playbook, PlaybookPurpose};
+use watchfire_charter::{CONTAINMENT_FAILED, Charter, Mode, Playbook, PlaybookPurpose, Together, Trigger};
 use watchfire_types::body::{Basis, Body, Decision, Finding, Vote};
 use watchfire_types::duty::Page;
 use watchfire_types::planted::{Mutation, planted};
@@ -15,18 +15,51 @@ use crate::draft::Draft;
 use crate::machine::Machine;
 use crate::shared::voices;
 
-/// The step a finding triggers: the widest of what the playbook's triggers name for its kind, detector and severity. One of a detector that
-/// only gives context triggers none.
+/// The step a finding triggers: the widest of what the playbook's triggers name for its kind, detector and severity, given what else stands of its
+/// asset where a trigger asks for several kinds together. One of a detector that only gives context triggers none, and none counts beside another.
 #[must_use]
-pub fn triggered(charter: &Charter, playbook: &Playbook, finding: &Finding) -> Option<StepIndex> {
+pub fn triggered(
+    charter: &Charter,
+    playbook: &Playbook,
+    finding: &Finding,
+    standing: &[&Finding],
+) -> Option<StepIndex> {
     if charter.is_context(&finding.detector) {
         return None;
     }
-    let fires = playbook
-        .triggers
-        .iter()
-        .filter(|trigger| trigger.matches_finding(&finding.detector, &finding.kind, finding.severity));
+    let fires = playbook.triggers.iter().filter(|trigger| {
+        trigger.matches_finding(&finding.detector, &finding.kind, finding.severity)
+            && trigger.together.is_none_or(|together| stands_together(charter, trigger, together, finding, standing))
+    });
     fires.map(|trigger| trigger.step).max()
+}
+
+/// Whether a finding is one of as many kinds as have to stand together, all begun within the time that is given for it.
+fn stands_together(
+    charter: &Charter,
+    trigger: &Trigger,
+    together: Together,
+    finding: &Finding,
+    standing: &[&Finding],
+) -> bool {
+    let counts = |other: &&Finding| {
+        other.asset == finding.asset
+            && other.kind != CONTAINMENT_FAILED
+            && !charter.is_context(&other.detector)
+            && trigger.matches_finding(&other.detector, &other.kind, other.severity)
+    };
+    let others: Vec<&Finding> = standing.iter().copied().chain([finding]).filter(counts).collect();
+    let earliest = finding.first.time.as_secs().saturating_sub(together.within_s);
+    let starts = others
+        .iter()
+        .map(|other| other.first.time)
+        .filter(|start| start.as_secs() >= earliest && *start <= finding.first.time);
+    let kinds = |start: BlockTime| {
+        let within =
+            others.iter().filter(|other| (start..=start.plus_secs(together.within_s)).contains(&other.first.time));
+        within.map(|other| other.kind.as_str()).collect::<BTreeSet<_>>().len()
+    };
+    finding.kind != CONTAINMENT_FAILED && starts.into_iter().any(|start| kinds(start) >= usize::from(together.kinds))
 }
 
 /// Own findings that stand for a playbook, each with the step it triggers.
@@ -36,9 +69,9 @@ pub(crate) fn standing<'a>(
 ) -> impl Iterator<Item = (&'a Finding, StepIndex)> {
     let chain = machine.charter.assets.get(&playbook.asset).and_then(|asset| machine.view.chains.get(&asset.chain));
     let standing = chain.into_iter().flat_map(|chain| &chain.standing);
-    standing
-        .filter(|finding| finding.asset == playbook.asset)
-        .filter_map(|finding| Some((finding, triggered(&machine.charter, playbook, finding)?)))
+    let standing: Vec<&Finding> = standing.filter(|finding| finding.asset == playbook.asset).collect();
+    let triggers = |finding| Some((finding, triggered(&machine.charter, playbook, finding, &standing)?));
+    standing.iter().copied().filter_map(triggers).collect::<Vec<_>>().into_iter()
 }
 
 /// The own event that says this finding, if it was made and not retracted.

@@ -8,12 +8,13 @@ use alloy_primitives::B256;
 use watchfire_charter::Charter;
 use watchfire_types::body::{Body, Decision, Sealed, SealedAbout};
 use watchfire_types::{
-    AssetId, BlockRef, BlockTime, ChainId, DetectorId, Event, EventHash, IncidentId, MemberKey, NetworkId, OperatorId,
-    OrganisationId, PlaybookId, StepIndex, Verified,
+    AssetId, BlockRef, BlockTime, ChainId, ChangeId, DetectorId, Event, EventHash, IncidentId, MemberKey, NetworkId,
+    OperatorId, OrganisationId, PlaybookId, StepIndex, Verified,
 };
 
+use super::changes::Changes;
 use super::voices::Voices;
-use crate::certificate;
+use crate::{certificate, change};
 
 /// Events ordered by the block time they speak of.
 pub(crate) type ByTime = BTreeMap<(BlockTime, EventHash), Arc<Verified<Event>>>;
@@ -55,6 +56,8 @@ pub(crate) struct Derived {
     pub(crate) words: BTreeMap<IncidentId, BTreeSet<EventHash>>,
     /// Bodies behind [`Self::words`].
     pub(crate) spoken: BTreeMap<EventHash, Arc<Verified<Event>>>,
+    /// Planned changes.
+    pub(crate) changes: Changes,
     /// What each author observed.
     pub(crate) observed: BTreeMap<MemberKey, Observations>,
 }
@@ -78,17 +81,19 @@ pub(crate) struct Observations {
     pub(crate) attested: BTreeMap<AssetId, InOrder>,
     /// Certificates that the author published itself.
     pub(crate) published: Said<B256>,
+    /// What the author said of a planned change's counting for it.
+    pub(crate) counted: BTreeMap<ChangeId, ByHash>,
 }
 
 /// Folding an event in, or taking it back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
+pub(crate) enum Way {
     In,
     Out,
 }
 
 impl Way {
-    fn put<K: Ord>(self, map: &mut BTreeMap<K, Arc<Verified<Event>>>, key: K, event: &Arc<Verified<Event>>) {
+    pub(crate) fn put<K: Ord>(self, map: &mut BTreeMap<K, Arc<Verified<Event>>>, key: K, event: &Arc<Verified<Event>>) {
         match self {
             Self::In => drop(map.insert(key, Arc::clone(event))),
             Self::Out => drop(map.remove(&key)),
@@ -151,6 +156,16 @@ impl Derived {
                 let of = self.closes.entry(close.decision.clone()).or_default();
                 of.put(way, needed, close.closed_at.time, organisation, event);
             }
+            Body::ChangeSupported(said) if change::check(charter, author, said).is_ok() => {
+                self.changes.support(way, (charter, network), organisation, said, event);
+            }
+            Body::ChangeWithdrawn(said) if charter.member_by_key(author).is_some_and(|(_, member)| member.votes()) => {
+                self.changes.withdraw(way, charter, organisation, said.change, event);
+            }
+            Body::ChangeCounted(counted) => {
+                let of = self.observed.entry(*author).or_default().counted.entry(counted.change).or_default();
+                way.put(of, event.hash(), event);
+            }
             Body::Certificate(certificate) => {
                 let digest = certificate::content_digest(certificate, network);
                 way.say(&mut self.observed.entry(*author).or_default().published, digest, event.hash());
@@ -174,6 +189,8 @@ impl Derived {
             | Body::Checkpoint(_)
             | Body::CheckpointFault(_)
             | Body::Sealed(_)
+            | Body::ChangeSupported(_)
+            | Body::ChangeWithdrawn(_)
             | Body::Started(_)
             | Body::CoSignature(_)
             | Body::Submitted(_)

@@ -6,6 +6,7 @@
 
 mod base;
 pub(crate) mod chain;
+pub(crate) mod changes;
 pub(crate) mod content;
 pub(crate) mod derived;
 pub(crate) mod epochs;

@@ -3,6 +3,7 @@
 
 mod arrival;
 mod bounds;
+mod changes;
 mod cluster;
 mod context;
 mod door;
@@ -14,6 +15,7 @@ mod properties;
 mod refusals_certificates;
 mod refusals_recovery;
 mod refusals_signing;
+mod together;
 mod traces_cancel;
 mod traces_claims;
 mod traces_labels;

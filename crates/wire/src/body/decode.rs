@@ -9,6 +9,7 @@ use watchfire_types::body::{
 };
 use watchfire_types::{BlockTime, ChainId, CharterDigest, CharterVersion, Epoch, EventHash, IncidentId, Seq};
 
+use super::change::{counted_in, supported_in, withdrawn_in};
 use super::checkpoint::{checkpoint_fault_in, checkpoint_in};
 use super::evidence::{self, accessed_in, collected_in, missed_in};
 use super::sealed::sealed_in;
@@ -68,6 +69,9 @@ pub(crate) fn decode(body: In) -> Result<Body, WireError> {
         In::EvidenceAccessed(accessed) => Body::EvidenceAccessed(accessed_in(accessed)?),
         In::EvidenceMissed(missed) => Body::EvidenceMissed(missed_in(missed)?),
         In::Sealed(sealed) => Body::Sealed(sealed_in(sealed)?),
+        In::ChangeSupported(supported) => Body::ChangeSupported(supported_in(supported)?),
+        In::ChangeWithdrawn(withdrawn) => Body::ChangeWithdrawn(withdrawn_in(withdrawn)?),
+        In::ChangeCounted(counted) => Body::ChangeCounted(counted_in(counted)?),
     })
 }
 

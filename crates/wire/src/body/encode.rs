@@ -6,6 +6,7 @@ use watchfire_types::body::{
     NotContained, PostconditionChecked, Purpose, Retracted, Started, Submitted, Veto, Vote,
 };
 
+use super::change::{counted_out, supported_out, withdrawn_out};
 use super::checkpoint::{checkpoint_fault_out, checkpoint_out};
 use super::evidence::{accessed_out, collected_out, missed_out};
 use super::sealed::sealed_out;
@@ -42,6 +43,9 @@ pub(crate) fn encode(body: &Body) -> Option<Out> {
         Body::EvidenceAccessed(accessed) => Out::EvidenceAccessed(accessed_out(accessed)),
         Body::EvidenceMissed(missed) => Out::EvidenceMissed(missed_out(missed)),
         Body::Sealed(sealed) => Out::Sealed(sealed_out(sealed)),
+        Body::ChangeSupported(supported) => Out::ChangeSupported(supported_out(supported)),
+        Body::ChangeWithdrawn(withdrawn) => Out::ChangeWithdrawn(withdrawn_out(withdrawn)),
+        Body::ChangeCounted(counted) => Out::ChangeCounted(counted_out(counted)),
         Body::Unknown(..) => return None,
     })
 }

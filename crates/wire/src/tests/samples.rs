@@ -6,15 +6,16 @@ use alloy_primitives::{Address, B256, U256};
 use bytes::Bytes;
 use ed25519_dalek::{Signer, SigningKey};
 use watchfire_types::body::{
-    AccessAction, Attested, Authority, Basis, Body, Cause, Certificate, Checkpoint, CheckpointFault, Classified,
-    CloseVote, CoSignature, Custodian, Custody, Decision, EpochCheckpoint, EpochHead, EvidenceAccessed, EvidenceCheck,
-    EvidenceCollected, EvidenceItem, EvidenceKind, EvidenceMissed, Executed, FaultProof, Finding, Heartbeat, Human,
-    HumanStatement, Inconsistency, MissCause, NotContained, PostconditionChecked, Purpose, Retracted, Sealed,
-    SealedAbout, SealedKey, Started, Submitted, Veto, Vote,
+    AccessAction, Attested, Authority, Basis, Body, Cause, Certificate, Change, ChangeCall, ChangeCounted,
+    ChangeSupported, ChangeWithdrawn, Checkpoint, CheckpointFault, Classified, CloseVote, CoSignature, Custodian,
+    Custody, Decision, EpochCheckpoint, EpochHead, EvidenceAccessed, EvidenceCheck, EvidenceCollected, EvidenceItem,
+    EvidenceKind, EvidenceMissed, Executed, FaultProof, Finding, Heartbeat, Human, HumanStatement, Inconsistency,
+    MissCause, NotContained, PostconditionChecked, Purpose, Retracted, Sealed, SealedAbout, SealedKey, Selector,
+    Started, Submitted, Veto, Vote,
 };
 use watchfire_types::{
-    BlockRef, BlockTime, ChainId, CharterDigest, CharterVersion, Epoch, Event, EventHash, IncidentId, MemberKey,
-    NetworkId, Operation, SafeTransaction, Seq, Severity, StepIndex, Timestamp, Unverified,
+    BlockRef, BlockTime, ChainId, ChangeId, CharterDigest, CharterVersion, Epoch, Event, EventHash, IncidentId,
+    MemberKey, NetworkId, Operation, SafeTransaction, Seq, Severity, StepIndex, Timestamp, Unverified,
 };
 
 use crate::{SignedHeartbeat, seal};
@@ -202,6 +203,13 @@ pub(super) fn bodies() -> Vec<(&'static str, Body)> {
         ("sealed-note", Body::Sealed(sealed_body(SealedAbout::Incident(IncidentId::from_bytes([0x1d; 32]))))),
         ("sealed-vulnerability", Body::Sealed(sealed_body(SealedAbout::Vulnerability("vault-core".parse().unwrap())))),
         ("started-after-checkpoints", Body::Started(started_after_checkpoints())),
+        ("change-supported", Body::ChangeSupported(change_supported(ChangeCall::Data(B256::repeat_byte(0xca))))),
+        (
+            "change-supported-selector",
+            Body::ChangeSupported(change_supported(ChangeCall::Selector(Selector([0x84, 0x56, 0xcb, 0x59])))),
+        ),
+        ("change-withdrawn", Body::ChangeWithdrawn(ChangeWithdrawn { change: change_id(), human: human() })),
+        ("change-counted", Body::ChangeCounted(ChangeCounted { change: change_id(), counts: true, head: block(120) })),
         ("unknown", Body::Unknown(4_000, Bytes::from_static(b"from a later version"))),
     ]
 }
@@ -382,4 +390,22 @@ pub(super) fn sealed_body(about: SealedAbout) -> Sealed {
         keys: vec![key("alder-1", 1), key("birch-1", 2)],
         ciphertext: vec![0xc1; 64].into(),
     }
+}
+
+fn change_id() -> ChangeId {
+    ChangeId::from_bytes([0xc4; 32])
+}
+
+pub(super) fn change_supported(call: ChangeCall) -> ChangeSupported {
+    let change = Change {
+        version: CharterVersion::new(1),
+        asset: "vault-core".parse().unwrap(),
+        chain: ChainId::new(31_337),
+        target: Address::repeat_byte(0x7a),
+        call,
+        opens: BlockTime::from_secs(1_700_010_000),
+        closes: BlockTime::from_secs(1_700_013_600),
+        edition: 1,
+    };
+    ChangeSupported { change, operator: "op-alder".parse().unwrap(), head: block(119), human: human() }
 }

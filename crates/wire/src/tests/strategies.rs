@@ -261,6 +261,7 @@ pub(super) fn body() -> impl Strategy<Value = Body> {
         observations(),
         super::evidence::body(),
         super::sealed::body(),
+        super::change::body(),
         super::fault::body(),
         statement().prop_map(Body::Acknowledged),
         statement().prop_map(Body::Rejected),

@@ -87,6 +87,14 @@ fn balanced(
     }
 }
 
+/// A number within bounds, and one just beyond.
+fn within(min: Option<U256>, max: Option<U256>) -> (Bytes, Bytes) {
+    let sound = max.or(min).unwrap_or_default();
+    let above = max.and_then(|max| max.checked_add(U256::from(1)));
+    let bent = above.or_else(|| min.and_then(|min| min.checked_sub(U256::from(1))));
+    (word(sound), word(bent.unwrap_or(sound)))
+}
+
 impl Contracts {
     /// Those of the played charter. Before anything happened nothing is contained, nothing is out of order, and coin is in the contracts.
     pub(crate) fn of(cast: &Cast) -> Self {
@@ -115,12 +123,7 @@ impl Contracts {
                                 |number| [vec![0; usize::from(*at) * 32], word(number).to_vec()].concat().into();
                             (answer(sound), answer(bent))
                         }
-                        StateExpectation::Within { min, max } => {
-                            let sound = max.or(*min).unwrap_or_default();
-                            let above = max.and_then(|max| max.checked_add(U256::from(1)));
-                            let bent = above.or_else(|| min.and_then(|min| min.checked_sub(U256::from(1))));
-                            (word(sound), word(bent.unwrap_or(sound)))
-                        }
+                        StateExpectation::Within { min, max } => within(*min, *max),
                     };
                     first.insert(read.clone(), sound);
                     if own {
@@ -141,6 +144,7 @@ impl Contracts {
                 Watch::Event { .. }
                 | Watch::Outflow { .. }
                 | Watch::Invariant { .. }
+                | Watch::Authority { .. }
                 | Watch::ApprovalDrain { .. }
                 | Watch::Expression { .. } => {}
             }

@@ -167,10 +167,9 @@ impl World<'_> {
         self.turn(place, vec![Door::Input(Input::Block(Box::new(view.clone())))]);
         let (forgets, loses) = (self.bends(Bent::ForgetsFloors), self.bends(Bent::LosesFindings));
         let Some(process) = &mut self.nodes[place].process else { return };
-        let floors = std::mem::take(&mut process.floors);
         let none = BTreeMap::new();
-        let standing = process.detectors.0.observe(view, if forgets { &none } else { &floors });
-        process.floors = floors;
+        let floors = if forgets { &none } else { &process.floors };
+        let standing = process.detectors.0.observe_announced(view, floors, &process.announced);
         let standing = if loses { Vec::new() } else { standing };
         self.turn(place, vec![Door::Input(Input::Detected { block, standing })]);
     }

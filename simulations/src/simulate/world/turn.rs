@@ -171,6 +171,7 @@ impl World<'_> {
             })
             .collect();
         process.floors = output.window_floors;
+        process.announced = output.announced;
         process.duties = output.duties;
         process.payer.set(&process.duties);
         let preflights = process.set_preflights();

@@ -17,6 +17,7 @@ fn called(function: &str, source: &str, data: &[u8]) -> Result<bool, NoAnswer> {
         to: Some(Address::repeat_byte(1)),
         value: U256::ZERO,
         input: [selector, data].concat().into(),
+        succeeded: None,
     };
     expression.holds(&subject, &Facts::Transaction(&transaction, &block())).map(|held| held.is_some())
 }
