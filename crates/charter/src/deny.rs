@@ -178,7 +178,8 @@ pub(crate) fn judge(call: &Signature, arguments: &[DynSolValue], purpose: Playbo
 
 /// Whether the name says that less can happen after such a call; where it does not, only its author knows.
 pub(crate) fn is_known_restraint(call: &Signature, arguments: &[DynSolValue]) -> bool {
-    Name::of(call.name()).direction(arguments) == Some(Direction::Restrain)
+    let name = Name::of(call.name());
+    name.direction(arguments) == Some(Direction::Restrain) && !name.bounds_to_some(arguments)
 }
 
 /// Whether a view of this name answers so where nothing is stopped: `paused()` with `false`.

@@ -236,7 +236,9 @@ fn restraints_may_name_what_they_stop() {
         ("revokeRole(uint64,address)", &["7", A]),
         ("cancelWithdrawal(uint256)", &["7"]),
         ("setMinterCap(address,uint256)", &[A, "0"]),
-        ("setWithdrawLimit(uint256)", &["1000000000000000000000000"]),
+        ("setWithdrawLimit(uint256)", &["0"]),
+        ("pauseOffRamp(address)", &[A]),
+        ("pauseOpenInterest()", &[]),
         ("decreaseMintCap(uint256)", &["1"]),
         ("setPausedUntil(uint256)", &[MAX]),
         ("pauseFor(uint256)", &[MAX]),
@@ -268,5 +270,32 @@ fn restraints_may_name_what_they_stop() {
         let call = Signature::parse(function).unwrap();
         let texts: Vec<String> = arguments.iter().map(ToString::to_string).collect();
         assert!(is_known_restraint(&call, &call.arguments(&texts).unwrap()), "{function}: direction not known");
+    }
+}
+
+#[test]
+fn what_undoes_a_restraint_in_the_end_releases() {
+    let releases: &[(&str, &[&str])] = &[
+        ("setNotPaused(bool)", &["true"]),
+        ("pauseOff()", &[]),
+        ("setPausedFalse()", &[]),
+        ("lockOpen()", &[]),
+        ("noPause()", &[]),
+    ];
+    for (function, arguments) in releases {
+        assert!(judged(function, arguments, Contain).is_err(), "{function}");
+    }
+}
+
+#[test]
+fn a_bound_of_some_amount_tells_no_direction() {
+    for (function, arguments) in [
+        ("setWithdrawLimit(uint256)", &["1000000000000000000000000"][..]),
+        ("setWithdrawalCap(uint256)", &["99999999999999999999999999"]),
+    ] {
+        assert_eq!(judged(function, arguments, Contain), Ok(()), "{function}");
+        let call = Signature::parse(function).unwrap();
+        let texts: Vec<String> = arguments.iter().map(ToString::to_string).collect();
+        assert!(!is_known_restraint(&call, &call.arguments(&texts).unwrap()), "{function}");
     }
 }

@@ -45,8 +45,8 @@ impl ChainClient {
     /// operator must not be able to keep a node from starting.
     ///
     /// # Errors
-    /// [`ConnectError`]; nothing keeps running then. An endpoint of another chain is the error only where without it
-    /// too few operators are configured.
+    /// [`ConnectError`]; nothing keeps running then. Another chain is the error only where every operator that answers serves one and none
+    /// is down: that is a configuration that no wait can mend. Else it may be one operator's lie, and is a cause among the others.
     pub async fn connect(config: ChainConfig) -> Result<Arc<Self>, ConnectError> {
         let client = Self::new(config)?;
         let checks = client
@@ -56,7 +56,7 @@ impl ChainClient {
             .map(|remote| async move { (remote, remote.check_chain(remote.limits.connect).await) });
         let mut reached = BTreeSet::new();
         let mut foreign = None;
-        let mut down = BTreeSet::new();
+        let mut down = BTreeSet::<OperatorId>::new();
         let mut causes = Vec::new();
         for (remote, result) in futures::future::join_all(checks).await {
             let name = &remote.config.name;
@@ -76,8 +76,7 @@ impl ChainClient {
             }
         }
         if reached.len() < client.config.agree {
-            // Those that are down may come back: only what no wait can mend is an error of the configuration.
-            if let Some(foreign) = foreign.filter(|_| reached.union(&down).count() < client.config.agree) {
+            if let Some(foreign) = foreign.filter(|_| reached.is_empty() && down.is_empty()) {
                 return Err(foreign);
             }
             return Err(ConnectError::Unreachable {

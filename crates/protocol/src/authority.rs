@@ -179,6 +179,9 @@ impl Machine {
             }
             let uncertified = planted(Mutation::OwesUncertified).then_some(B256::ZERO);
             let Some(certificate) = self.authorising(id, step).or(uncertified) else { continue };
+            if self.scheduled(id, playbook, step).is_some() {
+                continue;
+            }
             let effects = self.effects(rung);
             if self.preflight_refutes(&effects) {
                 if planted(Mutation::RefutedBlocks) {
@@ -195,6 +198,21 @@ impl Machine {
             }
         }
         owed
+    }
+
+    /// Where a step whose path only schedules was executed under a certificate that authorises it still: to execute it again would schedule
+    /// it anew, and it never counts as containment.
+    pub(crate) fn scheduled(&self, id: &PlaybookId, playbook: &Playbook, step: StepIndex) -> Option<BlockRef> {
+        playbook.step(step)?.actions.iter().find(|action| action.delayed_s > 0)?;
+        let certificate = self.shared.content.certificates.get(&self.authorising(id, step)?)?;
+        let asked = &certificate.facts.earliest;
+        let executions = self.view.safes.values().flat_map(|safe| &safe.executions);
+        let mut of = executions.filter(|execution| {
+            let signed = self.shared.content.signed.get(&execution.safe_tx_hash);
+            let same = |kind: &Kind| matches!(kind, Kind::Step { decision, step: of, .. } if decision.playbook == *id && *of == step);
+            execution.succeeded && !later(asked, &execution.block) && signed.is_some_and(|signed| same(&signed.kind))
+        });
+        of.next_back().map(|execution| execution.block)
     }
 
     /// Owed containment of every playbook of an asset, or of every asset.

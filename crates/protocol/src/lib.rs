@@ -42,7 +42,7 @@ pub use incident::{incident_id, subject as incident_subject};
 pub use machine::{Machine, UnknownMember};
 pub use owed::voting::triggered;
 pub use rank::rank;
-pub use reads::{guard_slot, module_guard_slot, reads};
+pub use reads::{guard_slot, lookback_s, module_guard_slot, reads};
 pub use rejection::Rejection;
 pub use shared::content::{SignatureFault, check_co_signature};
 pub use status::{AssetOutlook, DecisionStatus, IncidentStatus, MemberStatus, SafeStatus, SignatureCount, WhyNot};

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use alloy_primitives::{B256, keccak256};
-use watchfire_charter::{Charter, Safe};
+use watchfire_charter::{Charter, PlaybookPurpose, Safe};
 use watchfire_types::{Bytes, ChainId, Read};
 
 /// Slot of a Safe's transaction guard, since 1.3.0: `keccak256("guard_manager.guard.address")`.
@@ -49,4 +49,14 @@ pub fn reads(charter: &Charter, chain: ChainId) -> BTreeSet<Read> {
     let safes = charter.safes.values().filter(|safe| safe.chain == chain);
     let of_safes = safes.flat_map(|safe| [nonce(safe), owners(safe), threshold(safe), guard(safe), module_guard(safe)]);
     of_safes.chain(charter.condition_reads(chain)).collect()
+}
+
+/// How far back a starting node must look for the certificates that may still authorise something on a chain, s: the longest life of one of
+/// containment. Their evidence counts only where the own view holds the block. Recoveries live up to days; people ask for one again.
+#[must_use]
+pub fn lookback_s(charter: &Charter, chain: ChainId) -> u64 {
+    let contain = charter.playbooks.values().filter(|playbook| playbook.purpose == PlaybookPurpose::Contain);
+    let on_chain =
+        contain.filter(|playbook| charter.assets.get(&playbook.asset).is_some_and(|asset| asset.chain == chain));
+    on_chain.map(|playbook| playbook.expiry_s).max().unwrap_or_default()
 }

@@ -252,6 +252,12 @@ impl Machine {
         self.view.head(chain)
     }
 
+    /// First block of the unbroken run of blocks up to the head that this process was given.
+    #[must_use]
+    pub fn scanned_from(&self, chain: ChainId) -> Option<u64> {
+        Some(self.view.chains.get(&chain)?.run?.number)
+    }
+
     /// The incident an event belongs to by what it says, if any.
     #[must_use]
     pub fn incident_of(&self, event: &Event) -> Option<IncidentId> {

@@ -331,7 +331,7 @@ pub struct NotContained {
     pub head: BlockRef,
 }
 
-/// Whether the author could pause an asset now.
+/// Whether the author could pause an asset now, and which blocks of its chain it judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attested {
     /// Asset.
@@ -342,6 +342,9 @@ pub struct Attested {
     pub detail: String,
     /// Head at which it was simulated.
     pub head: BlockRef,
+    /// First block of the unbroken run of blocks that ends at `head` and that the author's process judged one by one. What lies between the
+    /// head of one statement and this number in the next was not scanned by it. 0 where a run is not stated.
+    pub scanned_from: u64,
 }
 
 /// Two strictly signed events of one (key, epoch) with equal seq and different bytes, or with consecutive seq and `prev` not matching.

@@ -8,7 +8,7 @@ use alloy_primitives::U256;
 
 use super::words::{
     CARRIERS, CONJUNCTIONS, HALTING, INSTALLING, LISTS, MANNERS, PAIRS, RELAXING, SETTING, STRIPPING, SUBJECTS,
-    TOGGLING, bounds, enabled, owns, released, restrained, spoken_of,
+    TOGGLING, UNDOING_LAST, bounds, enabled, owns, released, restrained, spoken_of,
 };
 use super::{Kind, leaves};
 use crate::model::PlaybookPurpose;
@@ -80,6 +80,13 @@ impl Name {
         if !chooses && flagged == Some(Direction::Release) { flagged } else { self.toward(&leaves, &flags) }
     }
 
+    /// Whether it sets a bound to some amount: whether that is less than before, only the contract knows.
+    pub(super) fn bounds_to_some(&self, arguments: &[DynSolValue]) -> bool {
+        let some = |leaf: &&DynSolValue| leaf.as_uint().is_some_and(|(number, _)| !number.is_zero());
+        let lowers = matches!(self.lead(), "decrease" | "reduce" | "lower");
+        !lowers && self.any(bounds) && leaves(arguments).iter().any(some)
+    }
+
     /// What a view of this name says when it answers `flag`.
     pub(super) fn state(&self, flag: bool) -> Option<Direction> {
         match (self.any(released), flag) {
@@ -102,7 +109,8 @@ impl Name {
         let restrains = bounded || self.any(restrained) || (listed && switched);
         let enables = self.any(enabled) || (listed && !switched);
         let extreme = bounded && leaves.iter().any(|leaf| unbounded(leaf));
-        if extreme || (restrains && self.any(|word| RELAXING.contains(&word))) {
+        let last = self.words.last().is_some_and(|word| UNDOING_LAST.contains(&word.as_str()));
+        if extreme || (restrains && (last || self.any(|word| RELAXING.contains(&word)))) {
             return Some(Direction::Release);
         }
         if !(restrains || negated || enables) {

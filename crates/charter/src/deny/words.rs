@@ -205,8 +205,10 @@ pub(super) const RELEASED: &[&str] = &[
 /// Verbs that undo a restraint which the name also speaks of.
 pub(super) const RELAXING: &[&str] = &[
     "raise", "increase", "lift", "reset", "clear", "relax", "expand", "widen", "waive", "bypass", "skip", "delete",
-    "end",
+    "end", "not", "no", "never",
 ];
+/// Words that undo a restraint which the name also speaks of where they end it: `pauseOff`, not `pauseOffRamp`.
+pub(super) const UNDOING_LAST: &[&str] = &["off", "false", "open"];
 
 pub(super) fn spoken_of(word: &str) -> Option<Kind> {
     let whole = WORDS.iter().find(|(_, words)| words.contains(&word));

@@ -57,6 +57,13 @@ pub(crate) fn read(
     let call = call(section, "function");
     let judged = judged(section, context, chain, call.as_ref(), purpose);
     let delayed_s = section.number_or("delayed_s", 0..=QUARTER_S, 0);
+    if purpose == Some(PlaybookPurpose::Contain)
+        && let Some(delayed_s) = delayed_s.filter(|delayed_s| *delayed_s > 0)
+    {
+        let message = format!("the call only schedules: it contains nothing for {delayed_s} s");
+        let remedy = "contain by a path without a delay as well, in a step of its own";
+        section.log.warn(&section.place_of("delayed_s"), "delayed-step", message, remedy);
+    }
     let what = "{ call = \"paused() returns (bool)\", equals = \"true\" }";
     let postcondition = section.need("postcondition", what).and_then(|value| {
         let condition = condition(&value, target)?;

@@ -24,7 +24,11 @@ impl Password {
         let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
         let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
         if bytes.is_empty() || bytes.len() > PASSWORD_BYTES_MAX {
-            let reason = format!("it must have 1 to {PASSWORD_BYTES_MAX} bytes, found {}", bytes.len());
+            let reason = format!(
+                "it must have 1 to {PASSWORD_BYTES_MAX} bytes, found {}; look at where it is taken from (--password-file, --password-env, \
+                 --credential, or [keys] in config.toml)",
+                bytes.len()
+            );
             return Err(KeyError::NoPassword { reason });
         }
         Ok(Self(Zeroizing::new(bytes.to_vec())))
@@ -98,7 +102,11 @@ fn from_environment(name: &str) -> Result<Password, KeyError> {
 
 fn from_credential(name: &str) -> Result<Password, KeyError> {
     if name.is_empty() || name.contains('/') || name.starts_with('.') {
-        return Err(KeyError::NoPassword { reason: format!("credential {name:?} is not a plain name") });
+        return Err(KeyError::NoPassword {
+            reason: format!(
+                "credential {name:?} is not a plain name; give the name before the colon of the unit's LoadCredential="
+            ),
+        });
     }
     let directory = std::env::var_os("CREDENTIALS_DIRECTORY").ok_or_else(|| KeyError::NoPassword {
         reason: format!(
@@ -115,8 +123,10 @@ fn ask(prompt: &str) -> Result<Password, KeyError> {
                       password_file, password_env or credential under [keys] in config.toml";
         return Err(KeyError::NoPassword { reason: reason.to_owned() });
     }
-    let typed = rpassword::prompt_password(prompt)
-        .map(Zeroizing::new)
-        .map_err(|error| KeyError::NoPassword { reason: format!("the terminal cannot be read: {error}") })?;
+    let typed = rpassword::prompt_password(prompt).map(Zeroizing::new).map_err(|error| KeyError::NoPassword {
+        reason: format!(
+            "the terminal cannot be read: {error}; give the password by --password-file or --password-env instead"
+        ),
+    })?;
     Password::new(typed.as_bytes())
 }

@@ -37,8 +37,14 @@ pub(super) fn unseen(chain: ChainId, first: Option<u64>, last: u64) -> String {
 }
 
 /// The own submitter cannot pay for one pause at ten times the fee.
-pub(super) fn unfunded(chain: ChainId, payer: Address, balance: u128, base_fee: Option<u128>) -> Option<String> {
-    (paid_pauses(balance, base_fee) == 0).then(|| {
+pub(super) fn unfunded(
+    chain: ChainId,
+    payer: Address,
+    balance: u128,
+    base_fee: Option<u128>,
+    gas: Option<u64>,
+) -> Option<String> {
+    (paid_pauses(balance, base_fee, gas) == 0).then(|| {
         let payer = payer.to_checksum(None);
         format!("submitter-unfunded: {payer} holds {balance} wei on chain {chain}, too little for one pause at 10x fee; send it gas money")
     })

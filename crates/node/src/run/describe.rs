@@ -151,9 +151,11 @@ impl Facts {
                 asset: Some(attested.asset.clone()),
                 block: Some(attested.head),
                 ..said(format!(
-                    "{}: {}",
+                    "{}: {}; blocks {} to {} judged without a gap",
                     if attested.can_pause { "can pause" } else { "cannot pause" },
-                    attested.detail
+                    attested.detail,
+                    attested.scanned_from,
+                    attested.head.number
                 ))
             },
             Body::Checkpoint(checkpoint) => {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use watchfire_charter::Charter;
 use watchfire_charter::live::{Fact, FactSeverity, changes, judge, reads};
+use watchfire_evm::GasCall;
 use watchfire_types::{Address, AssetId, BlockRef, BlockView, ChainId, Read, ReadOutcome};
 
 use super::node::Node;
@@ -21,6 +22,8 @@ pub(super) struct LiveReport {
     pub(super) chain: ChainId,
     pub(super) block: BlockRef,
     pub(super) answers: BTreeMap<Read, ReadOutcome>,
+    /// Gas of the calls of each asset's widest step that could be estimated.
+    pub(super) gas: BTreeMap<AssetId, u64>,
 }
 
 /// What is known of one chain.
@@ -37,6 +40,10 @@ pub(super) struct LiveFacts {
     /// What differs from what this node first saw, a restart included.
     changed: Vec<Fact>,
     pub(super) balance: Option<u128>,
+    /// Calls of the widest step of each containment playbook, by asset.
+    steps: Vec<(AssetId, Vec<GasCall>)>,
+    /// Newest estimate of their gas, the dearest of an asset's playbooks. One that is in effect cannot be estimated and keeps its last one.
+    gas: BTreeMap<AssetId, u64>,
     /// Whether the operators agreed at the last look; if not, an alarm's line.
     not_agreed: Option<String>,
 }
@@ -59,8 +66,21 @@ impl LiveFacts {
             facts: Vec::new(),
             changed: Vec::new(),
             balance: None,
+            steps: widest_steps(charter, chain),
+            gas: BTreeMap::new(),
             not_agreed: None,
         }
+    }
+
+    /// Wei that an account of the charter held at the last look.
+    pub(super) fn balance_at(&self, account: Address) -> Option<u128> {
+        let wei = self.answers.get(&Read::Balance { account })?.word()?;
+        Some(u128::try_from(wei).unwrap_or(u128::MAX))
+    }
+
+    /// Gas of the calls of an asset's widest containment, where it was ever estimated.
+    pub(super) fn gas_of(&self, asset: &AssetId) -> Option<u64> {
+        self.gas.get(asset).copied()
     }
 
     /// Whether a block holds an event of a contract that matters.
@@ -82,6 +102,7 @@ impl LiveFacts {
     fn take(&mut self, charter: &Charter, baseline: &BTreeMap<Read, ReadOutcome>, report: LiveReport) -> Vec<Fact> {
         self.looking = false;
         self.not_agreed = alarms::not_agreed(report.chain, &report.answers);
+        self.gas.extend(report.gas);
         let facts = judge(charter, report.chain, &report.answers);
         let balance = self.payer.and_then(|account| report.answers.get(&Read::Balance { account })?.word());
         self.balance = balance.map(|wei| u128::try_from(wei).unwrap_or(u128::MAX)).or(self.balance);
@@ -102,7 +123,8 @@ impl LiveFacts {
         let mut lines: Vec<String> = facts.map(told).collect();
         lines.extend(self.not_agreed.clone());
         let funds = self.payer.zip(self.balance);
-        lines.extend(funds.and_then(|(payer, balance)| alarms::unfunded(chain, payer, balance, base_fee)));
+        let dearest = self.gas.values().max().copied();
+        lines.extend(funds.and_then(|(payer, balance)| alarms::unfunded(chain, payer, balance, base_fee, dearest)));
         lines
     }
 
@@ -119,6 +141,20 @@ impl LiveFacts {
             self.facts.iter().filter(|fact| fact.severity == FactSeverity::Fault && fact.assets.is_empty());
         self.changed.iter().find(concerns).or_else(|| faults.next())
     }
+}
+
+fn widest_steps(charter: &Charter, chain: ChainId) -> Vec<(AssetId, Vec<GasCall>)> {
+    let assets = charter.assets.iter().filter(|(_, asset)| asset.chain == chain).map(|(id, _)| id);
+    let playbooks =
+        assets.flat_map(|id| charter.containment_of(id).into_iter().map(move |(_, playbook)| (id, playbook)));
+    let steps = playbooks.filter_map(|(id, playbook)| {
+        let calls = playbook.steps.last()?.actions.iter().filter(|action| action.chain == chain).filter_map(|action| {
+            let safe = charter.safes.get(&action.safe)?;
+            Some((safe.address, action.target, action.calldata.clone()))
+        });
+        Some((id.clone(), calls.collect()))
+    });
+    steps.collect()
 }
 
 /// A fact in one line: its name, what it is, and what to do.
@@ -143,11 +179,18 @@ impl Node {
         }
         live.looking = true;
         live.looked = Some(Instant::now());
-        let (reads, out) = (live.reads.clone(), self.live_out.clone());
+        let (reads, steps, out) = (live.reads.clone(), live.steps.clone(), self.live_out.clone());
         tokio::spawn(async move {
             let answers = client.read_at(block, &reads).await;
+            let mut gas: BTreeMap<AssetId, u64> = BTreeMap::new();
+            for (asset, calls) in steps {
+                if let Some(found) = client.gas_of(&calls).await {
+                    let dearest = gas.entry(asset).or_default();
+                    *dearest = found.max(*dearest);
+                }
+            }
             // The loop is gone only when the node stops.
-            let _ = out.send(LiveReport { chain, block, answers }).await;
+            let _ = out.send(LiveReport { chain, block, answers, gas }).await;
         });
     }
 

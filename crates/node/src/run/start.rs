@@ -213,8 +213,9 @@ fn chains(
         let detectors = Detectors::new(charter, *chain);
         let mut reads = detectors.reads();
         reads.extend(watchfire_protocol::reads(charter, *chain));
+        let window_s = detectors.window_s_max().max(watchfire_protocol::lookback_s(charter, *chain));
         let backfill = Backfill {
-            window_s: detectors.window_s_max(),
+            window_s,
             resume_after: scanned.last(*chain),
             transactions: detectors.wants_transactions(),
             ..Backfill::default()

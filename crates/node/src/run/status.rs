@@ -68,6 +68,7 @@ impl Node {
             simulated: outlook.detail.clone(),
             balance: balances.max(),
             base_fee: state.and_then(|state| state.base_fee),
+            gas: state.and_then(|state| state.live.gas_of(&outlook.asset)),
             ready: chain.is_some_and(|chain| self.follows(chain, at)),
             live,
         };
@@ -129,9 +130,8 @@ impl Node {
         if *member == self.config.member {
             return self.chains.get(&chain)?.live.balance;
         }
-        let key = self.charter.members.get(member)?.node_key;
-        let said = &self.driver.heartbeats().get(&key)?.heartbeat().submitter_balance;
-        said.iter().find(|(of, _)| *of == chain).map(|(_, wei)| *wei)
+        // By the own reading: what a member says of its money is its claim.
+        self.chains.get(&chain)?.live.balance_at(self.charter.members.get(member)?.submitter?)
     }
 
     fn peers(&self, at: Timestamp) -> Vec<PeerStatus> {
@@ -212,7 +212,8 @@ impl Node {
     pub(super) fn heartbeat_facts(&self) -> HeartbeatFacts {
         let at = now();
         let zero = |chain| BlockRef { chain, number: 0, hash: B256::ZERO, time: watchfire_types::BlockTime::default() };
-        let outlooks = self.driver.machine().outlooks();
+        let machine = self.driver.machine();
+        let outlooks = machine.outlooks();
         let pausable = outlooks.iter().take(ASSETS_MAX).map(|outlook| {
             let chain = self.charter.assets.get(&outlook.asset).map(|asset| asset.chain);
             let state = chain.and_then(|chain| self.chains.get(&chain));
@@ -224,6 +225,7 @@ impl Node {
                 can_pause: refuted.is_none() && follows,
                 detail: cut(refuted.unwrap_or_else(|| outlook.detail.clone()), 2 * ALARM_BYTES_MAX),
                 head: head.unwrap_or_else(|| zero(chain.unwrap_or(ChainId::new(0)))),
+                scanned_from: chain.and_then(|chain| machine.scanned_from(chain)).unwrap_or_default(),
             }
         });
         HeartbeatFacts {

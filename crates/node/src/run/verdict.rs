@@ -6,8 +6,10 @@ use watchfire_charter::Charter;
 use watchfire_types::control::CanPause;
 use watchfire_types::{AssetId, MemberId, OperatorId, OrganisationId};
 
-/// Gas of a pause through a Safe with room to spare, for the estimate of how many are paid for.
+/// Least gas that a pause through a Safe is reckoned with, for the estimate of how many are paid for.
 const PAUSE_GAS: u128 = 300_000;
+/// What a Safe adds to the calls that it makes: `execTransaction` with a dozen signatures, and MultiSend.
+const SAFE_GAS: u128 = 200_000;
 
 /// What the verdict rests on.
 #[derive(Debug, Clone)]
@@ -26,6 +28,8 @@ pub(super) struct Facts<'a> {
     pub(super) balance: Option<u128>,
     /// Base fee of the asset's chain, wei per gas.
     pub(super) base_fee: Option<u128>,
+    /// Gas of the widest step's calls as the operators estimate them, where they do.
+    pub(super) gas: Option<u64>,
     /// Whether this node follows the chain, up to a fresh head.
     pub(super) ready: bool,
 }
@@ -133,14 +137,15 @@ fn count(facts: &Facts<'_>) -> Counted {
 }
 
 fn pauses(facts: &Facts<'_>) -> Option<u128> {
-    Some(paid_pauses(facts.balance?, facts.base_fee))
+    Some(paid_pauses(facts.balance?, facts.base_fee, facts.gas))
 }
 
-/// How many pauses a balance pays for at ten times the base fee; all in wei.
-pub(super) fn paid_pauses(balance: u128, base_fee: Option<u128>) -> u128 {
+/// How many pauses a balance pays for at ten times the base fee, all in wei; `gas` is that of the calls alone.
+pub(super) fn paid_pauses(balance: u128, base_fee: Option<u128>, gas: Option<u64>) -> u128 {
     // A chain without a base fee costs at least a gwei here.
     let fee = base_fee.unwrap_or(1_000_000_000).max(1).saturating_mul(10);
-    balance / fee.saturating_mul(PAUSE_GAS).max(1)
+    let gas = gas.map_or(PAUSE_GAS, |gas| (u128::from(gas) + SAFE_GAS).max(PAUSE_GAS));
+    balance / fee.saturating_mul(gas).max(1)
 }
 
 #[cfg(test)]

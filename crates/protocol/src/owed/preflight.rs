@@ -89,6 +89,8 @@ fn duty(machine: &Machine, want: &Want<'_>, owed: &[OwedEffect]) -> Option<Duty>
     let guardian = machine.own.entry.guardian.filter(|guardian| owners.contains(guardian));
     let owner: Address = guardian.or_else(|| owners.first().copied())?;
     let actions = want.rung.into_iter().flat_map(|rung| effect::calls(rung, &effect.safe));
+    // What only schedules has its effect later, if at all.
+    let actions = actions.filter(|(_, action)| action.delayed_s == 0);
     let postconditions = actions
         .flat_map(|(_, action)| action.conditions().map(|condition| effect::postcondition(action.chain, condition)));
     let owed = owed.iter().find(|owed| owed.effect.safe_tx_hash == effect.safe_tx_hash);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use watchfire_charter::{Mode, Playbook, PlaybookPurpose};
+use watchfire_charter::{Mode, Playbook, PlaybookPurpose, Step};
 use watchfire_types::body::{Attested, Body, Cause, Decision, NotContained, Vote};
 use watchfire_types::input::{PreflightOutcome, SubmissionFailure};
 use watchfire_types::planted::{Mutation, planted};
@@ -21,6 +21,9 @@ use crate::view::Failed;
 
 /// Least time between two attestations of one asset, ms of this node's clock.
 const ATTEST_MS: u64 = 3_600_000;
+
+/// Time after which what did not change is attested again, ms: the blocks scanned meanwhile are part of the statement.
+const ATTEST_UNCHANGED_MS: u64 = 24 * ATTEST_MS;
 
 pub(super) fn drafts(machine: &Machine, now: Timestamp) -> Vec<Draft> {
     let contain = machine.charter.playbooks.iter().filter(|(_, p)| p.purpose == PlaybookPurpose::Contain);
@@ -53,16 +56,18 @@ fn attest(machine: &Machine, now: Timestamp, asset: &AssetId) -> Option<Attested
         Ready::Yes | Ready::Unsure => true,
         Ready::No => false,
         // What is stated for good rests on an answer.
-        Ready::Pending => return None,
+        Ready::Pending | Ready::Unread => return None,
     };
     let own = machine.shared.derived.observed.get(&machine.own.key());
     let last = own.and_then(|own| own.attested.get(asset)?.last_key_value());
-    let changed = last.is_none_or(|(_, event)| {
-        matches!(&event.body, Body::Attested(said) if said.can_pause != can_pause)
-            && now.millis_since(event.time) >= ATTEST_MS
-    });
     let head = machine.asset_head(asset)?;
-    changed.then(|| Attested { asset: asset.clone(), can_pause, detail: line(&detail), head })
+    let scanned_from = machine.scanned_from(head.chain)?;
+    let due = last.is_none_or(|(_, event)| {
+        let Body::Attested(said) = &event.body else { return false };
+        let changed = said.can_pause != can_pause || scanned_from > said.head.number.saturating_add(1);
+        now.millis_since(event.time) >= if changed { ATTEST_MS } else { ATTEST_UNCHANGED_MS }
+    });
+    due.then(|| Attested { asset: asset.clone(), can_pause, detail: line(&detail), head, scanned_from })
 }
 
 /// Whether the widest step of every containment playbook of an asset would succeed now. `None` until there is anything to judge by.
@@ -71,7 +76,7 @@ pub(crate) fn outlook(machine: &Machine, asset: &AssetId) -> Option<AssetOutlook
     let playbooks = machine.charter.playbooks_of(asset);
     let contain: Vec<_> = playbooks.filter(|(_, playbook)| playbook.purpose == PlaybookPurpose::Contain).collect();
     let contained = contain.iter().flat_map(|(_, playbook)| &playbook.steps).any(|rung| machine.took_effect(rung));
-    let can_pause = !matches!(ready, Ready::No) || planted(Mutation::SaysItCan);
+    let can_pause = !matches!(ready, Ready::Unread | Ready::No) || planted(Mutation::SaysItCan);
     let doubt = matches!(ready, Ready::Unsure | Ready::Pending).then(|| detail.clone());
     let owed = contain.iter().flat_map(|(id, playbook)| machine.owed_steps(id, playbook));
     let owed_step = owed.map(|owed| owed.step).max();
@@ -87,10 +92,12 @@ pub(crate) fn outlook(machine: &Machine, asset: &AssetId) -> Option<AssetOutlook
 enum Ready {
     /// It holds already, or every one of its transactions passes.
     Yes,
-    /// Nothing speaks against it, and it is not known to pass.
+    /// Nothing speaks against it and it is not known to pass, or a narrower step would fail.
     Unsure,
     /// As `Unsure`, until the answer of a simulation that is under way.
     Pending,
+    /// Its transactions cannot be built yet: the head does not say what from.
+    Unread,
     /// It would not.
     No,
 }
@@ -99,23 +106,37 @@ enum Ready {
 fn readiness(machine: &Machine, asset: &AssetId) -> Option<(Ready, String)> {
     machine.asset_head(asset)?;
     let playbooks = machine.charter.containment_of(asset);
-    let judged = playbooks.iter().filter_map(|(id, playbook)| Some((*id, widest(machine, playbook)?)));
+    let judged = playbooks.iter().filter_map(|(id, playbook)| Some((*id, ladder(machine, playbook)?)));
     // Of equally bad ones the first: `max_by_key` would take the last.
     let (id, (ready, detail)) = judged.rev().max_by_key(|(_, (ready, _))| *ready)?;
     let named = playbooks.len() > 1 && ready != Ready::Yes;
     Some((ready, if named { format!("{id}: {detail}") } else { detail }))
 }
 
-/// Whether the widest step of one playbook would succeed now, with one line.
-fn widest(machine: &Machine, playbook: &Playbook) -> Option<(Ready, String)> {
-    let widest = playbook.steps.last()?;
+/// Whether the widest step of one playbook would succeed now, with one line; where it would, the first narrower one that would not: a
+/// finding that asks for no more than that one is left without an answer.
+fn ladder(machine: &Machine, playbook: &Playbook) -> Option<(Ready, String)> {
+    let (widest, narrower) = playbook.steps.split_last()?;
     if machine.took_effect(widest) {
         return Some((Ready::Yes, "already contained".to_owned()));
     }
-    Some(match machine.all_effects(widest) {
+    let whole = rung(machine, widest);
+    if whole.0 != Ready::Yes {
+        return Some(whole);
+    }
+    let fails = narrower.iter().filter(|step| !machine.took_effect(step)).find_map(|step| match rung(machine, step) {
+        (Ready::No, why) => Some((Ready::Unsure, format!("step {} would fail: {why}", step.name))),
+        _ => None,
+    });
+    Some(fails.unwrap_or(whole))
+}
+
+/// Whether one step would succeed now, with one line.
+fn rung(machine: &Machine, step: &Step) -> (Ready, String) {
+    match machine.all_effects(step) {
         Ok(effects) => simulated(machine, &effects),
-        Err((safe, why)) => (Ready::No, format!("Safe {safe}: {why}")),
-    })
+        Err((safe, why)) => (Ready::Unread, format!("Safe {safe}: {why}")),
+    }
 }
 
 /// What refutes goes before what is not known, whichever Safe it is at; what passed is as old as its oldest answer.
@@ -269,6 +290,17 @@ fn executing(
         owed.iter().filter(|owed| owed.step.as_ref().is_some_and(|(of, _)| of == decision)).collect();
     if let (Some(refusal), true) = (refusal, mine.is_empty()) {
         return refusal;
+    }
+    let mut scheduled =
+        playbook.steps_indexed().rev().filter(|(index, _)| *index <= step).filter_map(|(index, rung)| {
+            let delayed_s = rung.actions.iter().map(|action| action.delayed_s).max()?;
+            Some((machine.scheduled(id, playbook, index)?.number, delayed_s))
+        });
+    if let Some((block, delayed_s)) = scheduled.next() {
+        return (
+            Cause::Delayed,
+            format!("scheduled at block {block}: its path only schedules, delayed by {delayed_s} s"),
+        );
     }
     if let Some(block) = executed_without_effect(machine, decision) {
         return (Cause::PostconditionFailed, format!("executed at block {block} and the postcondition does not hold"));

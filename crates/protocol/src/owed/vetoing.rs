@@ -33,8 +33,9 @@ fn vetoes<'a>(
     })
 }
 
-/// Whether automatic votes of the own organisation are stopped: until the vetoed finding clears, its step rises, a human of the
-/// organisation votes, or `expiry` from the human's act passes.
+/// Whether a veto of the own organisation still holds: until the own node finds something that had not happened when its human acted, the
+/// vetoed step rises, a human of the organisation votes, or `expiry` from the human's act passes. While it holds no automatic vote of the
+/// organisation is given, and it is re-issued against the votes of others, whether its own node ever saw what they see or not.
 pub(crate) fn mute(machine: &Machine, id: &PlaybookId, playbook: &Playbook) -> Option<Mute> {
     let decision = machine.decision(id, playbook);
     let head = machine.asset_head(&playbook.asset)?;
@@ -48,23 +49,22 @@ pub(crate) fn mute(machine: &Machine, id: &PlaybookId, playbook: &Playbook) -> O
     if head.time > act.time.plus_secs(playbook.expiry_s) || human_voted(machine, &decision, &act, said) {
         return None;
     }
-    let vetoed = standing(machine, playbook).filter(|(finding, _)| finding.first.number <= act.number);
-    if vetoed.count() == 0 {
-        return None;
-    }
     let now = standing(machine, playbook).map(|(_, step)| step).max();
-    if now > step_at(machine, playbook, &act) { None } else { Some(Mute { act }) }
+    if now > step_at(machine, playbook, &act, said) { None } else { Some(Mute { act }) }
 }
 
-/// The step that own standing findings triggered when the human acted, as the own log says.
-fn step_at(machine: &Machine, playbook: &Playbook, act: &BlockRef) -> Option<StepIndex> {
+/// The step that own standing findings trigger on blocks that were there when the human acted, as the own log says: a node that lags a
+/// block behind the others finds what its human vetoed only afterwards.
+fn step_at(machine: &Machine, playbook: &Playbook, act: &BlockRef, said: Timestamp) -> Option<StepIndex> {
+    let was =
+        |block: &BlockRef| block.number <= act.number || block.time.as_secs().saturating_mul(1000) <= said.as_millis();
     let observed = machine.shared.derived.observed.get(&machine.own.key())?;
     let before = standing(machine, playbook).filter_map(|(finding, _)| {
         let said = observed.findings.get(&(finding.asset.clone(), finding.detector.clone()))?;
         let said = said.range((finding.first.time, EventHash::from_bytes([0; 32]))..);
         let said = said.take_while(|((first, _), _)| *first == finding.first.time);
         Some(said.filter_map(move |(_, event)| match &event.body {
-            Body::Finding(said) if said.first == finding.first && said.block.number <= act.number => Some(said),
+            Body::Finding(said) if said.first == finding.first && was(&said.block) => Some(said),
             _ => None,
         }))
     });

@@ -41,6 +41,8 @@ pub(crate) struct ChainView {
     pub(crate) head: Option<BlockRef>,
     /// First block seen, if it is not block 0: what happened there or before it is not known.
     pub(crate) began: Option<BlockRef>,
+    /// First of the unbroken run of blocks that ends at the head.
+    pub(crate) run: Option<BlockRef>,
     pub(crate) arrived: Timestamp,
     pub(crate) canonical: BTreeMap<u64, BlockRef>,
     pub(crate) orphaned: BTreeMap<(u64, B256), BlockRef>,
@@ -65,6 +67,9 @@ impl ChainView {
         }
         if self.head.is_none() {
             self.began = Some(block).filter(|first| first.number > 0);
+        }
+        if self.head.is_none_or(|head| head.number.saturating_add(1) != block.number) || self.run.is_none() {
+            self.run = Some(block);
         }
         self.head = Some(block);
     }
@@ -196,6 +201,8 @@ impl View {
         view.stirred = view.stirred.filter(|at| at.number < number);
         view.head = view.canonical.last_key_value().map(|(_, block)| *block);
         view.began = view.began.filter(|began| began.number < number);
+        // Below a run that went with a reorg another one may have ended: the new one begins at the head that is left.
+        view.run = view.run.filter(|first| first.number < number).or(view.head);
         view.standing.retain(|finding| finding.block.number < number);
         view.progress.retain(|_, block| block.number < number);
         view.failing.retain(|_, block| block.number < number);

@@ -104,7 +104,7 @@ impl Cluster {
         self.now = Timestamp::from_millis(block.at.time.as_secs() * 1_000).max(self.now);
         let seen = view(&self.charter, &block);
         let node = &mut self.nodes[index];
-        node.clock = block.at.number;
+        node.clock = (self.now.as_millis() - 1_700_000_000_000) / 1_000;
         node.machine.observe(self.now, &Input::Block(Box::new(seen)));
         for finding in node.standing.iter_mut().filter(|_| !self.unread) {
             finding.block = block.at;

@@ -18,6 +18,8 @@ pub(crate) struct Block {
     pub(crate) limited: bool,
     pub(crate) paused: bool,
     pub(crate) nonce: u64,
+    /// A pause is only scheduled.
+    pub(crate) delays: bool,
     /// Owners that the Safe has no more.
     removed: BTreeSet<Address>,
     /// The call that nobody answers, by its signature.
@@ -51,6 +53,7 @@ impl Chain {
             limited: false,
             paused: false,
             nonce: 7,
+            delays: false,
             removed: BTreeSet::new(),
             hidden: None,
             logs: Vec::new(),
@@ -102,7 +105,7 @@ fn execute(block: &mut Block, submission: &Submission) {
     let selector = |text: &str| keccak256(text.as_bytes())[..4].to_vec();
     let data = submission.transaction.data.to_vec();
     if data.starts_with(&selector("pause()")) {
-        block.paused = true;
+        block.paused = !block.delays;
     } else if data.starts_with(&selector("unpause()")) {
         block.paused = false;
     } else if data.starts_with(&selector("setWithdrawalsLimited(bool)")) {

@@ -151,3 +151,36 @@ fn propose_pages_and_humans_decide() {
     assert_eq!(c.execute(), 1);
     assert!(c.chain.head().paused);
 }
+
+/// A veto is re-issued against newer votes though the own node sees nothing of what others see: that is who vetoes a false alarm.
+#[test]
+fn a_veto_without_an_own_finding_follows_the_votes_too() {
+    let mut c = cluster();
+    c.find(&[0, 1], "vault-outflow");
+    c.mine(&[]);
+    c.veto(3);
+    let first = c.count(3, |b| matches!(b, Body::Veto(_)));
+    c.silent.insert(4);
+    let vote = c.forged_vote(2, block(c.chain.head().at.number + 1, 0));
+    let vote = c.nodes[4].forge(vote);
+    c.mine(&[]);
+    c.send(4, vote);
+    c.settle();
+    assert_eq!(c.count(3, |b| matches!(b, Body::Veto(_))), first + 1, "re-issued");
+}
+
+/// A node that is a block behind finds what its human vetoed after the veto; what happens later is news.
+#[test]
+fn a_veto_covers_what_had_happened_when_it_was_given() {
+    for (ahead, votes) in [(2, 0), (0, 1)] {
+        let mut c = cluster();
+        c.find(&[1, 2], "vault-outflow");
+        c.mine(&[]);
+        // Block times are of the chain, the human's act is of the own clock.
+        c.nodes[0].clock += ahead;
+        c.veto(0);
+        c.find(&[0], "vault-outflow");
+        c.mine(&[]);
+        assert_eq!(c.votes(0, 1), votes, "clock {ahead} s ahead of the block held");
+    }
+}

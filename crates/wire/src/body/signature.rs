@@ -103,6 +103,7 @@ pub(crate) fn attested_out(attested: &Attested) -> proto::Attested {
         can_pause: attested.can_pause,
         detail: attested.detail.clone(),
         head: Some(block_out(&attested.head)),
+        scanned_from: attested.scanned_from,
     }
 }
 
@@ -112,5 +113,6 @@ pub(crate) fn attested_in(attested: proto::Attested) -> Result<Attested, WireErr
         can_pause: attested.can_pause,
         detail: text("attested.detail", attested.detail, MAX_LINE)?,
         head: block_in("attested.head", attested.head)?,
+        scanned_from: attested.scanned_from,
     })
 }

@@ -141,6 +141,7 @@ pub(super) fn attested() -> Attested {
         can_pause: true,
         detail: "simulated ok at block 99".into(),
         head: block(99),
+        scanned_from: 0,
     }
 }
 
@@ -192,6 +193,7 @@ pub(super) fn bodies() -> Vec<(&'static str, Body)> {
         ("close-vote", Body::CloseVote(close_vote())),
         ("not-contained", Body::NotContained(not_contained())),
         ("attested", Body::Attested(attested())),
+        ("attested-scanned", Body::Attested(Attested { scanned_from: 40, ..attested() })),
         ("fault-proof", Body::FaultProof(fault(sealed(9, 5, vote()), sealed(9, 5, Body::Attested(attested()))))),
         ("checkpoint", Body::Checkpoint(checkpoint(7))),
         ("checkpoint-fault", Body::CheckpointFault(checkpoint_fault(None))),

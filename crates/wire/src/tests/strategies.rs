@@ -228,9 +228,11 @@ fn observations() -> impl Strategy<Value = Body> {
         (decision(), step(), cause(), "\\PC{0,128}", block()).prop_map(|(decision, step, cause, detail, head)| {
             Body::NotContained(NotContained { decision, step, cause, detail, head })
         }),
-        (name(), any::<bool>(), "\\PC{0,128}", block()).prop_map(|(asset, can_pause, detail, head)| {
-            Body::Attested(Attested { asset, can_pause, detail, head })
-        }),
+        (name(), any::<bool>(), "\\PC{0,128}", block(), any::<u64>()).prop_map(
+            |(asset, can_pause, detail, head, scanned_from)| {
+                Body::Attested(Attested { asset, can_pause, detail, head, scanned_from })
+            }
+        ),
         (any::<[u8; 32]>(), severity(), human()).prop_map(|(incident, severity, human)| {
             Body::Classified(Classified { incident: IncidentId::from_bytes(incident), severity, human })
         }),

@@ -137,10 +137,10 @@ impl World<'_> {
         }
     }
 
-    /// What a start looks back: the longest window, and the life of a containment certificate.
+    /// What a start looks back, as the node does it.
     fn beyond_backfill(&self, block: &BlockRef) -> bool {
-        let governance = &self.cast.scenario.governance;
-        let back = governance.window_s.max(governance.expiry_s).max(60);
+        let window_s = self.cast.scenario.governance.window_s;
+        let back = window_s.max(watchfire_protocol::lookback_s(&self.cast.charter, CHAIN));
         block.time.plus_secs(back) < self.chain.head().at.time
     }
 

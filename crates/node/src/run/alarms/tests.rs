@@ -20,8 +20,8 @@ fn a_stale_head() {
 #[test]
 fn a_submitter_without_funds() {
     let payer = Address::repeat_byte(3);
-    assert_eq!(unfunded(CHAIN, payer, 3_000_000, Some(1)), None);
-    let line = unfunded(CHAIN, payer, 2_999_999, Some(1)).unwrap();
+    assert_eq!(unfunded(CHAIN, payer, 3_000_000, Some(1), None), None);
+    let line = unfunded(CHAIN, payer, 2_999_999, Some(1), None).unwrap();
     assert!(line.contains(&payer.to_checksum(None)) && line.contains("2999999 wei"), "{line}");
 }
 

@@ -21,7 +21,12 @@ fn report(charter: &Charter, singleton: u8) -> LiveReport {
         (read, if known { value } else { ReadOutcome::Unavailable("busy".to_owned()) })
     };
     let block = BlockRef { chain: CHAIN, number: 1, hash: B256::ZERO, time: BlockTime::default() };
-    LiveReport { chain: CHAIN, block, answers: reads(charter, CHAIN).into_iter().map(answer).collect() }
+    LiveReport {
+        chain: CHAIN,
+        block,
+        answers: reads(charter, CHAIN).into_iter().map(answer).collect(),
+        gas: BTreeMap::new(),
+    }
 }
 
 /// A singleton that was exchanged while no process looked is told by the next one, stands as a doubt about the asset with what to

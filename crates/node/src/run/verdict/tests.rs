@@ -21,6 +21,7 @@ fn judged_under(text: &str, live: usize, change: impl FnOnce(&mut Facts<'_>)) ->
         simulated: "simulated ok at block 7".to_owned(),
         balance: Some(1_000_000_000_000_000_000),
         base_fee: Some(1_000_000_000),
+        gas: None,
         ready: true,
     };
     change(&mut facts);
