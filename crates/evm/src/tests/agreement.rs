@@ -65,6 +65,33 @@ async fn another_chain_beside_enough_right_ones_is_barred() {
     let waiting = vec![endpoint("foreign", &foreign.http), endpoint("b", &anvil.http), endpoint("c", &gone)];
     let error = ChainClient::connect(config(2, waiting)).await.unwrap_err();
     assert!(matches!(error, ConnectError::Unreachable { reached: 1, .. }), "a restart of c mends it: {error}");
+    // One operator of two that claims another chain may lie; a node waits for it and says so, and its other chains go on.
+    let doubtful = vec![endpoint("foreign", &foreign.http), endpoint("b", &anvil.http)];
+    let error = ChainClient::connect(config(2, doubtful)).await.unwrap_err();
+    assert!(matches!(error, ConnectError::Unreachable { reached: 1, .. }), "{error}");
+    assert!(error.to_string().contains("foreign") && error.to_string().contains("1337"), "{error}");
+}
+
+/// Goal: what calls cost is what k operators do not exceed alone; a call that would revert, or too few answers, give no figure.
+#[tokio::test]
+async fn gas_is_the_highest_that_one_operator_alone_cannot_move() {
+    let world = World::new().await;
+    let anvil = &world.anvil;
+    let account = anvil.account().await;
+    let lie = |method: &str, _: &serde_json::Value| match method {
+        "eth_estimateGas" => Act::Say(json!("0x3b9aca00")),
+        _ => Act::Pass,
+    };
+    let liar = Operator::start(&anvil.http, lie).await;
+    let honest = || vec![endpoint("b", &anvil.http), endpoint("c", &anvil.http)];
+    let call = || (account, account, bytes::Bytes::new());
+    let all = honest().into_iter().chain([endpoint("liar", &liar.url)]).collect();
+    let client = ChainClient::connect(config(2, all)).await.unwrap();
+    assert_eq!(client.gas_of(&[call(), call()]).await, Some(42_000));
+    let client = ChainClient::connect(config(2, honest())).await.unwrap();
+    assert_eq!(client.gas_of(&[call()]).await, Some(21_000));
+    let pause = (account, world.vault, bytes::Bytes::from_static(&[0x84, 0x56, 0xcb, 0x59]));
+    assert_eq!(client.gas_of(&[call(), pause]).await, None, "not everybody's to pause");
 }
 
 /// Goal: fewer operators than k, or none reachable, are errors that say what to do.

@@ -74,3 +74,24 @@ fn a_fault_of_no_asset_is_a_doubt_about_each() {
     let asset = charter.assets.keys().next().unwrap();
     assert_eq!(facts.doubt_of(asset).unwrap().kind, "multi-send-code");
 }
+
+/// Money is what the own operators say that an account holds; gas is the newest estimate, kept while the step is in effect.
+#[test]
+fn funds_and_gas_are_of_the_own_reading() {
+    let (charter, _) = watchfire_charter::parse(&charter_text(None)).unwrap();
+    let asset: AssetId = "vault-core".parse().unwrap();
+    let submitter = charter.members.values().find_map(|member| member.submitter).unwrap();
+    let mut facts = LiveFacts::new(&charter, CHAIN, None);
+    assert_eq!((facts.balance_at(submitter), facts.gas_of(&asset)), (None, None));
+    let mut first = report(&charter, 1);
+    let wei = Bytes::copy_from_slice(&alloy::primitives::U256::from(7).to_be_bytes::<32>());
+    assert!(
+        first.answers.insert(Read::Balance { account: submitter }, ReadOutcome::Value(wei)).is_some(),
+        "it is asked"
+    );
+    first.gas.insert(asset.clone(), 51_000);
+    facts.take(&charter, &BTreeMap::new(), first);
+    assert_eq!((facts.balance_at(submitter), facts.gas_of(&asset)), (Some(7), Some(51_000)));
+    facts.take(&charter, &BTreeMap::new(), report(&charter, 1));
+    assert_eq!(facts.gas_of(&asset), Some(51_000));
+}

@@ -42,13 +42,15 @@ fn says_yes_with_a_spare() {
 #[test]
 fn says_what_stands_in_the_way() {
     type Case = (usize, fn(&mut Facts<'_>), CanPause, &'static str);
-    let cases: [Case; 7] = [
+    let cases: [Case; 8] = [
         (3, |_| {}, CanPause::AtRisk, "one more loss"),
         (5, |facts| facts.balance = None, CanPause::AtRisk, "not known"),
         (5, |facts| facts.doubt = Some("not simulated yet".to_owned()), CanPause::AtRisk, "not simulated yet"),
         (2, |_| {}, CanPause::No, "too few live"),
         (5, |facts| facts.refuted = Some("guard: GS013".to_owned()), CanPause::No, "guard: GS013"),
         (5, |facts| facts.balance = Some(1), CanPause::No, "no known submitter can pay"),
+        // 1 ether at 10 gwei a gas pays for 100 M of it.
+        (5, |facts| facts.gas = Some(99_900_000), CanPause::No, "no known submitter can pay"),
         (5, |facts| facts.ready = false, CanPause::No, "does not follow"),
     ];
     for (live, change, expected, reason) in cases {
