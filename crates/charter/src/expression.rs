@@ -28,6 +28,7 @@ use thiserror::Error;
 
 pub use integer::Integer;
 pub use subject::{Facts, Subject};
+pub(crate) use syntax::is_name;
 pub use value::Value;
 
 /// Most bytes of an expression's text.

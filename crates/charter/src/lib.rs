@@ -15,6 +15,7 @@ pub mod expression;
 pub mod fault;
 pub mod live;
 pub mod model;
+pub mod monitors;
 pub mod multiaddress;
 pub mod packs;
 pub mod parse;
@@ -22,6 +23,7 @@ pub mod privileged;
 pub mod query;
 mod quorum;
 pub mod reader;
+mod trial;
 mod watch;
 
 pub use fault::{Complaint, Fault, Warning};

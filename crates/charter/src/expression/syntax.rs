@@ -76,7 +76,7 @@ const RESERVED: &[&str] = &[
 const RELATIONS: &[&str] = &["==", "!=", "<=", ">=", "<", ">"];
 
 /// Whether an expression can name a field so.
-pub(super) fn is_name(text: &str) -> bool {
+pub(crate) fn is_name(text: &str) -> bool {
     let begins = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     let word = begins && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     word && !RESERVED.contains(&text) && !["in", "true", "false", "null"].contains(&text)

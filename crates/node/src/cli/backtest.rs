@@ -1,5 +1,6 @@
 //! `watchfire backtest`: what the shipped detectors would have said of blocks that are past.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -7,7 +8,7 @@ use clap::Args;
 use futures::StreamExt as _;
 use serde_json::json;
 use watchfire_charter::Charter;
-use watchfire_types::{BlockView, ChainId};
+use watchfire_types::{BlockView, ChainId, DetectorId};
 
 use super::charter_live;
 use super::output::{CliError, Output, code, line_out, lost};
@@ -56,9 +57,7 @@ pub(super) fn run(arguments: &BacktestArgs, output: Output) -> Result<u8, CliErr
     if let Some(chain) = only.filter(|chain| !charter.chains.contains_key(chain)) {
         return Err(CliError::absent(format!("the charter has no chain {chain}; name one that it has with --chain")));
     }
-    let start = Instant::now();
-    let replay = Replay::new(&charter, only);
-    let mut teller = Teller { replay, output, start, spoken: start, refused: 0, first: None, said_first: false };
+    let mut teller = Teller::new(Replay::new(&charter, only), output, None);
     match &arguments.rpc {
         Some(url) => asked(arguments, url, &charter, &mut teller)?,
         None => {
@@ -107,10 +106,15 @@ fn asked(arguments: &BacktestArgs, url: &url::Url, charter: &Charter, teller: &m
     })
 }
 
+/// What each detector found: the blocks at which its findings began to stand, or became worse.
+pub(super) type Tally = BTreeMap<DetectorId, Vec<u64>>;
+
 /// What is told, and how.
-struct Teller<'a> {
+pub(super) struct Teller<'a> {
     replay: Replay<'a>,
     output: Output,
+    /// Findings are counted here, and not told, where that is wanted.
+    tally: Option<Tally>,
     start: Instant,
     spoken: Instant,
     refused: u64,
@@ -118,8 +122,14 @@ struct Teller<'a> {
     said_first: bool,
 }
 
-impl Teller<'_> {
-    fn file(&mut self, path: &Path) -> Result<(), CliError> {
+impl<'a> Teller<'a> {
+    /// With a tally findings are counted in it, else told.
+    pub(super) fn new(replay: Replay<'a>, output: Output, tally: Option<Tally>) -> Self {
+        let start = Instant::now();
+        Self { replay, output, tally, start, spoken: start, refused: 0, first: None, said_first: false }
+    }
+
+    pub(super) fn file(&mut self, path: &Path) -> Result<(), CliError> {
         let blocks = match BlockFile::open(path) {
             Ok(blocks) => blocks,
             Err(error) => {
@@ -170,18 +180,25 @@ impl Teller<'_> {
                 "unknown: {detector} reads state that is not there at block {number}; it finds nothing where it cannot read"
             ));
         }
-        for told in &told {
+        if let Some(tally) = &mut self.tally {
+            told.iter().for_each(|told| tally.entry(told.detector.clone()).or_default().push(told.block));
+        }
+        for told in told.iter().filter(|_| self.tally.is_none()) {
             let line =
                 if self.output.json { serde_json::to_string(told).map_err(CliError::failed)? } else { shown(told) };
             line_out(&line).or_else(|error| lost(&error))?;
         }
+        self.pace(view);
+        Ok(())
+    }
+
+    fn pace(&mut self, view: &BlockView) {
         if self.spoken.elapsed() >= PROGRESS {
             self.spoken = Instant::now();
             let (blocks, number) = (self.replay.blocks(), view.block.number);
             let pace = pace(blocks, self.start.elapsed().as_secs_f64());
             self.output.progress(&format!("{blocks} blocks, {pace} blocks/s, at block {number}"));
         }
-        Ok(())
     }
 
     /// Leaves a part of the input out, and says why.
@@ -206,7 +223,25 @@ impl Teller<'_> {
     }
 
     /// What all came to. Where something was refused the last object is the summary and the error at once.
-    fn end(mut self) -> Result<u8, CliError> {
+    fn end(self) -> Result<u8, CliError> {
+        let output = self.output;
+        let Ended { summary, error, .. } = self.ended()?;
+        let mut value = json!({ "summary": summary });
+        if let (Some(error), Some(object)) = (&error, value.as_object_mut()) {
+            object.extend(error.value().as_object().cloned().unwrap_or_default());
+        }
+        output.answer(&text(&summary), &value)?;
+        match error {
+            Some(error) => {
+                output.progress(&format!("watchfire: {}", error.message));
+                Ok(error.code)
+            }
+            None => Ok(code::OK),
+        }
+    }
+
+    /// The summary, and what was refused, if anything; an error where nothing but that was there.
+    pub(super) fn ended(mut self) -> Result<Ended, CliError> {
         let seconds = self.start.elapsed().as_secs_f64();
         let summary = self.replay.summary(seconds, self.refused);
         if summary.blocks > 0 {
@@ -220,19 +255,15 @@ impl Teller<'_> {
             }
             None => None,
         };
-        let mut value = json!({ "summary": summary });
-        if let (Some(error), Some(object)) = (&error, value.as_object_mut()) {
-            object.extend(error.value().as_object().cloned().unwrap_or_default());
-        }
-        self.output.answer(&text(&summary), &value)?;
-        match error {
-            Some(error) => {
-                self.output.progress(&format!("watchfire: {}", error.message));
-                Ok(error.code)
-            }
-            None => Ok(code::OK),
-        }
+        Ok(Ended { summary, error, tally: self.tally.unwrap_or_default() })
     }
+}
+
+/// What all came to.
+pub(super) struct Ended {
+    pub(super) summary: Summary,
+    pub(super) error: Option<CliError>,
+    pub(super) tally: Tally,
 }
 
 /// An error with its place before it; a file's own errors have theirs.

@@ -27,6 +27,8 @@ pub mod output;
 mod people;
 mod record;
 mod rules;
+mod rules_import;
+mod rules_test;
 mod run;
 mod safe;
 mod sealed;

@@ -1,4 +1,4 @@
-//! `watchfire rules packs | pack | check`: detector rules to paste into a charter, and what those of a charter cost.
+//! `watchfire rules packs | pack | check | import | test`: detector rules to paste into a charter, what those of a charter cost, and what they find.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -38,9 +38,14 @@ pub(super) enum RulesCommand {
         /// The charter, or its detectors alone, as TOML.
         file: PathBuf,
     },
+    /// Turn the JSON monitors of OpenZeppelin Monitor into detectors to paste into a charter, and name every part that has no counterpart.
+    Import(super::rules_import::ImportArgs),
+    /// Run the detectors of a charter, or of a text that holds nothing but detectors, over past blocks: which fired how often, at which blocks,
+    /// and whether that is as expected.
+    Test(super::rules_test::TestArgs),
 }
 
-fn setting(text: &str) -> Result<(String, String), String> {
+pub(super) fn setting(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or_else(|| format!("{text:?} is not written as KEY=VALUE"))?;
     Ok((key.to_owned(), value.to_owned()))
 }
@@ -51,6 +56,8 @@ pub(super) fn run(command: RulesCommand, output: Output) -> Result<u8, CliError>
         RulesCommand::Packs => list(output),
         RulesCommand::Pack { name, asset, set } => pack(&name, &asset, set, output),
         RulesCommand::Check { file } => check(&file, output),
+        RulesCommand::Import(arguments) => super::rules_import::run(arguments, output),
+        RulesCommand::Test(arguments) => super::rules_test::run(&arguments, output),
     }
 }
 

@@ -42,7 +42,7 @@ fn value(argument: &Arg) -> String {
         "object" | "what" | "event" | "change" => "ab",
         "reason" | "text" | "name" | "asset" => "vault-core",
         "output" => "/nowhere/out",
-        "archives" | "charter" | "file" | "scenarios" | "scenario" => "/nowhere/file",
+        "archives" | "blocks" | "charter" | "file" | "scenarios" | "scenario" => "/nowhere/file",
         "chain_id" | "nonce" | "index" => "1",
         "opens" => "1",
         "closes" => "2",

@@ -13,6 +13,7 @@ mod full;
 mod inspect_trace;
 mod log_query;
 mod log_store;
+mod made_blocks;
 #[path = "../../../../simulations/src/port.rs"]
 mod port;
 mod printing;

@@ -95,6 +95,22 @@ fn within(min: Option<U256>, max: Option<U256>) -> (Bytes, Bytes) {
     (word(sound), word(bent.unwrap_or(sound)))
 }
 
+/// An answer that is in order, and one that is not.
+fn answers(expect: &StateExpectation) -> (Bytes, Bytes) {
+    match expect {
+        StateExpectation::Unchanged => (word(U256::from(1)), word(U256::from(2))),
+        StateExpectation::Equals(bytes) => (bytes.clone(), other(bytes)),
+        StateExpectation::Number { word: at, min, max, .. } => {
+            let sound = max.or(*min).unwrap_or_default();
+            let steps = [sound.wrapping_add(U256::from(1)), sound.wrapping_sub(U256::from(1))];
+            let bent = steps.into_iter().find(|bent| !expect.bounds(*bent)).unwrap_or(sound);
+            let answer = |number| [vec![0; usize::from(*at) * 32], word(number).to_vec()].concat().into();
+            (answer(sound), answer(bent))
+        }
+        StateExpectation::Within { min, max } => within(*min, *max),
+    }
+}
+
 impl Contracts {
     /// Those of the played charter. Before anything happened nothing is contained, nothing is out of order, and coin is in the contracts.
     pub(crate) fn of(cast: &Cast) -> Self {
@@ -112,19 +128,7 @@ impl Contracts {
             let own = detector.asset == cast.asset;
             match &detector.watch {
                 Watch::State { read, expect, .. } => {
-                    let (sound, bent) = match expect {
-                        StateExpectation::Unchanged => (word(U256::from(1)), word(U256::from(2))),
-                        StateExpectation::Equals(bytes) => (bytes.clone(), other(bytes)),
-                        StateExpectation::Number { word: at, min, max, .. } => {
-                            let sound = max.or(*min).unwrap_or_default();
-                            let steps = [sound.wrapping_add(U256::from(1)), sound.wrapping_sub(U256::from(1))];
-                            let bent = steps.into_iter().find(|bent| !expect.bounds(*bent)).unwrap_or(sound);
-                            let answer =
-                                |number| [vec![0; usize::from(*at) * 32], word(number).to_vec()].concat().into();
-                            (answer(sound), answer(bent))
-                        }
-                        StateExpectation::Within { min, max } => within(*min, *max),
-                    };
+                    let (sound, bent) = answers(expect);
                     first.insert(read.clone(), sound);
                     if own {
                         bends.get_or_insert((read.clone(), bent));
