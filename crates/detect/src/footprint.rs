@@ -11,7 +11,7 @@ const ENTRY: u64 = 160;
 const KEPT: u64 = REORG_DEPTH + 1;
 
 /// What an expression was seen to hold of takes as much as this many entries: its fields as text.
-const SEEN_ENTRIES: u64 = 32;
+const SEEN_ENTRIES: u64 = 64;
 
 /// Most bytes that a rule keeps of blocks, events and transfers on a chain of this time between blocks. Not counted: the answers of calls that
 /// must not change, one for each of 65 blocks, and of what it finds one finding for each of 65 blocks.
