@@ -4,6 +4,7 @@
 mod bad_input;
 mod catch_up;
 mod chain;
+mod changes;
 mod clocks;
 mod door;
 mod durability;
