@@ -1,6 +1,6 @@
 //! What a running node says of itself: status, incidents, and the facts of its heartbeat.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use watchfire_driver::{HeartbeatFacts, Witness};
 use watchfire_journal::Space;
@@ -158,6 +158,7 @@ impl Node {
             chain,
             head: state.head.map(|(block, _)| block),
             head_age_ms: state.head.map(|(_, arrived)| at.millis_since(arrived)),
+            finalized: state.finalized,
             endpoints: health.iter().map(endpoint).collect(),
             submitter_balance: state.live.balance.map(|wei| wei.to_string()),
         }
@@ -174,7 +175,8 @@ impl Node {
         }
         for (chain, state) in &self.chains {
             lines.extend(state.trouble.clone());
-            lines.extend(state.unseen.clone());
+            lines.extend(state.unseen.map(|last| alarms::unseen(*chain, None, last)));
+            lines.extend(self.scanned.unseen(*chain).map(|(first, last)| alarms::unseen(*chain, Some(first), last)));
             lines.extend(self.stale(*chain, state, at));
             lines.extend(state.live.alarms(*chain, state.base_fee));
             lines.extend(state.detectors.blind(BLIND_BLOCKS).map(|blind| alarms::blind(&blind)));
@@ -241,15 +243,13 @@ impl Node {
         }
     }
 
-    /// Every incident with a line per event, newest first.
+    /// Every incident with a line per event: open ones first, then by what they know newest.
     pub(super) fn incidents(&self) -> Vec<Incident> {
         let machine = self.driver.machine();
-        let held: BTreeMap<_, _> = machine.events().map(|event| (event.hash(), event)).collect();
         let incidents = machine.incidents().into_iter().map(|incident| {
-            let mut records: Vec<Record> = incident
-                .events
-                .iter()
-                .filter_map(|hash| held.get(hash).copied())
+            let mut records: Vec<Record> = machine
+                .incident_events(&incident)
+                .into_iter()
                 .map(|event| {
                     // What came before this process started is shown at its author's time.
                     let claimed = event.time.as_millis();
