@@ -1,6 +1,7 @@
 //! `watchfire metrics`: what a monitor watches a node by, in the OpenMetrics text format. There is no port for it: a timer writes it into a
 //! file that an exporter reads.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
 
 use prometheus_client::encoding::text::encode;
@@ -15,13 +16,16 @@ use super::output::{CliError, Output, code};
 use crate::config::Config;
 use crate::control::client::{ClientError, ask};
 
+type Labels = Vec<(&'static str, String)>;
+type Value = Gauge<f64, AtomicU64>;
+
 /// One value.
 #[derive(Debug, PartialEq, Serialize)]
 struct Sample {
     name: &'static str,
     #[serde(skip)]
     help: &'static str,
-    labels: Vec<(&'static str, String)>,
+    labels: Labels,
     value: f64,
 }
 
@@ -112,20 +116,20 @@ fn of_status(status: &Status) -> Vec<Sample> {
 /// As an exporter reads it.
 fn text(samples: &[Sample]) -> Result<String, CliError> {
     let mut registry = Registry::default();
-    let mut last: Option<(&str, Family<Vec<(&str, String)>, Gauge<f64, AtomicU64>>)> = None;
-    let mut named: Vec<&Sample> = samples.iter().collect();
-    named.sort_by_key(|sample| sample.name);
-    for sample in named {
-        let family = match &last {
-            Some((name, family)) if *name == sample.name => family.clone(),
-            _ => {
-                let family = Family::default();
-                registry.register(sample.name, sample.help, Family::clone(&family));
-                family
-            }
-        };
+    let mut families: BTreeMap<&str, Family<Labels, Value>> = BTreeMap::new();
+    for sample in samples {
+        if sample.labels.is_empty() {
+            let value = Value::default();
+            value.set(sample.value);
+            registry.register(sample.name, sample.help, value);
+            continue;
+        }
+        let family = families.entry(sample.name).or_insert_with(|| {
+            let family = Family::default();
+            registry.register(sample.name, sample.help, Family::clone(&family));
+            family
+        });
         family.get_or_create(&sample.labels).set(sample.value);
-        last = Some((sample.name, family));
     }
     let mut text = String::new();
     encode(&mut text, &registry)?;
@@ -143,10 +147,10 @@ mod tests {
             labels: vec![("member", member.to_owned())],
             ..one(name, "Help", value)
         };
-        let samples = [of("b", "x", 1.0), of("a", "x", 0.5), of("b", "y", 0.0)];
+        let samples = [of("b", "x", 1.0), of("a", "x", 0.5), one("c", "Help", 3.0), of("b", "y", 0.0)];
         let text = text(&samples).unwrap();
         assert_eq!(text.matches("# TYPE b gauge").count(), 1, "{text}");
-        for line in ["b{member=\"x\"} 1.0", "b{member=\"y\"} 0.0", "a{member=\"x\"} 0.5"] {
+        for line in ["b{member=\"x\"} 1.0", "b{member=\"y\"} 0.0", "a{member=\"x\"} 0.5", "c 3.0"] {
             assert!(text.lines().any(|one| one == line), "{line}: {text}");
         }
         assert!(text.ends_with("# EOF\n"), "{text}");

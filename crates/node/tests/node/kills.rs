@@ -51,7 +51,7 @@ fn held(config: &str) -> BTreeSet<String> {
         let page = json(&watchfire(&[
             "log", "query", "--kind", "sealed", "--after", &after, "--limit", "1000", "--config", config, "--json",
         ]));
-        held.extend(page["events"].as_array().unwrap().iter().map(|event| event["hash"].as_str().unwrap().to_owned()));
+        held.extend(page["events"].as_array().unwrap().iter().map(|event| event["event"].as_str().unwrap().to_owned()));
         if page["more"] != true {
             return held;
         }
