@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use watchfire_charter::{Asset, PlaybookPurpose};
 use watchfire_driver::{HeartbeatFacts, Witness};
 use watchfire_journal::Space;
 use watchfire_protocol::{AssetOutlook, Machine};
 use watchfire_transparency::Frontier;
 use watchfire_types::body::Attested;
 use watchfire_types::bounds::ASSETS_MAX;
-use watchfire_types::control::{AssetStatus, ChainStatus, Incident, PeerStatus, Record, Status};
+use watchfire_types::control::{AssetStatus, CanPause, ChainStatus, Incident, PeerStatus, Record, Status};
 use watchfire_types::{AssetId, B256, BlockRef, ChainId, MemberId, Timestamp};
 
 use super::alarms::{self, BLIND_BLOCKS};
@@ -47,12 +48,33 @@ impl Node {
             log_root: log_root(machine),
             epoch: Some(machine.epoch()),
             index_lag: lag.records,
-            assets: machine.outlooks().iter().map(|outlook| self.asset(outlook, at)).collect(),
+            assets: self.assets(at),
             peers: self.peers(at),
             chains: self.chains.iter().map(|(chain, state)| self.chain(*chain, state, at)).collect(),
             alarms: self.alarms(at),
             owed: self.executor.owed(),
         }
+    }
+
+    /// Every asset that can be contained; of one whose chain gave no block yet nothing is known, which is no.
+    fn assets(&self, at: Timestamp) -> Vec<AssetStatus> {
+        let outlooks = self.driver.machine().outlooks();
+        let contained =
+            |id: &AssetId| self.charter.playbooks_of(id).any(|(_, book)| book.purpose == PlaybookPurpose::Contain);
+        let assets = self.charter.assets.iter().filter(|(id, _)| contained(id));
+        let status = |(id, asset): (&AssetId, &Asset)| match outlooks.iter().find(|outlook| outlook.asset == *id) {
+            Some(outlook) => self.asset(outlook, at),
+            None => AssetStatus {
+                asset: id.clone(),
+                can_pause: CanPause::No,
+                line: format!("CAN PAUSE {id}: NO (this node has seen no block of chain {} yet)", asset.chain),
+                contained: false,
+                owed_step: None,
+                cause: None,
+                cause_detail: None,
+            },
+        };
+        assets.map(status).collect()
     }
 
     fn asset(&self, outlook: &AssetOutlook, at: Timestamp) -> AssetStatus {
