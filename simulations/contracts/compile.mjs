@@ -12,7 +12,7 @@ const solc = createRequire(join(modules, "package.json"))("solc");
 
 const names = ["Attacker", "BlockingGuard", "Vault"];
 // The labelled transactions' contracts stand in a folder of their own; each that is a case of its own goes into Traces.json.
-const parts = ["Parts", "World", "Attacks", "Honest"];
+const parts = ["Parts", "World", "Attacks", "Honest", "Tricks"];
 const read = (path) => ({ content: readFileSync(join(here, path), "utf8") });
 const input = {
   language: "Solidity",

@@ -4,7 +4,7 @@
 //! raises attention and wakes people, it never votes.
 //!
 //! Terms: a *frame* is one call, creation or self-destruction; the *group* is the sender, the contract that it called, what they created in
-//! this transaction, and who only gets what they pay; everyone else is an *outsider*. A *loser* is an outsider that gave and got nothing
+//! this transaction, helpers that hand on all that they get, and who only gets what they pay; everyone else is an *outsider*. A *loser* is an outsider that gave and got nothing
 //! that counts.
 
 mod fault;

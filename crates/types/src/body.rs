@@ -90,9 +90,6 @@ pub enum Body {
 }
 
 impl Body {
-    /// The kind of a body that this version does not know.
-    pub const UNKNOWN: &str = "unknown";
-
     /// The kebab-case name of its kind, as in records, indexes and logs.
     #[must_use]
     pub fn kind(&self) -> &'static str {
@@ -124,7 +121,7 @@ impl Body {
             Self::ChangeSupported(_) => "change-supported",
             Self::ChangeWithdrawn(_) => "change-withdrawn",
             Self::ChangeCounted(_) => "change-counted",
-            Self::Unknown(..) => Self::UNKNOWN,
+            Self::Unknown(..) => "unknown",
         }
     }
 }

@@ -10,6 +10,7 @@ mod loss;
 mod outline;
 mod price;
 mod reentry;
+mod trick;
 
 use super::scene::Scene;
 use super::tree::CallTree;
@@ -51,7 +52,8 @@ pub const FEATURES: &[Feature] = &[
     feature("both-ways-loser", 2, 40, 160, "an outsider got a token, gave more of it back, and got nothing else"),
     feature("loser", 3, 5, 60, "outsiders that gave and got nothing: from 1, 2, 4"),
     feature("loser-of-many", 2, 20, 120, "one outsider lost two, three or more tokens and got nothing"),
-    feature("approval-drain", 2, 40, 240, "tokens of others taken through somebody else's allowance"),
+    feature("toll", 3, 10, 90, "what an outsider lost for nothing: from 10, 100, 1,000 native coins"),
+    feature("approval-drain", 2, 120, 400, "tokens of others taken through somebody else's allowance"),
     feature("worthless-pay", 1, 60, 200, "an outsider was paid with tokens made in this transaction"),
     feature(
         "minted-and-sold",
@@ -60,7 +62,7 @@ pub const FEATURES: &[Feature] = &[
         130,
         "tokens minted for the group were given for other value: any, by its own call",
     ),
-    feature("overflow", 1, 20, 140, "an amount that no token has"),
+    feature("overflow", 1, 160, 480, "an amount that no token has"),
     feature("flash-loan", 3, 30, 90, "a loan taken and returned: any, from 500, from 5,000 native coins"),
     feature("round-trip", 3, 30, 110, "the group entered and left the same contract: once, from 3, from 8 times"),
     feature("enter-and-borrow", 1, 20, 140, "the group put value in, borrowed, and ends with a free gain"),
@@ -82,6 +84,18 @@ pub const FEATURES: &[Feature] = &[
     ),
     feature("traded-back", 2, 25, 110, "the group traded in both directions with one contract: 1, from 3"),
     feature("donation", 1, 30, 140, "the group gave a contract tokens unasked, and then took from it"),
+    feature("fresh-allowances", 3, 20, 100, "contracts of the group give allowances to outsiders: from 1, 3, 6"),
+    feature(
+        "allowance-taken",
+        1,
+        120,
+        400,
+        "an outsider gave the group an allowance that it spent at once, or five gave some",
+    ),
+    feature("pair-forced", 2, 40, 140, "the group made pairs skim or sync: once, from 4 times"),
+    feature("empty-moves", 2, 30, 110, "the group made transfers that move nothing: once, from 4 times"),
+    feature("forced-trade", 1, 40, 180, "an outsider was made to trade where the group traded before and after"),
+    feature("posing", 1, 20, 200, "an outsider called the group by a function of tokens, or one that is not known"),
     feature("repetition", 4, 10, 70, "the group called one function of one contract: from 5, 10, 25, 60 times"),
     feature("created-caller", 3, 20, 90, "contracts made in this transaction call outsiders: 1, from 2, from 5"),
     feature("constructor", 1, 30, 140, "value leaves outsiders while a contract is being constructed"),
@@ -110,7 +124,7 @@ pub fn features(tree: &CallTree) -> Vec<Seen> {
         return vec![Seen { name: "reverted", level: 1, detail: "nothing of it remains".to_owned() }];
     }
     let all: &[fn(&Scene<'_>, &mut Vec<Seen>)] =
-        &[gain::see, loss::see, loan::see, reentry::see, price::see, code::see, outline::see];
+        &[gain::see, loss::see, loan::see, reentry::see, price::see, trick::see, code::see, outline::see];
     let mut seen = Vec::new();
     for family in all {
         family(&scene, &mut seen);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use alloy_primitives::{Address, U256};
 
 use super::flow::{Balance, Flow, balances, flows, is_call, wrapped};
-use super::group::{Group, group, payees};
+use super::group::{Group, group, helpers, payees};
 use super::selector::{Class, class};
 use super::tree::{CallKind, CallTree, Frame};
 use super::value::worth;
@@ -55,6 +55,8 @@ impl<'a> Scene<'a> {
             group.all.remove(coin);
         }
         let flows = flows(tree, &wrapped);
+        let own = helpers(tree, &flows, &group);
+        group.all.extend(own);
         let paid = payees(tree, &flows, &group);
         group.all.extend(paid);
         let balances = balances(&flows);
@@ -147,8 +149,10 @@ impl<'a> Scene<'a> {
 
     fn who_lost(&self) -> Vec<Loser> {
         let redeemed = self.redeemed();
+        let plumbing = self.plumbing();
         let mut losers = Vec::new();
-        for (account, tokens) in self.balances.iter().filter(|(account, _)| self.is_outsider(**account)) {
+        let outsiders = self.balances.iter().filter(|(account, _)| self.is_outsider(**account));
+        for (account, tokens) in outsiders.filter(|(account, _)| !plumbing.contains(*account)) {
             let counts = |token: &Address| !self.group.created.contains(token);
             let got = tokens.iter().filter(|(token, balance)| counts(token) && !balance.gain().is_zero());
             let got: Vec<(Address, U256)> = got.map(|(token, balance)| (*token, balance.gain())).collect();
@@ -168,6 +172,28 @@ impl<'a> Scene<'a> {
         }
         losers.sort_by_key(|loser| std::cmp::Reverse(loser.lost.len()));
         losers
+    }
+
+    /// Contracts that only paid what an exchange, in a swap that the group asked for, took out of them to serve it: the exchange gave
+    /// claims back, which is not seen without logs.
+    fn plumbing(&self) -> BTreeSet<Address> {
+        let mut inside: BTreeSet<Address> = BTreeSet::new();
+        let mut beside: BTreeSet<Address> = BTreeSet::new();
+        for flow in self.flows.iter().filter(|flow| self.is_outsider(flow.from)) {
+            let mut left = false;
+            let mut served = false;
+            for around in self.tree.around(flow.frame).take(64) {
+                let frame = &self.frames()[around];
+                if self.group.has(frame.from) {
+                    served = class(frame.selector()) == Some(Class::Swap) && frame.to != flow.from;
+                    break;
+                }
+                left |= matches!(class(frame.selector()), Some(Class::Exit | Class::Unwrap));
+            }
+            let side = if left && served { &mut inside } else { &mut beside };
+            side.insert(flow.from);
+        }
+        inside.difference(&beside).copied().collect()
     }
 
     /// Contracts whose claims were burnt beyond what was made of them here, and who burnt them.

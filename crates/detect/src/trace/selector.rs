@@ -5,6 +5,21 @@ use std::sync::LazyLock;
 
 use alloy_primitives::keccak256;
 
+/// `approve(address,uint256)`.
+pub(super) const APPROVE: [u8; 4] = [0x09, 0x5e, 0xa7, 0xb3];
+/// `transfer(address,uint256)`.
+pub(super) const TRANSFER: [u8; 4] = [0xa9, 0x05, 0x9c, 0xbb];
+/// `batchTransfer(address[],uint256)`: an amount to each.
+pub(super) const BATCH_TRANSFER: [u8; 4] = [0x83, 0xf1, 0x2f, 0xec];
+/// `transferProxy(address,address,uint256,uint256,uint8,bytes32,bytes32)`: an amount, and a fee to the caller.
+pub(super) const TRANSFER_PROXY: [u8; 4] = [0xeb, 0x50, 0x2d, 0x45];
+/// `balanceOf(address)`.
+pub(super) const BALANCE_OF: [u8; 4] = [0x70, 0xa0, 0x82, 0x31];
+/// `skim(address)` of a pair.
+pub(super) const SKIM: [u8; 4] = [0xbc, 0x25, 0xcf, 0x77];
+/// `sync()` of a pair.
+pub(super) const SYNC: [u8; 4] = [0xff, 0xf6, 0xca, 0xe9];
+
 /// What a function does, as far as a trace's features need it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Class {
@@ -60,7 +75,7 @@ const CLASSES: &[(Class, &[&str])] = &[
             "transferAndCall(address,uint256,bytes)",
         ],
     ),
-    (Class::TransferFrom, &["transferFrom(address,address,uint256)", "move(address,address,uint256)"]),
+    (Class::TransferFrom, &["transferFrom(address,address,uint256)"]),
     (
         Class::MintTo,
         &[
@@ -248,7 +263,24 @@ const CLASSES: &[(Class, &[&str])] = &[
         &[
             "uniswapV2Call(address,uint256,uint256,bytes)",
             "pancakeCall(address,uint256,uint256,bytes)",
+            "BiswapCall(address,uint256,uint256,bytes)",
+            "swapCall(address,uint256,uint256,bytes)",
+            "hook(address,uint256,uint256,bytes)",
             "uniswapV3SwapCallback(int256,int256,bytes)",
+            "swapCallback(int256,int256,bytes)",
+            "swapX2YCallback(uint256,uint256,bytes)",
+            "swapY2XCallback(uint256,uint256,bytes)",
+            "pancakeV3FlashCallback(uint256,uint256,bytes)",
+            "algebraFlashCallback(uint256,uint256,bytes)",
+            "locked(uint256)",
+            "lockAcquired(bytes)",
+            "DSPFlashLoanCall(address,uint256,uint256,bytes)",
+            "receiveFlashLoan(address,uint256,uint256,bytes)",
+            "onDeferredLiquidityCheck(bytes)",
+            "onTransferReceived(address,address,uint256,bytes)",
+            "tokenFallback(address,uint256,bytes)",
+            "isValidSignature(bytes32,bytes)",
+            "supportsInterface(bytes4)",
             "uniswapV3FlashCallback(uint256,uint256,bytes)",
             "uniswapV3MintCallback(uint256,uint256,bytes)",
             "pancakeV3SwapCallback(int256,int256,bytes)",

@@ -5,4 +5,5 @@ mod forms;
 mod meaning;
 mod refusals;
 mod scores;
+mod tricks;
 mod writing;

@@ -21,6 +21,7 @@ const WRAPPED: &[Address] = &[
 
 /// Token, decimals, and how many thousandths of a native coin 1,000 whole tokens are worth.
 const PRICED: &[(Address, u8, u64)] = &[
+    // Ethereum.
     (address!("A0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48"), 6, 500),
     (address!("dAC17F958D2ee523a2206206994597C13D831ec7"), 6, 500),
     (address!("6B175474E89094C44Da98b954EedeAC495271d0F"), 18, 500),
@@ -41,6 +42,13 @@ const PRICED: &[(Address, u8, u64)] = &[
     (address!("7f39C581F595B53c5cb19bD0b3f8dA6c935E2Ca0"), 18, 1_000_000),
     (address!("ae78736Cd615f374D3085123A210448E74Fc6393"), 18, 1_000_000),
     (address!("Be9895146f7AF43049ca1c1AE358B0541Ea49704"), 18, 1_000_000),
+    // BNB Smart Chain, whose native coin counts as a seventh of ether.
+    (address!("55d398326f99059fF775485246999027B3197955"), 18, 3_500),
+    (address!("e9e7CEA3DedcA5984780Bafc599bD69ADd087D56"), 18, 3_500),
+    (address!("8AC76a51cc950d9822D68b83fE1Ad97B32Cd580d"), 18, 3_500),
+    (address!("1AF3F329e8BE154074D8769D1FFa4eE058B1DBc3"), 18, 3_500),
+    (address!("2170Ed0880ac9A755fd29B2688956BD959F933F8"), 18, 7_000_000),
+    (address!("7130d2A12B9BCbFAe4f2634d864A1Ee1Ce3Ead9c"), 18, 105_000_000),
 ];
 
 /// Whether this is a wrapped native coin that every chain's users know.

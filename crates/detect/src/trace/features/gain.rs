@@ -4,9 +4,13 @@ use std::collections::BTreeMap;
 
 use alloy_primitives::{Address, U256};
 
+use super::loss::absurd;
 use super::{Seen, add, steps};
 use crate::trace::scene::Scene;
 use crate::trace::value::NATIVE;
+
+/// Calls from which on a transaction in which nothing moves is not taken at its word.
+const FRAMES_UNSEEN: usize = 160;
 
 pub(super) fn see(scene: &Scene<'_>, seen: &mut Vec<Seen>) {
     let free = scene.gains_freely();
@@ -18,7 +22,10 @@ pub(super) fn see(scene: &Scene<'_>, seen: &mut Vec<Seen>) {
     add(seen, "profit", level, || {
         format!("about {}.{:03} native coins: {}", profit / 1000, profit % 1000, told(&scene.gains))
     });
-    add(seen, "no-gain", u8::from(!scene.profits()), || match scene.gains.is_empty() {
+    // Where nothing seems to move in a large transaction, or a sum has overflown, what moves is not seen.
+    let still = scene.gains.is_empty() && scene.losses.is_empty();
+    let unseen = (still && scene.frames().len() >= FRAMES_UNSEEN) || absurd(scene).is_some();
+    add(seen, "no-gain", u8::from(!scene.profits() && !unseen), || match scene.gains.is_empty() {
         true => "the sender's side gains nothing".to_owned(),
         false => format!("the sender's side gives up {} for {}", told(&scene.losses), told(&scene.gains)),
     });

@@ -14,6 +14,8 @@ use crate::trace::value::{NATIVE, worth};
 const CALLBACKS_MAX: usize = 256;
 /// Movements looked at on either side of a callback.
 const FLOWS_MAX: usize = 4_096;
+/// Movements looked at inside one call for the way that a token takes.
+const FLOWS_OF_CALL_MAX: usize = 64;
 
 pub(super) fn see(scene: &Scene<'_>, seen: &mut Vec<Seen>) {
     let loans = loans(scene);
@@ -88,6 +90,12 @@ fn trips(scene: &Scene<'_>, seen: &mut Vec<Seen>) {
             _ => {}
         }
     }
+    for (account, times) in moved_both_ways(scene) {
+        for side in [&mut entered, &mut left] {
+            let known = side.entry(account).or_default();
+            *known = (*known).max(times);
+        }
+    }
     let trips = entered.iter().filter_map(|(account, times)| Some((*account, (*times).min(*left.get(account)?))));
     let most = trips.max_by_key(|(_, times)| *times);
     add(seen, "round-trip", most.map_or(0, |(_, times)| steps(times, &[1, 3, 8])), || {
@@ -102,4 +110,41 @@ fn trips(scene: &Scene<'_>, seen: &mut Vec<Seen>) {
         borrowed
             .map_or_else(String::new, |account| format!("from {account}, and what was put in was not the group's own"))
     });
+}
+
+/// How often a contract took a token from the group in one call and gave that token back in another: going in and out by whatever names.
+fn moved_both_ways(scene: &Scene<'_>) -> BTreeMap<Address, u64> {
+    let mut trips: BTreeMap<(Address, Address), (u64, u64)> = BTreeMap::new();
+    for index in &scene.calls {
+        let call = &scene.frames()[*index];
+        if matches!(class(call.selector()), Some(Class::Swap | Class::Flash | Class::Callback | Class::Entry)) {
+            continue;
+        }
+        let from = scene.flows.partition_point(|flow| flow.frame < *index);
+        let until = scene.flows.partition_point(|flow| flow.frame < call.end);
+        // Whether each token went in, and whether it came out.
+        let mut ways: BTreeMap<Address, (bool, bool)> = BTreeMap::new();
+        for flow in scene.flows[from..until].iter().take(FLOWS_OF_CALL_MAX) {
+            let way = ways.entry(flow.token).or_default();
+            way.0 |= flow.to == call.to && scene.group.has(flow.from);
+            way.1 |= flow.from == call.to && scene.group.has(flow.to);
+        }
+        for (token, way) in ways {
+            let trip = trips.entry((call.to, token)).or_default();
+            match way {
+                (true, false) => trip.0 += 1,
+                (false, true) => trip.1 += 1,
+                _ => {}
+            }
+        }
+    }
+    let mut all: BTreeMap<Address, u64> = BTreeMap::new();
+    for ((account, _), (into, out)) in trips {
+        let both = into.min(out);
+        if both > 0 {
+            let most = all.entry(account).or_default();
+            *most = (*most).max(both);
+        }
+    }
+    all
 }

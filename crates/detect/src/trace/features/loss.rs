@@ -8,8 +8,8 @@ use super::gain::told;
 use super::{Seen, add, steps};
 use crate::trace::flow::is_call;
 use crate::trace::scene::{Loser, Scene};
-use crate::trace::selector::{Class, class};
-use crate::trace::value::NATIVE;
+use crate::trace::selector::{BATCH_TRANSFER, Class, TRANSFER, TRANSFER_PROXY, class};
+use crate::trace::value::{NATIVE, worth};
 
 /// Amounts from here on are above every supply.
 const ABSURD_BITS: usize = 160;
@@ -20,10 +20,31 @@ pub(super) fn see(scene: &Scene<'_>, seen: &mut Vec<Seen>) {
         drain(scene, seen);
         worthless(scene, seen);
         minted(scene, seen);
+        toll(scene, seen);
     }
-    let absurd = scene.flows.iter().find(|flow| flow.token != NATIVE && flow.amount.bit_len() > ABSURD_BITS);
+    overflow(scene, seen);
+}
+
+/// Transfers of more than any token has: by the amount asked for, and by sums that functions of many recipients or of fees compute from it.
+/// (A `transferFrom` may be of an ERC-721 token, whose number is often a hash.)
+pub(super) fn absurd(scene: &Scene<'_>) -> Option<(Address, U256)> {
+    let amounts = |selector: [u8; 4]| -> &[usize] {
+        match selector {
+            TRANSFER | BATCH_TRANSFER => &[1],
+            TRANSFER_PROXY => &[2, 3],
+            _ => &[],
+        }
+    };
+    scene.frames().iter().filter(|frame| is_call(frame)).find_map(|frame| {
+        let words = amounts(frame.selector()?).iter().filter_map(|index| frame.word(*index));
+        words.max().filter(|amount| amount.bit_len() > ABSURD_BITS).map(|amount| (frame.to, amount))
+    })
+}
+
+fn overflow(scene: &Scene<'_>, seen: &mut Vec<Seen>) {
+    let absurd = absurd(scene);
     add(seen, "overflow", u8::from(absurd.is_some()), || {
-        absurd.map_or_else(String::new, |flow| format!("{} of {} in one transfer", flow.amount, flow.token))
+        absurd.map_or_else(String::new, |(token, amount)| format!("{amount} of {token} in one transfer"))
     });
 }
 
@@ -49,6 +70,21 @@ fn losers(scene: &Scene<'_>, seen: &mut Vec<Seen>) {
     });
     add(seen, "redeemed", u8::from(!contracts.is_empty() && contracts.iter().all(|loser| loser.redeemed)), || {
         "every contract that paid had its own claims burnt".to_owned()
+    });
+}
+
+/// What outsiders lost that got nothing and whose claims were not given back.
+fn toll(scene: &Scene<'_>, seen: &mut Vec<Seen>) {
+    let lost = |loser: &Loser| {
+        let worth = loser.lost.iter().filter_map(|(token, amount)| worth(*token, *amount));
+        worth.fold(0_u64, u64::saturating_add)
+    };
+    let most = scene.losers.iter().filter(|loser| !loser.redeemed).max_by_key(|loser| lost(loser));
+    let sum = most.map_or(0, lost);
+    add(seen, "toll", steps(sum, &[10_000, 100_000, 1_000_000]), || {
+        most.map_or_else(String::new, |loser| {
+            format!("{} lost about {}.{:03} native coins for nothing", loser.account, sum / 1000, sum % 1000)
+        })
     });
 }
 

@@ -12,6 +12,10 @@ use crate::trace::selector::{Class, class};
 /// Calls of a transaction that still counts as plain.
 const PLAIN_FRAMES_MAX: usize = 40;
 
+/// Features with which nothing is plain.
+const PREPARED: &[&str] =
+    &["fresh-allowances", "created-caller", "approval-drain", "overflow", "allowance-taken", "posing", "forced-trade"];
+
 pub(super) fn see(scene: &Scene<'_>, seen: &mut Vec<Seen>) {
     let frames = scene.frames();
     let gains = scene.profits();
@@ -61,7 +65,10 @@ fn honest(scene: &Scene<'_>, outsiders: &BTreeSet<Address>, seen: &mut Vec<Seen>
         liquidated.map_or_else(String::new, |frame| format!("at {}", frame.to))
     });
     let few = outsiders.len() <= 2 && scene.calls.len() <= 3 && frames.len() <= PLAIN_FRAMES_MAX;
-    add(seen, "plain", u8::from(few && !has_loan(scene)), || {
+    // Whoever makes contracts for one transaction, gives allowances in it or has others give them does nothing plain.
+    let odd = |one: &Seen| PREPARED.contains(&one.name);
+    let prepared = seen.iter().any(odd);
+    add(seen, "plain", u8::from(few && !prepared && !has_loan(scene)), || {
         format!("{} calls to {} contracts", scene.calls.len(), outsiders.len())
     });
 }

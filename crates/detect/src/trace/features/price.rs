@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::Address;
 
+use super::trick::asks_balance;
 use super::{Seen, add, steps};
 use crate::trace::flow::is_call;
 use crate::trace::scene::Scene;
@@ -63,22 +64,20 @@ fn after_trade(scene: &Scene<'_>, seen: &mut Vec<Seen>) {
         }
         let from = scene.flows.partition_point(|flow| flow.frame < *index);
         let until = scene.flows.partition_point(|flow| flow.frame < call.end);
-        let pays = scene.flows[from..until].iter().any(|flow| scene.group.has(flow.to) && !scene.group.has(flow.from));
+        let inside = &scene.flows[from..until];
+        let pays = inside.iter().any(|flow| scene.group.has(flow.to) && !scene.group.has(flow.from));
         if !pays || !scene.is_outsider(call.to) {
             return None;
         }
-        let mut inside = scene.frames()[*index..call.end].iter();
-        inside
-            .find(|frame| {
-                let traded = first_trade.get(&frame.to).is_some_and(|trade| trade < index);
-                // The contract's own figures are its own business, and a router asks a pair before it trades there.
-                traded && asks(frame) && frame.to != call.to && scene.is_outsider(frame.from) && frame.from != frame.to
-            })
-            .filter(|frame| {
-                let paid = |flow: &&crate::trace::flow::Flow| flow.from == frame.to || flow.to == frame.to;
-                !scene.flows[from..until].iter().any(|flow| paid(&flow))
-            })
-            .map(|frame| (call.to, frame.to))
+        let paid: BTreeSet<Address> = inside.iter().flat_map(|flow| [flow.from, flow.to]).collect();
+        scene.frames()[*index..call.end].iter().find_map(|frame| {
+            // What a pair holds of a token is asked of the token, and is a price to whoever divides by it.
+            let asked = asks_balance(frame).or_else(|| asks(frame).then_some(frame.to))?;
+            let traded = first_trade.get(&asked).is_some_and(|trade| trade < index);
+            // The contract's own figures are its own business, and a router asks a pair before it trades there.
+            let foreign = asked != call.to && scene.is_outsider(frame.from) && frame.from != asked;
+            (traded && foreign && !paid.contains(&asked)).then_some((call.to, asked))
+        })
     });
     add(seen, "priced-after-trade", u8::from(found.is_some()), || {
         found.map_or_else(String::new, |(reader, asked)| format!("{reader} paid out after a look at {asked}"))

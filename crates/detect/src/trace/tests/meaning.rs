@@ -5,29 +5,29 @@ use alloy_primitives::U256;
 use super::writing::{account, call, input, word};
 use crate::trace::{CallKind, CallTree, Frame, features};
 
-const SENDER: u8 = 1;
-const OWN: u8 = 2;
-const VICTIM: u8 = 3;
-const TOKEN: u8 = 4;
-const OTHER: u8 = 5;
-const POOL: u8 = 6;
+pub(super) const SENDER: u8 = 1;
+pub(super) const OWN: u8 = 2;
+pub(super) const VICTIM: u8 = 3;
+pub(super) const TOKEN: u8 = 4;
+pub(super) const OTHER: u8 = 5;
+pub(super) const POOL: u8 = 6;
 
-fn transfer(parent: usize, token: u8, from: u8, to: u8, amount: u64) -> Frame {
+pub(super) fn transfer(parent: usize, token: u8, from: u8, to: u8, amount: u64) -> Frame {
     call(parent, from, token, input("transfer(address,uint256)", &[word(account(to)), U256::from(amount)]))
 }
 
-fn paid(parent: usize, from: u8, to: u8, ether: u64) -> Frame {
+pub(super) fn paid(parent: usize, from: u8, to: u8, ether: u64) -> Frame {
     let mut frame = call(parent, from, to, Vec::new());
     frame.value = U256::from(ether) * U256::from(10).pow(U256::from(18));
     frame
 }
 
-fn root() -> Frame {
+pub(super) fn root() -> Frame {
     call(0, SENDER, OWN, vec![1, 2, 3, 4])
 }
 
 #[track_caller]
-fn assert_seen(frames: Vec<Frame>, expected: &[(&str, u8)], absent: &[&str]) {
+pub(super) fn assert_seen(frames: Vec<Frame>, expected: &[(&str, u8)], absent: &[&str]) {
     let seen = features(&CallTree::new(frames).unwrap());
     for (name, level) in expected {
         let found = seen.iter().find(|one| one.name == *name).map(|one| one.level);
