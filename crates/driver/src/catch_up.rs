@@ -62,11 +62,13 @@ impl<S: Storage, K: Keys> Driver<S, K> {
 
     /// What the sender of `request` lacks, within the bounds of one response: a fair share of every author, of an author's
     /// chains the newest first, each chain in ascending order. Call it between turns: own events are all durable then, and of
-    /// others' it does not matter.
-    ///
-    /// # Errors
-    /// [`JournalError`] when the log cannot be read; the node stops.
-    pub fn answer_catch_up(&self, request: &CatchUpRequest) -> Result<CatchUpResponse, JournalError> {
+    /// others' it does not matter. An event that cannot be read is left out and told to `unreadable`: a rotten record of long ago is no reason to
+    /// stop deciding, and nobody may stop a node by asking for it.
+    pub fn answer_catch_up(
+        &self,
+        request: &CatchUpRequest,
+        mut unreadable: impl FnMut(JournalError),
+    ) -> CatchUpResponse {
         let known: Heads = request.vector.iter().map(|at| ((at.author, at.epoch), (at.seq, at.hash))).collect();
         let within = |key: &ChainKey| {
             request.from.is_none_or(|from| *key >= (from.author, from.epoch))
@@ -98,16 +100,23 @@ impl<S: Storage, K: Keys> Driver<S, K> {
         while let Some(mut author) = turns.pop_front() {
             let Some(hash) = author.next() else { continue };
             turns.push_back(author);
-            let Some(event) = self.log().read(&hash)? else { continue };
+            let event = match self.log().read(&hash) {
+                Ok(Some(event)) => event,
+                Ok(None) => continue,
+                Err(error) => {
+                    unreadable(error);
+                    continue;
+                }
+            };
             let cost = CatchUpResponse::cost(&event);
             if cost > room || response.events.len() == MAX_RESPONSE_EVENTS {
-                return Ok(response);
+                return response;
             }
             room -= cost;
             response.events.push(event);
         }
         response.complete = true;
-        Ok(response)
+        response
     }
 }
 

@@ -13,6 +13,7 @@ use tokio::sync::broadcast;
 use tokio::time::Instant;
 use watchfire_types::{ChainId, OperatorId};
 
+use crate::absent::Absent;
 use crate::budget::{Budget, Priority};
 use crate::config::Endpoint;
 use crate::error::RpcError;
@@ -57,13 +58,13 @@ pub(crate) struct Remote {
     pub(crate) lacks: Lacks,
 }
 
-/// What the endpoint was found not to know; found by trying, forgotten never but where it says so.
+/// What the endpoint was found not to know; found by trying. What there is a way around that costs only requests is never forgotten.
 #[derive(Debug, Default)]
 pub(crate) struct Lacks {
     pub(crate) batches: AtomicBool,
     pub(crate) block_hash_parameter: AtomicBool,
-    pub(crate) block_receipts: AtomicBool,
-    pub(crate) simulate: AtomicBool,
+    pub(crate) block_receipts: Absent,
+    pub(crate) simulate: Absent,
     /// Its receipts are of kinds unknown here: none are asked for below this height, then once more.
     pub(crate) known_receipts_until: AtomicU64,
 }

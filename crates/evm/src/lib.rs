@@ -5,6 +5,7 @@
 //!
 //! Terms: an *endpoint* is one URL, an *operator* runs endpoints, *agreement* is equal answers from k operators.
 
+mod absent;
 mod blocks;
 mod budget;
 mod canonical;

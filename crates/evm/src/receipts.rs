@@ -88,7 +88,7 @@ async fn proved(remote: Arc<Remote>, head: &Head, timeout: Duration) -> Result<V
 
 /// As the endpoint answers them: of the whole block, else one by one.
 pub(crate) async fn receipts(remote: &Remote, head: &Head, timeout: Duration) -> Result<Vec<Receipt>, RpcError> {
-    if !remote.lacks.block_receipts.load(Ordering::Relaxed) {
+    if !remote.lacks.block_receipts.at(Instant::now()) {
         let request = Request::new("eth_getBlockReceipts", json!([head.block.hash]));
         match remote.one::<Vec<Receipt>>(Priority::Feed, request, timeout).await {
             Ok(Some(receipts)) => return Ok(receipts),
@@ -96,7 +96,7 @@ pub(crate) async fn receipts(remote: &Remote, head: &Head, timeout: Duration) ->
             Err(error) if error.backs_off() || error == RpcError::BackingOff => return Err(error),
             // Providers without the method answer with all sorts of codes: anything else means "try the other way".
             Err(error) => {
-                if error.method_missing() && !remote.lacks.block_receipts.swap(true, Ordering::Relaxed) {
+                if error.method_missing() && remote.lacks.block_receipts.note(&error, Instant::now()) {
                     tracing::info!(endpoint.name = %remote.config.name, "endpoint has no eth_getBlockReceipts");
                 }
             }

@@ -7,6 +7,7 @@ use alloy_primitives::{Address, B256, Bytes as AlloyBytes, U64, U256, address};
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use tokio::time::Instant;
 use watchfire_types::{BlockRef, Read};
 
 use crate::budget::Priority;
@@ -96,11 +97,12 @@ impl Simulation {
 
     async fn once(&self, remote: &Remote, timeout: Duration) -> Result<Simulated, RpcError> {
         let lacks = &remote.lacks.simulate;
-        if !lacks.load(Ordering::Relaxed) {
+        if !lacks.at(Instant::now()) {
             match self.simulate_v1(remote, timeout).await {
                 Err(error) if error.method_missing() => {
-                    lacks.store(true, Ordering::Relaxed);
-                    tracing::info!(endpoint.name = %remote.config.name, "endpoint has no eth_simulateV1");
+                    if lacks.note(&error, Instant::now()) {
+                        tracing::info!(endpoint.name = %remote.config.name, "endpoint has no eth_simulateV1");
+                    }
                 }
                 other => return other,
             }

@@ -8,7 +8,7 @@ use libp2p::gossipsub::{self, IdentTopic, WhitelistSubscriptionFilter};
 use libp2p::identity::Keypair;
 use libp2p::request_response::{self, ProtocolSupport};
 use libp2p::swarm::NetworkBehaviour;
-use libp2p::{PeerId, StreamProtocol, connection_limits, identify, memory_connection_limits, noise, ping, tcp, yamux};
+use libp2p::{PeerId, StreamProtocol, connection_limits, identify, noise, ping, tcp, yamux};
 use libp2p::{Swarm, SwarmBuilder};
 use watchfire_types::{NetworkId, sha256};
 
@@ -20,11 +20,10 @@ use crate::gate::Gated;
 /// Gossip with one topic and no other.
 pub(crate) type Gossip = gossipsub::Behaviour<gossipsub::IdentityTransform, WhitelistSubscriptionFilter>;
 
-/// All protocols. The first three only say no: bounds first, then membership.
+/// All protocols. The first two only say no: bounds first, then membership.
 #[derive(NetworkBehaviour)]
 pub(crate) struct Net {
     limits: connection_limits::Behaviour,
-    memory: memory_connection_limits::Behaviour,
     pub(crate) allowed: allow_block_list::Behaviour<AllowedPeers>,
     pub(crate) gossip: Gated<Gossip>,
     pub(crate) catch_up: request_response::Behaviour<CatchUpCodec>,
@@ -101,7 +100,6 @@ impl Net {
             .with_cache_size(0);
         Ok(Self {
             limits: connection_limits::Behaviour::new(connections),
-            memory: memory_connection_limits::Behaviour::with_max_bytes(limits::MEMORY_BYTES_MAX),
             allowed,
             gossip: Gated::new(gossip(&topic)?),
             catch_up: asking(catch_up),

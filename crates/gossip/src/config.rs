@@ -74,8 +74,6 @@ pub mod limits {
     pub const CONNECTIONS_PER_MEMBER: u32 = 2;
     /// Handshakes of unknown parties under way at once.
     pub const PENDING_INCOMING_MAX: u32 = 256;
-    /// Above this much resident memory of the process no new connection is made or taken.
-    pub const MEMORY_BYTES_MAX: usize = 1024 * 1024 * 1024;
     /// A dial or a handshake that takes longer has failed.
     pub const DIAL_TIMEOUT: Duration = Duration::from_secs(5);
     /// First pause after a failed dial; it doubles with each further failure.

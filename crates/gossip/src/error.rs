@@ -180,7 +180,7 @@ pub enum DialCause {
         /// Where.
         address: String,
     },
-    /// This node's own bounds on connections or memory forbid it.
+    /// This node's own bounds on connections forbid it.
     #[error("not dialled: {limit}")]
     Limit {
         /// Which bound.

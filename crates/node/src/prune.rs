@@ -21,7 +21,7 @@ use thiserror::Error;
 use watchfire_charter::Charter;
 use watchfire_journal::index::distrust;
 use watchfire_journal::{FileStorage, JournalError, Position, Record, prunable, scan};
-use watchfire_protocol::{Machine, UnknownMember};
+use watchfire_protocol::{IncidentStatus, Machine, UnknownMember};
 use watchfire_types::{
     B256, ChainBase, Epoch, Event, EventHash, MemberId, MemberKey, PrunedInto, PrunedLog, Seq, Timestamp, Verified,
 };
@@ -371,7 +371,9 @@ fn rehearse(
     let stays = |entry: &&Entry| entry.position.segment() > plan.through || plan.stays.contains(&entry.position);
     log.iter().filter(stays).for_each(|entry| after.apply(&entry.event));
     let open = |machine: &Machine| {
-        machine.incidents().into_iter().filter(|incident| incident.phase != "closed").collect::<Vec<_>>()
+        let open = machine.incidents().into_iter().filter(IncidentStatus::is_open);
+        let events = |of: &IncidentStatus| machine.incident_events(of).into_iter().map(Verified::hash).collect();
+        open.map(|incident| (events(&incident), incident)).collect::<Vec<(BTreeSet<EventHash>, _)>>()
     };
     let certificates = |machine: &Machine| {
         let held = machine.decisions().into_iter().map(|status| (status.decision, status.certificates));

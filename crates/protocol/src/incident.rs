@@ -1,11 +1,16 @@
 //! Incidents: events grouped for people. Nothing that signs depends on them.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use watchfire_types::body::{Body, Sealed, SealedAbout};
-use watchfire_types::{AssetId, BlockTime, Event, EventHash, IncidentId, NetworkId, domain, sha256};
+use watchfire_types::{
+    AssetId, BlockTime, Event, EventHash, IncidentId, NetworkId, Severity, Verified, domain, sha256,
+};
 
 use crate::machine::Machine;
+use crate::shared::content::Kind;
+use crate::shared::told::{Told, stretch};
 use crate::status::IncidentStatus;
 
 /// The id of an asset's incident: H(network id, asset, `generation`), the latter being the number of closes before it.
@@ -59,67 +64,74 @@ pub fn subject(event: &Event) -> Option<(&AssetId, BlockTime)> {
     }
 }
 
-/// Every asset's incidents, newest generation first. One exists as soon as a finding, a vote or a human's word belongs to it.
+/// Every asset's incidents: open ones first, then by what they know newest. One exists as soon as a finding or a vote belongs to it.
 pub(crate) fn list(machine: &Machine) -> Vec<IncidentStatus> {
-    let mut found: std::collections::BTreeMap<(AssetId, u32), BTreeSet<(BlockTime, EventHash)>> =
-        std::collections::BTreeMap::new();
-    let mut opened = BTreeSet::new();
-    let closes: std::collections::BTreeMap<&AssetId, BTreeSet<BlockTime>> =
-        machine.charter.assets.keys().map(|asset| (asset, closes(machine, asset))).collect();
-    for event in machine.shared.events() {
-        if let Some((asset, at)) = subject(event) {
-            let Some(closes) = closes.get(asset) else { continue };
-            let key = (asset.clone(), generation(closes, at));
-            if matches!(event.body, Body::Finding(_) | Body::Vote(_)) {
-                opened.insert(key.clone());
-            }
-            found.entry(key).or_default().insert((at, event.hash()));
-        }
+    let mut list = Vec::new();
+    for (asset, told) in &machine.shared.derived.told {
+        let closes = closes(machine, asset);
+        let generations = 0..=u32::try_from(closes.len()).unwrap_or(u32::MAX);
+        let opened = generations.filter(|generation| told.opens(stretch(&closes, *generation)));
+        list.extend(opened.map(|generation| describe(machine, asset, told, &closes, generation)));
     }
-    found.retain(|key, _| opened.contains(key));
-    let mut list: Vec<IncidentStatus> = found
-        .into_iter()
-        .map(|((asset, generation), events)| {
-            let closed = closes.get(&asset).is_some_and(|closes| closes.len() > generation as usize);
-            describe(machine, asset, generation, closed, events.into_iter().map(|(_, hash)| hash).collect())
-        })
-        .collect();
-    list.sort_by(|a, b| (b.generation, &b.asset).cmp(&(a.generation, &a.asset)));
+    list.sort_by(|a, b| (!a.is_open(), b.newest, &a.asset).cmp(&(!b.is_open(), a.newest, &b.asset)));
     list
 }
 
 fn describe(
     machine: &Machine,
-    asset: AssetId,
+    asset: &AssetId,
+    told: &Told,
+    closes: &BTreeSet<BlockTime>,
     generation: u32,
-    closed: bool,
-    mut events: Vec<EventHash>,
 ) -> IncidentStatus {
-    let own = id(machine, &asset, generation);
-    let words = machine.shared.derived.words.get(&own).into_iter().flatten();
-    let spoken: Vec<_> = words.filter_map(|hash| machine.shared.derived.spoken.get(hash)).collect();
-    events.extend(spoken.iter().map(|event| event.hash()));
-    let found = machine.shared.derived.findings.get(&asset).into_iter().flat_map(|found| found.values());
-    let worst = found.filter(|event| events.contains(&event.hash())).filter_map(|event| match &event.body {
-        Body::Finding(finding) => Some(finding.severity),
+    let own = id(machine, asset, generation);
+    let stretch = stretch(closes, generation);
+    let set = machine.shared.derived.classified.get(&own).and_then(|set| set.last_key_value());
+    let set = set.and_then(|(_, event)| match &event.body {
+        Body::Classified(classified) => Some(classified.severity),
         _ => None,
     });
-    let set = spoken.iter().filter_map(|event| match &event.body {
-        Body::Classified(classified) => Some(((event.time, event.hash()), classified.severity)),
-        _ => None,
-    });
-    let severity = set.max_by_key(|(order, _)| *order).map(|(_, severity)| severity).or_else(|| worst.max());
-    let phase = phase(machine, &asset, generation, closed);
-    let continues = generation.checked_sub(1).map(|before| id(machine, &asset, before));
+    let severity = set.or_else(|| told.worst(stretch)).unwrap_or(Severity::Sev3);
+    let phase = phase(machine, asset, generation, closes.len() > generation as usize);
+    let continues = generation.checked_sub(1).map(|before| id(machine, asset, before));
     IncidentStatus {
         id: own,
-        asset,
+        asset: asset.clone(),
         generation,
         continues,
-        severity: severity.unwrap_or(watchfire_types::Severity::Sev3),
+        severity,
         phase,
-        events,
+        newest: told.newest(stretch),
     }
+}
+
+/// Everything held that belongs to it: by the block time that it speaks of, then people's words and custody, then what was handed out and
+/// executed of its transactions, then what was taken back of all this.
+pub(crate) fn events<'a>(machine: &'a Machine, incident: &IncidentStatus) -> Vec<&'a Verified<Event>> {
+    let derived = &machine.shared.derived;
+    let closes = closes(machine, &incident.asset);
+    let told = derived.told.get(&incident.asset).into_iter();
+    let told = told.flat_map(|told| told.within(stretch(&closes, incident.generation)));
+    let words = derived.words.get(&incident.id).into_iter().flatten().filter_map(|hash| derived.spoken.get(hash));
+    let ours = |(_, event): &(&EventHash, &Arc<Verified<Event>>)| {
+        let at = match &event.body {
+            Body::Executed(executed) => executed.block.time,
+            _ => BlockTime::from_secs(event.time.as_millis() / 1_000),
+        };
+        generation(&closes, at) == incident.generation
+    };
+    // Whoever names a transaction that nobody of the charter signed is not looked for.
+    let signed =
+        machine.shared.content.signed.iter().filter(
+            |(_, signed)| matches!(&signed.kind, Kind::Step { decision, .. } if decision.asset == incident.asset),
+        );
+    let carried = signed.filter_map(|(hash, _)| derived.carried.get(hash)).flatten();
+    let carried = carried.filter(ours).map(|(_, event)| event);
+    let mut all: Vec<&Verified<Event>> = told.chain(words).chain(carried).map(|event| &**event).collect();
+    let taken = all.iter().filter_map(|event| derived.retractions.get(&event.hash())).flat_map(|of| of.values());
+    let taken: Vec<&Verified<Event>> = taken.map(|event| &**event).collect();
+    all.extend(taken);
+    all
 }
 
 fn phase(machine: &Machine, asset: &AssetId, generation: u32, closed: bool) -> &'static str {

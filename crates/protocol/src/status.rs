@@ -14,6 +14,7 @@ use watchfire_types::{
 use crate::machine::Machine;
 use crate::owed::stating;
 use crate::shared::content::{Kind, Signed};
+use crate::view;
 
 /// Events of one asset grouped for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,8 +31,16 @@ pub struct IncidentStatus {
     pub severity: Severity,
     /// `detection`, `containment`, `recovery` or `closed`.
     pub phase: &'static str,
-    /// Events, by evidence time, then hash.
-    pub events: Vec<EventHash>,
+    /// Block time of its newest finding or vote.
+    pub newest: BlockTime,
+}
+
+impl IncidentStatus {
+    /// Whether nobody closed it.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.phase != "closed"
+    }
 }
 
 /// Support for one decision.
@@ -140,10 +149,17 @@ pub struct MemberStatus {
 }
 
 impl Machine {
-    /// Incidents, newest generation first.
+    /// Incidents: open ones first, then by their newest finding or vote. Its cost does not grow with the log.
     #[must_use]
     pub fn incidents(&self) -> Vec<IncidentStatus> {
         crate::incident::list(self)
+    }
+
+    /// Everything held that belongs to an incident: by the block time that it speaks of, then people's words and custody, then what was handed
+    /// out and executed of its transactions, then what was taken back of all this.
+    #[must_use]
+    pub fn incident_events(&self, incident: &IncidentStatus) -> Vec<&Verified<Event>> {
+        crate::incident::events(self, incident)
     }
 
     /// An event that is held below its author's cut.
@@ -292,7 +308,7 @@ fn member_status(machine: &Machine, id: &MemberId, key: MemberKey) -> MemberStat
     }
 }
 
-/// Alarms as pages: forks, identities in use twice, chains that cannot be read, Safes out of order.
+/// Alarms as pages: forks, identities in use twice, chains that cannot be read, Safes out of order, what a step should have left true.
 pub(crate) fn alarm_pages(machine: &Machine, pages: &mut BTreeSet<Page>) {
     let mut page = |kind: &'static str, severity: Severity, text: String| {
         pages.insert(Page { asset: None, severity, kind, text });
@@ -347,6 +363,27 @@ pub(crate) fn alarm_pages(machine: &Machine, pages: &mut BTreeSet<Page>) {
         let expected = U256::from_be_slice(safe.guard.unwrap_or_default().as_slice());
         if view.guards.last().is_some_and(|(guard, _)| *guard != expected) {
             page("safe-guard", Severity::Sev2, format!("safe {id} has a guard that the charter does not name"));
+        }
+    }
+    broken_stays(machine, &mut page);
+}
+
+/// What a step that stands should have left true and did not.
+fn broken_stays(machine: &Machine, page: &mut impl FnMut(&'static str, Severity, String)) {
+    for (id, playbook) in &machine.charter.playbooks {
+        for (index, step) in playbook.steps_indexed().filter(|(_, step)| machine.took_effect(step)) {
+            for (chain, condition) in
+                step.actions.iter().flat_map(|action| action.stays.iter().map(|stays| (action.chain, stays)))
+            {
+                let reads = machine.view.conditions.get(&view::key(chain, condition)).and_then(|track| track.last());
+                if reads == Some(&false) {
+                    let text = format!(
+                        "{id} step {index} stands on {}, and what must stay true with it does not hold: {}; see who is harmed",
+                        playbook.asset, condition.text
+                    );
+                    page("stays-broken", Severity::Sev2, text);
+                }
+            }
         }
     }
 }

@@ -90,6 +90,9 @@ pub enum Body {
 }
 
 impl Body {
+    /// The kind of a body that this version does not know.
+    pub const UNKNOWN: &str = "unknown";
+
     /// The kebab-case name of its kind, as in records, indexes and logs.
     #[must_use]
     pub fn kind(&self) -> &'static str {
@@ -121,7 +124,7 @@ impl Body {
             Self::ChangeSupported(_) => "change-supported",
             Self::ChangeWithdrawn(_) => "change-withdrawn",
             Self::ChangeCounted(_) => "change-counted",
-            Self::Unknown(..) => "unknown",
+            Self::Unknown(..) => Self::UNKNOWN,
         }
     }
 }

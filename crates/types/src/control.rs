@@ -273,6 +273,8 @@ pub struct ChainStatus {
     pub head: Option<BlockRef>,
     /// Milliseconds since that head arrived.
     pub head_age_ms: Option<u64>,
+    /// Newest block that its operators agree is final, by the charter's `finality`.
+    pub finalized: Option<BlockRef>,
     /// A line per endpoint: operator, health, why.
     pub endpoints: Vec<String>,
     /// Wei of this node's submitter.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
+use alloy_primitives::B256;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use url::Url;
@@ -38,6 +39,8 @@ pub(super) struct Cluster {
     records: mpsc::Sender<(usize, Record)>,
     pub(super) inbox: mpsc::Receiver<(usize, Record)>,
     last: Vec<Option<Status>>,
+    /// Who answered when all were asked last.
+    answers: Vec<bool>,
 }
 
 impl Cluster {
@@ -64,6 +67,7 @@ impl Cluster {
             records,
             inbox,
             last: vec![None; count],
+            answers: vec![false; count],
         };
         for (place, organisation) in scenario.organisations.iter().enumerate() {
             told(&format!("watchfire init for {}", organisation.name));
@@ -149,6 +153,7 @@ impl Cluster {
             async move { control::status(&socket).await }
         });
         let statuses = futures::future::join_all(asked).await;
+        self.answers = statuses.iter().map(Option::is_some).collect();
         for (last, status) in self.last.iter_mut().zip(&statuses) {
             if status.is_some() {
                 last.clone_from(status);
@@ -214,14 +219,15 @@ impl Cluster {
     pub(super) async fn close(&mut self) -> Result<Vec<NodeReport>, DrillError> {
         futures::future::join_all(self.nodes.iter_mut().map(Node::stop)).await;
         let mut reports = Vec::new();
-        for (node, status) in self.nodes.iter().zip(&self.last) {
+        for ((node, status), answers) in self.nodes.iter().zip(&self.last).zip(&self.answers) {
+            let now = status.as_ref().filter(|_| *answers);
             let verified = node.command(&["log", "verify", "--json"]).await;
             reports.push(NodeReport {
                 id: node.organisation.member.clone(),
                 organisation: node.organisation.id.clone(),
                 events: status.as_ref().map_or(0, |status| status.events),
-                state_digest: status.as_ref().map(|status| status.state_digest),
-                log_root: status.as_ref().map(|status| status.log_root),
+                state_digest: now.map(|status| status.state_digest),
+                log_root: now.map(|status| status.log_root),
                 log_verified: verified.is_ok(),
             });
             if let Err(error) = verified {
@@ -235,8 +241,8 @@ impl Cluster {
 /// How far the nodes agree at the end.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Settled {
-    /// Distinct digests of the nodes that answer.
-    pub(super) digests: usize,
+    /// Who of the nodes that answer holds what: by digest, each with its count of events.
+    pub(super) digests: BTreeMap<B256, Vec<String>>,
     /// Nodes that answer.
     pub(super) answering: usize,
     /// Nodes of the scenario.
@@ -250,22 +256,36 @@ pub(super) struct Settled {
 impl Settled {
     fn of(statuses: &[Option<Status>]) -> Self {
         let answering: Vec<_> = statuses.iter().flatten().collect();
-        let digests: BTreeSet<_> = answering.iter().map(|status| status.state_digest).collect();
+        let mut digests: BTreeMap<B256, Vec<String>> = BTreeMap::new();
+        for status in &answering {
+            let holder = format!("{} with {} events", status.member, status.events);
+            digests.entry(status.state_digest).or_default().push(holder);
+        }
         let owed = answering
             .iter()
             .flat_map(|status| status.owed.iter().map(|line| format!("{}: {line}", status.member)))
             .collect();
-        Self {
-            digests: digests.len(),
-            answering: answering.len(),
-            nodes: statuses.len(),
-            owed,
-            causes: causes_of(statuses),
-        }
+        Self { digests, answering: answering.len(), nodes: statuses.len(), owed, causes: causes_of(statuses) }
     }
 
     fn is_whole(&self) -> bool {
-        self.digests == 1 && self.answering == self.nodes && self.owed.is_empty()
+        self.is_same() && self.owed.is_empty()
+    }
+
+    /// Whether every node answers and all hold one shared state.
+    pub(super) fn is_same(&self) -> bool {
+        self.digests.len() == 1 && self.answering == self.nodes
+    }
+
+    /// How many answer with how many digests, and who holds which if there are several.
+    pub(super) fn words(&self) -> String {
+        let mut words = format!("{} of {} nodes answer, {} digests", self.answering, self.nodes, self.digests.len());
+        if self.digests.len() > 1 {
+            for (digest, holders) in &self.digests {
+                words.push_str(&format!("; {}: {}", &digest.to_string()[..10], holders.join(", ")));
+            }
+        }
+        words
     }
 }
 

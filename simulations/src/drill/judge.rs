@@ -161,13 +161,11 @@ fn status_before(played: &Played, expected: CanPause) -> Expectation {
 /// L8 and the record: what every drill expects of its end.
 fn of_the_end(played: &Played, nodes: &[NodeReport]) -> Vec<Expectation> {
     let settled = &played.settled;
-    let answering = format!("{} of {} nodes answer, {} digests", settled.answering, settled.nodes, settled.digests);
-    let same = settled.digests == 1 && settled.answering == settled.nodes;
     let owed = if settled.owed.is_empty() { "nothing".to_owned() } else { settled.owed.join("; ") };
     let broken: Vec<_> = nodes.iter().filter(|node| !node.log_verified).map(|node| node.id.to_string()).collect();
     let logs = if broken.is_empty() { "all".to_owned() } else { format!("not those of {}", broken.join(", ")) };
     vec![
-        expectation("every node holds the same shared state", "1 digest", &answering, same),
+        expectation("every node holds the same shared state", "1 digest", &settled.words(), settled.is_same()),
         equal("still owed at the end", "nothing", owed.as_str()),
         equal("logs that verify", "all", logs.as_str()),
     ]

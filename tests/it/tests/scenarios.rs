@@ -62,15 +62,21 @@ fn options(scenario: &str, keep: Option<PathBuf>) -> DrillOptions {
     }
 }
 
-async fn judged(options: DrillOptions) -> DrillReport {
+/// A drill that fails leaves its nodes' directories, and says where.
+async fn judged(mut options: DrillOptions) -> DrillReport {
     let scenario = options.scenario.clone();
+    let directories = tempfile::tempdir().unwrap();
+    options.keep.get_or_insert_with(|| directories.path().to_owned());
     let report = drill::run(options, Arc::new(Quiet)).await.unwrap_or_else(|error| panic!("{scenario}: {error}"));
     let missed = report.expectations.iter().filter(|expectation| !expectation.passed);
     let (slow, wrong): (Vec<_>, Vec<_>) = missed.partition(|expectation| expectation.speed);
     for expectation in slow {
         eprintln!("{scenario}: this machine is too slow for {}: {}", expectation.name, expectation.actual);
     }
-    assert!(wrong.is_empty(), "{scenario}: {wrong:#?}\n{:#?}", report.timeline_ms);
+    if !wrong.is_empty() {
+        let kept = directories.keep();
+        panic!("{scenario}: {wrong:#?}\n{:#?}\n{:#?}\nkept: {}", report.timeline_ms, report.nodes, kept.display());
+    }
     report
 }
 

@@ -121,7 +121,7 @@ fn catch_up(charter: &Arc<Charter>, peer: &FileDriver, events: usize) -> f64 {
 /// An answer over the wire's own encoding, both ways.
 fn serve(peer: &FileDriver, request: &CatchUpRequest) -> CatchUpResponse {
     let request = CatchUpRequest::decode(request.encode()).expect("a question");
-    let response = peer.answer_catch_up(&request).expect("a sound disk");
+    let response = peer.answer_catch_up(&request, |error| panic!("{error}"));
     CatchUpResponse::decode(response.encode()).expect("an answer")
 }
 

@@ -9,8 +9,9 @@ use super::log::Entry;
 
 /// Lines kept of one witness for one origin.
 const LINES_MAX: usize = 4;
-/// Lines kept altogether; beyond that the origins not heard of for longest go.
-const TOTAL_MAX: usize = 65_536;
+/// Lines kept altogether; beyond that, of the author of whom most are kept, the origin not heard of for longest goes: who signs checkpoints of
+/// invented epochs drives out its own.
+const TOTAL_MAX: usize = if cfg!(test) { 64 } else { 65_536 };
 
 /// One witness's line under an author's checkpoint, both signatures checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,11 +58,19 @@ struct Notes {
     touched: u64,
 }
 
+/// What is kept of one author.
+#[derive(Debug, Clone, Default)]
+struct OfAuthor {
+    lines: usize,
+    /// Its origins by when they were last heard of.
+    order: BTreeSet<(u64, Origin)>,
+}
+
 /// The whole memory.
 #[derive(Debug, Default)]
 pub(crate) struct Store {
     notes: BTreeMap<Origin, Notes>,
-    order: BTreeSet<(u64, Origin)>,
+    authors: BTreeMap<MemberId, OfAuthor>,
     touches: u64,
     total: usize,
     /// The tree of each origin that this node last cosigned.
@@ -95,8 +104,10 @@ impl Store {
             return Taken::Contradicts(kept.root, kept.signature);
         }
         let name = witnessed.witness.clone();
+        let of_author = self.authors.entry(origin.member.clone()).or_default();
         if kept.lines.insert(name.clone(), (witness, witnessed)).is_none() {
             self.total += 1;
+            of_author.lines += 1;
         }
         let of_witness: Vec<u64> =
             notes.by_size.iter().filter(|(_, kept)| kept.lines.contains_key(&name)).map(|(size, _)| *size).collect();
@@ -106,23 +117,27 @@ impl Store {
         {
             kept.lines.remove(&name);
             self.total -= 1;
+            of_author.lines -= 1;
             if kept.lines.is_empty() {
                 notes.by_size.remove(oldest);
             }
         }
-        self.order.remove(&(notes.touched, origin.clone()));
+        of_author.order.remove(&(notes.touched, origin.clone()));
         self.touches += 1;
         notes.touched = self.touches;
-        self.order.insert((self.touches, origin));
+        of_author.order.insert((self.touches, origin));
         self.shrink();
         Taken::New
     }
 
     fn shrink(&mut self) {
         while self.total > TOTAL_MAX {
-            let Some((_, origin)) = self.order.pop_first() else { return };
+            let Some(most) = self.authors.values_mut().max_by_key(|of| of.lines) else { return };
+            let Some((_, origin)) = most.order.pop_first() else { return };
             if let Some(notes) = self.notes.remove(&origin) {
-                self.total -= notes.by_size.values().map(|kept| kept.lines.len()).sum::<usize>();
+                let gone = notes.by_size.values().map(|kept| kept.lines.len()).sum::<usize>();
+                most.lines -= gone;
+                self.total -= gone;
             }
         }
     }
@@ -187,7 +202,9 @@ impl Store {
 
     /// Every kept line, origins not heard of for longest first.
     pub(crate) fn lines(&self) -> impl Iterator<Item = Line> {
-        let notes = self.order.iter().filter_map(|(_, origin)| Some((origin, self.notes.get(origin)?)));
+        let mut order: Vec<&(u64, Origin)> = self.authors.values().flat_map(|of| &of.order).collect();
+        order.sort_unstable();
+        let notes = order.into_iter().filter_map(|(_, origin)| Some((origin, self.notes.get(origin)?)));
         notes.flat_map(|(origin, notes)| {
             notes.by_size.iter().flat_map(move |(size, kept)| {
                 kept.lines.values().map(move |(witness, witnessed)| Line {
@@ -212,5 +229,48 @@ impl Store {
             }
         });
         lines.collect()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use watchfire_types::{Epoch, NetworkId};
+
+    use super::*;
+
+    fn line(author: &str, epoch: u8, size: u64, witness: u8) -> Line {
+        let origin = Origin {
+            network: NetworkId::from_bytes([1; 32]),
+            member: author.parse().unwrap(),
+            epoch: Epoch::from_bytes([epoch; 16]),
+        };
+        Line {
+            checkpoint: Checkpoint { origin, size, root: [2; 32] },
+            author: MemberKey::from_bytes([3; 32]),
+            signature: [4; 64],
+            witness: MemberKey::from_bytes([witness; 32]),
+            witnessed: Witnessed { witness: format!("w-{witness}").parse().unwrap(), time_s: size, signature: [5; 64] },
+        }
+    }
+
+    /// Whoever has checkpoints of invented epochs witnessed drives out its own lines and nobody else's.
+    #[test]
+    fn inventions_drive_out_their_author_alone() {
+        let mut store = Store::default();
+        for (epoch, witness) in [(1, 7), (1, 8), (2, 7)] {
+            store.take(line("alder-1", epoch, 5, witness));
+        }
+        let honest = line("alder-1", 1, 5, 7).checkpoint.origin;
+        for epoch in 0..=u8::MAX {
+            store.take(line("birch-1", epoch, 1, 9));
+            assert!(store.total <= TOTAL_MAX);
+        }
+        assert_eq!(store.witnesses(&honest, 1).count(), 2);
+        assert_eq!(store.lines().count(), TOTAL_MAX);
+        let newest = line("birch-1", u8::MAX, 1, 9).checkpoint.origin;
+        let oldest = line("birch-1", 0, 1, 9).checkpoint.origin;
+        assert_eq!((store.of(&newest).count(), store.of(&oldest).count()), (1, 0));
+        assert_eq!(store.authors.values().map(|of| of.lines).sum::<usize>(), store.total);
     }
 }

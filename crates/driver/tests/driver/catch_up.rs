@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use watchfire_driver::{CaughtUp, Door, Driver, Keys, Output, Refusal};
 use watchfire_journal::storage::CrashState;
-use watchfire_journal::{FaultyStorage, MemoryStorage, Storage};
+use watchfire_journal::{FaultyStorage, JournalError, MemoryStorage, Storage};
 use watchfire_types::input::Input;
 use watchfire_types::{Body, Bytes, Event, EventHash, MemberKey, Seq, Timestamp, Verified, VerifyError};
 use watchfire_wire::bounds::{MAX_CATCH_UP_REQUEST, MAX_CATCH_UP_RESPONSE, MAX_RESPONSE_EVENTS};
@@ -45,7 +45,7 @@ fn give<S: Storage>(driver: &mut Driver<S, TestKeys>, events: &[Bytes]) {
 fn ask<S: Storage, P: Storage>(asking: &mut Driver<S, TestKeys>, peer: &Driver<P, TestKeys>) -> CatchUpResponse {
     let request = asking.catch_up_request().encode();
     assert!(request.len() <= MAX_CATCH_UP_REQUEST);
-    let response = peer.answer_catch_up(&CatchUpRequest::decode(request).unwrap()).unwrap();
+    let response = peer.answer_catch_up(&CatchUpRequest::decode(request).unwrap(), |error| panic!("{error}"));
     let encoded = response.encode();
     assert!(encoded.len() <= MAX_CATCH_UP_RESPONSE && response.events.len() <= MAX_RESPONSE_EVENTS);
     assert_eq!(CatchUpResponse::decode(encoded).unwrap(), response);
@@ -305,7 +305,7 @@ fn questions_run_ahead_of_answers() {
     let mut served: BTreeMap<Bytes, usize> = BTreeMap::new();
     loop {
         let request = here.catch_up_request_past(&underway.iter().collect::<Vec<_>>());
-        let events = peer.answer_catch_up(&request).unwrap().events;
+        let events = peer.answer_catch_up(&request, |error| panic!("{error}")).events;
         if events.is_empty() {
             break;
         }
@@ -318,4 +318,28 @@ fn questions_run_ahead_of_answers() {
     here.handle(NOW, underway.into_iter().map(Door::Checked).collect()).unwrap();
     assert!(ask(&mut here, &peer).events.is_empty());
     assert_eq!(here.events(), 2 + 2_500);
+}
+
+/// A record that rotted on the disk is left out of the answer and told; everything else is served, and the node goes on.
+#[test]
+fn a_rotten_record_is_told_and_left_out() {
+    let disk = FaultyStorage::new();
+    let mut peer = node(1, disk.clone());
+    let mut author = author(3, 7);
+    let events = history(&mut author, 20);
+    give(&mut peer, &events);
+    let mut asking = node(2, MemoryStorage::new());
+    let whole = ask(&mut asking, &peer).events;
+    assert!(events.iter().all(|event| whole.contains(event)));
+    // What is not synced yet is served from memory.
+    peer.handle(NOW.plus_millis(1_000), vec![Door::Input(Input::Tick)]).unwrap();
+    // Well inside one of twenty notes of a kilobyte each.
+    disk.rot("00000000.log", 8 * 14_000);
+    let request = asking.catch_up_request();
+    let mut told = Vec::new();
+    let answer = peer.answer_catch_up(&request, |error| told.push(error));
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(matches!(&told[0], JournalError::Damaged { .. }), "{}", told[0]);
+    assert_eq!(answer.events.len() + 1, whole.len());
+    give(&mut peer, &history(&mut author, 1));
 }

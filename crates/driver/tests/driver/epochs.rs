@@ -24,7 +24,7 @@ fn rounds(
 ) -> usize {
     for round in 0.. {
         let request = newcomer.catch_up_request();
-        let CatchUpResponse { events, .. } = peer.answer_catch_up(&request).unwrap();
+        let CatchUpResponse { events, .. } = peer.answer_catch_up(&request, |error| panic!("{error}"));
         let from = peer.machine().heads().into_keys().next().unwrap().0;
         let output = newcomer.handle(now, vec![Door::CaughtUp { from, events }]).unwrap();
         if output.caught_up[0].taken == 0 {

@@ -42,7 +42,7 @@ fn catch_up(
     now: Timestamp,
 ) {
     for turn in 0..100 {
-        let answer = from.answer_catch_up(&to.catch_up_request()).unwrap();
+        let answer = from.answer_catch_up(&to.catch_up_request(), |error| panic!("{error}"));
         let complete = answer.complete;
         let door = vec![Door::CaughtUp { from: author, events: answer.events }];
         let output = to.handle(now.plus_millis(turn * 20), door).unwrap();

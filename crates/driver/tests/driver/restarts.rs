@@ -130,9 +130,11 @@ impl World {
 
     fn catch_up(&mut self, by: usize) {
         let clock = self.clock(by);
-        let answer = self.processes[by].driver.answer_catch_up(&self.observer.catch_up_request()).unwrap();
+        let answer =
+            self.processes[by].driver.answer_catch_up(&self.observer.catch_up_request(), |error| panic!("{error}"));
         self.observer.handle(self.now, vec![Door::CaughtUp { from: Self::key(), events: answer.events }]).unwrap();
-        let answer = self.observer.answer_catch_up(&self.processes[by].driver.catch_up_request()).unwrap();
+        let answer =
+            self.observer.answer_catch_up(&self.processes[by].driver.catch_up_request(), |error| panic!("{error}"));
         let from = TestKeys::of(0).author();
         self.processes[by].driver.handle(clock, vec![Door::CaughtUp { from, events: answer.events }]).unwrap();
     }

@@ -167,7 +167,7 @@ fn backups_and_newcomers_catch_up() {
     }
     assert_eq!(world.digests().len(), 1);
     let request = world.nodes[2].driver.catch_up_request();
-    let again = world.nodes[3].driver.answer_catch_up(&request).unwrap();
+    let again = world.nodes[3].driver.answer_catch_up(&request, |error| panic!("{error}"));
     assert!(again.complete);
 }
 

@@ -286,7 +286,7 @@ impl<S: Storage> World<S> {
         loop {
             let request = self.nodes[asking].driver.catch_up_request().encode();
             let request = watchfire_wire::CatchUpRequest::decode(request).unwrap();
-            let answer = self.nodes[answering].driver.answer_catch_up(&request).unwrap().encode();
+            let answer = self.nodes[answering].driver.answer_catch_up(&request, |error| panic!("{error}")).encode();
             let answer = watchfire_wire::CatchUpResponse::decode(answer).unwrap();
             let complete = answer.complete;
             let from = TestKeys::of(answering).author();

@@ -64,6 +64,7 @@ async fn look(charter: &Arc<Charter>, chain: ChainId, client: &ChainClient) -> R
     wanted.extend(watchfire_protocol::reads(charter, chain));
     let answers = client.read_at(head.block, &wanted).await;
     let mut found: Vec<Finding> = judge(charter, chain, &answers).into_iter().map(of_fact).collect();
+    found.extend(recoveries(charter, chain));
     let mut open = steps(charter, chain);
     open.retain(|step| {
         let contained = step.is_contained(&answers);
@@ -117,6 +118,20 @@ async fn look(charter: &Arc<Charter>, chain: ChainId, client: &ChainClient) -> R
         found.push(Finding::warning("not-simulated", step.name(), message, "see what is said of its Safe"));
     }
     Ok(found)
+}
+
+/// A recovery acts on what is contained: nothing simulates it before there is a containment, which is told.
+fn recoveries(charter: &Charter, chain: ChainId) -> impl Iterator<Item = Finding> {
+    let here = move |action: &Action| action.chain == chain;
+    let of = charter.playbooks.iter().filter(|(_, playbook)| playbook.purpose == PlaybookPurpose::Recover);
+    of.filter(move |(_, playbook)| playbook.actions().any(here)).map(|(id, _)| Finding {
+        severity: Severity::Info,
+        kind: "recovery-not-simulated",
+        subject: format!("playbook {id}"),
+        message: "a recovery acts on what is contained, and is simulated only then".to_owned(),
+        remedy: "pause and recover once on a fork of the chain (`anvil --fork-url`), with this charter's Safe and role"
+            .to_owned(),
+    })
 }
 
 fn judged(subject: &str, preflight: &Preflight, outcome: PreflightOutcome) -> Option<Finding> {

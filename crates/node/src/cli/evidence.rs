@@ -238,7 +238,8 @@ fn export(arguments: ExportArgs, output: Output) -> Result<u8, CliError> {
     }
     // Where to, without the path of this machine.
     let name = target.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let read = access(&config, arguments.access, &found, AccessAction::Exported, &format!("to the file {name}"))?;
+    let by = arguments.access.clone();
+    let read = access(&config, arguments.access, &found, AccessAction::Read, &format!("for the file {name}"))?;
     let whole = digits(&arguments.what)?;
     let single = read.len() == 1 && format!("{:x}", found[0].object).starts_with(&whole);
     let failed = |error: io::Error| CliError::unwritten(target, &error);
@@ -253,6 +254,8 @@ fn export(arguments: ExportArgs, output: Output) -> Result<u8, CliError> {
         write(&target.join("manifest.json"), &manifest).map_err(failed)?;
         durably::name(target).map_err(failed)?;
     }
+    // Only what is written whole counts as held outside this node.
+    say(&config, by, &found, AccessAction::Exported, &format!("to the file {name}"))?;
     let bytes: usize = read.iter().map(|(_, bytes)| bytes.len()).sum();
     let left = if absent == 0 { String::new() } else { format!("; {absent} objects are not in this store") };
     let text = format!("{} objects, {bytes} bytes, written to {}{left}", read.len(), target.display());

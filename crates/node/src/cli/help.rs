@@ -69,6 +69,7 @@ fn own(path: &str) -> &'static [(u8, &'static str)] {
             (4, "the node stopped, because its own log is violated or cannot be made durable"),
         ],
         "status" => &[(0, "this network can pause"), (1, "it can, at risk"), (2, "it cannot pause")],
+        "metrics" => &[(0, "the node runs"), (1, "it does not run")],
         "log verify" => &[(0, "it holds"), (1, "it does not hold, or its index is not the journal's")],
         "log check" => &[(0, "it holds"), (1, "it does not hold")],
         "charter check" => &[(0, "no faults; warnings may be told"), (1, "faults found, all are listed")],

@@ -20,7 +20,7 @@ use crate::control::client::ask;
 /// What to do about incidents.
 #[derive(Debug, Subcommand)]
 pub(super) enum IncidentCommand {
-    /// List all incidents, newest first.
+    /// List all incidents: open ones first, then the newest.
     List(NodeArgs),
     /// Show one incident with everything that happened in it.
     Show(ShowArgs),
@@ -45,7 +45,7 @@ pub(super) enum IncidentCommand {
 /// Which incident.
 #[derive(Debug, Args)]
 pub(super) struct ShowArgs {
-    /// The incident's id, or the beginning of it; `latest` is the newest.
+    /// The incident's id, or the beginning of it; `latest` is the one that is open, or the newest where all are closed.
     incident: String,
     #[command(flatten)]
     node: NodeArgs,
@@ -71,7 +71,7 @@ impl WhoArgs {
 /// A word about an incident.
 #[derive(Debug, Args)]
 pub(super) struct SpeakArgs {
-    /// The incident's id, or the beginning of it; `latest` is the newest.
+    /// The incident's id, or the beginning of it; `latest` is the one that is open, or the newest where all are closed.
     incident: String,
     #[command(flatten)]
     who: WhoArgs,
@@ -82,7 +82,7 @@ pub(super) struct SpeakArgs {
 /// A human's vote.
 #[derive(Debug, Args)]
 pub(super) struct ApproveArgs {
-    /// The incident's id, or the beginning of it; `latest` is the newest.
+    /// The incident's id, or the beginning of it; `latest` is the one that is open, or the newest where all are closed.
     incident: String,
     /// The playbook voted for; needed where the asset has several of the purpose.
     #[arg(long)]
@@ -102,7 +102,7 @@ pub(super) struct ApproveArgs {
 /// A human's veto, or vote to close.
 #[derive(Debug, Args)]
 pub(super) struct DecideArgs {
-    /// The incident's id, or the beginning of it; `latest` is the newest.
+    /// The incident's id, or the beginning of it; `latest` is the one that is open, or the newest where all are closed.
     incident: String,
     /// The playbook meant; needed where the asset has several for containment.
     #[arg(long)]
@@ -170,19 +170,38 @@ fn incidents(config: &Config) -> Result<Vec<Incident>, CliError> {
 }
 
 pub(super) fn find(config: &Config, wanted: &str) -> Result<Incident, CliError> {
+    choose(incidents(config)?, wanted, |incident| (incident.id, &incident.asset, incident.phase != "closed"))
+}
+
+/// The incident meant: by the beginning of its id, or `latest`. That is the only one that is open, or where all are closed the newest; of several
+/// open ones whoever acts says which, lest they act on another asset. `about`: id, asset, whether it is open; `all`: open ones first.
+pub(super) fn choose<T>(
+    all: Vec<T>,
+    wanted: &str,
+    about: impl Fn(&T) -> (IncidentId, &AssetId, bool),
+) -> Result<T, CliError> {
     let wanted = wanted.strip_prefix("0x").unwrap_or(wanted).to_ascii_lowercase();
     let digits = !wanted.is_empty() && wanted.bytes().all(|byte| byte.is_ascii_hexdigit());
     if !digits && wanted != "latest" {
         let message = format!("{wanted:?} is no incident: give hex digits from the beginning of its id, or `latest`");
         return Err(CliError::usage(message));
     }
-    let all = incidents(config)?;
     if wanted == "latest" {
+        let open: Vec<String> = all
+            .iter()
+            .map(&about)
+            .filter(|(.., open)| *open)
+            .map(|(id, asset, _)| format!("{} of {asset}", id.short()))
+            .collect();
+        if open.len() > 1 {
+            let message = format!("several incidents are open; name one: {}", open.join(", "));
+            return Err(CliError::usage(message).of("ambiguous"));
+        }
         return all.into_iter().next().ok_or_else(|| {
             CliError::absent("there is no incident here; they come with findings, see `watchfire status`")
         });
     }
-    let mut matching = all.into_iter().filter(|incident| incident.id.to_string().starts_with(&wanted));
+    let mut matching = all.into_iter().filter(|incident| about(incident).0.to_string().starts_with(&wanted));
     match (matching.next(), matching.next()) {
         (Some(incident), None) => Ok(incident),
         (Some(_), Some(_)) => Err(CliError::absent(format!("several incidents begin with {wanted}; give more digits"))),
@@ -259,6 +278,7 @@ fn approve(arguments: ApproveArgs, output: Output) -> Result<u8, CliError> {
     let playbook = playbook(&config, &incident, arguments.playbook, purpose)?;
     let step = StepIndex::new(arguments.step);
     let human = arguments.who.human(&config)?;
+    about(&incident, output);
     act(&config, HumanAct::Approve { asset: incident.asset, playbook, step, human }, output)
 }
 
@@ -271,6 +291,7 @@ fn decide(
     let incident = find(&config, &arguments.incident)?;
     let playbook = playbook(&config, &incident, arguments.playbook, PlaybookPurpose::Contain)?;
     let human = arguments.who.human(&config)?;
+    about(&incident, output);
     act(&config, say(incident.asset, playbook, human), output)
 }
 
@@ -282,7 +303,13 @@ fn speak(
     let config = Config::load(&arguments.node.config)?;
     let incident = find(&config, &arguments.incident)?;
     let human = arguments.who.human(&config)?;
+    about(&incident, output);
     act(&config, say(incident.id, human), output)
+}
+
+/// Which incident a person's word is about, told before it is said.
+fn about(incident: &Incident, output: Output) {
+    output.progress(&format!("incident {} of {}", incident.id.short(), incident.asset));
 }
 
 pub(super) fn act(config: &Config, act: HumanAct, output: Output) -> Result<u8, CliError> {
@@ -293,5 +320,43 @@ pub(super) fn act(config: &Config, act: HumanAct, output: Output) -> Result<u8, 
             Ok(code::OK)
         }
         _ => Err(CliError::other_answer()),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn known() -> Vec<(IncidentId, AssetId, bool)> {
+        let of = |byte: u8, asset: &str, open| (IncidentId::from_bytes([byte; 32]), asset.parse().unwrap(), open);
+        vec![of(0xa1, "vault", true), of(0xb1, "market", false), of(0xb2, "bridge", false)]
+    }
+
+    fn meant(all: &[(IncidentId, AssetId, bool)], wanted: &str) -> Result<AssetId, CliError> {
+        let found = choose(all.iter().collect(), wanted, |(id, asset, open)| (*id, asset, *open));
+        found.map(|(_, asset, _)| asset.clone())
+    }
+
+    /// `latest` is what one person can mean by it: of two attacks at once neither.
+    #[test]
+    fn latest_is_never_one_of_several() {
+        let mut all = known();
+        assert_eq!(meant(&all, "latest").unwrap().as_str(), "vault");
+        assert_eq!(meant(&all[1..], "latest").unwrap().as_str(), "market", "all are closed: the newest");
+        all[1].2 = true;
+        let refused = meant(&all, "latest").unwrap_err();
+        assert!(refused.message.contains("a1a1a1") && refused.message.contains("b1b1b1"), "{}", refused.message);
+        assert_eq!((refused.kind, refused.code), ("ambiguous", code::USAGE));
+        assert_eq!(meant(&[], "latest").unwrap_err().kind, "not-found");
+    }
+
+    #[test]
+    fn an_id_may_be_cut_as_far_as_it_names_one() {
+        let all = known();
+        assert_eq!(meant(&all, "0xB2").unwrap().as_str(), "bridge");
+        assert!(meant(&all, "b").unwrap_err().message.contains("more digits"));
+        assert_eq!(meant(&all, "c").unwrap_err().kind, "not-found");
+        assert_eq!(meant(&all, "newest").unwrap_err().code, code::USAGE);
     }
 }

@@ -16,12 +16,13 @@ use serde::Serialize;
 use watchfire_bundle::{CharterText, Check, Outcome, Parts, Report, build, verify};
 use watchfire_charter::Charter;
 use watchfire_driver::SOFTWARE;
-use watchfire_protocol::IncidentStatus;
+use watchfire_protocol::{IncidentStatus, Machine};
 use watchfire_types::body::{AccessAction, Custodian, Human};
 use watchfire_types::control::Request;
 use watchfire_types::{B256, Body, Bytes, CharterDigest, IncidentId, Verified, sha256};
 
 use super::NodeArgs;
+use super::incident::choose;
 use super::log_trees::fresh;
 use super::output::{CliError, Output, code};
 use crate::charter_file::load;
@@ -38,7 +39,7 @@ const ACCESS_MAX: usize = 256;
 /// Which incident, and where to.
 #[derive(Debug, Args)]
 pub(super) struct BundleArgs {
-    /// The incident's id, or the beginning of it; `latest` is the newest.
+    /// The incident's id, or the beginning of it; `latest` is the one that is open, or the newest where all are closed.
     incident: String,
     /// The file to write; it must not exist.
     #[arg(short, long, value_name = "FILE")]
@@ -85,11 +86,13 @@ pub(super) fn run(arguments: &BundleArgs, output: Output) -> Result<u8, CliError
     let toml = Bytes::from(read_text(&config.charter)?);
     let charter = Arc::new(charter);
     let mut kept = read(&config, &charter, output)?;
-    let mut incident = find(&kept.machine.incidents(), &arguments.incident)?;
-    let recorded = announce(&config, &kept, &incident, arguments)?;
+    let mut incident = find(&kept.machine, &arguments.incident)?;
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let wanted = (AccessAction::Read, format!("for the evidence bundle {name}"));
+    let recorded = announce(&config, &kept, &incident, arguments, wanted)?;
     if fresh(&config, output)?.is_some() || recorded {
         kept = read(&config, &charter, output)?;
-        incident = find(&kept.machine.incidents(), &incident.id.to_string())?;
+        incident = find(&kept.machine, &incident.id.to_string())?;
     }
     output.progress(&format!("incident {} of {}", incident.id, incident.asset));
     let parts = parts(&config, &kept, &incident, CharterText { charter: (*charter).clone(), toml })?;
@@ -97,6 +100,11 @@ pub(super) fn run(arguments: &BundleArgs, output: Output) -> Result<u8, CliError
     output.progress("verifying what was made");
     let report = verify(&bytes, Some(&charter));
     write(file, &bytes).map_err(|error| CliError::unwritten(file, &error))?;
+    if recorded {
+        // Only what stands in a whole file counts as held outside this node.
+        let written = format!("SHA-256 {:x}, evidence bundle {name}", B256::new(sha256(&[&bytes])));
+        announce(&config, &kept, &incident, arguments, (AccessAction::Exported, written))?;
+    }
     let answer = answer(file, &bytes, &incident, &charter, (objects, recorded), &report);
     output.answer(&text(&answer), &answer)?;
     Ok(if report.holds { code::OK } else { code::NO })
@@ -123,7 +131,13 @@ fn named(kept: &Kept, incident: &IncidentStatus) -> BTreeSet<B256> {
 }
 
 /// Has the running node record the export, if one runs and there is an object to hand out: answers whether it did.
-fn announce(config: &Config, kept: &Kept, incident: &IncidentStatus, arguments: &BundleArgs) -> Result<bool, CliError> {
+fn announce(
+    config: &Config,
+    kept: &Kept,
+    incident: &IncidentStatus,
+    arguments: &BundleArgs,
+    (action, detail): (AccessAction, String),
+) -> Result<bool, CliError> {
     let store = Store::look(&config.directory);
     let held: Vec<B256> = named(kept, incident).into_iter().filter(|object| store.has(object)).collect();
     let by = match (&arguments.person, &arguments.reason) {
@@ -132,11 +146,10 @@ fn announce(config: &Config, kept: &Kept, incident: &IncidentStatus, arguments: 
         }
         _ => Custodian::Node("evidence bundle asked for at the control socket".to_owned()),
     };
-    let name = arguments.output.file_name().unwrap_or_default().to_string_lossy();
-    let detail: String = format!("evidence bundle {name}").chars().take(120).collect();
+    let detail: String = detail.chars().take(120).collect();
     let export = |objects: BTreeSet<B256>| {
         let (by, detail) = (by.clone(), detail.clone());
-        let request = Request::AccessEvidence { objects, action: AccessAction::Exported, by, detail };
+        let request = Request::AccessEvidence { objects, action, by, detail };
         ask(&config.directory, &request)
     };
     for objects in held.chunks(ACCESS_MAX) {
@@ -157,26 +170,8 @@ fn announce(config: &Config, kept: &Kept, incident: &IncidentStatus, arguments: 
     Ok(!held.is_empty())
 }
 
-fn find(all: &[IncidentStatus], wanted: &str) -> Result<IncidentStatus, CliError> {
-    if wanted == "latest" {
-        return all.first().cloned().ok_or_else(|| {
-            CliError::absent("there is no incident here; they come with findings, see `watchfire status`")
-        });
-    }
-    let digits = wanted.strip_prefix("0x").unwrap_or(wanted).to_ascii_lowercase();
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        let message = format!("{wanted:?} is no incident: give hex digits from the beginning of its id, or `latest`");
-        return Err(CliError::usage(message));
-    }
-    let mut matching = all.iter().filter(|incident| incident.id.to_string().starts_with(&digits));
-    match (matching.next(), matching.next()) {
-        (Some(incident), None) => Ok(incident.clone()),
-        (Some(_), Some(_)) => Err(CliError::absent(format!("several incidents begin with {digits}; give more digits"))),
-        (None, _) => {
-            let known: Vec<_> = all.iter().map(|incident| incident.id.short()).collect();
-            Err(CliError::absent(format!("no incident begins with {digits}; this log has {}", known.join(", "))))
-        }
-    }
+fn find(machine: &Machine, wanted: &str) -> Result<IncidentStatus, CliError> {
+    choose(machine.incidents(), wanted, |incident| (incident.id, &incident.asset, incident.is_open()))
 }
 
 fn parts<'a>(

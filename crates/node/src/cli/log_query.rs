@@ -8,7 +8,7 @@ use serde_json::json;
 use watchfire_charter::Charter;
 use watchfire_journal::{IndexedRecord, Indexer as _, JournalError, Page, Position, Query, RecordReader, scan_page};
 use watchfire_types::control::{Record, Reply, Request};
-use watchfire_types::{Bytes, Epoch, EventHash, IncidentId, MemberId, Seq, Timestamp};
+use watchfire_types::{Bytes, Epoch, EventHash, IncidentId, MemberId, Seq, Timestamp, Verified};
 use watchfire_wire::decode_signed;
 
 use super::NodeArgs;
@@ -192,7 +192,7 @@ fn events_of(config: &Config, charter: &Charter, incident: IncidentId) -> Result
             let charter = std::sync::Arc::new(charter.clone());
             let kept = look(&config.directory, &charter, &config.member, |_| {})?;
             let found = kept.machine.incidents().into_iter().find(|found| found.id == incident).ok_or_else(unknown)?;
-            Ok(found.events.into_iter().collect())
+            Ok(kept.machine.incident_events(&found).into_iter().map(Verified::hash).collect())
         }
         Err(error) => Err(error.into()),
     }

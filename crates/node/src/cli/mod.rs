@@ -23,6 +23,7 @@ mod log_prune;
 mod log_query;
 mod log_store;
 mod log_trees;
+mod metrics;
 pub mod output;
 mod people;
 mod record;
@@ -68,6 +69,8 @@ enum Command {
     Run(run::RunArgs),
     /// Say whether this network can pause, and what stands in the way.
     Status(status::StatusArgs),
+    /// Print the node's figures for a monitor, in the OpenMetrics text format.
+    Metrics(NodeArgs),
     /// List and show incidents; approve, reject, veto, acknowledge, classify, close as a human of this organisation.
     #[command(subcommand)]
     Incident(Box<incident::IncidentCommand>),
@@ -187,6 +190,7 @@ fn dispatch(command: Command, output: Output) -> Result<u8, CliError> {
         Command::Init(arguments) => init::run(&arguments, output),
         Command::Run(arguments) => run::run(&arguments, output),
         Command::Status(arguments) => status::run(&arguments, output),
+        Command::Metrics(arguments) => metrics::run(&arguments, output),
         Command::Incident(command) => incident::run(*command, output),
         Command::Change(command) => change::run(*command, output),
         Command::Evidence(command) => evidence::run(*command, output),

@@ -23,7 +23,7 @@ use crate::keys::sealing::seal;
 /// Free words about an incident.
 #[derive(Debug, Args)]
 pub(super) struct NoteArgs {
-    /// The incident's id, or the beginning of it; `latest` is the newest.
+    /// The incident's id, or the beginning of it; `latest` is the one that is open, or the newest where all are closed.
     incident: String,
     /// The words: at most 1,024 bytes for everyone, 12,288 sealed.
     text: String,

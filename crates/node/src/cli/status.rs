@@ -187,7 +187,8 @@ fn text(status: &Status) -> String {
     for chain in &status.chains {
         let head = chain.head.map_or_else(|| "no head".to_owned(), |head| format!("block {}", head.number));
         let age = chain.head_age_ms.map(|ms| format!(", {:.1} s ago", seconds(ms))).unwrap_or_default();
-        say(format!("  chain {}: {head}{age}; {}", chain.chain, chain.endpoints.join("; ")));
+        let last = chain.finalized.map(|block| format!(", final up to {}", block.number)).unwrap_or_default();
+        say(format!("  chain {}: {head}{age}{last}; {}", chain.chain, chain.endpoints.join("; ")));
     }
     status.owed.iter().for_each(|duty| say(format!("  owed: {duty}")));
     text

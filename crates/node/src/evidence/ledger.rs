@@ -1,9 +1,11 @@
 //! Which objects there are and who holds them, by everyone's events; whose copy is due here, and who is asked for it.
 //!
-//! An object belongs to each incident whose manifests name it. Bounds: as many entries as the log has items; of what one member says it
-//! collected for one incident, [`INCIDENT_BYTES_MAX`] are copied; one question at a time to each holder.
+//! An object belongs to each incident whose manifests name it. Bounds: of what one member says it collected, [`OBJECTS_MAX`] objects are known,
+//! of one incident [`INCIDENT_OBJECTS_MAX`], of which [`INCIDENT_BYTES_MAX`] are copied; one question at a time to each holder. What is looked at
+//! each second is of incidents that exist.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use watchfire_charter::{Charter, MemberKind};
 use watchfire_types::body::{AccessAction, Body, EvidenceKind};
@@ -18,6 +20,12 @@ use super::copies::{COPIES, TURN_MS, rank};
 const COPY_MS_MAX: u64 = 60_000;
 /// How long a member that gave a wrong copy is not asked, ms.
 const LEFT_ALONE_MS: u64 = 60_000;
+
+/// Objects of one collector that are known, in all and of one incident: a whole attack is some hundreds.
+const OBJECTS_MAX: usize = 65_536;
+const INCIDENT_OBJECTS_MAX: u64 = 4_096;
+/// What one member did with objects that no manifest names yet.
+const EARLY_MAX: usize = 16_384;
 
 /// An object in an incident.
 pub type Key = (IncidentId, B256);
@@ -41,7 +49,10 @@ pub struct Entry {
     pub at: Timestamp,
     /// Whether this member handed it out.
     pub exported: bool,
-    holders: BTreeSet<MemberKey>,
+    /// Who says so.
+    holders: BTreeMap<MemberKey, OrganisationId>,
+    /// Of these, who gave no copy or another one when asked: they do not count, and are asked again.
+    doubted: BTreeSet<MemberKey>,
     disposed: BTreeSet<MemberKey>,
     /// Guardians in the order in which it is theirs to copy, as places in the ledger's list.
     line: Vec<u16>,
@@ -58,6 +69,17 @@ pub enum Due {
     Fetch(MemberKey),
     /// It is here, from another incident's evidence: say that it is held for this one too.
     Say,
+}
+
+/// Why a member gave no copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// It did not answer.
+    NoAnswer,
+    /// It says that it has none.
+    Absent,
+    /// What it gave is not the object.
+    Wrong,
 }
 
 /// Too few organisations hold objects of one block.
@@ -82,12 +104,20 @@ pub struct Ledger {
     /// Organisations that can hold anything.
     everyone: usize,
     entries: BTreeMap<Key, Entry>,
+    /// The incidents of each object.
+    named: BTreeMap<B256, BTreeSet<IncidentId>>,
+    /// How many entries each collector has made.
+    made: BTreeMap<MemberKey, usize>,
     /// What members did with objects of which no manifest is known yet: events of two members come in any order.
     early: BTreeMap<Key, Vec<(MemberKey, AccessAction)>>,
+    early_of: BTreeMap<MemberKey, usize>,
     /// Those that lack something that this member might give.
     open: BTreeSet<Key>,
+    /// Those that this member collected and too few hold.
+    unshared: BTreeSet<Key>,
     here: BTreeSet<B256>,
-    claimed: BTreeMap<(IncidentId, MemberKey), u64>,
+    /// Bytes and objects that a member says it collected for an incident.
+    claimed: BTreeMap<(IncidentId, MemberKey), (u64, u64)>,
     left_alone: BTreeMap<MemberKey, Timestamp>,
     short: BTreeSet<Key>,
 }
@@ -105,8 +135,12 @@ impl Ledger {
             guardians,
             everyone,
             entries: BTreeMap::new(),
+            named: BTreeMap::new(),
+            made: BTreeMap::new(),
             early: BTreeMap::new(),
+            early_of: BTreeMap::new(),
             open: BTreeSet::new(),
+            unshared: BTreeSet::new(),
             here: BTreeSet::new(),
             claimed: BTreeMap::new(),
             left_alone: BTreeMap::new(),
@@ -122,9 +156,17 @@ impl Ledger {
                 for item in &collected.items {
                     let key = (collected.incident, item.object);
                     if !self.entries.contains_key(&key) {
+                        let made = self.made.entry(event.author).or_default();
+                        let (bytes, objects) = self.claimed.entry((collected.incident, event.author)).or_default();
+                        if *made >= OBJECTS_MAX || *objects >= INCIDENT_OBJECTS_MAX {
+                            continue;
+                        }
+                        *made += 1;
+                        *objects += 1;
+                        *bytes = bytes.saturating_add(item.size);
+                        let counted = *bytes <= INCIDENT_BYTES_MAX;
                         let line = self.line(&item.object);
-                        let claimed = self.claimed.entry((collected.incident, event.author)).or_default();
-                        *claimed = claimed.saturating_add(item.size);
+                        self.named.entry(item.object).or_default().insert(collected.incident);
                         let entry = Entry {
                             asset: collected.asset.clone(),
                             kind: item.kind,
@@ -134,15 +176,17 @@ impl Ledger {
                             organisations: BTreeSet::new(),
                             at: item.at,
                             exported: false,
-                            holders: BTreeSet::new(),
+                            holders: BTreeMap::new(),
+                            doubted: BTreeSet::new(),
                             disposed: BTreeSet::new(),
                             line,
                             failures: BTreeMap::new(),
                             since: now,
-                            counted: *claimed <= INCIDENT_BYTES_MAX,
+                            counted,
                         };
                         self.entries.insert(key, entry);
                         for (member, action) in self.early.remove(&key).unwrap_or_default() {
+                            self.early_of.entry(member).and_modify(|count| *count = count.saturating_sub(1));
                             self.accessed(&key, member, action, charter);
                         }
                     }
@@ -165,14 +209,18 @@ impl Ledger {
     fn accessed(&mut self, key: &Key, member: MemberKey, action: AccessAction, charter: &Charter) {
         let Some(organisation) = charter.organisation_of(&member) else { return };
         let Some(entry) = self.entries.get_mut(key) else {
-            self.early.entry(*key).or_default().push((member, action));
+            let early = self.early_of.entry(member).or_default();
+            if *early < EARLY_MAX {
+                *early += 1;
+                self.early.entry(*key).or_default().push((member, action));
+            }
             return;
         };
         match action {
             AccessAction::Copied => entry.hold(member, organisation),
             AccessAction::Disposed => {
-                entry.organisations.remove(organisation);
                 entry.holders.remove(&member);
+                entry.recount();
                 entry.disposed.insert(member);
             }
             AccessAction::Exported => entry.exported |= member == self.own,
@@ -190,12 +238,18 @@ impl Ledger {
 
     fn review(&mut self, key: &Key) {
         let Some(entry) = self.entries.get(key) else { return };
-        let lost = entry.holders.contains(&self.own) && !self.here.contains(&key.1);
-        let lacks = !self.is_enough(entry) && entry.counted;
+        let lost = entry.holders.contains_key(&self.own) && !self.here.contains(&key.1);
+        let few = !self.is_enough(entry);
+        let lacks = few && entry.counted;
         if !entry.disposed.contains(&self.own) && (lost || lacks) {
             self.open.insert(*key);
         } else {
             self.open.remove(key);
+        }
+        if few && entry.collector == self.own {
+            self.unshared.insert(*key);
+        } else {
+            self.unshared.remove(key);
         }
     }
 
@@ -204,8 +258,8 @@ impl Ledger {
     }
 
     fn review_object(&mut self, object: &B256) {
-        let keys: Vec<Key> = self.entries.keys().filter(|(_, of)| of == object).copied().collect();
-        keys.iter().for_each(|key| self.review(key));
+        let of = self.named.get(object).cloned().unwrap_or_default();
+        of.into_iter().for_each(|incident| self.review(&(incident, *object)));
     }
 
     /// The object is in the own store.
@@ -224,7 +278,7 @@ impl Ledger {
 
     /// Objects that this member said it holds.
     pub fn own(&self) -> impl Iterator<Item = B256> + '_ {
-        self.entries.iter().filter(|(_, entry)| entry.holders.contains(&self.own)).map(|((_, object), _)| *object)
+        self.entries.iter().filter(|(_, entry)| entry.holders.contains_key(&self.own)).map(|((_, object), _)| *object)
     }
 
     /// One object in one incident.
@@ -236,7 +290,8 @@ impl Ledger {
     /// The incidents whose manifests name an object.
     pub fn incidents_of(&self, object: &B256) -> impl Iterator<Item = (&IncidentId, &Entry)> + '_ {
         let object = *object;
-        self.entries.iter().filter(move |((_, of), _)| *of == object).map(|((incident, _), entry)| (incident, entry))
+        let of = self.named.get(&object).into_iter().flatten();
+        of.filter_map(move |incident| Some((incident, self.entries.get(&(*incident, object))?)))
     }
 
     /// Everything.
@@ -253,7 +308,7 @@ impl Ledger {
     /// What this member collected for an incident, bytes.
     #[must_use]
     pub fn bytes(&self, incident: &IncidentId) -> u64 {
-        self.claimed.get(&(*incident, self.own)).copied().unwrap_or(0)
+        self.claimed.get(&(*incident, self.own)).map_or(0, |(bytes, _)| *bytes)
     }
 
     /// How many objects an incident has, and whether each is with two other organisations (or with all there are).
@@ -288,10 +343,17 @@ impl Ledger {
     ) -> Vec<(Key, Due)> {
         self.left_alone.retain(|_, until| *until > now);
         let (mut due, mut busy, mut underway) = (Vec::new(), busy.clone(), underway.clone());
-        for key in &self.open {
+        let mut open = self.open.range::<Key, _>(..);
+        while let Some(key) = open.next() {
+            if !exists(&key.0) {
+                // Whatever is said of an incident that nobody found is passed over at once.
+                let after = Bound::Excluded((key.0, B256::repeat_byte(u8::MAX)));
+                open = self.open.range((after, Bound::Unbounded));
+                continue;
+            }
             let Some(entry) = self.entries.get(key).filter(|_| !underway.contains(&key.1)) else { continue };
-            let (mine, here) = (entry.holders.contains(&self.own), self.here.contains(&key.1));
-            let wanted = if mine { !here } else { exists(&key.0) && self.is_turn(entry, now) };
+            let (mine, here) = (entry.holders.contains_key(&self.own), self.here.contains(&key.1));
+            let wanted = if mine { !here } else { self.is_turn(entry, now) };
             if !wanted {
                 continue;
             }
@@ -299,7 +361,7 @@ impl Ledger {
                 due.push((*key, Due::Say));
                 continue;
             }
-            let askable = entry.holders.iter().filter(|holder| {
+            let askable = entry.holders.keys().filter(|holder| {
                 **holder != self.own
                     && connected.contains(holder)
                     && !busy.contains(holder)
@@ -315,24 +377,42 @@ impl Ledger {
         due
     }
 
-    /// A member gave no copy, or, `wrong`, one that is not the object: others are asked before it, and after a wrong one it is left alone
-    /// for a minute.
-    pub fn failed(&mut self, from: MemberKey, object: &B256, wrong: bool, now: Timestamp) {
-        for (_, entry) in self.entries.iter_mut().filter(|((_, of), _)| of == object) {
-            *entry.failures.entry(from).or_default() += 1;
+    /// A member gave no copy: others are asked before it. One that says it has none, or gives something else, does not count as a holder until
+    /// it gives one, whatever it said before; after something else it is left alone for a minute.
+    pub fn failed(&mut self, from: MemberKey, object: &B256, failure: Failure, now: Timestamp) {
+        for incident in self.named.get(object).into_iter().flatten() {
+            if let Some(entry) = self.entries.get_mut(&(*incident, *object)) {
+                *entry.failures.entry(from).or_default() += 1;
+                if failure != Failure::NoAnswer {
+                    entry.doubted.insert(from);
+                    entry.recount();
+                }
+            }
         }
-        if wrong {
+        self.review_object(object);
+        if failure == Failure::Wrong {
             self.left_alone.insert(from, now.plus_millis(LEFT_ALONE_MS));
         }
+    }
+
+    /// A member gave a whole copy.
+    pub fn gave(&mut self, from: MemberKey, object: &B256) {
+        for incident in self.named.get(object).into_iter().flatten() {
+            if let Some(entry) = self.entries.get_mut(&(*incident, *object))
+                && entry.doubted.remove(&from)
+            {
+                entry.recount();
+            }
+        }
+        self.review_object(object);
     }
 
     /// Own objects that two other organisations should hold by now and do not, each told once.
     pub fn late(&mut self, now: Timestamp) -> Vec<Late> {
         let mut late: BTreeMap<(IncidentId, B256), Late> = BTreeMap::new();
-        for key in &self.open {
-            let Some(entry) = self.entries.get(key) else { continue };
-            let own = entry.collector == self.own && !self.is_enough(entry);
-            if !own || now.millis_since(entry.since) <= COPY_MS_MAX || !self.short.insert(*key) {
+        for key in &self.unshared {
+            let Some(entry) = self.entries.get(key).filter(|entry| entry.counted) else { continue };
+            if now.millis_since(entry.since) <= COPY_MS_MAX || !self.short.insert(*key) {
                 continue;
             }
             let (incident, block) = (key.0, entry.block);
@@ -351,9 +431,14 @@ impl Ledger {
 
 impl Entry {
     fn hold(&mut self, member: MemberKey, organisation: &OrganisationId) {
-        self.organisations.insert(organisation.clone());
-        self.holders.insert(member);
+        self.holders.insert(member, organisation.clone());
         self.disposed.remove(&member);
+        self.recount();
+    }
+
+    fn recount(&mut self) {
+        let counted = self.holders.iter().filter(|(member, _)| !self.doubted.contains(*member));
+        self.organisations = counted.map(|(_, organisation)| organisation.clone()).collect();
     }
 }
 

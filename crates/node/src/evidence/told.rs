@@ -22,6 +22,13 @@ pub enum Told {
     Copied(Copied),
     /// Objects were looked at before they are handed out.
     Looked(Box<Look>),
+    /// An object that a member asked for is not in the store as it should be.
+    Lost {
+        /// Object.
+        object: B256,
+        /// Why.
+        error: StoreError,
+    },
     /// Blocks of an attack that an earlier process saw.
     Blocks {
         /// Chain.

@@ -16,12 +16,12 @@ const PASSWORD_BYTES_MAX: usize = 1024;
 pub struct Password(Zeroizing<Vec<u8>>);
 
 impl Password {
-    /// Takes these bytes without their line end.
+    /// Takes the first line of these bytes.
     ///
     /// # Errors
-    /// [`KeyError::NoPassword`] when they are empty or more than 1,024.
+    /// [`KeyError::NoPassword`] when it is empty or more than 1,024 bytes.
     pub fn new(bytes: &[u8]) -> Result<Self, KeyError> {
-        let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+        let bytes = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
         let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
         if bytes.is_empty() || bytes.len() > PASSWORD_BYTES_MAX {
             let reason = format!(

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use watchfire_protocol::Machine;
+use watchfire_protocol::{IncidentStatus, Machine};
 use watchfire_types::body::Basis;
 use watchfire_types::bounds::CHANGE_AHEAD_S_MAX;
 use watchfire_types::{BlockTime, Body, Event, EventHash, Seq, Timestamp, Verified};
@@ -20,8 +20,11 @@ pub(super) struct Keeper {
 impl Keeper {
     pub(super) fn new(machine: &Machine, log: &[Entry], through: u32, cutoff: Timestamp) -> Self {
         let young = BlockTime::from_secs(cutoff.as_millis() / 1_000);
-        let open = machine.incidents().into_iter().filter(|incident| incident.phase != "closed");
-        let mut keeper = Self { needed: open.flat_map(|incident| incident.events).collect(), young };
+        let open = machine.incidents().into_iter().filter(IncidentStatus::is_open);
+        let of = |incident: IncidentStatus| {
+            machine.incident_events(&incident).into_iter().map(Verified::hash).collect::<Vec<_>>()
+        };
+        let mut keeper = Self { needed: open.flat_map(of).collect(), young };
         keeper.needed.extend(newest(machine));
         // What stays rests on findings; what was taken back stays taken back.
         let stays = |entry: &&Entry| entry.position.segment() > through || keeper.keeps(&entry.event);

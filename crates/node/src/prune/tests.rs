@@ -400,7 +400,7 @@ fn a_node_goes_on_from_what_is_left() {
 
     let birch = charter().members[&member("birch-1")].node_key;
     let base = node.machine().base(birch, Epoch::from_bytes([0xb1; 16])).unwrap();
-    let answer = node.answer_catch_up(&CatchUpRequest::default()).unwrap();
+    let answer = node.answer_catch_up(&CatchUpRequest::default(), |error| panic!("{error}"));
     let told = answer.pruned.iter().find(|chain| chain.author == birch).unwrap();
     assert_eq!(told.before, base);
     let of = |events: &[watchfire_types::Bytes]| {
@@ -411,11 +411,12 @@ fn a_node_goes_on_from_what_is_left() {
     // Who holds only that gets what is held without gaps, and nothing again and again.
     let hash = node.machine().events().find(|event| event.author == birch && event.seq == Seq::new(0)).unwrap().hash();
     let position = watchfire_wire::EpochPosition { author: birch, epoch: told.epoch, seq: Seq::new(0), hash };
-    let answer = node.answer_catch_up(&CatchUpRequest { vector: vec![position], ..Default::default() }).unwrap();
+    let answer = node
+        .answer_catch_up(&CatchUpRequest { vector: vec![position], ..Default::default() }, |error| panic!("{error}"));
     assert!(of(&answer.events).iter().all(|seq| *seq >= base), "{:?}", of(&answer.events));
     assert!(answer.pruned.iter().any(|chain| chain.author == birch));
     // Who lacks nothing is told nothing.
-    let answer = node.answer_catch_up(&asked).unwrap();
+    let answer = node.answer_catch_up(&asked, |error| panic!("{error}"));
     assert!(answer.pruned.is_empty() && answer.complete);
     drop(node);
     let left = place.look();

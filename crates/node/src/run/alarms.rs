@@ -32,7 +32,7 @@ pub(super) fn unseen(chain: ChainId, first: Option<u64>, last: u64) -> String {
     );
     format!(
         "blocks-unseen: chain {chain}: {which} were not scanned: a start reads no more than {BACKFILL_BLOCKS_MAX} blocks; look \
-         for yourselves what happened in them, nothing here would have found it"
+         for yourselves what happened in them, nothing here would have found it, then take them out of scanned.json while the node is stopped"
     )
 }
 

@@ -1,4 +1,4 @@
-//! What this node lacks: asked of one member at a time, checked beside the loop on all cores, taken in order.
+//! What this node lacks: asked of a few members at a time, checked beside the loop on all cores, taken in order.
 //!
 //! While one answer is taken the next one is on its way. A member is asked on as long as its answers bring something; one that serves what
 //! no honest member would is named, left alone for a while, and another one is asked in its place.
@@ -18,6 +18,8 @@ use super::{RunError, now};
 
 /// Answers that wait for the loop; whoever checks a further one waits.
 const CHECKED_MAX: usize = 4;
+/// Rounds in which every connected member is asked once, however many there are.
+const ROUNDS: usize = 6;
 /// How long a member that served garbage is not asked.
 const LEFT_ALONE: Duration = Duration::from_secs(60);
 
@@ -81,18 +83,22 @@ impl Node {
         }
     }
 
-    /// Everyone in turn, one at a time: each answer holds everything that is missing here and there.
+    /// Everyone in turn, each at least once in [`ROUNDS`] rounds: an answer holds everything that is missing here and there.
     pub(super) async fn on_catch_up(&mut self) -> Result<(), RunError> {
         let connected: Vec<MemberKey> = self.connected.iter().copied().collect();
-        let askable = (0..connected.len()).find_map(|_| {
+        let mut left = connected.len().div_ceil(ROUNDS);
+        for _ in 0..connected.len() {
             let member = connected.get(self.next_catch_up % connected.len().max(1)).copied();
             self.next_catch_up = self.next_catch_up.wrapping_add(1);
-            member.filter(|member| self.catching_up.may_ask(member))
-        });
-        match askable {
-            Some(member) => self.ask(member).await,
-            None => Ok(()),
+            if let Some(member) = member.filter(|member| self.catching_up.may_ask(member)) {
+                self.ask(member).await?;
+                left -= 1;
+            }
+            if left == 0 {
+                break;
+            }
         }
+        Ok(())
     }
 
     /// An answer came: its signatures are checked beside the loop.

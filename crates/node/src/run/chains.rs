@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use watchfire_charter::Charter;
 use watchfire_evm::{
@@ -168,45 +169,73 @@ async fn next(events: &mut Option<mpsc::Receiver<SubmitterEvent>>) -> Option<Sub
     }
 }
 
-/// How far each chain was scanned, kept in the node directory so that a restart scans everything after it. Losing it
-/// costs only what lies beyond the longest window.
+/// How far each chain was scanned, and what was left out, kept in the node directory so that a restart scans everything after it and still says
+/// what nobody here has seen. Losing it costs only what lies beyond the longest window.
 #[derive(Debug)]
 pub(super) struct Scanned {
     path: PathBuf,
-    last: BTreeMap<ChainId, u64>,
-    kept: BTreeMap<ChainId, u64>,
+    chains: BTreeMap<ChainId, ScannedChain>,
+    kept: BTreeMap<ChainId, ScannedChain>,
 }
+
+/// One chain.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct ScannedChain {
+    /// The last block that was turned into durable events.
+    last: Option<u64>,
+    /// First and last blocks of what was left out, newest last: at most [`UNSEEN_MAX`]. A person who looked there takes them out.
+    #[serde(default)]
+    unseen: Vec<(u64, u64)>,
+}
+
+/// Stretches remembered that were left out.
+const UNSEEN_MAX: usize = 16;
 
 impl Scanned {
     /// Reads what an earlier process kept; a file that is not there or not readable counts as none.
     pub(super) fn load(directory: &Path) -> Self {
         let path = directory.join("scanned.json");
-        let kept: BTreeMap<String, u64> =
+        let kept: BTreeMap<String, ScannedChain> =
             std::fs::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
-        let last: BTreeMap<ChainId, u64> =
-            kept.iter().filter_map(|(id, number)| Some((ChainId::new(id.parse().ok()?), *number))).collect();
-        Self { path, kept: last.clone(), last }
+        let chains: BTreeMap<ChainId, ScannedChain> =
+            kept.into_iter().filter_map(|(id, chain)| Some((ChainId::new(id.parse().ok()?), chain))).collect();
+        Self { path, kept: chains.clone(), chains }
     }
 
     pub(super) fn last(&self, chain: ChainId) -> Option<u64> {
-        self.last.get(&chain).copied()
+        self.chains.get(&chain)?.last
+    }
+
+    /// What was left out since somebody last took it out of the file.
+    pub(super) fn unseen(&self, chain: ChainId) -> impl Iterator<Item = (u64, u64)> {
+        self.chains.get(&chain).into_iter().flat_map(|chain| chain.unseen.iter().copied())
     }
 
     /// The last block that was turned into durable events.
     pub(super) fn note(&mut self, chain: ChainId, number: u64) {
-        self.last.insert(chain, number);
+        self.chains.entry(chain).or_default().last = Some(number);
+    }
+
+    /// Blocks that nobody here will ever have seen.
+    pub(super) fn leave_out(&mut self, chain: ChainId, first: u64, last: u64) {
+        let unseen = &mut self.chains.entry(chain).or_default().unseen;
+        if !unseen.contains(&(first, last)) {
+            unseen.push((first, last));
+        }
+        unseen.drain(..unseen.len().saturating_sub(UNSEEN_MAX));
     }
 
     /// Writes it if it changed, whole or not at all.
     pub(super) fn keep(&mut self) -> std::io::Result<()> {
-        if self.kept == self.last {
+        if self.kept == self.chains {
             return Ok(());
         }
-        let named: BTreeMap<String, u64> = self.last.iter().map(|(id, number)| (id.to_string(), *number)).collect();
+        let named: BTreeMap<String, &ScannedChain> =
+            self.chains.iter().map(|(id, chain)| (id.to_string(), chain)).collect();
         let new = self.path.with_extension("json.new");
         std::fs::write(&new, serde_json::to_vec(&named)?)?;
         std::fs::rename(&new, &self.path)?;
-        self.kept.clone_from(&self.last);
+        self.kept.clone_from(&self.chains);
         Ok(())
     }
 }

@@ -232,17 +232,14 @@ impl Node {
         let incidents = self.driver.machine().incidents();
         self.evidence.incidents = incidents.iter().map(|incident| incident.id).collect();
         let here = |incident: &&IncidentStatus| {
-            self.charter.assets.get(&incident.asset).is_some_and(|asset| asset.chain == chain)
-                && incident.phase != "closed"
+            self.charter.assets.get(&incident.asset).is_some_and(|asset| asset.chain == chain) && incident.is_open()
         };
         let incidents: Vec<&IncidentStatus> = incidents.iter().filter(here).collect();
         for status in incidents {
-            let named: BTreeSet<EventHash> = status.events.iter().copied().collect();
-            let events = self.driver.machine().events().filter(|event| named.contains(&event.hash()));
-            let events: Vec<Verified<Event>> = events.cloned().collect();
-            let events: Vec<&Verified<Event>> = events.iter().collect();
+            let events = self.driver.machine().incident_events(status);
             let Some(scene) = Scene::of(&events, own) else { continue };
-            let own = events.into_iter().filter(|event| event.author == own).collect();
+            let own: Vec<Verified<Event>> = events.into_iter().filter(|event| event.author == own).cloned().collect();
+            let own = own.iter().collect();
             self.plan(chain, &Case { status, scene, own }, &mut jobs, &mut missed);
         }
         (jobs, missed)
@@ -419,6 +416,10 @@ impl Node {
             }
             Told::Copied(copied) => return self.on_copied(copied).await,
             Told::Looked(look) => return self.hand_out(*look).await,
+            Told::Lost { object, error } => {
+                self.damaged(&object, &error);
+                return self.tend_evidence().await;
+            }
             Told::Blocks { chain, blocks, absent } => {
                 self.evidence.unbegun.absent(chain, absent);
                 self.evidence.former.extend(blocks.into_iter().map(|block| ((chain, block.number), block)));

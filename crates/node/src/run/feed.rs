@@ -24,8 +24,10 @@ pub(super) struct ChainState {
     pub(super) recent: BTreeMap<u64, BlockRef>,
     pub(super) ready: bool,
     pub(super) trouble: Option<String>,
-    /// What the backfill left out: it stands until the node is started again, since nobody here will ever have seen it.
-    pub(super) unseen: Option<String>,
+    /// Up to which block the first start of all left out what its windows would have covered.
+    pub(super) unseen: Option<u64>,
+    /// The newest final block, as its operators agree by the charter's tag: shown, and decides nothing.
+    pub(super) finalized: Option<BlockRef>,
     pub(super) live: LiveFacts,
 }
 
@@ -80,18 +82,25 @@ impl Node {
 
     async fn on_feed(&mut self, chain: ChainId, event: FeedEvent) -> Result<(), RunError> {
         match event {
-            FeedEvent::Block { view, arrived, .. } => self.on_block(chain, *view, arrived).await,
+            FeedEvent::Block { view, arrived, finalized } => {
+                if let Some(state) = self.chains.get_mut(&chain) {
+                    state.finalized = finalized.or(state.finalized);
+                }
+                self.on_block(chain, *view, arrived).await
+            }
             FeedEvent::Orphaned { blocks } => self.on_orphaned(chain, blocks).await,
             FeedEvent::Silent { cause } => {
                 self.trouble(chain, Some(format!("chain {chain}: {cause}")));
                 self.input(Input::ChainSilent { chain, cause }).await.map(drop)
             }
             FeedEvent::Unseen { first, last } => {
-                let line = super::alarms::unseen(chain, first, last);
-                if let Some(state) = self.chains.get_mut(&chain) {
-                    state.unseen = Some(line.clone());
+                match (first, self.chains.get_mut(&chain)) {
+                    (Some(first), _) => self.scanned.leave_out(chain, first, last),
+                    (None, Some(state)) => state.unseen = Some(last),
+                    (None, None) => {}
                 }
-                self.alarm(line);
+                self.keep_scanned();
+                self.alarm(super::alarms::unseen(chain, first, last));
                 Ok(())
             }
             FeedEvent::Ready => {

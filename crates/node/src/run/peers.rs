@@ -63,7 +63,15 @@ impl Node {
             }
             GossipEvent::CatchUpRequest { from, bytes, reply } => match CatchUpRequest::decode(bytes) {
                 Ok(request) => {
-                    let response = self.driver.answer_catch_up(&request).map_err(watchfire_driver::Halted::from)?;
+                    let mut unreadable = None;
+                    let response = self.driver.answer_catch_up(&request, |error| unreadable = Some(error));
+                    if let Some(error) = unreadable {
+                        let text = format!(
+                            "log-record-unreadable: {error}; who asked for it got the rest; stop this node when it can be missed, and run \
+                             `watchfire log repair`"
+                        );
+                        self.stands("log-record-unreadable", text);
+                    }
                     self.gossip.reply(reply, response.encode()).await?;
                 }
                 // Dropping the token tells the asker at once.

@@ -115,9 +115,10 @@ impl Node {
                     format!("this node signs no more: {violation}; restart it and look at its log"),
                 );
             }
-            Notice::NotWitnessed { member, size } => self.alarm(format!(
-                "checkpoint-not-witnessed: the checkpoint of {member} over {size} events does not extend what this node cosigned of it"
-            )),
+            Notice::NotWitnessed { member, size } => self.stands(
+                "checkpoint-not-witnessed",
+                format!("checkpoint-not-witnessed: the checkpoint of {member} over {size} events does not extend what this node cosigned of it"),
+            ),
             Notice::OwnKeyElsewhere { size } => self.stands(
                 "own-key-elsewhere",
                 format!("own-key-elsewhere: a checkpoint over {size} events is signed with this node's key and is not of its log; the key is out, replace it"),

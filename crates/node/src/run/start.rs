@@ -229,6 +229,7 @@ fn chains(
             ready: false,
             trouble: None,
             unseen: None,
+            finalized: None,
             live: LiveFacts::new(charter, *chain, payer_address),
         };
         states.insert(*chain, state);

@@ -1,14 +1,15 @@
 //! What a running node says of itself: status, incidents, and the facts of its heartbeat.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
+use watchfire_charter::{Asset, PlaybookPurpose};
 use watchfire_driver::{HeartbeatFacts, Witness};
 use watchfire_journal::Space;
 use watchfire_protocol::{AssetOutlook, Machine};
 use watchfire_transparency::Frontier;
 use watchfire_types::body::Attested;
 use watchfire_types::bounds::ASSETS_MAX;
-use watchfire_types::control::{AssetStatus, ChainStatus, Incident, PeerStatus, Record, Status};
+use watchfire_types::control::{AssetStatus, CanPause, ChainStatus, Incident, PeerStatus, Record, Status};
 use watchfire_types::{AssetId, B256, BlockRef, ChainId, MemberId, Timestamp};
 
 use super::alarms::{self, BLIND_BLOCKS};
@@ -47,12 +48,33 @@ impl Node {
             log_root: log_root(machine),
             epoch: Some(machine.epoch()),
             index_lag: lag.records,
-            assets: machine.outlooks().iter().map(|outlook| self.asset(outlook, at)).collect(),
+            assets: self.assets(at),
             peers: self.peers(at),
             chains: self.chains.iter().map(|(chain, state)| self.chain(*chain, state, at)).collect(),
             alarms: self.alarms(at),
             owed: self.executor.owed(),
         }
+    }
+
+    /// Every asset that can be contained; of one whose chain gave no block yet nothing is known, which is no.
+    fn assets(&self, at: Timestamp) -> Vec<AssetStatus> {
+        let outlooks = self.driver.machine().outlooks();
+        let contained =
+            |id: &AssetId| self.charter.playbooks_of(id).any(|(_, book)| book.purpose == PlaybookPurpose::Contain);
+        let assets = self.charter.assets.iter().filter(|(id, _)| contained(id));
+        let status = |(id, asset): (&AssetId, &Asset)| match outlooks.iter().find(|outlook| outlook.asset == *id) {
+            Some(outlook) => self.asset(outlook, at),
+            None => AssetStatus {
+                asset: id.clone(),
+                can_pause: CanPause::No,
+                line: format!("CAN PAUSE {id}: NO (this node has seen no block of chain {} yet)", asset.chain),
+                contained: false,
+                owed_step: None,
+                cause: None,
+                cause_detail: None,
+            },
+        };
+        assets.map(status).collect()
     }
 
     fn asset(&self, outlook: &AssetOutlook, at: Timestamp) -> AssetStatus {
@@ -158,6 +180,7 @@ impl Node {
             chain,
             head: state.head.map(|(block, _)| block),
             head_age_ms: state.head.map(|(_, arrived)| at.millis_since(arrived)),
+            finalized: state.finalized,
             endpoints: health.iter().map(endpoint).collect(),
             submitter_balance: state.live.balance.map(|wei| wei.to_string()),
         }
@@ -174,7 +197,8 @@ impl Node {
         }
         for (chain, state) in &self.chains {
             lines.extend(state.trouble.clone());
-            lines.extend(state.unseen.clone());
+            lines.extend(state.unseen.map(|last| alarms::unseen(*chain, None, last)));
+            lines.extend(self.scanned.unseen(*chain).map(|(first, last)| alarms::unseen(*chain, Some(first), last)));
             lines.extend(self.stale(*chain, state, at));
             lines.extend(state.live.alarms(*chain, state.base_fee));
             lines.extend(state.detectors.blind(BLIND_BLOCKS).map(|blind| alarms::blind(&blind)));
@@ -241,15 +265,13 @@ impl Node {
         }
     }
 
-    /// Every incident with a line per event, newest first.
+    /// Every incident with a line per event: open ones first, then by what they know newest.
     pub(super) fn incidents(&self) -> Vec<Incident> {
         let machine = self.driver.machine();
-        let held: BTreeMap<_, _> = machine.events().map(|event| (event.hash(), event)).collect();
         let incidents = machine.incidents().into_iter().map(|incident| {
-            let mut records: Vec<Record> = incident
-                .events
-                .iter()
-                .filter_map(|hash| held.get(hash).copied())
+            let mut records: Vec<Record> = machine
+                .incident_events(&incident)
+                .into_iter()
                 .map(|event| {
                     // What came before this process started is shown at its author's time.
                     let claimed = event.time.as_millis();

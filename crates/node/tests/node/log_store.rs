@@ -163,8 +163,10 @@ fn a_lost_tail_is_told_and_noted() {
     let said = stderr(&refused);
     let told = ["1 records that were acknowledged", "00000000.log", "log repair"];
     assert!(!refused.status.success() && told.iter().all(|told| said.contains(told)), "{said}");
+    let refused = answer(&["log", "rebuild", "--config", config], 3);
+    assert!(refused["code"] == "tail-lost" && refused["error"].as_str().unwrap().contains("log repair"), "{refused}");
     let repaired = answer(&["log", "repair", "--config", config], 0);
-    assert_eq!(repaired["lost"], 1, "{repaired}");
+    assert_eq!(repaired["lost"], 1, "nothing took away what knows it: {repaired}");
     assert_eq!(answer(&["log", "repair", "--config", config], 0)["lost"], 0, "noted once");
     let (mut node, _) = Running::start(config);
     node.kill();

@@ -13,8 +13,9 @@ use watchfire_types::{
 };
 
 use super::changes::Changes;
+use super::told::Told;
 use super::voices::Voices;
-use crate::{certificate, change};
+use crate::{certificate, change, incident};
 
 /// Events ordered by the block time they speak of.
 pub(crate) type ByTime = BTreeMap<(BlockTime, EventHash), Arc<Verified<Event>>>;
@@ -56,6 +57,14 @@ pub(crate) struct Derived {
     pub(crate) words: BTreeMap<IncidentId, BTreeSet<EventHash>>,
     /// Bodies behind [`Self::words`].
     pub(crate) spoken: BTreeMap<EventHash, Arc<Verified<Event>>>,
+    /// Severities that people set, by incident, in the order of their authors' clocks.
+    pub(crate) classified: BTreeMap<IncidentId, InOrder>,
+    /// What belongs to incidents by what it says, by asset.
+    pub(crate) told: BTreeMap<AssetId, Told>,
+    /// What was handed out or executed, by Safe transaction.
+    pub(crate) carried: BTreeMap<B256, ByHash>,
+    /// What was taken back, by what it is that was.
+    pub(crate) retractions: BTreeMap<EventHash, ByHash>,
     /// Planned changes.
     pub(crate) changes: Changes,
     /// What each author observed.
@@ -140,6 +149,11 @@ impl Derived {
     fn go(&mut self, way: Way, charter: &Charter, network: NetworkId, event: &Arc<Verified<Event>>) {
         let author = &event.author;
         let Some(organisation) = charter.organisation_of(author) else { return };
+        if let Some((asset, at)) = incident::subject(event)
+            && charter.assets.contains_key(asset)
+        {
+            self.told.entry(asset.clone()).or_default().put(way, at, event);
+        }
         match &event.body {
             Body::Vote(vote) if certificate::check_vote(charter, author, vote).is_ok() => {
                 let voice = (*author, vote.step, vote.operator.clone());
@@ -171,7 +185,14 @@ impl Derived {
                 way.say(&mut self.observed.entry(*author).or_default().published, digest, event.hash());
             }
             Body::Acknowledged(said) | Body::Rejected(said) | Body::Note(said) => self.speak(way, said.incident, event),
-            Body::Classified(classified) => self.speak(way, classified.incident, event),
+            Body::Classified(classified) => {
+                let order = (event.time.as_millis(), event.seq.get(), event.hash());
+                way.put(self.classified.entry(classified.incident).or_default(), order, event);
+                self.speak(way, classified.incident, event);
+            }
+            Body::Submitted(submitted) => {
+                way.put(self.carried.entry(submitted.safe_transaction).or_default(), event.hash(), event);
+            }
             Body::EvidenceCollected(collected) => self.speak(way, collected.incident, event),
             Body::EvidenceAccessed(accessed) => self.speak(way, accessed.incident, event),
             Body::EvidenceMissed(missed) => self.speak(way, missed.incident, event),
@@ -193,7 +214,6 @@ impl Derived {
             | Body::ChangeWithdrawn(_)
             | Body::Started(_)
             | Body::CoSignature(_)
-            | Body::Submitted(_)
             | Body::Unknown(..) => {}
         }
     }
@@ -220,12 +240,16 @@ impl Derived {
             Body::Executed(executed) => {
                 let of = observed.executed.entry((executed.block.hash, executed.safe_transaction)).or_default();
                 way.put(of, hash, event);
+                way.put(self.carried.entry(executed.safe_transaction).or_default(), hash, event);
             }
             Body::PostconditionChecked(checked) => {
                 let key = (checked.asset.clone(), checked.playbook.clone(), checked.step);
                 way.put(observed.checked.entry(key).or_default(), order, event);
             }
-            Body::Retracted(retracted) => way.say(&mut observed.retracted, retracted.event, hash),
+            Body::Retracted(retracted) => {
+                way.say(&mut observed.retracted, retracted.event, hash);
+                way.put(self.retractions.entry(retracted.event).or_default(), hash, event);
+            }
             Body::NotContained(stated) => {
                 let of = observed.not_contained.entry(stated.decision.clone()).or_default();
                 way.put(of, (stated.head.time, hash), event);

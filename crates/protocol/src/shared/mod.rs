@@ -12,6 +12,7 @@ pub(crate) mod derived;
 pub(crate) mod epochs;
 pub(crate) mod pace;
 mod quota;
+pub(crate) mod told;
 pub(crate) mod voices;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -8,8 +8,8 @@ const BURST: u64 = 50_000;
 const PER_S: u64 = 16;
 /// Bytes of one author's events that are taken at once: years of what an honest member says.
 const BURST_BYTES: u64 = 256 << 20;
-/// Bytes per second after that. Everything taken is kept on disk and in memory: at most 700 MB a day of a liar that says as much as it can.
-const BYTES_PER_S: u64 = 8 << 10;
+/// Bytes per second after that. Everything taken is kept on disk and in memory: at most 90 MB a day of a liar that says as much as it can.
+const BYTES_PER_S: u64 = 1 << 10;
 
 /// What was taken of one author since this node first took something while it ran; what it replays at its start is not counted.
 #[derive(Debug, Clone, Copy, Default)]

@@ -7,6 +7,7 @@ mod changes;
 mod cluster;
 mod context;
 mod door;
+mod incidents;
 mod limits;
 mod model;
 mod node;

@@ -1,5 +1,8 @@
 //! Traces in which a node's view begins late: what it cannot have seen must not let an old certificate act.
 
+use watchfire_protocol::lookback_s;
+use watchfire_types::ChainId;
+
 use crate::cluster::*;
 
 /// A pause and its recovery, both executed, and twenty blocks after which the certificates of the pause are still alive.
@@ -75,4 +78,13 @@ fn evidence_is_a_block_that_the_own_view_holds() {
         c.settle();
         assert!(c.owed_steps(0).is_empty(), "height {number}");
     }
+}
+
+/// A start looks back as long as the longest life of a containment certificate of that chain, and not for another chain's sake: what may
+/// still act is never judged by half of what it rests on.
+#[test]
+fn a_start_looks_back_a_certificates_life() {
+    let charter = charter(|text| text.replacen("expiry_s = 120", "expiry_s = 240", 1));
+    assert_eq!(lookback_s(&charter, CHAIN), 240);
+    assert_eq!(lookback_s(&charter, ChainId::new(1)), 0);
 }

@@ -194,8 +194,8 @@ impl World<'_> {
             return;
         }
         let Some(process) = &self.nodes[to].process else { return };
-        let Ok(response) = process.driver.answer_catch_up(&request) else { return };
-        let response = response.encode();
+        // The simulated disk rots while nobody reads: what cannot be read is left out.
+        let response = process.driver.answer_catch_up(&request, drop).encode();
         self.watch.sent(to, response.len());
         let life = self.nodes[from].life;
         let at = self.now + self.delay();

@@ -109,7 +109,7 @@ impl Node {
             }
             GossipEvent::CatchUpRequest { bytes, reply, .. } => {
                 let request = CatchUpRequest::decode(bytes).unwrap();
-                let answer = self.driver.answer_catch_up(&request).unwrap().encode();
+                let answer = self.driver.answer_catch_up(&request, |error| panic!("{error}")).encode();
                 let _ = self.network.reply(reply, answer).await;
                 Vec::new()
             }

@@ -13,7 +13,8 @@ fn carry(
     ms: u64,
 ) -> (CatchUpRequest, CatchUpResponse, Output) {
     let request = CatchUpRequest::decode(asking.catch_up_request().encode()).unwrap();
-    let answer = CatchUpResponse::decode(answering.answer_catch_up(&request).unwrap().encode()).unwrap();
+    let answer =
+        CatchUpResponse::decode(answering.answer_catch_up(&request, |error| panic!("{error}")).encode()).unwrap();
     let from = answering.machine().charter().members[answering.machine().member()].node_key;
     let door = vec![
         Door::CaughtUp { from, events: answer.events.clone() },

@@ -72,12 +72,12 @@ fn another_holder_is_asked() {
         other => panic!("{other:?}"),
     };
     let first = from(&mut ledger, 30).unwrap();
-    ledger.failed(first, &object, false, at(30));
+    ledger.failed(first, &object, Failure::NoAnswer, at(30));
     let second = from(&mut ledger, 30).unwrap();
     assert_ne!(first, second);
-    ledger.failed(second, &object, true, at(30));
+    ledger.failed(second, &object, Failure::Wrong, at(30));
     assert_eq!(from(&mut ledger, 31), Some(first));
-    ledger.failed(first, &object, true, at(31));
+    ledger.failed(first, &object, Failure::Wrong, at(31));
     assert_eq!(from(&mut ledger, 89), None);
     assert!(from(&mut ledger, 92).is_some());
 }
@@ -94,7 +94,7 @@ fn a_copy_may_be_told_before_its_manifest() {
         let mut ledger = ledger(5);
         order.into_iter().for_each(|event| ledger.note(event, &charter(), at(0)));
         let entry = ledger.get(&(incident(1), object)).unwrap();
-        assert_eq!(entry.holders, [key(1), key(2)].into());
+        assert_eq!(entry.holders.keys().copied().collect::<BTreeSet<_>>(), [key(1), key(2)].into());
         assert_eq!((entry.organisations.len(), &entry.disposed), (2, &[key(3)].into()));
     }
 }
@@ -136,4 +136,49 @@ fn claims_and_lateness_are_bounded() {
     assert_eq!(late.iter().map(|late| (late.objects.len(), late.organisations)).collect::<Vec<_>>(), [(20, 1)]);
     assert_eq!(own.late(at(1_000)), []);
     assert_eq!(own.copied(&incident(1)), (20, false));
+}
+
+/// Goal: a word is no copy. Who has none when asked counts no longer, others take its place, and who gives one counts again.
+#[test]
+fn who_gives_nothing_is_no_holder() {
+    let object = B256::repeat_byte(1);
+    let mut ledger = ledger(5);
+    ledger.note(&collected(1, incident(1), &[object], 10), &charter(), at(0));
+    ledger.kept(object);
+    for liar in [2, 3] {
+        ledger.note(&accessed(liar, incident(1), AccessAction::Copied, object), &charter(), at(0));
+    }
+    assert_eq!(ledger.copied(&incident(1)), (1, true));
+    for failure in [Failure::NoAnswer, Failure::Absent, Failure::Wrong] {
+        ledger.failed(key(2), &object, failure, at(1));
+        assert_eq!(ledger.copied(&incident(1)), (1, failure == Failure::NoAnswer), "{failure:?}");
+    }
+    ledger.gave(key(2), &object);
+    assert_eq!(ledger.copied(&incident(1)), (1, true));
+}
+
+fn objects(from: u64, count: u64) -> Vec<B256> {
+    (from..from + count).map(|number| B256::from(alloy::primitives::U256::from(number))).collect()
+}
+
+/// Goal: whatever a member says, no more is known of it than the bounds, nothing of it is looked at for incidents that nobody found, and what
+/// others collected is served as ever.
+#[test]
+fn inventions_are_bounded() {
+    let mut ledger = ledger(5);
+    let say = |ledger: &mut Ledger, member: u8, of: IncidentId, from: u64, count: u64| {
+        for chunk in objects(from, count).chunks(32) {
+            ledger.note(&collected(member, of, chunk, 0), &charter(), at(0));
+        }
+    };
+    say(&mut ledger, 3, incident(1), 0, INCIDENT_OBJECTS_MAX + 100);
+    assert_eq!(ledger.copied(&incident(1)).0 as u64, INCIDENT_OBJECTS_MAX);
+    for number in 0..17_u8 {
+        say(&mut ledger, 1, IncidentId::from_bytes([0x70 + number; 32]), 1 << 20, 4_000);
+    }
+    assert_eq!(ledger.made[&key(1)], OBJECTS_MAX);
+    let honest = B256::repeat_byte(0xee);
+    ledger.note(&collected(4, incident(1), &[honest], 10), &charter(), at(0));
+    assert!(due(&mut ledger, 1_000).contains(&((incident(1), honest), Due::Fetch(key(4)))));
+    assert!(due(&mut ledger, 1_000).iter().all(|((of, _), _)| *of == incident(1)));
 }

@@ -73,13 +73,8 @@ impl Node {
 
     /// Why objects may not be disposed of, if so.
     fn disposal(&self, objects: &BTreeSet<B256>, by: &Custodian) -> Option<String> {
-        let closed: BTreeMap<IncidentId, bool> = self
-            .driver
-            .machine()
-            .incidents()
-            .iter()
-            .map(|incident| (incident.id, incident.phase == "closed"))
-            .collect();
+        let closed: BTreeMap<IncidentId, bool> =
+            self.driver.machine().incidents().iter().map(|incident| (incident.id, !incident.is_open())).collect();
         let at = now();
         objects.iter().find_map(|object| {
             let of: Vec<_> = self.evidence.ledger.incidents_of(object).collect();
@@ -113,7 +108,7 @@ impl Node {
         Ok(())
     }
 
-    fn damaged(&mut self, object: &B256, fault: &StoreError) {
+    pub(super) fn damaged(&mut self, object: &B256, fault: &StoreError) {
         if matches!(fault, StoreError::Damaged { .. }) {
             let path = self.evidence.store.path(object);
             // Moved aside, so that the next copy takes its place; the bytes stay for whoever looks into it.

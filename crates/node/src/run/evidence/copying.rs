@@ -7,7 +7,7 @@ use watchfire_types::body::{EvidenceMissed, MissCause};
 use watchfire_types::{B256, Bytes, MemberKey};
 
 use crate::evidence::copies::{self, Arrived, Incoming};
-use crate::evidence::ledger::Due;
+use crate::evidence::ledger::{Due, Failure};
 use crate::evidence::store::digest;
 use crate::evidence::told::{Copied, NotKept, Told};
 use crate::run::node::Node;
@@ -80,11 +80,23 @@ impl Node {
             return self.gossip.reply(reply, Bytes::new()).await.map_err(Into::into);
         }
         let (store, bench, gossip) = (self.evidence.store.clone(), self.evidence.bench.clone(), self.gossip.clone());
+        let out = self.evidence.out.clone();
         tokio::spawn(async move {
-            let read = bench.run(move || store.stretch(&object, at, copies::STRETCH_BYTES_MAX)).await;
-            let answer = match read {
+            let look = move || {
+                if at == 0 {
+                    // Whoever gets rotten bytes blames who gave them: this node finds it first.
+                    store.get(&object)?;
+                }
+                store.stretch(&object, at, copies::STRETCH_BYTES_MAX)
+            };
+            let answer = match bench.run(look).await {
                 Some(Ok((total, stretch))) => copies::answer(total, &stretch),
-                Some(Err(_)) | None => Bytes::new(),
+                Some(Err(error)) => {
+                    // The loop may be gone.
+                    let _ = out.send(Told::Lost { object, error }).await;
+                    Bytes::new()
+                }
+                None => Bytes::new(),
             };
             // The network is gone only with the node.
             let _ = gossip.reply(reply, answer).await;
@@ -103,7 +115,7 @@ impl Node {
             Ok(bytes) => bytes,
             Err(error) => {
                 tracing::debug!(peer = %from.short(), cause = %error, "no copy of evidence");
-                self.evidence.ledger.failed(from, &object, false, now());
+                self.evidence.ledger.failed(from, &object, Failure::NoAnswer, now());
                 return Ok(());
             }
         };
@@ -114,7 +126,7 @@ impl Node {
             }
             Arrived::Absent => {
                 tracing::info!(peer = %from.short(), %object, "member no longer holds evidence that it said it holds");
-                self.evidence.ledger.failed(from, &object, false, now());
+                self.evidence.ledger.failed(from, &object, Failure::Absent, now());
                 Ok(())
             }
             Arrived::Wrong(why) => {
@@ -150,6 +162,7 @@ impl Node {
                 let at = now();
                 let of: Vec<_> =
                     self.evidence.ledger.incidents_of(&object).map(|(id, entry)| (*id, entry.block.chain)).collect();
+                self.evidence.ledger.gave(from, &object);
                 self.evidence.ledger.kept(object);
                 for (incident, chain) in of {
                     self.evidence.unsaid.copy(incident, Some(from), chain, object, at);
@@ -164,6 +177,6 @@ impl Node {
     fn wrong_copy(&mut self, from: MemberKey, object: &B256, why: &str) {
         let name = self.charter.member_by_key(&from).map_or_else(|| from.short(), |(id, _)| id.to_string());
         self.alarm(format!("{name} gave a wrong copy of evidence object {object}: {why}; others are asked"));
-        self.evidence.ledger.failed(from, object, true, now());
+        self.evidence.ledger.failed(from, object, Failure::Wrong, now());
     }
 }

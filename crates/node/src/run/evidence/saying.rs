@@ -240,10 +240,9 @@ impl Node {
         }
         let machine = self.driver.machine();
         let Some(status) = machine.incidents().into_iter().find(|status| status.id == incident) else { return };
-        let named: BTreeSet<EventHash> = status.events.iter().copied().collect();
-        let contained = machine.events().any(|event| match &event.body {
-            Body::Executed(_) => named.contains(&event.hash()),
-            Body::PostconditionChecked(checked) => checked.holds && checked.asset == status.asset,
+        let contained = machine.incident_events(&status).into_iter().any(|event| match &event.body {
+            Body::Executed(_) => true,
+            Body::PostconditionChecked(checked) => checked.holds,
             _ => false,
         });
         if !contained {
