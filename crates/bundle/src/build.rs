@@ -1,22 +1,32 @@
 //! Building: from everything that a node holds to the one file about an incident. Same parts, same bytes.
+//!
+//! Whatever members say, a bundle comes out and holds: each author, and each collector of evidence, has an equal part of its room (what one
+//! leaves goes to the others), and what does not fit is counted in the bundle.
+
+mod further;
+mod select;
+mod trees;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::B256;
 use thiserror::Error;
 use watchfire_charter::Charter;
-use watchfire_protocol::{content_digest, incident_id};
-use watchfire_transparency::{Checkpoint, Origin, SignedCheckpoint, Tree, Witnessed};
-use watchfire_types::body::{Authority, Purpose};
+use watchfire_protocol::incident_id;
+use watchfire_transparency::{Checkpoint, Witnessed};
 use watchfire_types::{
-    AssetId, Body, Bytes, CharterVersion, Epoch, Event, EventHash, IncidentId, MemberId, MemberKey, NetworkId, Verified,
+    AssetId, Bytes, ChainBase, CharterVersion, Epoch, Event, EventHash, IncidentId, MemberKey, NetworkId, Verified,
 };
 use watchfire_wire::bundle::{
-    Bundle, BundleError, BundledCharter, BundledIncident, BundledObject, BundledTree, Inclusion, Segment,
+    Bundle, BundleError, BundledCharter, BundledIncident, BundledObject, LeftOut, MAX_BUNDLE, Segment,
 };
 
-use crate::belong::{Belonging, Known, Subject, belonging, closes};
+use self::further::Further;
+use crate::belong::{Known, Subject, belonging};
 use crate::onchain;
+
+/// Largest body that is made, bytes: as much as the format has room for.
+pub const ROOM: u64 = MAX_BUNDLE as u64;
 
 /// A charter version with its document, verbatim.
 #[derive(Debug, Clone)]
@@ -38,7 +48,7 @@ pub struct Parts<'a> {
     pub generation: u32,
     /// Every adopted version.
     pub charters: Vec<CharterText>,
-    /// Every event held, in any order.
+    /// Every event held below its author's cut, in any order: no two of them contradict each other.
     pub events: Vec<&'a Verified<Event>>,
     /// Lines of witnesses by the checkpoint they are under.
     pub witnessed: BTreeMap<Checkpoint, Vec<Witnessed>>,
@@ -46,6 +56,16 @@ pub struct Parts<'a> {
     pub objects: BTreeMap<B256, Bytes>,
     /// Name and version of what makes the bundle, at most 64 bytes.
     pub software: String,
+}
+
+/// What bounds a bundle beside its parts.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds<'a> {
+    /// Where chains go on of which the beginning was pruned.
+    pub pruned: &'a [ChainBase],
+    /// Largest body to make, bytes; at most [`ROOM`]. Three eighths of it are for the events of the authors, a sixteenth for what is named
+    /// beside them, a 256th for lists and frames, and what the charters leave of the others for on-chain evidence.
+    pub room: u64,
 }
 
 /// Why there is no bundle.
@@ -75,11 +95,19 @@ pub enum BuildError {
 type ChainKey = (MemberKey, Epoch);
 type Chains<'a> = BTreeMap<ChainKey, Vec<&'a Verified<Event>>>;
 
-/// The file.
+/// The file, as large as the format lets it be, from a log of which nothing was pruned.
 ///
 /// # Errors
 /// [`BuildError`].
 pub fn build(parts: &Parts<'_>) -> Result<Bytes, BuildError> {
+    build_within(parts, Bounds { pruned: &[], room: ROOM })
+}
+
+/// The file.
+///
+/// # Errors
+/// [`BuildError`].
+pub fn build_within(parts: &Parts<'_>, bounds: Bounds<'_>) -> Result<Bytes, BuildError> {
     let charters: BTreeMap<CharterVersion, Charter> =
         parts.charters.iter().map(|text| (text.charter.version, text.charter.clone())).collect();
     let incident = incident_id(parts.network, &parts.asset, parts.generation);
@@ -90,30 +118,89 @@ pub fn build(parts: &Parts<'_>) -> Result<Bytes, BuildError> {
         generation: parts.generation,
         charters: &charters,
     };
-    let known: Vec<Known<'_>> = parts.events.iter().map(|event| Known { hash: event.hash(), event }).collect();
-    let belonging = belonging(&subject, &known);
-    if belonging.told.is_empty() {
-        return Err(BuildError::NoSuchIncident { incident });
+    let held = Held {
+        known: parts.events.iter().map(|event| Known { hash: event.hash(), event }).collect(),
+        by_hash: parts.events.iter().map(|event| (event.hash(), *event)).collect(),
+        chains: chains(&parts.events),
+    };
+    let Chosen { mut segments, further, told, no_room } =
+        choose(parts, &subject, &held, bounds.room).ok_or(BuildError::NoSuchIncident { incident })?;
+    let Held { by_hash, chains, .. } = held;
+    let bases: BTreeMap<ChainKey, &ChainBase> =
+        bounds.pruned.iter().map(|base| ((base.author, base.epoch), base)).collect();
+    let of = |segment: &Segment| (segment.author, segment.epoch);
+    for segment in &mut segments {
+        segment.pruned = bases.get(&of(segment)).map_or(0, |base| trees::pruned(segment, &chains, base));
     }
-    let chains = chains(&parts.events);
-    let segments: Vec<Segment> =
-        chains.iter().filter_map(|((author, epoch), events)| segment(*author, *epoch, events, &belonging)).collect();
-    let of = |segment: &Segment| chains.get(&(segment.author, segment.epoch)).map(Vec::as_slice).unwrap_or_default();
-    let trees = segments.iter().filter_map(|segment| tree(parts, segment, of(segment))).collect();
-    let further = further(parts, &subject, &known, &belonging, &segments, &chains);
-    let (blocks, objects) = onchain::collect(parts, &belonging);
+    let tree =
+        |segment: &Segment| trees::tree(parts, segment, chains.get(&of(segment))?, bases.get(&of(segment)).copied());
+    let trees = segments.iter().filter_map(tree).collect();
+    let mut of_incident: Vec<&Verified<Event>> = told.iter().filter_map(|hash| by_hash.get(hash).copied()).collect();
+    of_incident.sort_by_key(|event| (event.author, event.epoch, event.seq));
+    let charters = bundled_charters(&parts.charters)?;
+    let charters_size: usize = charters.iter().map(|charter| charter.canonical.len() + charter.toml.len()).sum();
+    let others = bounds.room / 8 * 3 + bounds.room / 16 + bounds.room / 256;
+    let room = bounds.room.saturating_sub(charters_size as u64 + others);
+    let (blocks, objects) = onchain::collect(parts, &of_incident, room);
+    let left_out = left_out(bounds.pruned, &of_incident, &chains, &no_room, further.no_room());
     let bundle = Bundle {
         network: parts.network,
         incident: BundledIncident { id: incident, asset: parts.asset.clone(), generation: parts.generation },
-        charters: bundled_charters(&parts.charters)?,
+        charters,
         segments,
-        further,
+        further: further.into_outers(),
         trees,
         blocks,
         objects: objects.into_iter().map(|(digest, content)| BundledObject { digest, content }).collect(),
         software: parts.software.clone(),
+        left_out,
     };
     Ok(bundle.encode()?)
+}
+
+/// What the parts hold, by hash and by chain.
+struct Held<'a> {
+    known: Vec<Known<'a>>,
+    by_hash: BTreeMap<EventHash, &'a Verified<Event>>,
+    chains: Chains<'a>,
+}
+
+/// The events of a bundle.
+struct Chosen<'a> {
+    segments: Vec<Segment>,
+    further: Further<'a>,
+    /// Those of them that belong, by themselves and by others of them.
+    told: BTreeSet<EventHash>,
+    /// By author, how many belong by what the parts hold and are not among them.
+    no_room: BTreeMap<MemberKey, u64>,
+}
+
+/// Chooses them; `None` when nothing belongs.
+fn choose<'a>(parts: &Parts<'a>, subject: &Subject<'_>, held: &Held<'a>, room: u64) -> Option<Chosen<'a>> {
+    let all = belonging(subject, &held.known).told;
+    let mut told = Some(all.clone()).filter(|told| !told.is_empty())?;
+    // An event may belong by another one that had no room, and does not belong to the bundle without it. Each round leaves fewer.
+    loop {
+        let segments = select::select(&held.chains, &told, room / 8 * 3);
+        let mut further = Further::of_segments(parts, subject, held, &segments, room / 16);
+        let here = segments.iter().flat_map(|segment| &segment.events).map(|outer| EventHash::of(outer));
+        let here: BTreeSet<EventHash> = here.chain(further.hashes()).collect();
+        let of = |hash: &EventHash| held.by_hash.get(hash).copied();
+        let shown =
+            here.iter().filter_map(|hash| of(hash).map(|event| Known { hash: *hash, event })).collect::<Vec<_>>();
+        let shown = belonging(subject, &shown).told;
+        let lost = |hash: &EventHash| here.contains(hash) && !shown.contains(hash);
+        if told.iter().any(lost) {
+            told.retain(|hash| !lost(hash));
+            continue;
+        }
+        further.name(parts, &held.known, &shown, &here);
+        let mut no_room: BTreeMap<MemberKey, u64> = BTreeMap::new();
+        for event in all.iter().filter(|hash| !here.contains(*hash)).filter_map(of) {
+            *no_room.entry(event.author).or_default() += 1;
+        }
+        return Some(Chosen { segments, further, told: shown, no_room });
+    }
 }
 
 fn bundled_charters(charters: &[CharterText]) -> Result<Vec<BundledCharter>, BuildError> {
@@ -135,130 +222,31 @@ fn chains<'a>(events: &[&'a Verified<Event>]) -> Chains<'a> {
     }
     for events in chains.values_mut() {
         events.sort_by_key(|event| (event.seq, event.hash()));
-        events.dedup_by_key(|event| event.hash());
+        events.dedup_by_key(|event| event.seq);
     }
     chains
 }
 
-/// From the first event that belongs to the last one. A gap in what is held ends it early.
-fn segment(author: MemberKey, epoch: Epoch, events: &[&Verified<Event>], belonging: &Belonging) -> Option<Segment> {
-    let told = |event: &&Verified<Event>| belonging.told.contains(&event.hash());
-    let first = events.iter().position(told)?;
-    let mut last = first;
-    for (at, pair) in events.windows(2).enumerate().skip(first) {
-        let [before, after] = pair else { break };
-        if after.prev != before.hash() || after.seq != before.seq.next() {
-            break;
-        }
-        if told(after) {
-            last = at + 1;
-        }
-    }
-    let events = events.get(first..=last)?.iter().map(|event| event.outer().clone()).collect();
-    Some(Segment { author, epoch, events })
-}
-
-/// The author's checkpoint that covers most of the segment, of these the one with the most witnesses, then the largest, with the
-/// proofs of what it covers. Only one that the held events make is taken: a false one is the business of a fault proof.
-fn tree(parts: &Parts<'_>, segment: &Segment, chain: &[&Verified<Event>]) -> Option<BundledTree> {
-    let mut tree = Tree::new();
-    let mut indexes: BTreeMap<EventHash, u64> = BTreeMap::new();
-    let mut checkpoints: Vec<&watchfire_types::body::Checkpoint> = Vec::new();
-    let mut next = watchfire_types::Seq::new(0);
-    for event in chain.iter().take_while(|event| {
-        let follows = event.seq == next;
-        next = next.next();
-        follows
-    }) {
-        if let Body::Checkpoint(checkpoint) = &event.body {
-            checkpoints.push(checkpoint);
-        } else {
-            indexes.insert(event.hash(), tree.size());
-            tree.push(event.outer());
-        }
-    }
-    let leaves: Vec<u64> =
-        segment.events.iter().filter_map(|outer| indexes.get(&EventHash::of(outer)).copied()).collect();
-    let last = leaves.last().copied()?;
-    let candidates = checkpoints.into_iter().filter(|held| tree.root_at(held.size) == Some(held.root.0));
-    let (checkpoint, stated, lines) = candidates
-        .map(|held| {
-            let origin = Origin { network: parts.network, member: held.member.clone(), epoch: segment.epoch };
-            let checkpoint = Checkpoint { origin, size: held.size, root: held.root.0 };
-            let lines = parts.witnessed.get(&checkpoint).map(Vec::as_slice).unwrap_or_default();
-            (checkpoint, held, lines)
-        })
-        .max_by_key(|(checkpoint, _, lines)| (checkpoint.size.min(last + 1), lines.len(), checkpoint.size))?;
-    let size = checkpoint.size;
-    let note = note(parts, checkpoint, segment.author, stated, lines);
-    let inclusion = |index: u64| Some(Inclusion { index, path: tree.inclusion(index, size).ok()?.path });
-    let inclusions = leaves.into_iter().filter(|index| *index < size).filter_map(inclusion).collect();
-    Some(BundledTree { author: segment.author, epoch: segment.epoch, note: note.into(), inclusions })
-}
-
-fn note(
-    parts: &Parts<'_>,
-    checkpoint: Checkpoint,
-    author: MemberKey,
-    stated: &watchfire_types::body::Checkpoint,
-    lines: &[Witnessed],
-) -> String {
-    let mut note = SignedCheckpoint::new(checkpoint, &author, &stated.signature);
-    let members = parts.charters.iter().flat_map(|text| &text.charter.members);
-    let keys: BTreeMap<&MemberId, MemberKey> = members.map(|(id, member)| (id, member.node_key)).collect();
-    let newest: BTreeMap<&MemberId, &Witnessed> =
-        lines.iter().collect::<BTreeSet<_>>().into_iter().map(|line| (&line.witness, line)).collect();
-    for (witness, line) in newest {
-        if let Some(key) = keys.get(witness).filter(|key| **key != author) {
-            note.witnessed(line, key);
-        }
-    }
-    note.to_string()
-}
-
-/// Single events that checks rest on and no segment has.
-fn further(
-    parts: &Parts<'_>,
-    subject: &Subject<'_>,
-    known: &[Known<'_>],
-    belonging: &Belonging,
-    segments: &[Segment],
+/// What the bundle says that it leaves out. Pruned events count where the last of them was not before the incident's first.
+fn left_out(
+    pruned: &[ChainBase],
+    of_incident: &[&Verified<Event>],
     chains: &Chains<'_>,
-) -> Vec<Bytes> {
-    let mut wanted: BTreeSet<EventHash> = belonging.faults.clone();
-    for segment in segments {
-        let first = chains.get(&(segment.author, segment.epoch)).and_then(|chain| chain.first());
-        wanted.extend(first.filter(|event| matches!(event.body, Body::Started(_))).map(|event| event.hash()));
+    no_room: &BTreeMap<MemberKey, u64>,
+    further: &BTreeMap<MemberKey, u64>,
+) -> Vec<LeftOut> {
+    let mut all: BTreeMap<MemberKey, LeftOut> = BTreeMap::new();
+    let nothing = |author| LeftOut { author, no_room: 0, pruned: 0 };
+    for (author, count) in no_room.iter().chain(further) {
+        all.entry(*author).or_insert(nothing(*author)).no_room += count;
     }
-    let before: BTreeSet<_> = closes(subject, known).into_iter().take(parts.generation as usize).collect();
-    let authorities: BTreeSet<B256> = known
-        .iter()
-        .filter(|known| belonging.told.contains(&known.hash))
-        .filter_map(|known| match &known.event.body {
-            Body::CoSignature(signature) => match &signature.authority {
-                Authority::Step { certificate, .. }
-                | Authority::RejectionCancelled { certificate, .. }
-                | Authority::RejectionBeforeRecovery { certificate, .. } => Some(*certificate),
-                Authority::RejectionAfterForeignRecovery { .. } => None,
-            },
-            _ => None,
-        })
-        .collect();
-    for known in known {
-        let Body::Certificate(certificate) = &known.event.body else { continue };
-        let closes = matches!(certificate.purpose, Purpose::Close(at) if before.contains(&at));
-        let closes = closes && certificate.decision.asset == parts.asset;
-        if closes || authorities.contains(&content_digest(certificate, parts.network)) {
-            wanted.insert(known.hash);
+    let first = of_incident.iter().map(|event| event.time).min();
+    for base in pruned.iter().filter(|base| first.is_some_and(|first| base.clock >= first)) {
+        let chain = chains.get(&(base.author, base.epoch)).map(Vec::as_slice).unwrap_or_default();
+        let kept = chain.iter().filter(|event| event.seq < base.next).count() as u64;
+        if kept < base.next.get() {
+            all.entry(base.author).or_insert(nothing(base.author)).pruned += base.next.get() - kept;
         }
     }
-    let inside: BTreeSet<EventHash> =
-        segments.iter().flat_map(|segment| &segment.events).map(|outer| EventHash::of(outer)).collect();
-    let outers: BTreeMap<EventHash, &Bytes> = parts
-        .events
-        .iter()
-        .filter(|event| wanted.contains(&event.hash()) && !inside.contains(&event.hash()))
-        .map(|event| (event.hash(), event.outer()))
-        .collect();
-    outers.into_values().cloned().collect()
+    all.into_values().collect()
 }

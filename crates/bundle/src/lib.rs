@@ -11,10 +11,11 @@ pub mod belong;
 mod build;
 mod onchain;
 pub mod report;
+mod room;
 mod trie;
 mod verify;
 
-pub use build::{BuildError, CharterText, Parts, build};
+pub use build::{Bounds, BuildError, CharterText, Parts, ROOM, build, build_within};
 pub use report::{Check, Outcome, Report};
 pub use verify::verify;
 pub use watchfire_wire::bundle::{BUNDLE_MAGIC, MAX_BUNDLE_FILE};

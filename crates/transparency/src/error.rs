@@ -43,8 +43,8 @@ pub enum NoteError {
 /// Why a proof proves nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum ProofError {
-    /// No such leaf, or no such smaller tree.
-    #[error("{wanted} is outside a tree of {size} leaves")]
+    /// No such leaf, or no such smaller tree; or one before the frontier that the tree goes on from.
+    #[error("{wanted} is outside a tree of {size} leaves, or before what is held of it")]
     Outside {
         /// Index or size wanted.
         wanted: u64,

@@ -96,11 +96,20 @@ pub fn merkle_root<L: AsRef<[u8]>>(leaves: impl IntoIterator<Item = L>) -> Hash 
     frontier.root()
 }
 
-/// A tree with every complete node kept, 64 bytes a leaf: gives the root and the proofs of each of its sizes.
+/// A tree with every complete node kept, 64 bytes a leaf: gives the root and the proofs of each of its sizes. One that goes on from a
+/// [`Frontier`] gives those of the leaves and sizes from there on, the same as the whole tree would.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Tree {
-    /// `levels[l][i]` is the root of the leaves from `i * 2^l` to `(i + 1) * 2^l`; only complete subtrees are kept.
-    levels: Vec<Vec<Hash>>,
+    /// `levels[l]` has the roots of the leaves from `i * 2^l` to `(i + 1) * 2^l`; only complete subtrees are kept.
+    levels: Vec<Level>,
+}
+
+/// The complete subtrees of one size, in order.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Level {
+    /// How many of the first are not held.
+    skipped: u64,
+    nodes: Vec<Hash>,
 }
 
 impl Tree {
@@ -108,6 +117,19 @@ impl Tree {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The tree that goes on from this frontier. Of the leaves before it nothing is held but its subtrees, which are all that a path of a
+    /// later leaf, or the root of a later size, takes from there.
+    #[must_use]
+    pub fn continuing(frontier: &Frontier) -> Self {
+        let mut smallest_first = frontier.subtrees.iter().rev();
+        let level = |level: u32| {
+            let complete = frontier.size >> level;
+            let nodes: Vec<Hash> = smallest_first.by_ref().take((complete & 1) as usize).copied().collect();
+            Level { skipped: complete & !1, nodes }
+        };
+        Self { levels: (0..u64::BITS - frontier.size.leading_zeros()).map(level).collect() }
     }
 
     /// Adds a leaf's bytes.
@@ -120,10 +142,11 @@ impl Tree {
         let mut node = leaf;
         for level in 0.. {
             if self.levels.len() == level {
-                self.levels.push(Vec::new());
+                self.levels.push(Level::default());
             }
-            let Some(nodes) = self.levels.get_mut(level) else { return };
+            let Some(Level { nodes, .. }) = self.levels.get_mut(level) else { return };
             nodes.push(node);
+            // What is skipped is an even number: a pair is held, or none of it.
             match nodes.as_slice() {
                 [.., left, right] if nodes.len().is_multiple_of(2) => node = node_hash(left, right),
                 _ => return,
@@ -134,10 +157,10 @@ impl Tree {
     /// Leaves.
     #[must_use]
     pub fn size(&self) -> u64 {
-        self.levels.first().map_or(0, |leaves| leaves.len() as u64)
+        self.levels.first().map_or(0, |leaves| leaves.skipped + leaves.nodes.len() as u64)
     }
 
-    /// MTH of the first `size` leaves; `None` when there are not as many.
+    /// MTH of the first `size` leaves; `None` when there are not as many, or when it takes leaves before the frontier it goes on from.
     #[must_use]
     pub fn root_at(&self, size: u64) -> Option<Hash> {
         if size == 0 { Some(empty_root()) } else { self.range(0..size) }
@@ -159,8 +182,9 @@ impl Tree {
     pub(crate) fn range(&self, range: Range<u64>) -> Option<Hash> {
         let length = range.end.checked_sub(range.start).filter(|length| *length > 0)?;
         if length.is_power_of_two() {
-            let at = usize::try_from(range.start >> length.trailing_zeros()).ok()?;
-            return self.levels.get(length.trailing_zeros() as usize)?.get(at).copied();
+            let level = self.levels.get(length.trailing_zeros() as usize)?;
+            let at = (range.start >> length.trailing_zeros()).checked_sub(level.skipped)?;
+            return level.nodes.get(usize::try_from(at).ok()?).copied();
         }
         let middle = range.start + split(length);
         Some(node_hash(&self.range(range.start..middle)?, &self.range(middle..range.end)?))

@@ -35,6 +35,18 @@ pub const MAX_BUNDLE_RECEIPTS: usize = 4_096;
 pub const MAX_BUNDLE_RECEIPT: usize = 1 << 20;
 /// Most accounts of one block, and slots of one account.
 pub const MAX_BUNDLE_ACCOUNTS: usize = 1_024;
+/// Most segments, trees, events outside segments, and authors of whom something is left out.
+pub const MAX_BUNDLE_CHAINS: usize = 4_096;
+/// Largest checkpoint's note.
+pub const MAX_BUNDLE_NOTE: usize = 64 * 1024;
+/// Most hashes of one inclusion, and nodes of one trie proof.
+pub const MAX_BUNDLE_PATH: usize = 64;
+/// Largest header.
+pub const MAX_BUNDLE_HEADER: usize = 4 * 1024;
+/// Largest trie node of state.
+pub const MAX_BUNDLE_NODE: usize = 4 * 1024;
+/// Largest trie node of receipts, which may hold a whole one.
+pub const MAX_BUNDLE_RECEIPT_NODE: usize = MAX_BUNDLE_RECEIPT + MAX_BUNDLE_NODE;
 
 const BODY: usize = BUNDLE_MAGIC.len() + 8;
 const DIGEST: usize = 32;
@@ -60,6 +72,8 @@ pub struct Bundle {
     pub objects: Vec<BundledObject>,
     /// Name and version of what made it, at most 64 bytes.
     pub software: String,
+    /// By author; what its maker says is not here.
+    pub left_out: Vec<LeftOut>,
 }
 
 /// The incident.
@@ -84,7 +98,7 @@ pub struct BundledCharter {
     pub toml: Bytes,
 }
 
-/// Consecutive events of one author's epoch.
+/// Events of one author's epoch: one stretch, or several with stated gaps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Segment {
     /// Author.
@@ -93,6 +107,21 @@ pub struct Segment {
     pub epoch: Epoch,
     /// Outer bytes, by position.
     pub events: Vec<Bytes>,
+    /// Positions between the first and the last of them that are not here.
+    pub missing: u64,
+    /// Where its maker's log of this epoch goes on after what was pruned, if some of the events stand before; else 0.
+    pub pruned: u64,
+}
+
+/// What of one author the bundle's maker says that it leaves out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Author.
+    pub author: MemberKey,
+    /// Events that would be here, had there been room.
+    pub no_room: u64,
+    /// Events that its maker had pruned and that may have been of the incident.
+    pub pruned: u64,
 }
 
 /// A checkpoint of one author's epoch, and what it includes.

@@ -63,11 +63,10 @@ fn object(digest: &B256, content: &Bytes, custody: Option<&Custody<'_>>) -> Resu
         return Err(format!("its content has SHA-256 {found}"));
     }
     let items = custody.map_or(&[][..], |custody| &custody.items);
-    let size = content.len() as u64;
     // A manifest that says another size is its author's falsehood and spoils nobody else's.
-    let Some(first) = items.iter().find(|item| item.size == size) else {
-        let detail = "no manifest names it: nobody says where it came from".to_owned();
-        return Err(items.first().map_or(detail, |item| format!("it has {size} bytes, a manifest says {}", item.size)));
+    let size = content.len() as u64;
+    let Some(first) = items.iter().find(|item| item.size == size).or(items.first()) else {
+        return Err("no manifest names it: nobody says where it came from".to_owned());
     };
     Ok(format!("{} from {} at block {}, {size} bytes", first.method, first.operator, first.block.number))
 }

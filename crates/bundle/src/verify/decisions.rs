@@ -1,13 +1,17 @@
 //! Sections 7 to 10: what events name, certificates, co-signatures, fault proofs.
+//!
+//! A log keeps what names a charter version that is not adopted: it counts for nothing, and anyone can sign it. So it is told as its author's
+//! statement and spoils nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::{Address, B256};
+use watchfire_charter::Charter;
 use watchfire_protocol::{
     CheckpointClaim, check_certificate, check_co_signature, checkpoint_claim, content_digest, is_fault,
 };
 use watchfire_types::body::{Authority, Basis, Certificate, CoSignature};
-use watchfire_types::{Body, CharterVersion, EventHash};
+use watchfire_types::{Body, CharterVersion, EventHash, Unverified};
 
 use super::{Opened, member};
 use crate::report::Checks;
@@ -97,8 +101,9 @@ pub(super) fn certificates(opened: &Opened<'_>, checks: &mut Checks) {
         let Some((_, certificate)) = carriers.first().filter(|_| belongs || named.contains(&digest)) else { continue };
         let subject = format!("{} {:?} {}", certificate.decision.playbook, certificate.purpose, short(&digest));
         let Some(charter) = opened.charters.get(&certificate.decision.version) else {
-            let detail = format!("charter version {} is not in the bundle", certificate.decision.version);
-            checks.fails("certificate", subject, detail);
+            for event in carriers.iter().filter_map(|(hash, _)| opened.events.get(hash)) {
+                foreign(opened, event, certificate.decision.version, checks);
+            }
             continue;
         };
         let judged = check_certificate(charter, opened.bundle.network, certificate);
@@ -108,6 +113,12 @@ pub(super) fn certificates(opened: &Opened<'_>, checks: &mut Checks) {
         };
         checks.judge("certificate", subject, judged.map(|()| voters()));
     }
+}
+
+/// Tells of an event that names a version that is not here.
+fn foreign(opened: &Opened<'_>, event: &Unverified, version: CharterVersion, checks: &mut Checks) {
+    let detail = format!("it names charter version {version}, which is not in the bundle: it counts for nothing here");
+    checks.open("statement", opened.name(event.event(), event.hash()), detail);
 }
 
 fn short(hash: &B256) -> String {
@@ -120,7 +131,11 @@ pub(super) fn co_signatures(opened: &Opened<'_>, checks: &mut Checks) {
     for (hash, event) in opened.told() {
         let Body::CoSignature(signature) = &event.event().body else { continue };
         let subject = opened.name(event.event(), *hash);
-        match judge(opened, signature) {
+        let Some(charter) = opened.charters.get(&signature.version) else {
+            foreign(opened, event, signature.version, checks);
+            continue;
+        };
+        match judge(charter, signature) {
             Ok((safe_tx_hash, owner, threshold)) => {
                 let entry = owners.entry(safe_tx_hash).or_insert((BTreeSet::new(), threshold));
                 entry.0.insert(owner);
@@ -139,9 +154,7 @@ pub(super) fn co_signatures(opened: &Opened<'_>, checks: &mut Checks) {
     }
 }
 
-fn judge(opened: &Opened<'_>, signature: &CoSignature) -> Result<(B256, Address, usize), String> {
-    let missing = |version: CharterVersion| format!("charter version {version} is not in the bundle");
-    let charter = opened.charters.get(&signature.version).ok_or_else(|| missing(signature.version))?;
+fn judge(charter: &Charter, signature: &CoSignature) -> Result<(B256, Address, usize), String> {
     let (safe_tx_hash, owner) = check_co_signature(charter, signature).map_err(|error| error.to_string())?;
     let threshold = charter.safe_at(signature.chain, &signature.safe).map_or(0, |(_, safe)| safe.threshold);
     Ok((safe_tx_hash, owner, usize::from(threshold)))

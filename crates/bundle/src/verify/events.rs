@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use watchfire_charter::Charter;
 use watchfire_types::{Bytes, CharterVersion, EventHash, MemberKey, Unverified};
-use watchfire_wire::bundle::{Bundle, Segment};
+use watchfire_wire::bundle::{Bundle, LeftOut, Segment};
 use watchfire_wire::decode_signed;
 
 use super::{Opened, member};
@@ -60,8 +60,51 @@ pub(super) fn chains(opened: &Opened<'_>, checks: &mut Checks) {
         checks.fails("chain", "bundle", "no event at all");
     }
     for segment in &opened.bundle.segments {
-        checks.judge("chain", name(opened, segment), chain(opened, segment));
+        let subject = name(opened, segment);
+        match chain(opened, segment) {
+            Ok(Chain { detail, missing: 0 }) => checks.holds("chain", &subject, detail),
+            Ok(Chain { detail, missing }) => {
+                let why = "its maker did not hold them, or had no room";
+                checks.open("chain", &subject, format!("{detail}; {missing} position(s) between are not here: {why}"));
+            }
+            Err(error) => {
+                checks.fails("chain", subject, error);
+                continue;
+            }
+        }
+        clock(opened, segment, &subject, checks);
     }
+    for left in &opened.bundle.left_out {
+        let LeftOut { author, no_room, pruned } = left;
+        let detail = format!(
+            "its maker says that {no_room} event(s) had no room, and that {pruned} that it had pruned may be of the incident: they are in its archive"
+        );
+        checks.open("left-out", member(opened.charters, author), detail);
+    }
+}
+
+/// A clock that stands still or falls is its author's mistake and nobody else's.
+fn clock(opened: &Opened<'_>, segment: &Segment, subject: &str, checks: &mut Checks) {
+    let Ok(events) = opened_events(opened, segment) else { return };
+    let slipped = events.windows(2).filter_map(|pair| match pair {
+        [before, after] => {
+            let (a, b) = (before.event(), after.event());
+            (a.seq.next() == b.seq && b.time <= a.time).then_some((a.seq, b.seq))
+        }
+        _ => None,
+    });
+    let slipped: Vec<_> = slipped.collect();
+    if let Some((a, b)) = slipped.first() {
+        let detail = format!("its clock does not grow at {} place(s), first from #{a} to #{b}", slipped.len());
+        checks.open("statement", subject, detail);
+    }
+}
+
+/// A segment whose links hold.
+struct Chain {
+    detail: String,
+    /// Positions in its gaps.
+    missing: u64,
 }
 
 /// How a segment or its tree is named.
@@ -78,8 +121,9 @@ pub(super) fn opened_events<'a>(opened: &'a Opened<'_>, segment: &Segment) -> Re
     segment.events.iter().map(one).collect()
 }
 
-fn chain(opened: &Opened<'_>, segment: &Segment) -> Result<String, String> {
+fn chain(opened: &Opened<'_>, segment: &Segment) -> Result<Chain, String> {
     let events = opened_events(opened, segment)?;
+    let belongs = |event: &Unverified| opened.belonging.told.contains(&event.hash());
     let (Some(first), Some(last)) = (events.first(), events.last()) else {
         return Err("it is empty".to_owned());
     };
@@ -91,24 +135,31 @@ fn chain(opened: &Opened<'_>, segment: &Segment) -> Result<String, String> {
     if first.event().seq.get() == 0 && first.event().prev != EventHash::from_bytes([0; 32]) {
         return Err("the first event of the epoch names a predecessor".to_owned());
     }
+    let mut missing = 0_u64;
     for pair in events.windows(2) {
         let [before, after] = pair else { continue };
         let (a, b) = (before.event(), after.event());
-        if a.seq.get().checked_add(1) != Some(b.seq.get()) {
-            return Err(format!("#{} follows on #{}", b.seq, a.seq));
-        }
-        if b.prev != before.hash() {
-            return Err(format!("#{} names another predecessor than #{}", b.seq, a.seq));
-        }
-        if b.time <= a.time {
-            return Err(format!("the author's clock does not grow from #{} to #{}", a.seq, b.seq));
-        }
-    }
-    for end in [first, last] {
-        if !opened.belonging.told.contains(&end.hash()) {
-            return Err(format!("#{} at its end does not belong to the incident", end.event().seq));
+        match b.seq.get().checked_sub(a.seq.get()) {
+            None | Some(0) => return Err(format!("#{} follows on #{}", b.seq, a.seq)),
+            Some(1) if b.prev != before.hash() => {
+                return Err(format!("#{} names another predecessor than #{}", b.seq, a.seq));
+            }
+            Some(1) => {}
+            Some(_) if !belongs(before) || !belongs(after) => {
+                return Err(format!("#{} and #{} are at a gap, and not both belong to the incident", a.seq, b.seq));
+            }
+            Some(by) => missing = missing.saturating_add(by - 1),
         }
     }
-    let told = events.iter().filter(|event| opened.belonging.told.contains(&event.hash())).count();
-    Ok(format!("#{} to #{} without a gap, {told} of the incident", first.event().seq, last.event().seq))
+    if missing != segment.missing {
+        let stated = segment.missing;
+        return Err(format!("{missing} position(s) between its events are not here, {stated} are said not to be"));
+    }
+    if let Some(end) = [first, last].into_iter().find(|end| !belongs(end)) {
+        return Err(format!("#{} at its end does not belong to the incident", end.event().seq));
+    }
+    let told = events.iter().filter(|event| belongs(event)).count();
+    let how = if missing == 0 { " without a gap" } else { "" };
+    let detail = format!("#{} to #{}{how}, {told} of the incident", first.event().seq, last.event().seq);
+    Ok(Chain { detail, missing })
 }

@@ -15,7 +15,8 @@ pub(super) fn check(opened: &Opened<'_>, checks: &mut Checks) {
     for segment in &opened.bundle.segments {
         let subject = name(opened, segment);
         let Some(tree) = of(segment.author, segment.epoch) else {
-            checks.open("inclusion", subject, "its author made no checkpoint yet; signatures and hash chain bind it");
+            let detail = "no checkpoint that covers it is in the bundle; signatures and hash chain bind it";
+            checks.open("inclusion", subject, detail);
             continue;
         };
         match checkpoint(opened, tree) {
@@ -88,47 +89,93 @@ fn inclusion(
     checks: &mut Checks,
 ) {
     match proved(opened, segment, tree, note) {
-        Ok((included, 0)) => checks.holds("inclusion", subject, format!("all {included} events")),
-        Ok((included, newer)) => {
-            let detail =
-                format!("{included} events; {newer} newer than the checkpoint, bound by signature and hash chain");
-            checks.open("inclusion", subject, detail);
+        Ok(Proved { included, newer: 0, pruned: 0 }) => {
+            checks.holds("inclusion", subject, format!("all {included} events"));
+        }
+        Ok(Proved { included, newer, pruned }) => {
+            let mut detail = format!("{included} events");
+            if newer > 0 {
+                detail.push_str(&format!("; {newer} newer than the checkpoint"));
+            }
+            if pruned > 0 {
+                detail.push_str(&format!("; {pruned} beside which its maker had pruned, the proof is in its archive"));
+            }
+            checks.open("inclusion", subject, format!("{detail}; signature and hash chain bind them"));
         }
         Err(error) => checks.fails("inclusion", subject, error),
     }
 }
 
-/// How many leaves are proved, and how many are newer than the checkpoint.
+/// Leaves of a segment by what the tree proves of them.
+struct Proved {
+    included: usize,
+    newer: usize,
+    /// Before the position up to which its maker had pruned.
+    pruned: usize,
+}
+
+/// One leaf of a segment.
+struct Leaf<'a> {
+    event: &'a Unverified,
+    /// Which stretch of the segment it stands in.
+    stretch: usize,
+}
+
+/// Which indexes the next leaf can have: least and most.
+fn bounds(before: Option<(u64, &Leaf<'_>)>, leaf: &Leaf<'_>) -> (u64, u64) {
+    let seq = leaf.event.event().seq.get();
+    let Some((index, last)) = before else { return (0, seq) };
+    let least = index.saturating_add(1);
+    if last.stretch == leaf.stretch {
+        return (least, least);
+    }
+    // Some of what stands in a gap may be no leaf.
+    (least, index.saturating_add(seq.saturating_sub(last.event.event().seq.get())))
+}
+
 fn proved(
     opened: &Opened<'_>,
     segment: &Segment,
     tree: &BundledTree,
     note: &SignedCheckpoint,
-) -> Result<(usize, usize), String> {
+) -> Result<Proved, String> {
     let events = opened_events(opened, segment)?;
-    let is_leaf = |event: &&&Unverified| !matches!(event.event().body, Body::Checkpoint(_));
-    let leaves: Vec<&&Unverified> = events.iter().filter(is_leaf).collect();
+    let (mut stretch, mut next) = (0, None);
+    let mut leaves: Vec<Leaf<'_>> = Vec::new();
+    let mut pruned = 0;
+    for event in events {
+        let inner = event.event();
+        stretch += usize::from(next.is_some_and(|next| next != inner.seq));
+        next = Some(inner.seq.next());
+        if matches!(inner.body, Body::Checkpoint(_)) {
+            continue;
+        }
+        if inner.seq.get() < segment.pruned {
+            pruned += 1;
+        } else {
+            leaves.push(Leaf { event, stretch });
+        }
+    }
     let checkpoint = note.checkpoint();
     if tree.inclusions.len() > leaves.len() {
         return Err(format!("{} proofs for {} events", tree.inclusions.len(), leaves.len()));
     }
-    let mut before: Option<u64> = None;
-    for (event, inclusion) in leaves.iter().zip(&tree.inclusions) {
-        let (index, seq) = (inclusion.index, event.event().seq);
-        if index > seq.get() || before.is_some_and(|before| before.checked_add(1) != Some(index)) {
+    let mut before: Option<(u64, &Leaf<'_>)> = None;
+    for (leaf, inclusion) in leaves.iter().zip(&tree.inclusions) {
+        let (index, seq) = (inclusion.index, leaf.event.event().seq);
+        let (least, most) = bounds(before, leaf);
+        if index < least || index > most {
             return Err(format!("#{seq} is said to be leaf {index}, out of order"));
         }
-        before = Some(index);
+        before = Some((index, leaf));
         let proof = InclusionProof { index, size: checkpoint.size, path: inclusion.path.clone() };
-        proof.verify(&leaf_hash(event.outer()), &checkpoint.root).map_err(|error| format!("#{seq}: {error}"))?;
+        let hash = leaf_hash(leaf.event.outer());
+        proof.verify(&hash, &checkpoint.root).map_err(|error| format!("#{seq}: {error}"))?;
     }
-    let newer = leaves.len() - tree.inclusions.len();
-    // Leaves count up by one: when the last proved one is not the tree's last, the next event would have been in the tree.
-    // Without any, the first leaf's index is at most its seq.
-    let next = before.map(|last| last.saturating_add(1));
-    let first = leaves.first().map_or(0, |event| event.event().seq.get());
-    if newer > 0 && next.map_or(first < checkpoint.size, |next| next != checkpoint.size) {
-        return Err(format!("{newer} events have no proof though the checkpoint is not before them"));
+    let included = tree.inclusions.len();
+    if let Some(first) = leaves.get(included).filter(|leaf| bounds(before, leaf).1 < checkpoint.size) {
+        let seq = first.event.event().seq;
+        return Err(format!("#{seq} has no proof though the checkpoint is not before it"));
     }
-    Ok((tree.inclusions.len(), newer))
+    Ok(Proved { included, newer: leaves.len() - included, pruned })
 }

@@ -9,7 +9,7 @@ use ed25519_dalek::{Signer as _, SigningKey};
 use k256::ecdsa::SigningKey as GuardianKey;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
-use watchfire_bundle::{CharterText, Parts};
+use watchfire_bundle::{Bounds, CharterText, Parts};
 use watchfire_charter::Charter;
 use watchfire_protocol::{content_digest, incident_id};
 use watchfire_transparency as transparency;
@@ -17,6 +17,7 @@ use watchfire_types::body::*;
 use watchfire_types::*;
 use watchfire_wire::bundle::{BUNDLE_MAGIC, ProvedAccount};
 
+use crate::mutations::{self, instead};
 use crate::trie::trie;
 
 pub(crate) const CHARTER: &str = include_str!("../../../charter/tests-data/drill.charter.toml");
@@ -61,6 +62,11 @@ impl Author {
     }
 
     pub(crate) fn says(&mut self, body: Body) -> Verified<Event> {
+        self.says_at(self.log.len() as u64, body)
+    }
+
+    /// Says it at this second of its clock.
+    pub(crate) fn says_at(&mut self, second: u64, body: Body) -> Verified<Event> {
         let seq = self.log.len() as u64;
         let event = Event {
             network: self.network,
@@ -68,7 +74,7 @@ impl Author {
             epoch: self.epoch,
             seq: Seq::new(seq),
             prev: self.log.last().map_or(EventHash::from_bytes([0; 32]), Verified::hash),
-            time: Timestamp::from_millis(1_700_000_000_000 + seq * 1_000),
+            time: Timestamp::from_millis(1_700_000_000_000 + second * 1_000),
             body,
         };
         let sealed = watchfire_wire::seal(&event, |input| self.key.sign(input).to_bytes()).unwrap();
@@ -80,6 +86,27 @@ impl Author {
         event
     }
 
+    /// Another event of one position than the author has there, signed by it.
+    pub(crate) fn forks(&self, at: usize, body: Body) -> Unverified {
+        let event = Event { body, ..Event::clone(&self.log[at]) };
+        watchfire_wire::seal(&event, |input| self.key.sign(input).to_bytes()).unwrap()
+    }
+
+    /// An event with another content at a path of field numbers, signed: one that nobody can read, maybe.
+    pub(crate) fn odd(&self, outer: &Bytes, path: &[u64], content: &[u8]) -> Bytes {
+        let event = instead(&mutations::content(outer, 1), path, content);
+        let signature = self.key.sign(&domain::signing_input(domain::EVENT, self.network, &event)).to_bytes();
+        instead(&instead(outer, &[1], &event), &[2], &signature).into()
+    }
+
+    /// A checkpoint of any tree, signed.
+    pub(crate) fn states(&self, size: u64, root: [u8; 32]) -> Checkpoint {
+        let origin = transparency::Origin { network: self.network, member: self.member.clone(), epoch: self.epoch };
+        let checkpoint = transparency::Checkpoint { origin, size, root };
+        let signature = self.key.sign(checkpoint.text().as_bytes()).to_bytes();
+        Checkpoint { member: self.member.clone(), size, root: root.into(), signature }
+    }
+
     fn co_sign(&self, hash: B256) -> [u8; 65] {
         let (signature, recovery) = self.guardian.sign_prehash_recoverable(hash.as_slice()).unwrap();
         let mut bytes = [0; 65];
@@ -89,12 +116,10 @@ impl Author {
     }
 
     pub(crate) fn checkpoint(&mut self) -> transparency::Checkpoint {
-        let origin = transparency::Origin { network: self.network, member: self.member.clone(), epoch: self.epoch };
         let size = self.tree.size();
-        let checkpoint = transparency::Checkpoint { origin, size, root: self.tree.root_at(size).unwrap() };
-        let signature = self.key.sign(checkpoint.text().as_bytes()).to_bytes();
-        let root = B256::from(checkpoint.root);
-        self.says(Body::Checkpoint(Checkpoint { member: self.member.clone(), size, root, signature }));
+        let stated = self.states(size, self.tree.root_at(size).unwrap());
+        let checkpoint = transparency::Checkpoint::stated(self.network, self.epoch, &stated);
+        self.says(Body::Checkpoint(stated));
         checkpoint
     }
 
@@ -112,6 +137,8 @@ pub(crate) struct Story {
     pub(crate) witnessed: BTreeMap<transparency::Checkpoint, Vec<transparency::Witnessed>>,
     pub(crate) objects: BTreeMap<B256, Bytes>,
     pub(crate) generation: u32,
+    pub(crate) pruned: Vec<ChainBase>,
+    pub(crate) room: u64,
 }
 
 pub(crate) fn block(number: u64) -> BlockRef {
@@ -288,7 +315,15 @@ impl Story {
                 signature,
             }));
         }
-        let mut story = Self { charter, authors, witnessed: BTreeMap::new(), objects: BTreeMap::new(), generation: 0 };
+        let mut story = Self {
+            charter,
+            authors,
+            witnessed: BTreeMap::new(),
+            objects: BTreeMap::new(),
+            generation: 0,
+            pruned: Vec::new(),
+            room: watchfire_bundle::ROOM,
+        };
         story.end(safe.address, safe_tx_hash, gas_limit);
         story
     }
@@ -380,7 +415,11 @@ impl Story {
     }
 
     pub(crate) fn bundle(&self) -> Bytes {
-        watchfire_bundle::build(&self.parts()).unwrap()
+        watchfire_bundle::build_within(&self.parts(), self.bounds()).unwrap()
+    }
+
+    pub(crate) fn bounds(&self) -> Bounds<'_> {
+        Bounds { pruned: &self.pruned, room: self.room }
     }
 }
 

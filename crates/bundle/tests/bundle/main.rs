@@ -5,6 +5,7 @@ mod belong;
 mod damage;
 mod fixture;
 mod golden;
+mod hostile;
 mod mutations;
 mod python;
 #[path = "../../../../tests/second_verifier.rs"]

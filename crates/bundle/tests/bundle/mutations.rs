@@ -164,6 +164,21 @@ fn everywhere(bytes: &[u8], path: &[u64], change: &Change<'_>) -> Vec<Vec<u8>> {
     all
 }
 
+/// A message with this content at a path of field numbers, at the first such field.
+pub(crate) fn instead(bytes: &[u8], path: &[u64], content: &[u8]) -> Vec<u8> {
+    let Some((first, rest)) = path.split_first() else { return content.to_vec() };
+    let mut fields = opened(bytes);
+    let at = places(&fields, *first)[0];
+    fields[at].content = instead(&fields[at].content, rest, content);
+    closed(&fields)
+}
+
+/// The content of a message's field.
+pub(crate) fn content(bytes: &[u8], number: u64) -> Vec<u8> {
+    let fields = opened(bytes);
+    fields[places(&fields, number)[0]].content.clone()
+}
+
 fn body(file: &Bytes) -> &[u8] {
     &file[BUNDLE_MAGIC.len() + 8..file.len() - 32]
 }

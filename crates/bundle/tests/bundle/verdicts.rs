@@ -148,12 +148,22 @@ pub(crate) fn falsehoods() -> Vec<(&'static str, &'static str, Change)> {
         }),
         ("an object's byte changed", "object", |b| flip(&mut b.objects[0].content, 10)),
         ("an object from nowhere", "object", make_up),
+        ("a gap that is none", "chain", |b| b.segments[0].missing = 1),
+        ("a tree without a segment", "checkpoint", lone_tree),
         ("no event", "chain", |b| {
             b.segments.clear();
             b.trees.clear();
             b.objects.clear();
         }),
     ]
+}
+
+/// Adds a tree of an epoch that has no segment.
+fn lone_tree(bundle: &mut Bundle) {
+    let epoch = watchfire_types::Epoch::from_bytes([0xff; 16]);
+    let tree = watchfire_wire::bundle::BundledTree { epoch, ..bundle.trees[3].clone() };
+    bundle.trees.push(tree);
+    bundle.trees.sort_by_key(|tree| (tree.author, tree.epoch));
 }
 
 /// Adds an object that no event speaks of.

@@ -74,6 +74,31 @@ proptest! {
     }
 }
 
+/// A tree that goes on from any frontier gives every later root and proof of the whole tree, and none of what it does not hold.
+#[test]
+fn goes_on_from_a_frontier() {
+    let leaves: Vec<[u8; 1]> = (0..40).map(|leaf| [leaf]).collect();
+    let whole: Tree = leaves.iter().collect();
+    let size = whole.size();
+    for base in 0..=size {
+        let mut tree = Tree::continuing(&whole.frontier_at(base).unwrap());
+        assert_eq!(tree.size(), base);
+        assert_eq!(tree.root_at(base), whole.root_at(base));
+        leaves.iter().skip(usize::try_from(base).unwrap()).for_each(|leaf| tree.push(leaf));
+        assert_eq!(tree.size(), size);
+        for to in base..=size {
+            assert_eq!(tree.root_at(to), whole.root_at(to), "{base} {to}");
+            for from in base..to {
+                assert_eq!(tree.inclusion(from, to), whole.inclusion(from, to), "{base} {from} {to}");
+                assert_eq!(tree.consistency(from, to), whole.consistency(from, to), "{base} {from} {to}");
+            }
+        }
+        if base > 1 {
+            assert!(tree.inclusion(0, size).is_err() && tree.root_at(1).is_none(), "{base}");
+        }
+    }
+}
+
 /// Parts that do not fit are refused.
 #[test]
 fn parts_must_fit() {

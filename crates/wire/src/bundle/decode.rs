@@ -4,9 +4,10 @@ use bytes::Bytes;
 use watchfire_types::{ChainId, CharterVersion, Epoch, EventHash, IncidentId, MemberKey, NetworkId};
 
 use super::{
-    Bundle, BundledBlock, BundledCharter, BundledIncident, BundledObject, BundledTree, Inclusion, MAX_BUNDLE_ACCOUNTS,
-    MAX_BUNDLE_BLOCKS, MAX_BUNDLE_EVENTS, MAX_BUNDLE_OBJECT, MAX_BUNDLE_OBJECTS, MAX_BUNDLE_RECEIPT,
-    MAX_BUNDLE_RECEIPTS, ProvedAccount, ProvedReceipt, ProvedSlot, Segment,
+    Bundle, BundledBlock, BundledCharter, BundledIncident, BundledObject, BundledTree, Inclusion, LeftOut,
+    MAX_BUNDLE_ACCOUNTS, MAX_BUNDLE_BLOCKS, MAX_BUNDLE_CHAINS, MAX_BUNDLE_EVENTS, MAX_BUNDLE_HEADER, MAX_BUNDLE_NODE,
+    MAX_BUNDLE_NOTE, MAX_BUNDLE_OBJECT, MAX_BUNDLE_OBJECTS, MAX_BUNDLE_PATH, MAX_BUNDLE_RECEIPT,
+    MAX_BUNDLE_RECEIPT_NODE, MAX_BUNDLE_RECEIPTS, ProvedAccount, ProvedReceipt, ProvedSlot, Segment,
 };
 use crate::bounds::{MAX_EVENT, MAX_LABEL};
 use crate::error::WireError;
@@ -19,18 +20,6 @@ const MAX_CHARTERS: usize = 64;
 const MAX_CANONICAL: usize = 8 << 20;
 /// Text of one charter.
 const MAX_TOML: usize = 1 << 20;
-/// Segments, trees, and events outside segments.
-const MAX_CHAINS: usize = 4_096;
-/// One checkpoint's note.
-const MAX_NOTE: usize = 64 * 1024;
-/// Hashes of one inclusion, nodes of one trie proof.
-const MAX_PATH: usize = 64;
-/// One header.
-const MAX_HEADER: usize = 4 * 1024;
-/// One trie node of state.
-const MAX_NODE: usize = 4 * 1024;
-/// One trie node of receipts, which may hold a whole one.
-const MAX_RECEIPT_NODE: usize = MAX_BUNDLE_RECEIPT + MAX_NODE;
 /// One account in a trie.
 const MAX_ACCOUNT: usize = 256;
 /// One slot's number in a trie.
@@ -41,16 +30,16 @@ pub(super) fn bundle(bundle: proto::Bundle) -> Result<Bundle, WireError> {
     check_count("bundle.charters", bundle.charters.len(), 1, MAX_CHARTERS)?;
     let charters = each(bundle.charters, charter)?;
     ascending("bundle.charters", &charters, |charter| charter.version)?;
-    check_count("bundle.segments", bundle.segments.len(), 0, MAX_CHAINS)?;
+    check_count("bundle.segments", bundle.segments.len(), 0, MAX_BUNDLE_CHAINS)?;
     let events = bundle.segments.iter().map(|segment| segment.events.len()).sum();
     check_count("bundle.segments.events", events, 0, MAX_BUNDLE_EVENTS)?;
     let segments = each(bundle.segments, segment)?;
     ascending("bundle.segments", &segments, |segment| (segment.author, segment.epoch))?;
-    check_count("bundle.further", bundle.further.len(), 0, MAX_CHAINS)?;
+    check_count("bundle.further", bundle.further.len(), 0, MAX_BUNDLE_CHAINS)?;
     sizes("bundle.further", &bundle.further, MAX_EVENT)?;
     let hashes: Vec<EventHash> = bundle.further.iter().map(|outer| EventHash::of(outer)).collect();
     check_ascending("bundle.further", &hashes)?;
-    check_count("bundle.trees", bundle.trees.len(), 0, MAX_CHAINS)?;
+    check_count("bundle.trees", bundle.trees.len(), 0, MAX_BUNDLE_CHAINS)?;
     let inclusions = bundle.trees.iter().map(|tree| tree.inclusions.len()).sum();
     check_count("bundle.trees.inclusions", inclusions, 0, MAX_BUNDLE_EVENTS)?;
     let trees = each(bundle.trees, tree)?;
@@ -61,6 +50,9 @@ pub(super) fn bundle(bundle: proto::Bundle) -> Result<Bundle, WireError> {
     check_count("bundle.objects", bundle.objects.len(), 0, MAX_BUNDLE_OBJECTS)?;
     let objects = each(bundle.objects, object)?;
     ascending("bundle.objects", &objects, |object| object.digest)?;
+    check_count("bundle.left_out", bundle.left_out.len(), 0, MAX_BUNDLE_CHAINS)?;
+    let left_out = bundle.left_out.iter().map(left_out).collect::<Result<Vec<_>, _>>()?;
+    ascending("bundle.left_out", &left_out, |left| left.author)?;
     Ok(Bundle {
         network: NetworkId::from_bytes(fixed("bundle.network_id", &bundle.network_id)?),
         incident: BundledIncident {
@@ -75,6 +67,7 @@ pub(super) fn bundle(bundle: proto::Bundle) -> Result<Bundle, WireError> {
         blocks,
         objects,
         software: text("bundle.software", bundle.software, MAX_LABEL)?,
+        left_out,
     })
 }
 
@@ -91,7 +84,7 @@ fn sizes(field: &'static str, values: &[Bytes], limit: usize) -> Result<(), Wire
 }
 
 fn nodes(field: &'static str, nodes: Vec<Bytes>, limit: usize) -> Result<Vec<Bytes>, WireError> {
-    check_count(field, nodes.len(), 0, MAX_PATH)?;
+    check_count(field, nodes.len(), 0, MAX_BUNDLE_PATH)?;
     sizes(field, &nodes, limit)?;
     Ok(nodes)
 }
@@ -119,7 +112,14 @@ fn segment(segment: proto::Segment) -> Result<Segment, WireError> {
         author: MemberKey::from_bytes(fixed("segment.author", &segment.author)?),
         epoch: Epoch::from_bytes(fixed("segment.epoch", &segment.epoch)?),
         events: segment.events,
+        missing: segment.missing,
+        pruned: segment.pruned,
     })
+}
+
+fn left_out(left: &proto::LeftOut) -> Result<LeftOut, WireError> {
+    let author = MemberKey::from_bytes(fixed("left_out.author", &left.author)?);
+    Ok(LeftOut { author, no_room: left.no_room, pruned: left.pruned })
 }
 
 fn tree(tree: proto::BundledTree) -> Result<BundledTree, WireError> {
@@ -129,14 +129,14 @@ fn tree(tree: proto::BundledTree) -> Result<BundledTree, WireError> {
             let found = inclusion.path.len();
             return Err(WireError::Length { field: "inclusion.path", expected: found.next_multiple_of(32), found });
         }
-        check_count("inclusion.path", path.len(), 0, MAX_PATH)?;
+        check_count("inclusion.path", path.len(), 0, MAX_BUNDLE_PATH)?;
         Ok(Inclusion { index: inclusion.index, path: path.to_vec() })
     })?;
     ascending("tree.inclusions", &inclusions, |inclusion| inclusion.index)?;
     Ok(BundledTree {
         author: MemberKey::from_bytes(fixed("tree.author", &tree.author)?),
         epoch: Epoch::from_bytes(fixed("tree.epoch", &tree.epoch)?),
-        note: bounded("tree.note", tree.note, MAX_NOTE)?,
+        note: bounded("tree.note", tree.note, MAX_BUNDLE_NOTE)?,
         inclusions,
     })
 }
@@ -147,7 +147,7 @@ fn block(block: proto::BundledBlock) -> Result<BundledBlock, WireError> {
         Ok(ProvedReceipt {
             index: receipt.index,
             receipt: bounded("receipt", receipt.receipt, MAX_BUNDLE_RECEIPT)?,
-            proof: nodes("receipt.proof", receipt.proof, MAX_RECEIPT_NODE)?,
+            proof: nodes("receipt.proof", receipt.proof, MAX_BUNDLE_RECEIPT_NODE)?,
         })
     })?;
     ascending("block.receipts", &receipts, |receipt| receipt.index)?;
@@ -157,7 +157,7 @@ fn block(block: proto::BundledBlock) -> Result<BundledBlock, WireError> {
     Ok(BundledBlock {
         chain: ChainId::new(block.chain_id),
         hash: hash("block.hash", &block.hash)?,
-        header: bounded("block.header", block.header, MAX_HEADER)?,
+        header: bounded("block.header", block.header, MAX_BUNDLE_HEADER)?,
         receipts,
         accounts,
     })
@@ -169,14 +169,14 @@ fn account(account: proto::ProvedAccount) -> Result<ProvedAccount, WireError> {
         Ok(ProvedSlot {
             slot: hash("slot", &slot.slot)?,
             value: bounded("slot.value", slot.value, MAX_SLOT)?,
-            proof: nodes("slot.proof", slot.proof, MAX_NODE)?,
+            proof: nodes("slot.proof", slot.proof, MAX_BUNDLE_NODE)?,
         })
     })?;
     ascending("account.slots", &slots, |slot| slot.slot)?;
     Ok(ProvedAccount {
         address: address("account.address", &account.address)?,
         value: bounded("account.value", account.value, MAX_ACCOUNT)?,
-        proof: nodes("account.proof", account.proof, MAX_NODE)?,
+        proof: nodes("account.proof", account.proof, MAX_BUNDLE_NODE)?,
         slots,
     })
 }

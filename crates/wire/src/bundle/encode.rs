@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::{
-    Bundle, BundledBlock, BundledCharter, BundledObject, BundledTree, Inclusion, ProvedAccount, ProvedReceipt,
+    Bundle, BundledBlock, BundledCharter, BundledObject, BundledTree, Inclusion, LeftOut, ProvedAccount, ProvedReceipt,
     ProvedSlot, Segment,
 };
 use crate::field::raw;
@@ -24,6 +24,7 @@ pub(super) fn bundle(bundle: &Bundle) -> proto::Bundle {
         blocks: bundle.blocks.iter().map(block).collect(),
         objects: bundle.objects.iter().map(object).collect(),
         software: bundle.software.clone(),
+        left_out: bundle.left_out.iter().map(left_out).collect(),
     }
 }
 
@@ -40,7 +41,13 @@ fn segment(segment: &Segment) -> proto::Segment {
         author: raw(segment.author.as_bytes()),
         epoch: raw(segment.epoch.as_bytes()),
         events: segment.events.clone(),
+        missing: segment.missing,
+        pruned: segment.pruned,
     }
+}
+
+fn left_out(left: &LeftOut) -> proto::LeftOut {
+    proto::LeftOut { author: raw(left.author.as_bytes()), no_room: left.no_room, pruned: left.pruned }
 }
 
 fn tree(tree: &BundledTree) -> proto::BundledTree {
