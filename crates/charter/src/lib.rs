@@ -8,6 +8,7 @@
 
 mod call;
 pub mod catalogue;
+mod context;
 mod deny;
 mod digest;
 mod expectation;

@@ -9,6 +9,7 @@ use watchfire_types::{
     OrganisationId, PlaybookId, Read, SafeId, SafeVersion, Severity, StepIndex,
 };
 
+pub use crate::context::{Calls, Ewma, Pattern, Rate, Rated};
 pub use crate::expectation::StateExpectation;
 pub use crate::watch::{Class, Comparison, Detector, Quantity, Watch};
 

@@ -10,7 +10,9 @@ mod expressions;
 mod measures;
 mod outsiders;
 mod partners;
+mod patterns;
 pub(crate) mod playbooks;
+mod rates;
 mod references;
 pub(crate) mod rules;
 

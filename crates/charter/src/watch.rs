@@ -7,6 +7,7 @@ use serde::Serialize;
 use watchfire_types::body::Selector;
 use watchfire_types::{AssetId, Read, Severity};
 
+use crate::context::{Calls, Rate, Rated};
 use crate::expectation::StateExpectation;
 use crate::expression::{Expression, Subject};
 
@@ -172,6 +173,10 @@ pub enum Watch {
         /// How long the finding stands, seconds of block time.
         stands_s: u64,
     },
+    /// More of something in a window of block time than in those before it. Stands for the rest of the window.
+    Rate(Rate),
+    /// What a transaction that touches the asset looks like from inside.
+    Calls(Calls),
 }
 
 /// A number on a chain.
@@ -242,7 +247,7 @@ impl Quantity {
 }
 
 impl Watch {
-    /// The kind of its findings: `outflow`, `event`, `state`, `leap`, `invariant`, `stale`, `authority`, `approval-drain`, `expression`.
+    /// The kind of its findings: `outflow`, `event`, `state`, `leap`, `invariant`, `stale`, `authority`, `approval-drain`, `expression`, `rate`, `calls`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
@@ -255,6 +260,8 @@ impl Watch {
             Self::Authority { .. } => "authority",
             Self::ApprovalDrain { .. } => "approval-drain",
             Self::Expression { .. } => "expression",
+            Self::Rate(_) => "rate",
+            Self::Calls(_) => "calls",
         }
     }
 
@@ -268,8 +275,23 @@ impl Watch {
             }
             Self::Leap { window_s, stands_s, .. } => window_s.saturating_add(*stands_s),
             Self::Authority { dormant_s, stands_s, .. } => dormant_s.saturating_add(*stands_s),
+            Self::Rate(rate) => rate.span_s(),
+            Self::Calls(calls) => calls.stands_s,
             Self::Invariant { .. } | Self::Stale { .. } => 0,
         }
+    }
+
+    /// Whether it raises attention and can be given no vote.
+    #[must_use]
+    pub fn never_votes(&self) -> bool {
+        matches!(self, Self::Rate(_) | Self::Calls(_))
+    }
+
+    /// Whether it is about what the asset's contracts hold or lose, so that it has to know them.
+    #[must_use]
+    pub fn is_of_group(&self) -> bool {
+        let of_group = matches!(self, Self::Rate(Rate { of: Rated::Outflow { .. }, .. }) | Self::Calls(_));
+        of_group || self.coins().next().is_some()
     }
 
     /// The reads of its own that must be answered, each with its name for people; not the balances of the asset's contracts.
@@ -279,7 +301,9 @@ impl Watch {
             | Self::Event { .. }
             | Self::Authority { .. }
             | Self::ApprovalDrain { .. }
-            | Self::Expression { .. } => (None, None),
+            | Self::Expression { .. }
+            | Self::Rate(_)
+            | Self::Calls(_) => (None, None),
             Self::State { what, read, .. } => (Some((what.as_str(), read)), None),
             Self::Leap { of, .. } | Self::Stale { of, .. } => (of.call(), None),
             Self::Invariant { left, right, .. } => (left.call(), right.call()),
@@ -295,6 +319,9 @@ impl Watch {
         };
         let (first, second) = match self {
             Self::Outflow { token, .. } => (Some(*token), None),
+            // A token's transfers are logged: only the native coin's balance is read.
+            Self::Rate(Rate { of: Rated::Outflow { token: None }, .. }) => (Some(None), None),
+            Self::Calls(calls) if calls.limits.contains_key(&Address::ZERO) => (Some(None), None),
             Self::Leap { of, .. } => (held(of), None),
             Self::Invariant { left, right, .. } => (held(left), held(right)),
             Self::Event { .. }
@@ -302,7 +329,9 @@ impl Watch {
             | Self::Stale { .. }
             | Self::Authority { .. }
             | Self::ApprovalDrain { .. }
-            | Self::Expression { .. } => (None, None),
+            | Self::Expression { .. }
+            | Self::Rate(_)
+            | Self::Calls(_) => (None, None),
         };
         first.into_iter().chain(second)
     }

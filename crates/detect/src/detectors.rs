@@ -3,25 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use alloy_primitives::U256;
-use watchfire_charter::{Asset, Charter, Quantity, Watch};
+use watchfire_charter::Charter;
 use watchfire_types::body::{Announced, Finding};
-use watchfire_types::{AssetId, BlockRef, BlockView, ChainId, DetectorId, Read, ReadOutcome, Severity};
+use watchfire_types::{AssetId, BlockRef, BlockView, ChainId, DetectorId, Read, Severity};
 
 use crate::REORG_DEPTH;
-use crate::authority::{AuthorityWatch, Scope};
-use crate::drain::{self, DrainWatch};
-use crate::event::EventWatch;
 use crate::excuse::Excuses;
-use crate::expression::{ANY_CALL, ExpressionWatch, Key, call_key};
+use crate::expression::{ANY_CALL, Key, call_key};
 use crate::index::{Hit, Index};
 use crate::interest::Interest;
-use crate::invariant::{InvariantWatch, Side};
-use crate::leap::{self, LeapWatch};
-use crate::measure::Measure;
-use crate::outflow::OutflowWatch;
-use crate::stale::StaleWatch;
-use crate::state::StateWatch;
+use watching::Watching;
 
 /// What a rule says of one block.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,18 +31,6 @@ pub(crate) enum Evaluation {
     },
 }
 
-enum Watching {
-    Outflow(OutflowWatch),
-    Event(EventWatch),
-    Authority(AuthorityWatch),
-    State(StateWatch),
-    Leap(LeapWatch),
-    Invariant(InvariantWatch),
-    Stale(StaleWatch),
-    Drain(DrainWatch),
-    Expression(ExpressionWatch),
-}
-
 struct Rule {
     id: DetectorId,
     asset: AssetId,
@@ -62,67 +41,6 @@ struct Rule {
     history: VecDeque<(BlockRef, Option<Arc<Finding>>)>,
     /// Blocks in a row that gave no answer to what it watches.
     unread: u64,
-}
-
-impl Watching {
-    fn of(watch: &Watch, asset: &Asset) -> Self {
-        let group = || asset.contracts.union(&asset.internal).copied().collect();
-        let measure = |quantity: &Quantity| Measure::new(quantity, &group());
-        match watch {
-            Watch::Outflow { token, window_s, limit, share_bps } => {
-                Self::Outflow(OutflowWatch::new(group(), *token, *window_s, *limit, *share_bps))
-            }
-            Watch::Event { address, event, topic, topics, stands_s } => {
-                Self::Event(EventWatch::new(*address, event.clone(), *topic, topics.clone(), *stands_s))
-            }
-            Watch::Authority { targets, events, functions, mints, admins, dormant_s, stands_s } => {
-                Self::Authority(AuthorityWatch::new(Scope {
-                    targets: if targets.is_empty() { &asset.contracts } else { targets }.clone(),
-                    events: events.clone(),
-                    functions: functions.clone(),
-                    mints: *mints,
-                    admins: admins.clone(),
-                    dormant_s: *dormant_s,
-                    stands_s: *stands_s,
-                }))
-            }
-            Watch::State { what, read, expect, stands_s } => {
-                Self::State(StateWatch::new(what.clone(), read.clone(), expect.clone(), *stands_s))
-            }
-            Watch::Leap { of, rise_bps, fall_bps, window_s, stands_s } => {
-                let (rise_bps, fall_bps, window_s, stands_s) = (*rise_bps, *fall_bps, *window_s, *stands_s);
-                Self::Leap(LeapWatch::new(measure(of), leap::Bounds { rise_bps, fall_bps, window_s, stands_s }))
-            }
-            Watch::Invariant { left, scale_left, compare, right, scale_right, tolerance_bps } => {
-                let side = |quantity, scale: &U256| Side { measure: measure(quantity), scale: *scale };
-                let (left, right) = (side(left, scale_left), side(right, scale_right));
-                Self::Invariant(InvariantWatch::new(left, *compare, right, *tolerance_bps))
-            }
-            Watch::Stale { of, age_s } => Self::Stale(StaleWatch::new(measure(of), *age_s)),
-            Watch::ApprovalDrain { token, victims, window_s, least, exclude } => {
-                let exclude = group().union(exclude).copied().collect();
-                let (token, victims, window_s, least) = (*token, *victims, *window_s, *least);
-                Self::Drain(DrainWatch::new(drain::Bounds { token, victims, window_s, least, exclude }))
-            }
-            Watch::Expression { over, address, expression, stands_s } => {
-                Self::Expression(ExpressionWatch::new(over.clone(), *address, expression.clone(), *stands_s))
-            }
-        }
-    }
-
-    /// Whether this block answers what it watches.
-    fn reads(&self, view: &BlockView) -> bool {
-        match self {
-            Self::Outflow(watch) => watch.balance(view).is_some(),
-            Self::Event(_) | Self::Authority(_) | Self::Drain(_) | Self::Expression(_) => true,
-            Self::Leap(watch) => watch.answered(view),
-            Self::Invariant(watch) => watch.answered(view),
-            Self::Stale(watch) => watch.answered(view),
-            Self::State(watch) => {
-                matches!(view.reads.get(watch.read()), Some(ReadOutcome::Value(_) | ReadOutcome::Reverted(_)))
-            }
-        }
-    }
 }
 
 impl Rule {
@@ -150,7 +68,7 @@ impl Rule {
         let logs = places.clone().filter_map(|place| view.logs.get(place));
         let standing = self.standing(floor);
         let asset = &self.asset;
-        self.unread = if self.watching.reads(view) { 0 } else { self.unread.saturating_add(1) };
+        let answered = self.watching.reads(view);
         let evaluation = match &mut self.watching {
             Watching::Outflow(watch) => watch.observe(view, logs, floor),
             Watching::Event(watch) if watch.is_privileged() => {
@@ -170,7 +88,15 @@ impl Rule {
                 let transactions = places.filter_map(|place| view.transactions.get(place));
                 watch.observe(view, logs, transactions, floor)
             }
+            Watching::Rate(watch) => {
+                let transactions = places.filter_map(|place| view.transactions.get(place));
+                watch.observe(view, logs, transactions, floor)
+            }
+            Watching::Calls(watch) => watch.observe(view, floor),
         };
+        // Its figures are those of more than this block.
+        let lacks = matches!((&self.watching, &evaluation), (Watching::Rate(_), Evaluation::Unknown));
+        self.unread = if answered && !lacks { 0 } else { self.unread.saturating_add(1) };
         let standing = match evaluation {
             Evaluation::Quiet => None,
             Evaluation::Unknown => standing,
@@ -198,7 +124,9 @@ impl Rule {
             Watching::Authority(watch) => watch.keys().into_iter().map(log).collect(),
             Watching::Drain(watch) => vec![log(watch.key())],
             Watching::Expression(watch) => vec![watch.key()],
+            Watching::Rate(watch) => watch.key().into_iter().collect(),
             Watching::State(_) | Watching::Leap(_) | Watching::Invariant(_) | Watching::Stale(_) => Vec::new(),
+            Watching::Calls(watch) => watch.keys().map(log).collect(),
         }
     }
 
@@ -228,6 +156,8 @@ impl Rule {
             Watching::Stale(_) => "stale",
             Watching::Drain(_) => "approval-drain",
             Watching::Expression(_) => "expression",
+            Watching::Rate(_) => "rate",
+            Watching::Calls(_) => "calls",
         }
     }
 }
@@ -236,7 +166,8 @@ impl Rule {
 ///
 /// Memory: per outflow and leap rule one entry (about 150 bytes) for each block of its window; per event, expression and state rule one entry
 /// for each firing that still stands; per rule about authority one for each of 65 blocks with an act, and of
-/// 65 for each account that it lists; per approval-drain rule at most 33,024 transfers of about 120 bytes; per rule one finding for each block at which it was found; never less than [`crate::REORG_DEPTH`] blocks.
+/// 65 for each account that it lists; per approval-drain rule at most 33,024 transfers of about 120 bytes; per rate rule one entry for each of its windows and of
+/// 65 blocks; per rule about calls one finding for each of 65 blocks and 4,096 contracts that were created; per rule one finding for each block at which it was found; never less than [`crate::REORG_DEPTH`] blocks.
 ///
 /// Time: a block costs one look into a table for each of its logs, and what the rules cost that it concerns. A rule about an event, or an expression, is
 /// judged at blocks with such an event and as long as one may still stand; every other is judged at every block.
@@ -304,7 +235,7 @@ impl Detectors {
     /// Whether a rule is about transactions, so that blocks have to come with theirs, each with whether it succeeded.
     #[must_use]
     pub fn wants_transactions(&self) -> bool {
-        self.about_transactions().next().is_some()
+        self.about_transactions().next().is_some() || self.wants_traces()
     }
 
     /// Rules about transactions, each with what it is for.
@@ -312,6 +243,7 @@ impl Detectors {
         let about = |rule: &&Rule| match &rule.watching {
             Watching::Authority(_) => true,
             Watching::Expression(watch) => matches!(watch.key(), Key::Transaction(..)),
+            Watching::Rate(watch) => watch.is_about_transactions(),
             _ => false,
         };
         self.rules.iter().filter(about).map(|rule| (&rule.id, &rule.asset))
@@ -325,12 +257,14 @@ impl Detectors {
             match &rule.watching {
                 Watching::Outflow(watch) => reads.extend(watch.reads()),
                 Watching::Event(_) | Watching::Authority(_) | Watching::Drain(_) | Watching::Expression(_) => {}
+                Watching::Calls(watch) => reads.extend(watch.reads()),
                 Watching::State(watch) => {
                     reads.insert(watch.read().clone());
                 }
                 Watching::Leap(watch) => reads.extend(watch.reads()),
                 Watching::Invariant(watch) => reads.extend(watch.reads()),
                 Watching::Stale(watch) => reads.extend(watch.reads()),
+                Watching::Rate(watch) => reads.extend(watch.reads()),
             }
         }
         reads
@@ -347,6 +281,8 @@ impl Detectors {
             Watching::Leap(watch) => watch.span_s(),
             Watching::Drain(watch) => watch.window_s(),
             Watching::Expression(watch) => watch.stands_s(),
+            Watching::Rate(watch) => watch.span_s(),
+            Watching::Calls(watch) => watch.stands_s(),
             Watching::Invariant(_) | Watching::Stale(_) => 0,
         };
         self.rules.iter().map(window).max().unwrap_or(0)
@@ -441,6 +377,8 @@ impl Detectors {
                 Watching::Leap(watch) => watch.rollback(to),
                 Watching::Drain(watch) => watch.rollback(to),
                 Watching::Expression(watch) => watch.rollback(to),
+                Watching::Rate(watch) => watch.rollback(to),
+                Watching::Calls(watch) => watch.rollback(to),
                 // These judge one block alone.
                 Watching::Invariant(_) | Watching::Stale(_) => {}
             }
@@ -457,8 +395,9 @@ impl Detectors {
 }
 
 mod told;
+mod watching;
 
-pub use told::{Blind, Holding, Unanswered};
+pub use told::{Blind, Blindness, BlockTraces, Holding, Unanswered};
 
 #[cfg(test)]
 mod indexed_tests;

@@ -12,6 +12,8 @@ use watchfire_types::{BlockRef, BlockView, Log, Transaction};
 use crate::detectors::Evaluation;
 use crate::sightings::Sightings;
 
+/// Most bytes of an explanation that is cut: the wire takes 512, with the dots.
+pub(crate) const EXPLANATION_MAX: usize = 509;
 /// Most bytes of an expression's text within an explanation, and of all fields within it.
 const TEXT_MAX: usize = 120;
 const FIELDS_MAX: usize = 200;
@@ -160,7 +162,7 @@ impl ExpressionWatch {
 }
 
 /// At most so many bytes, and dots where that is not all.
-fn cut(text: &str, most: usize) -> String {
+pub(crate) fn cut(text: &str, most: usize) -> String {
     if text.len() <= most {
         return text.to_owned();
     }

@@ -3,7 +3,7 @@
 use watchfire_charter::{StateExpectation, Watch};
 
 use crate::REORG_DEPTH;
-use crate::drain;
+use crate::{calls, drain};
 
 /// Bytes of an entry: a block with what was measured at it.
 const ENTRY: u64 = 160;
@@ -26,6 +26,9 @@ pub fn footprint(watch: &Watch, block_time_ms: u64) -> u64 {
         Watch::Authority { admins, .. } => KEPT.saturating_mul(1 + admins.len() as u64),
         Watch::State { expect: StateExpectation::Unchanged, .. } => KEPT + KEPT,
         Watch::State { .. } | Watch::Invariant { .. } | Watch::Stale { .. } => 0,
+        Watch::Rate(rate) => u64::from(rate.windows).saturating_add(KEPT + 3),
+        // A contract that was created takes half an entry.
+        Watch::Calls(_) => KEPT * SEEN_ENTRIES + calls::CREATED_MAX as u64 / 2,
         Watch::ApprovalDrain { .. } => drain::ENTRIES_MAX,
     };
     entries.saturating_mul(ENTRY)

@@ -8,6 +8,7 @@
 //! would contain the asset again.
 
 mod authority;
+mod calls;
 mod detectors;
 mod drain;
 mod event;
@@ -23,12 +24,13 @@ mod json;
 mod leap;
 mod measure;
 mod outflow;
+mod rate;
 mod sightings;
 mod stale;
 mod state;
 pub mod trace;
 
-pub use detectors::{Blind, Detectors, Holding, Unanswered};
+pub use detectors::{Blind, Blindness, BlockTraces, Detectors, Holding, Unanswered};
 pub use footprint::footprint;
 pub use interest::{Interest, LogsFault};
 

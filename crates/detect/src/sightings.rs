@@ -36,6 +36,12 @@ impl<T> Sightings<T> {
         }
     }
 
+    /// Adds what turned out of a block, whether that is the next one or was taken before.
+    pub(crate) fn add(&mut self, block: &BlockRef, what: T) {
+        let at = self.seen.partition_point(|seen| seen.block.number <= block.number);
+        self.seen.insert(at, Sighting { block: *block, what });
+    }
+
     /// The newest that stands at a block and that no recovery came after.
     pub(crate) fn standing(&self, at: &BlockRef, floor: Option<&BlockRef>) -> Option<(&BlockRef, &T)> {
         let counts = |seen: &&Sighting<T>| {

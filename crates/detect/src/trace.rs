@@ -7,6 +7,7 @@
 //! this transaction, helpers that hand on all that they get, and who only gets what they pay; everyone else is an *outsider*. A *loser* is an outsider that gave and got nothing
 //! that counts.
 
+mod fall;
 mod fault;
 mod features;
 mod fields;
@@ -24,6 +25,7 @@ mod value;
 #[cfg(test)]
 mod tests;
 
+pub use fall::Falls;
 pub use fault::TraceFault;
 pub use features::{FEATURES, Feature, Seen, features};
 pub use model::{ATTACK, Model, ModelFault, Reason, SUSPICIOUS, Score, Verdict};

@@ -5,7 +5,8 @@
 //! not known here, and fields that are not known, are read over: where the receipts' encoding is unknown too, the bloom alone proves their logs.
 //!
 //! Beside these a text may say `chainId`, and `reads`: state at this block as a list of JSON-RPC requests with their answers,
-//! `[{"method": "eth_getBalance", "params": ["0x..", "0x10"], "result": "0x5"}]`. Nothing proves them. `traces` are read over.
+//! `[{"method": "eth_getBalance", "params": ["0x..", "0x10"], "result": "0x5"}]`. Nothing proves them. Whether there are `traces` is told; they are not read
+//! here.
 
 mod asked;
 mod fault;
@@ -15,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use alloy::rpc::types::Header;
 use alloy_primitives::{Address, B256, Bytes, U64, U256};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::value::RawValue;
 use watchfire_types::{BlockView, ChainId, Read, ReadOutcome, Transaction};
 
@@ -32,6 +33,8 @@ pub struct TextBlock {
     pub bloom_only: Option<u64>,
     /// How many transactions it has, whether or not they are given whole.
     pub transactions: usize,
+    /// Whether traces stand beside it.
+    pub traced: bool,
     view: BlockView,
 }
 
@@ -46,6 +49,8 @@ struct Entry<'a> {
     chain_id: Option<U64>,
     #[serde(default)]
     reads: Vec<asked::Asked>,
+    #[serde(default)]
+    traces: Option<IgnoredAny>,
 }
 
 /// A reply around an answer, as a node sent it.
@@ -170,7 +175,7 @@ impl TextBlock {
             Proof::Root => None,
             Proof::BloomOnly { kind } => Some(kind),
         };
-        Ok(Self { chain, bloom_only, transactions: hashes.len(), view })
+        Ok(Self { chain, bloom_only, transactions: hashes.len(), traced: entry.traces.is_some(), view })
     }
 
     /// Its height.

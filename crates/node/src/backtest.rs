@@ -12,7 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use thiserror::Error;
 use watchfire_charter::{Asset, Charter, Class, Mode, PlaybookPurpose};
-use watchfire_detect::{Detectors, Interest};
+use watchfire_detect::trace::Traced;
+use watchfire_detect::{Blindness, BlockTraces, Detectors, Interest};
 use watchfire_types::body::Finding;
 use watchfire_types::{AssetId, B256, BlockRef, BlockView, ChainId, DetectorId, PlaybookId, Read, Severity, StepIndex};
 
@@ -135,8 +136,8 @@ struct Counts {
 pub struct Taken {
     /// Findings that began to stand at it, or became worse.
     pub told: Vec<Told>,
-    /// Detectors that could not read it, and could all before.
-    pub blinded: Vec<DetectorId>,
+    /// Detectors that could not judge it, and could all before.
+    pub blinded: Vec<(DetectorId, Blindness)>,
     /// Blocks that are missing before it.
     pub gap: Option<Gap>,
 }
@@ -192,11 +193,31 @@ impl<'a> Replay<'a> {
         Some(self.lines.get(&chain)?.detectors.interest().with_contracts(contracts))
     }
 
+    /// Whether detectors of a chain are about the calls inside transactions.
+    #[must_use]
+    pub fn wants_traces(&self) -> bool {
+        self.lines.values().any(|line| line.detectors.wants_traces())
+    }
+
+    /// The transactions of a block whose calls detectors are about.
+    #[must_use]
+    pub fn to_trace(&self, view: &BlockView) -> BTreeSet<B256> {
+        self.lines.get(&view.block.chain).map(|line| line.detectors.to_trace(view)).unwrap_or_default()
+    }
+
     /// Takes the next block of its chain; `transactions` is how many it has. The newest block once more is taken for nothing.
     ///
     /// # Errors
     /// [`Unfit`]; nothing has changed then.
     pub fn take(&mut self, view: &BlockView, transactions: usize) -> Result<Taken, Unfit> {
+        self.take_traced(view, transactions, Vec::new())
+    }
+
+    /// As [`Self::take`], with what is known of the calls inside its transactions; those of other blocks' transactions are left out.
+    ///
+    /// # Errors
+    /// [`Unfit`]; nothing has changed then.
+    pub fn take_traced(&mut self, view: &BlockView, transactions: usize, traces: Vec<Traced>) -> Result<Taken, Unfit> {
         let block = view.block;
         let Some(newest) = self.lines.get(&block.chain).map(|line| line.newest) else {
             return Err(self.other(block.number, block.chain));
@@ -220,6 +241,7 @@ impl<'a> Replay<'a> {
         self.counts.transactions += transactions as u64;
         self.counts.gaps += u64::from(gap.is_some());
         self.gaps.extend(gap.filter(|_| self.gaps.len() < GAPS_MAX));
+        self.trace(view, traces);
         let (found, blinded) = self.observe(view, transactions);
         let standing: Vec<&Finding> = found.iter().collect();
         for finding in &found {
@@ -228,20 +250,41 @@ impl<'a> Replay<'a> {
         Ok(Taken { told: self.told(view, &found), blinded, gap })
     }
 
+    fn trace(&mut self, view: &BlockView, mut traces: Vec<Traced>) {
+        let Some(line) = self.lines.get_mut(&view.block.chain).filter(|line| line.detectors.wants_traces()) else {
+            return;
+        };
+        let own: BTreeSet<B256> = view.transactions.iter().map(|one| one.hash).collect();
+        traces.retain(|traced| own.is_empty() || traced.tx.is_none_or(|hash| own.contains(&hash)));
+        let mut wanted = line.detectors.to_trace(view);
+        for traced in &traces {
+            match traced.tx {
+                Some(hash) => drop(wanted.remove(&hash)),
+                // A file that names no transaction at its traces has them all, or nothing could be said of any.
+                None => wanted.clear(),
+            }
+        }
+        let whole = wanted.is_empty();
+        if !traces.is_empty() || !whole {
+            line.detectors.traced(&view.block, BlockTraces { traces: &traces, whole });
+        }
+    }
+
     /// What stands at this block, and who could not read it for the first time.
-    fn observe(&mut self, view: &BlockView, transactions: usize) -> (Vec<Finding>, Vec<DetectorId>) {
+    fn observe(&mut self, view: &BlockView, transactions: usize) -> (Vec<Finding>, Vec<(DetectorId, Blindness)>) {
         let Some(line) = self.lines.get_mut(&view.block.chain) else { return Default::default() };
         line.newest = Some(view.block);
         let found = line.detectors.observe(view, &BTreeMap::new());
         let mut blinded = Vec::new();
-        let blind = line.detectors.blind(1).map(|blind| (blind.detector, blind.asset));
+        let blind = line.detectors.blind(1).map(|blind| (blind.detector, blind.asset, blind.why));
         // Hashes where transactions should be tell rules about transactions nothing.
         let named_only = view.transactions.len() != transactions;
         let untold = line.detectors.about_transactions().filter(|_| named_only);
-        for (detector, asset) in blind.chain(untold.map(|(detector, asset)| (detector.clone(), asset.clone()))) {
+        let untold = untold.map(|(detector, asset)| (detector.clone(), asset.clone(), Blindness::Unread));
+        for (detector, asset, why) in blind.chain(untold) {
             let entry = self.blind.entry(detector.clone()).or_insert_with(|| {
-                blinded.push(detector.clone());
-                Blinded { detector, asset, blocks: 0 }
+                blinded.push((detector.clone(), why));
+                Blinded { detector, asset, blocks: 0, why }
             });
             entry.blocks += 1;
         }

@@ -8,6 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
+use watchfire_detect::trace::{TraceFault, Traced, read_traces};
 use watchfire_evm::{BlockFault, TextBlock};
 
 use crate::text_file::{TextFile, TextFileError};
@@ -35,6 +36,16 @@ pub enum BlockFileError {
         line: u64,
         /// What is wrong with it.
         source: BlockFault,
+    },
+    /// Traces beside a block that cannot be read; the block itself can.
+    #[error("{}: line {line}: the traces beside the block: {source}", path.display())]
+    Traces {
+        /// File.
+        path: PathBuf,
+        /// Line where the block begins.
+        line: u64,
+        /// What is wrong with them, with its place within the block's text.
+        source: TraceFault,
     },
     /// Something between the blocks.
     #[error(
@@ -73,11 +84,23 @@ impl BlockFileError {
         match self {
             Self::File { source, .. } => source.kind(),
             Self::Block { source, .. } => source.kind(),
+            Self::Traces { .. } => "bad-traces",
             Self::Garbage { .. } => "not-a-block",
             Self::TooLong { .. } => "block-too-large",
             Self::Empty { .. } => "no-blocks",
         }
     }
+}
+
+/// One block of a file.
+#[derive(Debug)]
+pub struct Part {
+    /// Line where it begins.
+    pub line: u64,
+    /// The block.
+    pub block: TextBlock,
+    /// The calls inside its transactions, where they are wanted and there.
+    pub traces: Option<Result<Vec<Traced>, BlockFileError>>,
 }
 
 /// The blocks of one file, each with the line where it begins.
@@ -87,6 +110,7 @@ pub struct BlockFile {
     line: u64,
     /// [`BLOCK_BYTES_MAX`].
     bytes_max: usize,
+    with_traces: bool,
     found: bool,
     ended: bool,
 }
@@ -112,7 +136,29 @@ impl BlockFile {
     /// [`BlockFileError::File`].
     pub fn open(path: &Path) -> Result<Self, BlockFileError> {
         let file = TextFile::open(path).map_err(|source| BlockFileError::File { line: 0, source })?;
-        Ok(Self { path: path.to_owned(), file, line: 1, bytes_max: BLOCK_BYTES_MAX, found: false, ended: false })
+        let path = path.to_owned();
+        Ok(Self { path, file, line: 1, bytes_max: BLOCK_BYTES_MAX, with_traces: false, found: false, ended: false })
+    }
+
+    /// The same, with the traces beside blocks if they are wanted.
+    #[must_use]
+    pub fn with_traces(self, wanted: bool) -> Self {
+        Self { with_traces: wanted, ..self }
+    }
+
+    /// A block's text, read.
+    fn read(&self, line: u64, text: &[u8]) -> Result<Part, BlockFileError> {
+        let path = || self.path.clone();
+        let block = TextBlock::read(text).map_err(|source| BlockFileError::Block { path: path(), line, source })?;
+        let traces = (self.with_traces && block.traced).then(|| {
+            let mut traces = Vec::new();
+            let read = read_traces::<TraceFault>(text, |traced| {
+                traces.push(traced);
+                Ok(())
+            });
+            read.map(|()| traces).map_err(|source| BlockFileError::Traces { path: path(), line, source })
+        });
+        Ok(Part { line, block, traces })
     }
 
     /// Goes to where the next object begins; a list's own brackets and commas are nothing.
@@ -175,7 +221,7 @@ impl BlockFile {
         }
     }
 
-    fn part(&mut self) -> io::Result<Option<Result<(u64, TextBlock), BlockFileError>>> {
+    fn part(&mut self) -> io::Result<Option<Result<Part, BlockFileError>>> {
         let found = self.between()?;
         let (path, line) = (self.path.clone(), self.line);
         let block = match found {
@@ -183,9 +229,7 @@ impl BlockFile {
             Between::End => Err(BlockFileError::Empty { path }),
             Between::Garbage => Err(BlockFileError::Garbage { path, line }),
             Between::Object => match self.object()? {
-                Left::Whole(text) => TextBlock::read(&text)
-                    .map(|block| (line, block))
-                    .map_err(|source| BlockFileError::Block { path, line, source }),
+                Left::Whole(text) => self.read(line, &text),
                 Left::CutOff(bytes) => Err(BlockFileError::Block { path, line, source: BlockFault::CutOff { bytes } }),
                 Left::TooLong => Err(BlockFileError::TooLong { path, line }),
             },
@@ -196,7 +240,7 @@ impl BlockFile {
 }
 
 impl Iterator for BlockFile {
-    type Item = Result<(u64, TextBlock), BlockFileError>;
+    type Item = Result<Part, BlockFileError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.ended {

@@ -22,4 +22,5 @@ pub mod place;
 pub mod prune;
 pub mod run;
 pub mod text_file;
+mod traces;
 pub mod trees;

@@ -42,6 +42,11 @@ impl Integer {
         fits.then(|| Self::new(negative, magnitude))
     }
 
+    /// The number, unless it is negative.
+    pub(super) fn amount(self) -> Option<U256> {
+        (!self.negative).then_some(self.magnitude)
+    }
+
     /// Whether it is a `uint256`.
     pub(super) fn is_unsigned(&self) -> bool {
         !self.negative

@@ -2,7 +2,7 @@
 
 use alloy_dyn_abi::{DynSolType, Specifier};
 use alloy_json_abi::{Event, EventParam, Function, Param};
-use alloy_primitives::{Address, B256};
+use alloy_primitives::{Address, B256, U256};
 use serde::Serialize;
 use watchfire_types::{BlockRef, Bytes, Log, Transaction};
 
@@ -153,6 +153,39 @@ impl Subject {
         }
         let (place, (_, ty)) = self.others().enumerate().find(|(_, (other, _))| *other == name)?;
         Some((parameters.len() + place, ty.clone()))
+    }
+
+    /// The first topic of an event.
+    #[must_use]
+    pub fn topic(&self) -> Option<B256> {
+        match self {
+            Self::Event { topic, .. } => Some(*topic),
+            Self::Call { .. } | Self::Transaction => None,
+        }
+    }
+
+    /// Whether a parameter of this name is a whole number.
+    #[must_use]
+    pub fn has_number(&self, name: &str) -> bool {
+        self.number_slot(name).is_some()
+    }
+
+    fn number_slot(&self, name: &str) -> Option<usize> {
+        let (slot, ty) = self.field(name)?;
+        (slot < self.parameters().len() && ty == Type::Integer).then_some(slot)
+    }
+
+    /// The whole number that a log has in the parameter of this name, 0 where it is negative.
+    ///
+    /// # Errors
+    /// [`NoAnswer::Undecodable`] where the log is not as declared.
+    pub fn number(&self, name: &str, log: &Log, block: &BlockRef) -> Result<U256, NoAnswer> {
+        let slot = self.number_slot(name).ok_or(NoAnswer::Undecodable)?;
+        let values = self.values(&[(slot, name.to_owned())], &Facts::Log(log, block))?;
+        match values.get(slot) {
+            Some(Some(Value::Integer(number))) => Ok(number.amount().unwrap_or_default()),
+            _ => Err(NoAnswer::Undecodable),
+        }
     }
 
     /// The names of all fields.

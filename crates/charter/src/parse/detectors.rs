@@ -12,14 +12,17 @@ use super::authority;
 use super::chains::hash;
 use super::expressions;
 use super::measures;
+use super::patterns;
 use super::playbooks::severity;
+use super::rates;
 use super::references::{Declared, address, refer, unique};
 use crate::call::{Signature, coerce, plain_number};
 use crate::model::{Class, Detector, StateExpectation, Watch};
 use crate::reader::{Section, Value};
 
 const DETECTORS_MAX: usize = 1024;
-const KINDS: &str = "outflow, event, state, authority, leap, invariant, stale, approval-drain or expression";
+const KINDS: &str =
+    "outflow, event, state, authority, leap, invariant, stale, approval-drain, expression, rate or calls";
 pub(super) const WEEK_S: u64 = 7 * 24 * 3600;
 pub(super) const MONTH_S: u64 = 30 * 24 * 3600;
 
@@ -43,6 +46,11 @@ pub(crate) fn read(root: &mut Section<'_>, declared: &Declared) -> BTreeMap<Dete
         let severity = section.need("severity", "SEV1 to SEV5").and_then(|value| severity(&value));
         let class = class(&mut section);
         let watch = watch(&mut section);
+        if class == Some(Some(Class::Decisive)) && watch.as_ref().is_some_and(Watch::never_votes) {
+            let message = "what this finds raises attention and never votes: ordinary use can look the same";
+            let remedy = "leave class out; let an outflow, invariant or authority rule carry the vote";
+            section.log.fault(&section.place_of("class"), "never-votes", message, remedy);
+        }
         section.finish();
         let class = || class?.or(watch.as_ref().map(measures::usual_class));
         let detector = || Some(Detector { asset: asset?, severity: severity?, class: class()?, watch: watch.clone()? });
@@ -79,6 +87,8 @@ fn watch(section: &mut Section<'_>) -> Option<Watch> {
         "stale" => measures::stale(section),
         "approval-drain" => measures::approval_drain(section),
         "expression" => expressions::expression(section),
+        "rate" => rates::rate(section),
+        "calls" => patterns::calls(section),
         other => {
             kind.fault("unknown-kind", format!("{other:?} is no kind of detector"), format!("write {KINDS}"));
             None

@@ -65,7 +65,9 @@ fn reason(watch: &Watch) -> Option<&'static str> {
         | Watch::State { .. }
         | Watch::Invariant { .. }
         | Watch::Stale { .. }
-        | Watch::Authority { .. } => None,
+        | Watch::Authority { .. }
+        | Watch::Rate(_)
+        | Watch::Calls(_) => None,
     }
 }
 

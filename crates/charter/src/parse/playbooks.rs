@@ -30,6 +30,8 @@ pub(crate) const FINDING_KINDS: &[&str] = &[
     "stale",
     "approval-drain",
     "expression",
+    "rate",
+    "calls",
     CONTAINMENT_FAILED,
 ];
 pub(crate) use crate::model::CONTAINMENT_FAILED;

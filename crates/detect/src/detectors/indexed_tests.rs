@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use alloy_primitives::{Address, B256, U256, b256};
 use proptest::prelude::*;
-use watchfire_charter::StateExpectation;
 use watchfire_charter::expression::{Expression, Subject};
+use watchfire_charter::{Rate, Rated, StateExpectation};
 use watchfire_types::body::{Announced, Change, ChangeCall, Finding, Known, Selector};
 use watchfire_types::{
     AssetId, BlockRef, BlockTime, BlockView, ChainId, ChangeId, CharterVersion, Log, Read, ReadOutcome, Severity,
@@ -19,6 +19,7 @@ use crate::event::EventWatch;
 use crate::excuse::Excuses;
 use crate::expression::ExpressionWatch;
 use crate::outflow::OutflowWatch;
+use crate::rate::RateWatch;
 use crate::state::StateWatch;
 
 const CHAIN: ChainId = ChainId::new(31337);
@@ -74,6 +75,12 @@ fn detectors(events: &[(u8, u8, Option<u8>, u64)], expressions: &[(u8, u8, u64)]
         dormant_s: 20,
         stands_s: 9,
     })));
+    let rate = |of: Rated| {
+        let bounds = Rate { of, window_s: 7, windows: 4, floor: U256::from(1), deviations: Some(1), ewma: None };
+        Watching::Rate(RateWatch::new(bounds, BTreeSet::new()))
+    };
+    watching.push(rate(Rated::Events { address: address(0), event: "E()".into(), topic: topic(1) }));
+    watching.push(rate(Rated::Transactions { address: address(1) }));
     let rules = watching.into_iter().enumerate().map(|(place, watching)| Rule {
         id: format!("rule-{place:03}").parse().unwrap(),
         asset: asset(),
@@ -211,7 +218,7 @@ proptest! {
             match act {
                 Act::Block { after_s, logs, sent, balance, slot } => {
                     let next = block(newest.number + 1, newest.time.as_secs() + after_s, salt);
-                    let view = view(next, logs, sent, *balance, *slot);
+                    let view = BlockView { parent: newest.hash, ..view(next, logs, sent, *balance, *slot) };
                     let plainly = naive(&mut plain, &view, &floors, &announced);
                     prop_assert_eq!(indexed.observe_announced(&view, &floors, &announced), plainly);
                     prop_assert_eq!(indexed.blind(1).collect::<Vec<_>>(), plain.blind(1).collect::<Vec<_>>());

@@ -1,10 +1,14 @@
 //! What rules say of themselves beside findings: what they could not see, and what they saw held.
 
+use std::collections::BTreeSet;
+
 use alloy_primitives::{Address, U256};
+use serde::Serialize;
 use watchfire_charter::expression::NoAnswer;
-use watchfire_types::{AssetId, BlockRef, DetectorId};
+use watchfire_types::{AssetId, B256, BlockRef, BlockView, DetectorId};
 
 use super::{Detectors, Watching};
+use crate::trace::{Model, Traced};
 
 /// A detector that sees nothing of what it watches.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,8 +17,22 @@ pub struct Blind {
     pub detector: DetectorId,
     /// What it is for.
     pub asset: AssetId,
-    /// Newest blocks in a row that it could not read.
+    /// Newest blocks in a row that it could not judge.
     pub blocks: u64,
+    /// Why.
+    pub why: Blindness,
+}
+
+/// Why a detector sees nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Blindness {
+    /// What it reads was not answered.
+    Unread,
+    /// It has not seen the windows yet that it compares with.
+    Learning,
+    /// Nobody gave the calls inside the transactions that it should judge.
+    Untraced,
 }
 
 /// How often an expression had no answer, and why.
@@ -43,16 +61,56 @@ pub struct Holding {
     pub amount: U256,
 }
 
+/// What is known of the calls inside a block's transactions.
+#[derive(Debug, Clone, Copy)]
+pub struct BlockTraces<'a> {
+    /// Those that were traced.
+    pub traces: &'a [Traced],
+    /// Whether they are all that [`Detectors::to_trace`] asked for.
+    pub whole: bool,
+}
+
 impl Detectors {
+    /// Whether a rule is about the calls inside transactions.
+    #[must_use]
+    pub fn wants_traces(&self) -> bool {
+        self.rules.iter().any(|rule| matches!(rule.watching, Watching::Calls(_)))
+    }
+
+    /// The transactions of a block whose calls rules are about, in the order of their hashes.
+    #[must_use]
+    pub fn to_trace(&self, view: &BlockView) -> BTreeSet<B256> {
+        let mut hashes = BTreeSet::new();
+        for rule in &self.rules {
+            if let Watching::Calls(watch) = &rule.watching {
+                watch.to_trace(view, &mut hashes);
+            }
+        }
+        hashes
+    }
+
+    /// Takes the calls inside transactions of a block: before [`Self::observe`] of it they are judged with it, after it with the next one.
+    /// The block has to be canonical; what a reorg takes is forgotten by [`Self::rollback`].
+    pub fn traced(&mut self, block: &BlockRef, known: BlockTraces<'_>) {
+        // The weights that come with the program; a test reads them.
+        let model = Model::shipped().ok();
+        for rule in &mut self.rules {
+            if let Watching::Calls(watch) = &mut rule.watching {
+                watch.traced(block, known.traces, known.whole, model.as_ref());
+            }
+        }
+    }
+
     /// How often expressions had no answer so far: such a log or transaction is no finding, and nobody else would notice. In the order of the
     /// detectors; blocks that a reorg took back count as well.
     pub fn unanswered(&self) -> impl Iterator<Item = Unanswered> {
         self.rules.iter().flat_map(|rule| {
-            let causes = match &rule.watching {
-                Watching::Expression(watch) => Some(watch.unanswered()),
-                _ => None,
+            let causes: Vec<(NoAnswer, u64)> = match &rule.watching {
+                Watching::Expression(watch) => watch.unanswered().collect(),
+                Watching::Rate(watch) => watch.unanswered().collect(),
+                _ => Vec::new(),
             };
-            causes.into_iter().flatten().map(|(cause, count)| Unanswered {
+            causes.into_iter().map(|(cause, count)| Unanswered {
                 detector: rule.id.clone(),
                 asset: rule.asset.clone(),
                 cause,
@@ -65,7 +123,14 @@ impl Detectors {
     /// be, or a read on which too few operators agree. They find nothing meanwhile, which nobody else would notice.
     pub fn blind(&self, blocks: u64) -> impl Iterator<Item = Blind> {
         let blind = self.rules.iter().filter(move |rule| rule.unread >= blocks);
-        blind.map(|rule| Blind { detector: rule.id.clone(), asset: rule.asset.clone(), blocks: rule.unread })
+        blind.map(|rule| {
+            let why = match &rule.watching {
+                Watching::Rate(watch) if watch.is_learning() => Blindness::Learning,
+                Watching::Calls(_) => Blindness::Untraced,
+                _ => Blindness::Unread,
+            };
+            Blind { detector: rule.id.clone(), asset: rule.asset.clone(), blocks: rule.unread, why }
+        })
     }
 
     /// What each outflow detector that could read its group's balances at `block` saw there.

@@ -1,6 +1,7 @@
 //! What a whole replay came to.
 
 use serde::Serialize;
+use watchfire_detect::Blindness;
 use watchfire_types::{AssetId, ChainId, DetectorId, PlaybookId, StepIndex};
 
 use super::{Replay, Saved};
@@ -25,6 +26,8 @@ pub struct Blinded {
     pub asset: AssetId,
     /// How many blocks.
     pub blocks: u64,
+    /// Why, at the first of them.
+    pub why: Blindness,
 }
 
 /// The first time that a containment playbook was triggered.

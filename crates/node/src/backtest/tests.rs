@@ -123,3 +123,57 @@ fn blocks_have_a_place() {
     assert_eq!(replay.chain_of(1, None), Ok(CHAIN));
     assert_eq!(replay.chain_of(1, Some(ChainId::new(10))).unwrap_err().kind(), "other-chain");
 }
+
+/// Traces of a block are judged with it; those of transactions that are not its own are nothing, and where what touched the asset was not traced
+/// that is told once.
+#[test]
+fn traces_are_judged_with_their_block() {
+    let text = charter_text(None)
+        + "[[detector]]\nid = \"vault-code\"\nasset = \"vault-core\"\nseverity = \"SEV3\"\nkind = \"calls\"\npatterns = [\"foreign-code\"]\n\
+           limits = { native = \"1\" }\nstands_s = 3\n";
+    let charter = watchfire_charter::parse(&text).unwrap().0;
+    let mut replay = Replay::new(&charter, None);
+    assert!(replay.wants_traces());
+    let touched = |number: u64, transaction: u8| {
+        let mut view = view(number, None);
+        view.transactions = vec![watchfire_types::Transaction {
+            hash: B256::repeat_byte(transaction),
+            kind: 2,
+            from: Address::repeat_byte(1),
+            to: Some(vault()),
+            value: U256::ZERO,
+            input: Default::default(),
+            succeeded: Some(true),
+        }];
+        view
+    };
+    let trace = |transaction: u8| {
+        let text = format!(
+            r#"[{{"txHash": "{}", "result": {{"type": "CALL", "from": "{}", "to": "{vault}", "calls": [
+               {{"type": "DELEGATECALL", "from": "{vault}", "to": "{}", "input": "0x01020304"}}]}}}}]"#,
+            B256::repeat_byte(transaction),
+            Address::repeat_byte(1),
+            Address::repeat_byte(7),
+            vault = vault(),
+        );
+        let mut traces = Vec::new();
+        watchfire_detect::trace::read_traces::<watchfire_detect::trace::TraceFault>(text.as_bytes(), |traced| {
+            traces.push(traced);
+            Ok(())
+        })
+        .unwrap();
+        traces
+    };
+    let told =
+        |taken: Taken| taken.told.iter().map(|told| (told.kind.clone(), told.class, told.tx)).collect::<Vec<_>>();
+    let blinded = |taken: &Taken| taken.blinded.iter().filter(|(id, _)| id.as_str() == "vault-code").count();
+    let first = replay.take_traced(&touched(1, 5), 1, trace(5)).unwrap();
+    assert_eq!(blinded(&first), 0);
+    assert_eq!(told(first), [("calls".to_owned(), Class::Context, Some(B256::repeat_byte(5)))]);
+    let foreign = replay.take_traced(&touched(9, 6), 1, trace(7)).unwrap();
+    assert_eq!((blinded(&foreign), told(foreign)), (1, vec![]));
+    assert_eq!(blinded(&replay.take(&touched(10, 8), 1).unwrap()), 0, "told once");
+    let blind = replay.summary(1.0, 0).blind;
+    let blind = blind.iter().find(|blind| blind.detector.as_str() == "vault-code").unwrap();
+    assert_eq!((blind.blocks, blind.why), (2, Blindness::Untraced));
+}

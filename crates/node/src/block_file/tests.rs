@@ -32,13 +32,14 @@ fn read_bounded(bytes: &[u8], bytes_max: usize) -> Vec<Part> {
     std::fs::write(&path, bytes).unwrap();
     let file = BlockFile { bytes_max, ..BlockFile::open(&path).unwrap() };
     let told = file.map(|part| match part {
-        Ok((line, block)) => Ok((block.number(), line)),
+        Ok(part) => Ok((part.block.number(), part.line)),
         Err(error) => {
             let text = error.to_string();
             assert!(text.contains(path.to_str().unwrap()) && text.contains("; "), "{text}");
             let line = match &error {
                 BlockFileError::File { line, .. }
                 | BlockFileError::Block { line, .. }
+                | BlockFileError::Traces { line, .. }
                 | BlockFileError::Garbage { line, .. }
                 | BlockFileError::TooLong { line, .. } => *line,
                 BlockFileError::Empty { .. } => 0,

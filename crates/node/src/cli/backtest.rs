@@ -8,13 +8,16 @@ use clap::Args;
 use futures::StreamExt as _;
 use serde_json::json;
 use watchfire_charter::Charter;
+use watchfire_detect::Blindness;
+use watchfire_detect::trace::Traced;
 use watchfire_types::{BlockView, ChainId, DetectorId};
 
 use super::charter_live;
 use super::output::{CliError, Output, code, line_out, lost};
 use crate::backtest::{Containment, GAPS_MAX, Gap, NoAnswers, Replay, Saved, Summary, Taken, Told};
-use crate::block_file::BlockFile;
+use crate::block_file::{BlockFile, Part};
 use crate::charter_file::load;
+use crate::traces::{Asked, traces};
 
 /// Nothing is said of the pace before this, and no more often.
 const PROGRESS: Duration = Duration::from_secs(2);
@@ -88,12 +91,17 @@ fn asked(arguments: &BacktestArgs, url: &url::Url, charter: &Charter, teller: &m
         }
         let interest = teller.replay.interest(chain);
         let concerns = move |bloom: &[u8; 256]| interest.as_ref().is_some_and(|interest| interest.may_concern(bloom));
+        let (output, mut untraced) = (teller.output, false);
         let mut blocks = std::pin::pin!(client.history(from, to, teller.replay.reads(chain), concerns));
         while let Some(view) = blocks.next().await {
             match view {
                 Ok(view) => {
                     let transactions = view.transactions.len();
-                    teller.block(&view, transactions, String::new)?;
+                    let Asked { traces, fault } = traces(&client, &view.block, &teller.replay.to_trace(&view)).await;
+                    if let Some(fault) = fault.filter(|_| !std::mem::replace(&mut untraced, true)) {
+                        output.progress(&format!("watchfire: at block {}: {fault}", view.block.number));
+                    }
+                    teller.block(&view, transactions, traces, String::new)?;
                 }
                 // What was replayed so far is told all the same.
                 Err(error) => {
@@ -131,15 +139,15 @@ impl<'a> Teller<'a> {
 
     pub(super) fn file(&mut self, path: &Path) -> Result<(), CliError> {
         let blocks = match BlockFile::open(path) {
-            Ok(blocks) => blocks,
+            Ok(blocks) => blocks.with_traces(self.replay.wants_traces()),
             Err(error) => {
                 self.refuse(error.into());
                 return Ok(());
             }
         };
         for block in blocks {
-            let (line, block) = match block {
-                Ok(block) => block,
+            let Part { line, block, traces } = match block {
+                Ok(part) => part,
                 Err(error) => {
                     self.refuse(error.into());
                     continue;
@@ -153,16 +161,26 @@ impl<'a> Teller<'a> {
                     place()
                 ));
             }
+            let traces = traces.transpose().unwrap_or_else(|error| {
+                self.refuse(error.into());
+                None
+            });
             match self.replay.chain_of(number, block.chain) {
-                Ok(chain) => self.block(&block.on(chain), transactions, place)?,
+                Ok(chain) => self.block(&block.on(chain), transactions, traces.unwrap_or_default(), place)?,
                 Err(unfit) => self.refuse(at(&place(), &unfit.into())),
             }
         }
         Ok(())
     }
 
-    fn block(&mut self, view: &BlockView, transactions: usize, place: impl Fn() -> String) -> Result<(), CliError> {
-        let taken = match self.replay.take(view, transactions) {
+    fn block(
+        &mut self,
+        view: &BlockView,
+        transactions: usize,
+        traces: Vec<Traced>,
+        place: impl Fn() -> String,
+    ) -> Result<(), CliError> {
+        let taken = match self.replay.take_traced(view, transactions, traces) {
             Ok(taken) => taken,
             Err(unfit) => {
                 self.refuse(at(&place(), &unfit.into()));
@@ -174,11 +192,16 @@ impl<'a> Teller<'a> {
         if let Some(gap) = gap {
             self.output.progress(&format!("{}; what happened in between is not seen", shown_gap(&gap)));
         }
-        for detector in blinded {
+        for (detector, why) in blinded {
             let number = view.block.number;
-            self.output.progress(&format!(
-                "unknown: {detector} reads state that is not there at block {number}; it finds nothing where it cannot read"
-            ));
+            let why = match why {
+                Blindness::Unread => "reads state that is not there; it finds nothing where it cannot read",
+                Blindness::Untraced => "has no traces of what touched the asset; it finds nothing where it has none",
+                Blindness::Learning => {
+                    "has not seen the windows yet that it compares with; it finds nothing until it has"
+                }
+            };
+            self.output.progress(&format!("unknown: at block {number} {detector} {why}"));
         }
         if let Some(tally) = &mut self.tally {
             told.iter().for_each(|told| tally.entry(told.detector.clone()).or_default().push(told.block));
@@ -322,7 +345,12 @@ fn text(summary: &Summary) -> String {
     }
     for blind in &summary.blind {
         let (detector, asset, unread) = (&blind.detector, &blind.asset, blind.blocks);
-        text.push_str(&format!("\nunknown: {detector} of {asset} could not read {unread} of {blocks} blocks"));
+        let what = match blind.why {
+            Blindness::Unread => "could not read",
+            Blindness::Learning => "was still learning at",
+            Blindness::Untraced => "had no traces at",
+        };
+        text.push_str(&format!("\nunknown: {detector} of {asset} {what} {unread} of {blocks} blocks"));
     }
     for NoAnswers { detector, asset, cause, count } in &summary.unanswered {
         text.push_str(&format!("\nno answer: {detector} of {asset}, {count} time(s): {cause}"));

@@ -126,7 +126,7 @@ fn charter(arguments: &TestArgs) -> Result<Charter, CliError> {
         Some(charter) => Ok(charter),
         None => {
             let contracts: BTreeSet<Address> = arguments.address.iter().copied().collect();
-            let grouped = |detector: &Detector| detector.watch.coins().next().is_some();
+            let grouped = |detector: &Detector| detector.watch.is_of_group();
             if contracts.is_empty() && detectors.values().any(grouped) {
                 let message = "a rule measures what its asset holds; say the asset's contracts with --address";
                 return Err(CliError::usage(message));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use watchfire_detect::{Blind, Unanswered};
+use watchfire_detect::{Blind, Blindness, Unanswered};
 use watchfire_evm::EndpointHealth;
 use watchfire_types::bounds::BACKFILL_BLOCKS_MAX;
 use watchfire_types::{Address, ChainId, Read, ReadOutcome};
@@ -76,11 +76,21 @@ pub(super) fn not_agreed(chain: ChainId, answers: &BTreeMap<Read, ReadOutcome>) 
 
 /// A detector that sees nothing of what it watches.
 pub(super) fn blind(blind: &Blind) -> String {
-    let Blind { detector, asset, blocks } = blind;
-    format!(
-        "detector-blind: {detector} of {asset}: the newest {blocks} blocks gave no agreed answer to what it watches, it would find nothing; \
-         see that the charter names the right contract, and the endpoints"
-    )
+    let Blind { detector, asset, blocks, why } = blind;
+    match why {
+        Blindness::Learning => format!(
+            "detector-learning: {detector} of {asset} has not seen the windows yet that it compares with, it finds nothing until it has; shorten \
+             them to what a start reads back if this comes again"
+        ),
+        Blindness::Untraced => format!(
+            "detector-untraced: {detector} of {asset}: nobody gave the calls inside what touched it last, {blocks} blocks ago or more, it would \
+             find nothing; configure an endpoint that offers debug_traceTransaction or trace_transaction"
+        ),
+        Blindness::Unread => format!(
+            "detector-blind: {detector} of {asset}: the newest {blocks} blocks gave no agreed answer to what it watches, it would find nothing; \
+             see that the charter names the right contract, and the endpoints"
+        ),
+    }
 }
 
 /// An expression that has no answer about some of what it should judge.

@@ -154,6 +154,7 @@ impl Node {
         self.input(Input::Detected { block, standing }).await?;
         self.scanned.note(chain, block.number);
         self.look(chain, &view);
+        self.trace(chain, &view);
         self.keep_evidence(block).await
     }
 

@@ -7,6 +7,7 @@
 mod alarms;
 mod asks;
 mod baseline;
+mod calls;
 mod catch_up;
 mod chains;
 pub mod describe;

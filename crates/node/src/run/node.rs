@@ -16,6 +16,7 @@ use watchfire_types::input::{Input, PreflightOutcome};
 use watchfire_types::{AssetId, B256, BlockRef, ChainId, EventHash, MemberKey, OrganisationId, Timestamp};
 
 use super::baseline::Baseline;
+use super::calls::{TraceReport, Tracing};
 use super::catch_up::{CatchingUp, Checked};
 use super::chains::{ChainMessage, Scanned};
 use super::evidence::Keeper;
@@ -46,6 +47,7 @@ pub(super) struct Inbox {
     pub(super) chains: mpsc::Receiver<(ChainId, ChainMessage)>,
     pub(super) preflights: mpsc::Receiver<(Preflight, PreflightOutcome)>,
     pub(super) live: mpsc::Receiver<LiveReport>,
+    pub(super) traced: mpsc::Receiver<TraceReport>,
     pub(super) asks: mpsc::Receiver<Ask>,
     pub(super) checked: mpsc::Receiver<Checked>,
     pub(super) evidence: mpsc::Receiver<Told>,
@@ -67,6 +69,7 @@ pub(super) struct Node {
     pub(super) scanned: Scanned,
     pub(super) baseline: Baseline,
     pub(super) live_out: mpsc::Sender<LiveReport>,
+    pub(super) tracing: Tracing,
     pub(super) floors: BTreeMap<AssetId, BlockRef>,
     /// Planned changes about which the detectors are quiet.
     pub(super) announced: Vec<Announced>,
@@ -123,6 +126,7 @@ impl Node {
                 Some(ask) = inbox.asks.recv() => { self.on_ask(ask).await?; Turned::On }
                 Some(told) = inbox.evidence.recv() => { self.on_told(told).await?; Turned::On }
                 Some(report) = inbox.live.recv() => { self.on_live(report); Turned::On }
+                Some(report) = inbox.traced.recv() => { self.on_traced(report); Turned::On }
                 _ = heartbeat.tick() => { supervisor.alive(); self.on_heartbeat().await?; Turned::On }
                 _ = catch_up.tick() => { self.on_catch_up().await?; Turned::On }
                 else => Turned::Stop,

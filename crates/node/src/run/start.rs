@@ -14,6 +14,7 @@ use watchfire_journal::{FileStorage, IndexOptions, Journal, JournalError, Journa
 use watchfire_types::{ChainId, Epoch, MemberId, MemberKey};
 
 use super::baseline::Baseline;
+use super::calls::Tracing;
 use super::catch_up::CatchingUp;
 use super::chains::{ChainTask, Scanned, config_of};
 use super::evidence::Keeper;
@@ -129,6 +130,7 @@ pub(super) fn assemble(opened: Opened) -> Result<Assembled, RunError> {
     let (evidence, told) = Keeper::open(&config, &charter, own, driver.machine().events())?;
     let (preflight_out, preflights) = mpsc::channel(ANSWERS_MAX);
     let (live_out, live) = mpsc::channel(ANSWERS_MAX);
+    let (tracing, traced) = Tracing::new();
     let (catching_up, checked) = CatchingUp::new();
     let (chain_out, chain_messages) = mpsc::channel(CHAIN_MESSAGES_MAX);
     let scanned = Scanned::load(&config.directory);
@@ -154,6 +156,7 @@ pub(super) fn assemble(opened: Opened) -> Result<Assembled, RunError> {
         scanned,
         baseline,
         live_out,
+        tracing,
         floors: BTreeMap::new(),
         announced: Vec::new(),
         connected: BTreeSet::new(),
@@ -172,8 +175,8 @@ pub(super) fn assemble(opened: Opened) -> Result<Assembled, RunError> {
             format!("baseline.json cannot be read ({error}): what was exchanged while this node was down is not known");
         node.stands("baseline", text);
     }
-    let inbox =
-        Inbox { gossip: gossip_events, chains: chain_messages, preflights, live, asks, checked, evidence: told };
+    let (gossip, chains) = (gossip_events, chain_messages);
+    let inbox = Inbox { gossip, chains, preflights, live, traced, asks, checked, evidence: told };
     Ok(Assembled { node, inbox, output, socket })
 }
 

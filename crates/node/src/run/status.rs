@@ -10,7 +10,7 @@ use watchfire_transparency::Frontier;
 use watchfire_types::body::Attested;
 use watchfire_types::bounds::ASSETS_MAX;
 use watchfire_types::control::{AssetStatus, CanPause, ChainStatus, Incident, PeerStatus, Record, Status};
-use watchfire_types::{AssetId, B256, BlockRef, ChainId, MemberId, Timestamp};
+use watchfire_types::{AssetId, B256, BlockRef, ChainId, DetectorId, MemberId, Timestamp};
 
 use super::alarms::{self, BLIND_BLOCKS};
 use super::describe::{self, cause_name};
@@ -86,7 +86,7 @@ impl Node {
             charter: &self.charter,
             asset: &outlook.asset,
             refuted: self.refuted(outlook, state),
-            doubt: Self::doubt(outlook, state),
+            doubt: self.doubt(outlook, state),
             simulated: outlook.detail.clone(),
             balance: balances.max(),
             base_fee: state.and_then(|state| state.base_fee),
@@ -116,11 +116,14 @@ impl Node {
     }
 
     /// Why it is not sure that this node could.
-    fn doubt(outlook: &AssetOutlook, state: Option<&ChainState>) -> Option<String> {
+    fn doubt(&self, outlook: &AssetOutlook, state: Option<&ChainState>) -> Option<String> {
         let fact = state.and_then(|state| state.live.doubt_of(&outlook.asset));
         let fact = fact.map(|fact| format!("{}: {}", fact.kind, fact.text));
+        // What cannot vote is missed by people, not by the pause.
         let blind = || {
-            let blind = state?.detectors.blind(BLIND_BLOCKS).find(|blind| blind.asset == outlook.asset)?;
+            let votes = |detector: &DetectorId| !self.charter.is_context(detector);
+            let mut blind = state?.detectors.blind(BLIND_BLOCKS);
+            let blind = blind.find(|blind| blind.asset == outlook.asset && votes(&blind.detector))?;
             Some(alarms::blind(&blind))
         };
         outlook.mute.clone().or(fact).or_else(blind).or_else(|| outlook.doubt.clone())

@@ -150,7 +150,9 @@ impl Contracts {
                 | Watch::Invariant { .. }
                 | Watch::Authority { .. }
                 | Watch::ApprovalDrain { .. }
-                | Watch::Expression { .. } => {}
+                | Watch::Expression { .. }
+                | Watch::Rate(_)
+                | Watch::Calls(_) => {}
             }
         }
         Self::conditions(cast, &mut first);

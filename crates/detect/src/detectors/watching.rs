@@ -1,0 +1,98 @@
+//! What each rule of the charter is watched by.
+
+use alloy_primitives::U256;
+use watchfire_charter::{Asset, Quantity, Watch};
+use watchfire_types::{BlockView, ReadOutcome};
+
+use crate::authority::{AuthorityWatch, Scope};
+use crate::calls::CallsWatch;
+use crate::drain::{self, DrainWatch};
+use crate::event::EventWatch;
+use crate::expression::ExpressionWatch;
+use crate::invariant::{InvariantWatch, Side};
+use crate::leap::{self, LeapWatch};
+use crate::measure::Measure;
+use crate::outflow::OutflowWatch;
+use crate::rate::RateWatch;
+use crate::stale::StaleWatch;
+use crate::state::StateWatch;
+
+/// One rule's own state.
+pub(super) enum Watching {
+    Outflow(OutflowWatch),
+    Event(EventWatch),
+    Authority(AuthorityWatch),
+    State(StateWatch),
+    Leap(LeapWatch),
+    Invariant(InvariantWatch),
+    Stale(StaleWatch),
+    Drain(DrainWatch),
+    Expression(ExpressionWatch),
+    Rate(RateWatch),
+    Calls(CallsWatch),
+}
+
+impl Watching {
+    pub(super) fn of(watch: &Watch, asset: &Asset) -> Self {
+        let group = || asset.contracts.union(&asset.internal).copied().collect();
+        let measure = |quantity: &Quantity| Measure::new(quantity, &group());
+        match watch {
+            Watch::Outflow { token, window_s, limit, share_bps } => {
+                Self::Outflow(OutflowWatch::new(group(), *token, *window_s, *limit, *share_bps))
+            }
+            Watch::Event { address, event, topic, topics, stands_s } => {
+                Self::Event(EventWatch::new(*address, event.clone(), *topic, topics.clone(), *stands_s))
+            }
+            Watch::Authority { targets, events, functions, mints, admins, dormant_s, stands_s } => {
+                Self::Authority(AuthorityWatch::new(Scope {
+                    targets: if targets.is_empty() { &asset.contracts } else { targets }.clone(),
+                    events: events.clone(),
+                    functions: functions.clone(),
+                    mints: *mints,
+                    admins: admins.clone(),
+                    dormant_s: *dormant_s,
+                    stands_s: *stands_s,
+                }))
+            }
+            Watch::State { what, read, expect, stands_s } => {
+                Self::State(StateWatch::new(what.clone(), read.clone(), expect.clone(), *stands_s))
+            }
+            Watch::Leap { of, rise_bps, fall_bps, window_s, stands_s } => {
+                let (rise_bps, fall_bps, window_s, stands_s) = (*rise_bps, *fall_bps, *window_s, *stands_s);
+                Self::Leap(LeapWatch::new(measure(of), leap::Bounds { rise_bps, fall_bps, window_s, stands_s }))
+            }
+            Watch::Invariant { left, scale_left, compare, right, scale_right, tolerance_bps } => {
+                let side = |quantity, scale: &U256| Side { measure: measure(quantity), scale: *scale };
+                let (left, right) = (side(left, scale_left), side(right, scale_right));
+                Self::Invariant(InvariantWatch::new(left, *compare, right, *tolerance_bps))
+            }
+            Watch::Stale { of, age_s } => Self::Stale(StaleWatch::new(measure(of), *age_s)),
+            Watch::ApprovalDrain { token, victims, window_s, least, exclude } => {
+                let exclude = group().union(exclude).copied().collect();
+                let (token, victims, window_s, least) = (*token, *victims, *window_s, *least);
+                Self::Drain(DrainWatch::new(drain::Bounds { token, victims, window_s, least, exclude }))
+            }
+            Watch::Expression { over, address, expression, stands_s } => {
+                Self::Expression(ExpressionWatch::new(over.clone(), *address, expression.clone(), *stands_s))
+            }
+            Watch::Rate(rate) => Self::Rate(RateWatch::new(rate.clone(), group())),
+            Watch::Calls(calls) => Self::Calls(CallsWatch::new(calls.clone(), group())),
+        }
+    }
+
+    /// Whether this block answers what it watches.
+    pub(super) fn reads(&self, view: &BlockView) -> bool {
+        match self {
+            Self::Outflow(watch) => watch.balance(view).is_some(),
+            // What a rate lacks is known when it was judged.
+            Self::Event(_) | Self::Authority(_) | Self::Drain(_) | Self::Expression(_) | Self::Rate(_) => true,
+            Self::Calls(watch) => watch.sees(),
+            Self::Leap(watch) => watch.answered(view),
+            Self::Invariant(watch) => watch.answered(view),
+            Self::Stale(watch) => watch.answered(view),
+            Self::State(watch) => {
+                matches!(view.reads.get(watch.read()), Some(ReadOutcome::Value(_) | ReadOutcome::Reverted(_)))
+            }
+        }
+    }
+}
