@@ -35,6 +35,9 @@ pub(super) fn rate(section: &mut Section<'_>) -> Option<Watch> {
         }
         Some(floor)
     });
+    // Before anything is refused: what was not asked for is told as unknown.
+    let deviations = section.get("deviations");
+    let (weight, limit) = (section.get("ewma_weight_bps"), section.get("ewma_limit_bps"));
     if let (Some(window_s), Some(windows)) = (window_s, windows)
         && window_s.saturating_mul(windows + 1) > MONTH_S
     {
@@ -42,8 +45,6 @@ pub(super) fn rate(section: &mut Section<'_>) -> Option<Watch> {
         section.log.fault(&section.place_of("windows"), "out-of-bounds", message, "take fewer or shorter windows");
         return None;
     }
-    let deviations = section.get("deviations");
-    let (weight, limit) = (section.get("ewma_weight_bps"), section.get("ewma_limit_bps"));
     if deviations.is_none() && weight.is_none() && limit.is_none() {
         let message = "a rate has nothing that it must not exceed";
         let remedy = "add deviations = 6, or ewma_weight_bps = 2000 and ewma_limit_bps = 50000, or all";

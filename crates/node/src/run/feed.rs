@@ -80,7 +80,7 @@ impl Node {
         Ok(())
     }
 
-    async fn on_feed(&mut self, chain: ChainId, event: FeedEvent) -> Result<(), RunError> {
+    pub(super) async fn on_feed(&mut self, chain: ChainId, event: FeedEvent) -> Result<(), RunError> {
         match event {
             FeedEvent::Block { view, arrived, finalized } => {
                 if let Some(state) = self.chains.get_mut(&chain) {
