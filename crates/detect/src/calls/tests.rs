@@ -264,7 +264,7 @@ fn floods_are_bounded() {
         assert!(rule.created.len() <= CREATED_MAX, "{}", rule.created.len());
     }
     let deep = (0..20_000)
-        .map(|index: usize| call(index.saturating_sub(1), OWN, if index % 2 == 0 { VAULT } else { OTHER }, 0));
+        .map(|index: usize| call(index.saturating_sub(1), OWN, if index.is_multiple_of(2) { VAULT } else { OTHER }, 0));
     assert_eq!(patterns(&mut rule, 5, &[traced(deep.collect(), 2)]), None);
 }
 
@@ -308,7 +308,8 @@ proptest! {
 fn arrival_changes_nothing() {
     let run = |late: bool| {
         let mut rule = rule(&Pattern::ALL, 1);
-        let judged: Vec<(BlockRef, Vec<Traced>)> = (1..5).map(|number| (block(number), traces(number as u8))).collect();
+        let judged: Vec<(BlockRef, Vec<Traced>)> =
+            (1..5_u8).map(|number| (block(number.into()), traces(number))).collect();
         let order: Vec<usize> = if late { vec![3, 1, 0, 2] } else { vec![0, 1, 2, 3] };
         (1..5).for_each(|number| drop(rule.observe(&view(number, []), None)));
         order.into_iter().for_each(|at| rule.traced(&judged[at].0, &judged[at].1, true, None));

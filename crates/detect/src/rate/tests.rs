@@ -206,15 +206,15 @@ fn memory_is_bounded() {
 /// Nodes that began at different blocks say the same as soon as they say anything.
 #[test]
 fn the_start_changes_nothing() {
-    let amount = |number: u64| if number % 17 == 0 { 40 } else { number % 5 };
+    let amount = |number: u64| if number.is_multiple_of(17) { 40 } else { number % 5 };
     let run = |first: u64| {
         let mut rule = rule(withdrawals(), 3);
         (first..200).map(|number| withdrawn(&mut rule, number, amount(number))).collect::<Vec<_>>()
     };
     let (early, mut fired) = (run(0), 0);
-    for first in [1, 7, 33, 90] {
-        let late = run(first);
-        let known = late.iter().zip(&early[first as usize..]).filter(|(late, _)| **late != Evaluation::Unknown);
+    for first in [1_u8, 7, 33, 90] {
+        let late = run(first.into());
+        let known = late.iter().zip(&early[usize::from(first)..]).filter(|(late, _)| **late != Evaluation::Unknown);
         for (late, early) in known {
             assert_eq!(late, early);
             fired += u32::from(matches!(late, Evaluation::Fires { .. }));
