@@ -201,7 +201,7 @@ impl<'a> Teller<'a> {
                     "has not seen the windows yet that it compares with; it finds nothing until it has"
                 }
             };
-            self.output.progress(&format!("unknown: at block {number} {detector} {why}"));
+            self.output.progress(&format!("unknown: {detector} {why} (block {number})"));
         }
         if let Some(tally) = &mut self.tally {
             told.iter().for_each(|told| tally.entry(told.detector.clone()).or_default().push(told.block));

@@ -21,9 +21,6 @@ use crate::fixture::{Members, json as last, stderr, watchfire};
 const EVENT: &str = "[[detector]]\nid = \"vault-limited\"\nasset = \"vault-core\"\nseverity = \"SEV3\"\nkind = \"event\"\naddress = \"VAULT\"\n\
                      event = \"WithdrawalsLimited(bool)\"\nstands_s = 600\n";
 
-const CALLS: &str = "[[detector]]\nid = \"vault-calls\"\nasset = \"vault-core\"\nseverity = \"SEV2\"\nkind = \"calls\"\n\
-                     limits = { native = \"1000000000000000000\" }\nstands_s = 86400\n";
-
 /// A chain on which a vault was drained in three blocks, and limited after.
 struct Attacked {
     runtime: tokio::runtime::Runtime,
@@ -178,59 +175,6 @@ fn files_and_node_say_what_live_detectors_say() {
         text.contains(&format!("would have contained vault-core at block {drained} (playbook contain-vault, step 1")),
         "{text}"
     );
-    chain.runtime.block_on(chain.anvil.stop());
-}
-
-/// The calls inside the attack's transactions, from files and from the node: re-entry, with what it took. Nobody emits anything and the vault is not
-/// called directly, so that only its balance says where to look; without traces that is told.
-#[test]
-fn calls_inside_an_attack_are_seen() {
-    let chain = Attacked::new();
-    let charter = chain.charter("31337");
-    let text = std::fs::read_to_string(&charter).unwrap() + CALLS;
-    std::fs::write(&charter, text).unwrap();
-    let mut blocks = chain.blocks();
-    let bare = chain.file("bare.jsonl", &blocks);
-    for block in &mut blocks {
-        let traced = |transaction: &Value| {
-            let tracer = json!({ "tracer": "callTracer", "tracerConfig": { "withLog": true } });
-            let ask = chain.rpc.call("debug_traceTransaction", json!([transaction["hash"], tracer]));
-            json!({ "txHash": transaction["hash"], "result": chain.runtime.block_on(ask).unwrap() })
-        };
-        block["traces"] = block["block"]["transactions"].as_array().unwrap().iter().map(traced).collect();
-    }
-    let file = chain.file("traced.jsonl", &blocks);
-    let backtest = |more: &[&str]| {
-        let output = watchfire(&[&["backtest", "--charter", &charter, "--json"], more].concat());
-        let (found, end) = told(&output);
-        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-        let calls: Vec<Value> = found.into_iter().filter(|line| line["kind"] == "calls").collect();
-        (calls, end["summary"]["blind"].clone(), stderr(&output))
-    };
-    let url = chain.anvil.url().as_str();
-    let (found, blind, _) = backtest(&["--blocks", &file]);
-    let (asked, asked_blind, _) = backtest(&["--rpc", url, "--from", "0"]);
-    assert_eq!((&found, &blind), (&asked, &asked_blind));
-    assert_eq!((found.len(), &blind), (1, &json!([])), "{found:?}");
-    let first = chain.head() - 3;
-    assert_eq!(
-        (&found[0]["block"], &found[0]["class"], &found[0]["severity"]),
-        (&json!(first), &json!("context"), &json!("SEV2"))
-    );
-    let figures = &found[0]["figures"];
-    assert_eq!((&figures["lost"], &figures["coin"]), (&json!(ether(19).to_string()), &json!("native")));
-    assert!(figures["patterns"].as_str().unwrap().contains("re-entry"), "{figures}");
-    assert_eq!(found[0]["tx"], figures["transaction"]);
-    assert!(found[0]["explanation"].as_str().unwrap().contains("was called again 19 time(s)"), "{found:?}");
-
-    let (found, blind, progress) = backtest(&["--blocks", &bare]);
-    assert_eq!((found.len(), &blind[0]["detector"], &blind[0]["why"]), (0, &json!("vault-calls"), &json!("untraced")));
-    assert!(progress.contains("vault-calls has no traces"), "{progress}");
-    let tried = watchfire(&["rules", "test", &charter, "--blocks", &file, "--json"]);
-    let line =
-        String::from_utf8_lossy(&tried.stdout).lines().find(|line| line.contains("vault-calls")).unwrap().to_owned();
-    let line: Value = serde_json::from_str(&line).unwrap();
-    assert_eq!((&line["fired"], &line["blocks"], &line["class"]), (&json!(1), &json!([first]), &json!("context")));
     chain.runtime.block_on(chain.anvil.stop());
 }
 
