@@ -275,8 +275,12 @@ pub enum Act {
     Approve,
     /// Vetoes it.
     Veto,
-    /// Supports the recovery; simulated only.
+    /// Supports the recovery; simulated only, as are the following.
     Recover,
+    /// Closes the incident as a false alarm.
+    CloseFalse,
+    /// Promotes every rule that is demoted.
+    Promote,
 }
 
 /// What must come of it; what is not named is not judged.

@@ -179,6 +179,7 @@ fn is_support(body: &Body) -> bool {
             | Body::Certificate(_)
             | Body::CoSignature(_)
             | Body::ChangeSupported(_)
+            | Body::PromotionSupported(_)
             | Body::ChangeCounted(ChangeCounted { counts: true, .. })
     )
 }

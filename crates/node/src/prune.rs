@@ -391,6 +391,7 @@ fn rehearse(
         ("certificates", certificates(before) == certificates(&after)),
         ("signatures", before.signatures() == after.signatures()),
         ("alarms", before.alarms() == after.alarms()),
+        ("ledger of rules", before.rule_stats() == after.rule_stats()),
     ];
     same.into_iter().find(|(_, same)| !same).map_or(Ok(()), |(what, _)| Err(PruneError::Differs { what }))
 }

@@ -3,7 +3,7 @@
 use alloy_primitives::B256;
 use thiserror::Error;
 use watchfire_charter::{Charter, Playbook, PlaybookPurpose};
-use watchfire_types::body::{Basis, Body, Certificate, CloseVote, Decision, Purpose, Veto, Vote};
+use watchfire_types::body::{Basis, Body, Certificate, CloseVote, Decision, Outcome, Purpose, Veto, Vote};
 use watchfire_types::planted::{Mutation, planted};
 use watchfire_types::{
     BlockRef, BlockTime, ChainId, MemberKey, NetworkId, OperatorId, OrganisationId, Unverified, domain, sha256,
@@ -70,6 +70,13 @@ pub(crate) struct Facts {
     pub(crate) latest: BlockTime,
     /// Earliest evidence: for a cancel certificate, the cut.
     pub(crate) earliest: BlockRef,
+    /// For a close certificate, what all its votes say that it was.
+    pub(crate) outcome: Option<Outcome>,
+}
+
+/// Close votes that say the same before an incident was that: as many as close it, and never one organisation's alone.
+pub(crate) fn outcome_votes(contain: usize) -> usize {
+    contain.max(2)
 }
 
 /// Key of a certificate: equal content from different carriers is one certificate.
@@ -224,7 +231,24 @@ pub(crate) fn check(
         blocks.push(block);
     }
     quorum(charter, playbook, &certificate.purpose, &supports)?;
-    facts(playbook, &certificate.purpose, blocks)
+    let outcome = outcome(charter, certificate);
+    facts(playbook, &certificate.purpose, blocks, outcome)
+}
+
+/// What a close certificate says that it was: only where all its votes say the same.
+fn outcome(charter: &Charter, certificate: &Certificate) -> Option<Outcome> {
+    let said = certificate.votes.iter().map(|vote| match &vote.event().body {
+        Body::CloseVote(close) => close.outcome,
+        _ => None,
+    });
+    let enough = outcome_votes(usize::from(charter.rules.contain.organisations));
+    let mut said: Vec<Option<Outcome>> = said.collect();
+    let found = said.len();
+    said.dedup();
+    match said.as_slice() {
+        [Some(outcome)] if found >= enough => Some(*outcome),
+        _ => None,
+    }
 }
 
 fn quorum(
@@ -243,7 +267,12 @@ fn quorum(
     if reached || planted(Mutation::SkipsQuorum) { Ok(()) } else { Err(CertificateFault::Quorum) }
 }
 
-fn facts(playbook: &Playbook, purpose: &Purpose, evidence: Vec<BlockRef>) -> Result<Facts, CertificateFault> {
+fn facts(
+    playbook: &Playbook,
+    purpose: &Purpose,
+    evidence: Vec<BlockRef>,
+    outcome: Option<Outcome>,
+) -> Result<Facts, CertificateFault> {
     let earliest = evidence.iter().min_by_key(|block| (block.number, block.time, block.hash));
     let earliest = *earliest.ok_or(CertificateFault::Count { found: 0 })?;
     let latest = evidence.iter().map(|block| block.time).max().unwrap_or_default();
@@ -253,5 +282,5 @@ fn facts(playbook: &Playbook, purpose: &Purpose, evidence: Vec<BlockRef>) -> Res
             return Err(CertificateFault::Spread);
         }
     }
-    Ok(Facts { evidence, latest, earliest })
+    Ok(Facts { evidence, latest, earliest, outcome })
 }

@@ -120,7 +120,8 @@ impl Machine {
     }
 }
 
-fn missing(shortfall: &Shortfall) -> String {
+/// What a quorum lacks, in words.
+pub(crate) fn missing(shortfall: &Shortfall) -> String {
     let count = |count: u16, what: &str| (count > 0).then(|| format!("{count} more {what}"));
     let roles = shortfall.roles.iter().filter_map(|(role, missing)| count(*missing, &format!("with role {role}")));
     let parts = [count(shortfall.organisations, "organisations"), count(shortfall.operators, "operators")];

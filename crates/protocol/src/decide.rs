@@ -113,6 +113,9 @@ fn body(machine: &Machine, event: &Verified<Event>) -> Result<Verdict, Rejection
         Body::ChangeSupported(said) if adopted(said.change.version) => {
             crate::change::check(charter, author, said).map_err(malformed)?;
         }
+        Body::PromotionSupported(said) if adopted(said.version) => {
+            crate::promotion::check(charter, author, said).map_err(malformed)?;
+        }
         Body::Certificate(held) if adopted(held.decision.version) => {
             certificate::check(charter, machine.network, held, |vote| machine.shared.genuine(vote))?;
         }

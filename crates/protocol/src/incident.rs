@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use watchfire_types::body::{Body, Sealed, SealedAbout};
+use watchfire_types::body::{Body, Outcome, Sealed, SealedAbout};
 use watchfire_types::{
     AssetId, BlockTime, Event, EventHash, IncidentId, NetworkId, Severity, Verified, domain, sha256,
 };
@@ -26,13 +26,29 @@ fn id(machine: &Machine, asset: &AssetId, generation: u32) -> IncidentId {
 }
 
 /// Distinct `closed_at` of the asset's close certificates.
-fn closes(machine: &Machine, asset: &AssetId) -> BTreeSet<BlockTime> {
+pub(crate) fn closes(machine: &Machine, asset: &AssetId) -> BTreeSet<BlockTime> {
     let decisions = machine.charter.playbooks_of(asset).map(|(id, playbook)| machine.decision(id, playbook));
     decisions.flat_map(|decision| machine.shared.content.closed(&decision).collect::<Vec<_>>()).collect()
 }
 
+/// What the certificates of a close say that it was, if any does. Where some say confirmed and some false, it is confirmed: what rests on a false
+/// alarm is taken from rules, and that takes the people's agreement.
+pub(crate) fn outcome(machine: &Machine, asset: &AssetId, at: BlockTime) -> Option<Outcome> {
+    let says = |outcome| {
+        let mut decisions = machine.charter.playbooks_of(asset).map(|(id, playbook)| machine.decision(id, playbook));
+        decisions.any(|decision| machine.shared.content.says(&decision, at, outcome)).then_some(outcome)
+    };
+    says(Outcome::Confirmed).or_else(|| says(Outcome::False))
+}
+
+/// The close of an asset's incident of this id, if it is closed.
+pub(crate) fn closed_at(machine: &Machine, asset: &AssetId, incident: IncidentId) -> Option<BlockTime> {
+    let closes = closes(machine, asset);
+    (0..).zip(closes).find(|(generation, _)| id(machine, asset, *generation) == incident).map(|(_, at)| at)
+}
+
 /// How many closes precede a block time.
-fn generation(closes: &BTreeSet<BlockTime>, at: BlockTime) -> u32 {
+pub(crate) fn generation(closes: &BTreeSet<BlockTime>, at: BlockTime) -> u32 {
     u32::try_from(closes.range(..at).count()).unwrap_or(u32::MAX)
 }
 
@@ -92,7 +108,9 @@ fn describe(
         _ => None,
     });
     let severity = set.or_else(|| told.worst(stretch)).unwrap_or(Severity::Sev3);
-    let phase = phase(machine, asset, generation, closes.len() > generation as usize);
+    let closed = closes.iter().nth(generation as usize);
+    let outcome = closed.and_then(|at| self::outcome(machine, asset, *at));
+    let phase = phase(machine, asset, generation, closed.is_some());
     let continues = generation.checked_sub(1).map(|before| id(machine, asset, before));
     IncidentStatus {
         id: own,
@@ -102,6 +120,7 @@ fn describe(
         severity,
         phase,
         newest: told.newest(stretch),
+        outcome,
     }
 }
 

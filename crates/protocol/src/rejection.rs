@@ -2,7 +2,9 @@
 
 use alloy_primitives::Address;
 use thiserror::Error;
-use watchfire_types::{AssetId, Epoch, IncidentId, MemberKey, NetworkId, PlaybookId, Seq, StepIndex, Verdict};
+use watchfire_types::{
+    AssetId, DetectorId, Epoch, IncidentId, MemberKey, NetworkId, PlaybookId, Seq, StepIndex, Verdict,
+};
 
 use crate::certificate::CertificateFault;
 
@@ -119,6 +121,24 @@ pub enum Rejection {
         /// Why, and what to do.
         why: &'static str,
     },
+    /// No such rule.
+    #[error("the charter has no rule {rule}; see `watchfire rules stats`")]
+    UnknownRule {
+        /// Its name.
+        rule: DetectorId,
+    },
+    /// A human's word on a rule that could not count.
+    #[error("the promotion is not taken: {why}")]
+    PromotionRefused {
+        /// Why, and what to do.
+        why: &'static str,
+    },
+    /// A human's word on a close that would say nothing.
+    #[error("the close is not taken: {why}")]
+    CloseRefused {
+        /// Why, and what to do.
+        why: &'static str,
+    },
     /// No such asset.
     #[error("the charter has no asset {asset}; see `watchfire status` for their names")]
     UnknownAsset {
@@ -217,6 +237,9 @@ impl Rejection {
             | Self::UnknownAsset { .. }
             | Self::UnknownChange { .. }
             | Self::ChangeRefused { .. }
+            | Self::UnknownRule { .. }
+            | Self::PromotionRefused { .. }
+            | Self::CloseRefused { .. }
             | Self::NotVoting
             | Self::NoOperator
             | Self::NotVouched { .. }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::{Address, B256, U256};
 use watchfire_charter::Playbook;
-use watchfire_types::body::{Body, Cause, CoSignature, Decision, Purpose};
+use watchfire_types::body::{Body, Cause, CoSignature, Decision, Outcome, Purpose};
 use watchfire_types::duty::Page;
 use watchfire_types::{
     AssetId, BlockRef, BlockTime, ChainId, Epoch, Event, EventHash, IncidentId, MemberId, MemberKey, OrganisationId,
@@ -33,6 +33,8 @@ pub struct IncidentStatus {
     pub phase: &'static str,
     /// Block time of its newest finding or vote.
     pub newest: BlockTime,
+    /// What people certified a closed one to be.
+    pub outcome: Option<Outcome>,
 }
 
 impl IncidentStatus {
@@ -126,6 +128,8 @@ pub struct AssetOutlook {
     pub owed_step: Option<StepIndex>,
     /// Why a wanted pause did not happen, if it did not: of several playbooks that of the worst severity, then of the widest step.
     pub why_not: Option<WhyNot>,
+    /// What it means for the asset that rules of it ask people instead of voting, if any do.
+    pub asks: Option<String>,
 }
 
 /// What the log shows about a member.
@@ -350,6 +354,10 @@ pub(crate) fn alarm_pages(machine: &Machine, pages: &mut BTreeSet<Page>) {
         let text = "another process signs with this node's identity in its own running epoch".to_owned();
         page("identity-in-use-twice", Severity::Sev1, text);
     }
+    crate::ledger::pages(machine, pages);
+    let mut page = |kind: &'static str, severity: Severity, text: String| {
+        pages.insert(Page { asset: None, severity, kind, text });
+    };
     for (chain, view) in &machine.view.chains {
         if let Some(cause) = &view.silent {
             page("chain-unreadable", Severity::Sev2, format!("chain {chain}: {cause}"));

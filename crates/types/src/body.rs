@@ -17,6 +17,7 @@ mod change;
 mod checkpoint;
 mod decision;
 mod evidence;
+mod promotion;
 mod sealed;
 
 pub use change::{Announced, Change, ChangeCall, ChangeCounted, ChangeSupported, ChangeWithdrawn, Known, Selector};
@@ -26,6 +27,7 @@ pub use evidence::{
     AccessAction, Custodian, Custody, EvidenceAccessed, EvidenceCheck, EvidenceCollected, EvidenceItem, EvidenceKind,
     EvidenceMissed, EvidenceStatement, MissCause,
 };
+pub use promotion::{Outcome, PromotionSupported};
 pub use sealed::{SEALED_TEXT_MAX, Sealed, SealedAbout, SealedKey};
 
 /// The body of an event.
@@ -85,6 +87,8 @@ pub enum Body {
     ChangeWithdrawn(ChangeWithdrawn),
     /// From when on the author's own rules are quiet about a change, or are no longer. A statement by its author.
     ChangeCounted(ChangeCounted),
+    /// A human wants a rule to vote by itself again.
+    PromotionSupported(PromotionSupported),
     /// A body this version does not know: its field number and bytes, kept and inert.
     Unknown(u32, Bytes),
 }
@@ -124,6 +128,7 @@ impl Body {
             Self::ChangeSupported(_) => "change-supported",
             Self::ChangeWithdrawn(_) => "change-withdrawn",
             Self::ChangeCounted(_) => "change-counted",
+            Self::PromotionSupported(_) => "promotion-supported",
             Self::Unknown(..) => Self::UNKNOWN,
         }
     }
@@ -281,6 +286,8 @@ pub struct CloseVote {
     pub decision: Decision,
     /// Block on the asset's chain whose time is `closed_at`.
     pub closed_at: BlockRef,
+    /// What the incident turned out to be, if that is said.
+    pub outcome: Option<Outcome>,
     /// Who and why.
     pub human: Human,
 }

@@ -1,15 +1,19 @@
 //! What a running node and the person (or drill launcher) beside it say to each other over the node's control socket:
 //! one JSON [`Request`] a line in, one JSON [`Reply`] a line out; `follow` answers with [`Record`] lines until hang-up.
 
+use std::collections::BTreeMap;
+
 use alloy_primitives::{Address, B256};
 use serde::{Deserialize, Serialize};
 
 use crate::block::BlockRef;
-use crate::body::{AccessAction, Change, Custodian, EvidenceKind, Human, Known, SealedAbout};
+use crate::body::{AccessAction, Change, Custodian, EvidenceKind, Human, Known, Outcome, SealedAbout};
 use crate::id::{
-    AssetId, ChainId, ChangeId, Epoch, EventHash, IncidentId, MemberId, MemberKey, OrganisationId, Seq, Severity,
+    AssetId, ChainId, ChangeId, DetectorId, Epoch, EventHash, IncidentId, MemberId, MemberKey, OrganisationId,
+    PlaybookId, Seq, Severity, StepIndex,
 };
 use crate::input::HumanAct;
+use crate::time::BlockTime;
 
 /// One request line, at most 64 KiB.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +30,8 @@ pub enum Request {
     },
     /// All planned changes.
     Changes,
+    /// What the log says of every detector rule.
+    Rules,
     /// A human's act.
     Act {
         /// The act.
@@ -110,6 +116,11 @@ pub enum Reply {
     Changes {
         /// Those that enough organisations expect first, then those that end last; at most 256.
         changes: Vec<PlannedChange>,
+    },
+    /// Answer to `rules`.
+    Rules {
+        /// By asset and name.
+        rules: Vec<RuleStats>,
     },
     /// Answer to `notes`.
     Notes {
@@ -245,6 +256,8 @@ pub struct AssetStatus {
     pub cause: Option<String>,
     /// One line on the cause, when there is one.
     pub cause_detail: Option<String>,
+    /// What it means that rules of the asset ask people instead of voting, if any do.
+    pub asks: Option<String>,
 }
 
 /// One other member.
@@ -302,6 +315,51 @@ pub struct PlannedChange {
     pub over: bool,
 }
 
+/// What the log says of one detector rule. An incident counts where as many organisations as can contain found by the rule in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleStats {
+    /// Asset.
+    pub asset: AssetId,
+    /// The rule.
+    pub rule: DetectorId,
+    /// Kind of detector.
+    pub kind: String,
+    /// `decisive` or `context`.
+    pub class: String,
+    /// Incidents in which it fired: the sum of the next four.
+    pub fired: u32,
+    /// Of these, certified as confirmed.
+    pub confirmed: u32,
+    /// Certified as false alarms.
+    #[serde(rename = "false")]
+    pub wrong: u32,
+    /// Closed without a word on what they were.
+    pub unjudged: u32,
+    /// Open.
+    pub open: u32,
+    /// Incidents in which fewer organisations found by it: they count for nothing else here.
+    pub alone: u32,
+    /// Block time since which it stood in the newest incident in which it fired.
+    pub last_fired: Option<BlockTime>,
+    /// Why it does not vote by itself, if it does not.
+    pub demoted: Option<RuleDemoted>,
+}
+
+/// Why a rule does not vote by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleDemoted {
+    /// The newest incident that was a false alarm and in which a step was carried out on its findings.
+    pub incident: IncidentId,
+    /// Close of that incident.
+    pub closed_at: BlockTime,
+    /// Widest step that was carried out on its findings, by playbook: wider ones of these are not held back.
+    pub steps: BTreeMap<PlaybookId, StepIndex>,
+    /// Organisations that want it promoted.
+    pub promoted_by: Vec<OrganisationId>,
+    /// What a promotion still needs.
+    pub missing: String,
+}
+
 /// One incident: events grouped for people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Incident {
@@ -313,6 +371,8 @@ pub struct Incident {
     pub severity: Severity,
     /// `detection`, `containment`, `recovery`, `closed`.
     pub phase: String,
+    /// What people certified a closed one to be.
+    pub outcome: Option<Outcome>,
     /// One line per finding, vote, certificate, signature, submission, execution, human word, in local order.
     pub records: Vec<Record>,
 }

@@ -4,9 +4,9 @@ use alloy_primitives::B256;
 use serde::{Deserialize, Serialize};
 
 use crate::block::{BlockRef, BlockView};
-use crate::body::{Change, EvidenceStatement, Finding, Human, Sealed, Submitted};
+use crate::body::{Change, EvidenceStatement, Finding, Human, Outcome, Sealed, Submitted};
 use crate::event::Event;
-use crate::id::{AssetId, ChainId, ChangeId, IncidentId, MemberKey, PlaybookId, Severity, StepIndex};
+use crate::id::{AssetId, ChainId, ChangeId, DetectorId, IncidentId, MemberKey, PlaybookId, Severity, StepIndex};
 use crate::signed::Verified;
 
 /// One door in.
@@ -182,6 +182,12 @@ pub enum HumanAct {
         asset: AssetId,
         /// Playbook whose contain rule counts.
         playbook: PlaybookId,
+        /// The incident that is meant, so that one that is closed can still be judged; the asset's current one where none is named.
+        #[serde(default)]
+        incident: Option<IncidentId>,
+        /// What it turned out to be, if that is said.
+        #[serde(default)]
+        outcome: Option<Outcome>,
         /// Who and why.
         human: Human,
     },
@@ -224,6 +230,13 @@ pub enum HumanAct {
     WithdrawChange {
         /// The change.
         change: ChangeId,
+        /// Who and why.
+        human: Human,
+    },
+    /// A rule that carried a false pause may vote by itself again.
+    Promote {
+        /// The rule.
+        detector: DetectorId,
         /// Who and why.
         human: Human,
     },

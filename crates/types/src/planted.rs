@@ -88,6 +88,8 @@ mutations! {
     NeverRevotes,
     /// A playbook that asks people votes by itself.
     AsksNobody,
+    /// A rule whose pause was a false alarm votes by itself all the same.
+    TrustsDemoted,
     /// A veto does not stop its organisation's automatic votes.
     VetoMutesNobody,
     /// The status says that a pause would succeed, whatever is known.

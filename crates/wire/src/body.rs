@@ -5,6 +5,7 @@ mod checkpoint;
 mod decode;
 mod encode;
 mod evidence;
+mod promotion;
 mod sealed;
 mod signature;
 

@@ -7,6 +7,7 @@ mod evidence;
 mod fault;
 mod golden;
 mod hostile;
+mod promotion;
 mod pruned;
 mod refusals;
 mod round_trip;

@@ -180,6 +180,9 @@ pub(super) async fn human(stage: &Stage, part: &HumanPart) -> Result<(), DrillEr
                 Act::Approve => arguments.extend(["approve", "latest", "--step", step]),
                 Act::Veto => arguments.extend(["veto", "latest"]),
                 Act::Recover => arguments.extend(["approve", "latest", "--step", "1"]),
+                Act::CloseFalse => arguments.extend(["close", "latest", "--outcome", "false"]),
+                // No scenario that is drilled has it: `scenario::parse`.
+                Act::Promote => return Ok(String::new()),
             }
             let playbook = if part.act == Act::Recover { RECOVERY } else { PLAYBOOK };
             arguments.extend(["--playbook", playbook, "--person", &person, "--role", "on-call"]);

@@ -41,6 +41,7 @@ library!(
     "expired",
     "failed-sync",
     "false-alarm-storm",
+    "false-pause-demotes",
     "fast-blocks",
     "fee-floor",
     "flag-flipper",

@@ -294,7 +294,7 @@ fn simulated_only(scenario: &Scenario) -> Option<&'static str> {
         ("also_asks", scenario.organisations.iter().any(|one| !one.also_asks.is_empty())),
         ("delay_ms", scenario.faults.iter().any(|fault| fault.delay_ms > 0)),
         ("fault", scenario.faults.iter().any(|fault| !fault.what.is_live())),
-        ("act", scenario.humans.iter().any(|human| human.act == Act::Recover)),
+        ("act", scenario.humans.iter().any(|human| !matches!(human.act, Act::Approve | Act::Veto))),
         ("pauses", scenario.expect.pauses.is_some()),
         ("kind", !live_attack),
     ];

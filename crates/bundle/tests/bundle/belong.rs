@@ -9,7 +9,8 @@ use watchfire_wire::bundle::Bundle;
 use crate::fixture::{Story, block, charter, decision, human};
 
 fn close(story: &mut Story, number: u64) {
-    let body = || Body::CloseVote(CloseVote { decision: decision(), closed_at: block(number), human: human() });
+    let body =
+        || Body::CloseVote(CloseVote { decision: decision(), closed_at: block(number), outcome: None, human: human() });
     let votes: Vec<_> = story.authors.iter_mut().take(3).map(|author| author.says(body()).to_unverified()).collect();
     let purpose = Purpose::Close(block(number).time);
     story.authors[1].says(Body::Certificate(Certificate { decision: decision(), purpose, votes }));

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use watchfire_charter::PlaybookPurpose;
-use watchfire_types::body::Human;
+use watchfire_types::body::{Human, Outcome};
 use watchfire_types::control::{Incident, Record, Reply, Request, SealedWords};
 use watchfire_types::input::HumanAct;
 use watchfire_types::{AssetId, IncidentId, PlaybookId, Severity, StepIndex};
@@ -34,8 +34,9 @@ pub(super) enum IncidentCommand {
     Veto(DecideArgs),
     /// Acknowledge: say that somebody took notice.
     Ack(SpeakArgs),
-    /// Support closing: closed once as many organisations as the contain rule asks for do, on one block that all come to know.
-    Close(DecideArgs),
+    /// Support closing, and say what it was: closed once as many organisations as the contain rule asks for do, on one block that all come to know.
+    /// Of a closed one, say what it was.
+    Close(CloseArgs),
     /// Set the severity, over what the findings say.
     Classify(ClassifyArgs),
     /// Leave words about an incident, for everyone or sealed to named members.
@@ -99,7 +100,23 @@ pub(super) struct ApproveArgs {
     node: NodeArgs,
 }
 
-/// A human's veto, or vote to close.
+/// A human's vote to close.
+#[derive(Debug, Args)]
+pub(super) struct CloseArgs {
+    #[command(flatten)]
+    decide: DecideArgs,
+    /// What it was: `confirmed`, or `false` for a false alarm; it counts once as many organisations say the same, and a rule that carried a false
+    /// pause then asks people until it is promoted.
+    #[arg(long, value_parser = outcome)]
+    outcome: Option<Outcome>,
+}
+
+fn outcome(text: &str) -> Result<Outcome, String> {
+    let named = [Outcome::Confirmed, Outcome::False].into_iter().find(|outcome| outcome.name() == text);
+    named.ok_or_else(|| "give confirmed or false".to_owned())
+}
+
+/// A human's veto.
 #[derive(Debug, Args)]
 pub(super) struct DecideArgs {
     /// The incident's id, or the beginning of it; `latest` is the one that is open, or the newest where all are closed.
@@ -144,13 +161,16 @@ pub(super) fn run(command: IncidentCommand, output: Output) -> Result<u8, CliErr
         IncidentCommand::Bundle(arguments) => super::incident_bundle::run(&arguments, output),
         IncidentCommand::Approve(arguments) => approve(arguments, output),
         IncidentCommand::Veto(arguments) => {
-            decide(arguments, output, |asset, playbook, human| HumanAct::Veto { asset, playbook, human })
+            decide(arguments, output, |asset, playbook, _, human| HumanAct::Veto { asset, playbook, human })
         }
         IncidentCommand::Reject(arguments) => {
             speak(arguments, output, |incident, human| HumanAct::Reject { incident, human })
         }
-        IncidentCommand::Close(arguments) => {
-            decide(arguments, output, |asset, playbook, human| HumanAct::Close { asset, playbook, human })
+        IncidentCommand::Close(CloseArgs { decide: arguments, outcome }) => {
+            decide(arguments, output, |asset, playbook, incident, human| {
+                let incident = Some(incident);
+                HumanAct::Close { asset, playbook, incident, outcome, human }
+            })
         }
         IncidentCommand::Classify(ClassifyArgs { speak: arguments, severity }) => {
             speak(arguments, output, |incident, human| HumanAct::Classify { incident, severity, human })
@@ -213,7 +233,7 @@ fn list(node: &NodeArgs, output: Output) -> Result<u8, CliError> {
     let all = incidents(&Config::load(&node.config)?)?;
     let line = |incident: &Incident| {
         let first = incident.records.first().map(|record| time(record.at_ms)).unwrap_or_default();
-        format!("{}  {}  {}  {:<11} {first}\n", incident.id.short(), incident.severity, incident.asset, incident.phase)
+        format!("{}  {}  {}  {:<11} {first}\n", incident.id.short(), incident.severity, incident.asset, phase(incident))
     };
     let text: String = all.iter().map(line).collect();
     let text = if text.is_empty() { "no incident".to_owned() } else { text };
@@ -226,11 +246,17 @@ fn show(arguments: &ShowArgs, output: Output) -> Result<u8, CliError> {
     let incident = find(&config, &arguments.incident)?;
     let words = sealed::words(&config, Some(incident.id))?;
     let mut text =
-        format!("incident {}\nasset {}  {}  {}\n", incident.id, incident.asset, incident.severity, incident.phase);
+        format!("incident {}\nasset {}  {}  {}\n", incident.id, incident.asset, incident.severity, phase(&incident));
     incident.records.iter().for_each(|record| text.push_str(&line(record)));
     words.iter().for_each(|words| text.push_str(&sealed::text(words)));
     output.answer(&text, &Shown { incident, sealed: words })?;
     Ok(code::OK)
+}
+
+/// Its phase, and what it was.
+fn phase(incident: &Incident) -> String {
+    let outcome = incident.outcome.map(|outcome| format!(", {}", outcome.name())).unwrap_or_default();
+    format!("{}{outcome}", incident.phase)
 }
 
 fn line(record: &Record) -> String {
@@ -285,14 +311,14 @@ fn approve(arguments: ApproveArgs, output: Output) -> Result<u8, CliError> {
 fn decide(
     arguments: DecideArgs,
     output: Output,
-    say: impl FnOnce(AssetId, PlaybookId, Human) -> HumanAct,
+    say: impl FnOnce(AssetId, PlaybookId, IncidentId, Human) -> HumanAct,
 ) -> Result<u8, CliError> {
     let config = Config::load(&arguments.node.config)?;
     let incident = find(&config, &arguments.incident)?;
     let playbook = playbook(&config, &incident, arguments.playbook, PlaybookPurpose::Contain)?;
     let human = arguments.who.human(&config)?;
     about(&incident, output);
-    act(&config, say(incident.asset, playbook, human), output)
+    act(&config, say(incident.asset, playbook, incident.id, human), output)
 }
 
 fn speak(

@@ -29,6 +29,7 @@ mod people;
 mod record;
 mod rules;
 mod rules_import;
+mod rules_stats;
 mod rules_test;
 mod run;
 mod safe;
@@ -96,7 +97,7 @@ enum Command {
     /// Check a charter or name its digest.
     #[command(subcommand)]
     Charter(charter::CharterCommand),
-    /// Ready detector rules to paste into a charter, and what a charter's own ones cost.
+    /// Ready detector rules to paste into a charter, what a charter's own ones cost, and how often they were right.
     #[command(subcommand)]
     Rules(rules::RulesCommand),
     /// Check a node's configuration, keys and place in its charter.

@@ -1,4 +1,5 @@
-//! `watchfire rules packs | pack | check | import | test`: detector rules to paste into a charter, what those of a charter cost, and what they find.
+//! `watchfire rules packs | pack | check | import | test | stats | promote`: detector rules to paste into a charter, what those of a charter cost,
+//! what they find, and how often they were right.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -43,6 +44,12 @@ pub(super) enum RulesCommand {
     /// Run the detectors of a charter, or of a text that holds nothing but detectors, over past blocks: which fired how often, at which blocks,
     /// and whether that is as expected.
     Test(super::rules_test::TestArgs),
+    /// Say how often each rule of the charter fired, and how often people found that it was right or wrong; of the running node, or of the log that
+    /// it left.
+    Stats(super::NodeArgs),
+    /// Say that a rule may vote by itself again though a pause that it carried was a false alarm: it does once organisations that meet the
+    /// charter's `contain` rule say so.
+    Promote(Box<super::rules_stats::PromoteArgs>),
 }
 
 pub(super) fn setting(text: &str) -> Result<(String, String), String> {
@@ -58,6 +65,8 @@ pub(super) fn run(command: RulesCommand, output: Output) -> Result<u8, CliError>
         RulesCommand::Check { file } => check(&file, output),
         RulesCommand::Import(arguments) => super::rules_import::run(arguments, output),
         RulesCommand::Test(arguments) => super::rules_test::run(&arguments, output),
+        RulesCommand::Stats(node) => super::rules_stats::stats(&node, output),
+        RulesCommand::Promote(arguments) => super::rules_stats::promote(*arguments, output),
     }
 }
 

@@ -93,6 +93,7 @@ fn kept(config: &Config, output: Output) -> Result<Status, CliError> {
             owed_step: outlook.and_then(|outlook| outlook.owed_step).map(|step| step.get()),
             cause: why.map(|why| cause_name(why.cause)),
             cause_detail: why.map(|why| why.detail.clone()),
+            asks: outlook.and_then(|outlook| outlook.asks.clone()),
         }
     });
     let peers = kept.machine.members().into_iter().filter(|member| member.member != config.member);
@@ -146,6 +147,9 @@ fn text(status: &Status) -> String {
         });
         if asset.contained {
             say(format!("  {} is contained", asset.asset));
+        }
+        if let Some(asks) = &asset.asks {
+            say(format!("  {asks}"));
         }
         if let Some(step) = asset.owed_step {
             say(format!("  step {step} is owed now"));

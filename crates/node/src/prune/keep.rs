@@ -26,6 +26,7 @@ impl Keeper {
         };
         let mut keeper = Self { needed: open.flat_map(of).collect(), young };
         keeper.needed.extend(newest(machine));
+        keeper.needed.extend(machine.ledger_rests_on());
         // What stays rests on findings; what was taken back stays taken back.
         let stays = |entry: &&Entry| entry.position.segment() > through || keeper.keeps(&entry.event);
         let rests: Vec<EventHash> = log
@@ -58,7 +59,9 @@ impl Keeper {
             | Body::CoSignature(_)
             | Body::FaultProof(_)
             | Body::CheckpointFault(_)
-            | Body::CloseVote(_) => true,
+            | Body::CloseVote(_)
+            // Whoever was forgiven once stays so.
+            | Body::PromotionSupported(_) => true,
             Body::Vote(vote) => vote.evidence.time >= self.young,
             // A planned change counts until its window is over, and what was said of one is at most as old as it may be planned ahead.
             Body::ChangeSupported(said) => said.change.closes >= self.young,

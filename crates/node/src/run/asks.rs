@@ -17,6 +17,7 @@ impl Node {
             Request::Status => Reply::Status(Box::new(self.status())),
             Request::Incidents => Reply::Incidents { incidents: self.incidents() },
             Request::Sealed { incident } => Reply::Sealed { words: self.sealed(incident) },
+            Request::Rules => Reply::Rules { rules: self.driver.machine().rule_stats() },
             Request::Changes => Reply::Changes { changes: self.driver.machine().changes() },
             Request::Act { act } => self.act(act).await?,
             Request::Notes => Reply::Notes { notes: self.notes() },

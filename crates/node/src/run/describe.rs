@@ -139,7 +139,10 @@ impl Facts {
             Body::CloseVote(vote) => Self {
                 asset: Some(vote.decision.asset.clone()),
                 block: Some(vote.closed_at),
-                ..said(human(&vote.human))
+                ..said(match vote.outcome {
+                    Some(outcome) => format!("closes it as {}; {}", outcome.name(), human(&vote.human)),
+                    None => human(&vote.human),
+                })
             },
             Body::NotContained(not) => Self {
                 asset: Some(not.decision.asset.clone()),
@@ -173,6 +176,15 @@ impl Facts {
             Body::EvidenceCollected(_) | Body::EvidenceAccessed(_) | Body::EvidenceMissed(_) => Self::evidence(body),
             Body::Sealed(sealed) => Self::sealed(sealed),
             Body::ChangeSupported(_) | Body::ChangeWithdrawn(_) | Body::ChangeCounted(_) => Self::change(body),
+            Body::PromotionSupported(supported) => Self {
+                asset: Some(supported.asset.clone()),
+                block: Some(supported.head),
+                ..said(format!(
+                    "wants rule {} to vote by itself again; {}",
+                    supported.detector,
+                    human(&supported.human)
+                ))
+            },
             Body::Unknown(field, _) => said(format!("an event of kind {field} that this version does not know")),
             // Named in `of`; said plainly should one ever come here.
             _ => said("an event".to_owned()),

@@ -10,7 +10,7 @@ use watchfire_transparency::Frontier;
 use watchfire_types::body::Attested;
 use watchfire_types::bounds::ASSETS_MAX;
 use watchfire_types::control::{AssetStatus, CanPause, ChainStatus, Incident, PeerStatus, Record, Status};
-use watchfire_types::{AssetId, B256, BlockRef, ChainId, DetectorId, MemberId, Timestamp};
+use watchfire_types::{AssetId, B256, BlockRef, Body, ChainId, DetectorId, MemberId, Timestamp};
 
 use super::alarms::{self, BLIND_BLOCKS};
 use super::describe::{self, cause_name};
@@ -72,6 +72,7 @@ impl Node {
                 owed_step: None,
                 cause: None,
                 cause_detail: None,
+                asks: None,
             },
         };
         assets.map(status).collect()
@@ -88,6 +89,7 @@ impl Node {
             refuted: self.refuted(outlook, state),
             doubt: self.doubt(outlook, state),
             simulated: outlook.detail.clone(),
+            asks: outlook.asks.clone(),
             balance: balances.max(),
             base_fee: state.and_then(|state| state.base_fee),
             gas: state.and_then(|state| state.live.gas_of(&outlook.asset)),
@@ -103,6 +105,7 @@ impl Node {
             owed_step: outlook.owed_step.map(|step| step.get()),
             cause: outlook.why_not.as_ref().map(|why| cause_name(why.cause)),
             cause_detail: outlook.why_not.as_ref().map(|why| why.detail.clone()),
+            asks: outlook.asks.clone(),
         }
     }
 
@@ -271,6 +274,7 @@ impl Node {
     /// Every incident with a line per event: open ones first, then by what they know newest.
     pub(super) fn incidents(&self) -> Vec<Incident> {
         let machine = self.driver.machine();
+        let ledger = machine.ledger();
         let incidents = machine.incidents().into_iter().map(|incident| {
             let mut records: Vec<Record> = machine
                 .incident_events(&incident)
@@ -279,7 +283,13 @@ impl Node {
                     // What came before this process started is shown at its author's time.
                     let claimed = event.time.as_millis();
                     let at = self.arrivals.get(&event.hash()).copied().unwrap_or(claimed);
-                    describe::event(event, at, &self.charter)
+                    let mut record = describe::event(event, at, &self.charter);
+                    if let Body::Finding(finding) = &event.body
+                        && let Some(before) = ledger.before(finding)
+                    {
+                        record.text = format!("{} [{before}]", record.text);
+                    }
+                    record
                 })
                 .collect();
             records.sort_by_key(|record| record.at_ms);
@@ -290,6 +300,7 @@ impl Node {
                 asset: incident.asset,
                 severity: incident.severity,
                 phase: incident.phase.to_owned(),
+                outcome: incident.outcome,
                 records,
             }
         });

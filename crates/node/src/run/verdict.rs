@@ -28,6 +28,8 @@ pub(super) struct Facts<'a> {
     pub(super) balance: Option<u128>,
     /// Base fee of the asset's chain, wei per gas.
     pub(super) base_fee: Option<u128>,
+    /// What it means that rules ask people instead of voting, if any do.
+    pub(super) asks: Option<String>,
     /// Gas of the widest step's calls as the operators estimate them, where they do.
     pub(super) gas: Option<u64>,
     /// Whether this node follows the chain, up to a fresh head.
@@ -64,8 +66,9 @@ pub(super) fn judge(facts: &Facts<'_>) -> (CanPause, String) {
     let funds =
         funds.map_or_else(|| "funds unknown".to_owned(), |count| format!("funds for {count} pauses at 10x fee"));
     let key = if key { "" } else { ", roles or operators short" };
+    let asks = facts.asks.as_ref().map(|asks| format!("; {asks}")).unwrap_or_default();
     let line = format!(
-        "CAN PAUSE {}: {answer}{because}. {live} of {organisations} live ({needed} needed, spare {spare}{key}), {safe}, {}, {funds}",
+        "CAN PAUSE {}: {answer}{because}. {live} of {organisations} live ({needed} needed, spare {spare}{key}), {safe}, {}, {funds}{asks}",
         facts.asset, facts.simulated
     );
     (can_pause, line)

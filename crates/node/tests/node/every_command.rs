@@ -40,7 +40,8 @@ fn value(argument: &Arg) -> String {
         "organisation" => "alder",
         "incident" => "latest",
         "object" | "what" | "event" | "change" => "ab",
-        "reason" | "text" | "name" | "asset" => "vault-core",
+        "reason" | "text" | "name" | "asset" | "rule" => "vault-core",
+        "outcome" => "false",
         "output" => "/nowhere/out",
         "archives" | "blocks" | "charter" | "file" | "scenarios" | "scenario" => "/nowhere/file",
         "chain_id" | "nonce" | "index" => "1",
@@ -249,13 +250,14 @@ fn good_input_is_answered_in_json() {
     let archive = members.base.path().join("archive");
     let archive = archive.to_str().unwrap();
     let set = "proxy=0x1000000000000000000000000000000000000001";
-    let commands: [(&[&str], i32); 18] = [
+    let commands: [(&[&str], i32); 19] = [
         (&["charter", "check", &members.charter()], 0),
         (&["rules", "check", &members.charter()], 0),
         (&["rules", "packs"], 0),
         (&["rules", "pack", "proxy", "--asset", "vault-core", "--set", set, "prefix=core"], 0),
         (&["charter", "digest", &members.charter()], 0),
         (&["config", "check", "--config", config], 0),
+        (&["rules", "stats", "--config", config], 0),
         (&["status", "--config", config], 2),
         (&["log", "verify", "--config", config], 0),
         (&["log", "query", "--config", config], 0),

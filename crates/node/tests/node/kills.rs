@@ -108,6 +108,6 @@ fn what_a_node_answered_for_outlives_kills() {
             killed += now;
         }
     }
-    assert!(events > kills as usize * ANSWERS_MAX as usize / 4, "{events} events before {kills} kills");
+    assert!(events as u64 > u64::from(kills) * ANSWERS_MAX / 4, "{events} events before {kills} kills");
     println!("{kills} kills, {events} events answered for");
 }

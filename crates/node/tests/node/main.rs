@@ -13,6 +13,7 @@ mod full;
 mod incidents;
 mod inspect_trace;
 mod kills;
+mod ledger;
 mod log_query;
 mod log_store;
 mod made_blocks;

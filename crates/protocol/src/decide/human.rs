@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use watchfire_charter::Playbook;
 use watchfire_types::body::{
-    Basis, Body, Classified, CloseVote, Decision, Human, HumanStatement, Sealed, SealedAbout, Veto, Vote,
+    Basis, Body, Classified, CloseVote, Decision, Human, HumanStatement, Outcome, Sealed, SealedAbout, Veto, Vote,
 };
 use watchfire_types::bounds::words_bytes_max;
 use watchfire_types::input::HumanAct;
 use watchfire_types::{AssetId, BlockRef, Event, IncidentId, OrganisationId, PlaybookId, StepIndex};
 
+use crate::certificate::outcome_votes;
 use crate::draft::{Draft, Step};
 use crate::incident::subject;
 use crate::machine::Machine;
@@ -24,7 +25,9 @@ pub(super) fn decide(machine: &Machine, act: &HumanAct) -> Result<Step, Rejectio
     let body = match act {
         HumanAct::Approve { asset, playbook, step, human } => approve(machine, asset, playbook, *step, human)?,
         HumanAct::Veto { asset, playbook, human } => veto(machine, asset, playbook, human)?,
-        HumanAct::Close { asset, playbook, human } => close(machine, asset, playbook, human)?,
+        HumanAct::Close { asset, playbook, incident, outcome, human } => {
+            close(machine, asset, playbook, (*incident, *outcome), human)?
+        }
         HumanAct::Acknowledge { incident, human } => Body::Acknowledged(said(machine, *incident, human)?),
         HumanAct::Reject { incident, human } => Body::Rejected(said(machine, *incident, human)?),
         HumanAct::Seal { sealed } => Body::Sealed(seal(machine, sealed)?),
@@ -35,6 +38,10 @@ pub(super) fn decide(machine: &Machine, act: &HumanAct) -> Result<Step, Rejectio
         HumanAct::WithdrawChange { change, human } => {
             bounded(human)?;
             crate::change::withdraw(machine, *change, human)?
+        }
+        HumanAct::Promote { detector, human } => {
+            bounded(human)?;
+            crate::promotion::support(machine, detector, human)?
         }
         HumanAct::Note { incident, human } => Body::Note(said(machine, *incident, human)?),
         HumanAct::Classify { incident, severity, human } => {
@@ -90,9 +97,23 @@ fn veto(machine: &Machine, asset: &AssetId, id: &PlaybookId, human: &Human) -> R
 
 /// A certificate takes close votes of one block time, and people do not speak within one block: what others proposed last is supported,
 /// where this node's own chain has that block and no finding or vote is newer; else its own head is proposed.
-fn close(machine: &Machine, asset: &AssetId, id: &PlaybookId, human: &Human) -> Result<Body, Rejection> {
+fn close(
+    machine: &Machine,
+    asset: &AssetId,
+    id: &PlaybookId,
+    (incident, outcome): (Option<IncidentId>, Option<Outcome>),
+    human: &Human,
+) -> Result<Body, Rejection> {
     let (decision, _, head) = supports(machine, asset, id, human)?;
-    certifiable(human, usize::from(machine.charter.rules.contain.organisations))?;
+    certifiable(human, outcome_votes(usize::from(machine.charter.rules.contain.organisations)))?;
+    let named = incident.and_then(|incident| crate::incident::closed_at(machine, asset, incident));
+    if let Some(at) = named {
+        let why = "the incident is closed; say what it was with --outcome";
+        let outcome = Some(outcome.ok_or(Rejection::CloseRefused { why })?);
+        let why = "this node does not hold that close under this playbook; name the one that it was closed under with --playbook";
+        let closed_at = machine.shared.content.closing(&decision, at).ok_or(Rejection::CloseRefused { why })?;
+        return Ok(Body::CloseVote(CloseVote { decision, closed_at, outcome, human: human.clone() }));
+    }
     let opening = |event: &Event| matches!(event.body, Body::Finding(_) | Body::Vote(_));
     let subjects = machine.shared.events().filter(|event| opening(event)).filter_map(|event| subject(event));
     let of_asset = subjects.filter(|(of, at)| *of == asset && *at <= head.time).map(|(_, at)| at);
@@ -103,7 +124,8 @@ fn close(machine: &Machine, asset: &AssetId, id: &PlaybookId, human: &Human) -> 
     let supported = open.rev().take_while(|(at, _)| **at >= newest).find_map(|(at, _)| {
         blocks?.values().rev().skip_while(|block| block.time > *at).take_while(|block| block.time == *at).next()
     });
-    Ok(Body::CloseVote(CloseVote { decision, closed_at: supported.copied().unwrap_or(head), human: human.clone() }))
+    let closed_at = supported.copied().unwrap_or(head);
+    Ok(Body::CloseVote(CloseVote { decision, closed_at, outcome, human: human.clone() }))
 }
 
 fn supports<'a>(

@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use watchfire_charter::{Playbook, Rule};
-use watchfire_types::body::{Body, Certificate, Decision, Purpose};
+use watchfire_types::body::{Body, Certificate, Decision, Outcome, Purpose};
 use watchfire_types::bounds::{CERTIFICATE_VOTES_BYTES, VOTE_FRAME_BYTES, vote_bytes_max};
 use watchfire_types::planted::{Mutation, planted};
 use watchfire_types::{BlockRef, BlockTime, Event, OperatorId, OrganisationId, PlaybookId, StepIndex, Verified};
 
 use crate::authority::later;
-use crate::certificate::content_digest;
+use crate::certificate::{content_digest, outcome_votes};
 use crate::draft::Draft;
 use crate::machine::Machine;
 use crate::shared::derived::Vote as Voice;
@@ -39,7 +39,7 @@ pub(super) fn drafts(machine: &Machine) -> Vec<Draft> {
             }
         }
         certificates.extend(cancel(machine, id, playbook, &decision));
-        certificates.extend(close(machine, &decision));
+        certificates.extend(close(machine, &decision).or_else(|| judged(machine, &decision)));
     }
     // One that cannot be sealed must not hold up the signatures behind it.
     let size = |certificate: &Certificate| -> usize {
@@ -247,4 +247,18 @@ fn close(machine: &Machine, decision: &Decision) -> Option<Certificate> {
         return None;
     }
     Some(Certificate { decision: decision.clone(), purpose: Purpose::Close(at), votes })
+}
+
+/// A close certificate that says what the incident was, when enough organisations say the same of a close and no certificate in the log does.
+fn judged(machine: &Machine, decision: &Decision) -> Option<Certificate> {
+    let closes = machine.shared.derived.closes.get(decision)?;
+    let unsaid = |(at, outcome): &&(BlockTime, Outcome)| !machine.shared.content.says(decision, *at, *outcome);
+    let needed = outcome_votes(usize::from(machine.charter.rules.contain.organisations));
+    closes.judged.iter().rev().filter(unsaid).find_map(|judged| {
+        let fitting = |event: &Held<'_>| fits(event, needed);
+        let votes = closes.outcomes.get(judged)?.values().filter_map(|by| by.values().find(fitting)).take(needed);
+        let votes: Vec<_> = votes.map(|event| event.to_unverified()).collect();
+        let enough = votes.len() == needed;
+        enough.then(|| Certificate { decision: decision.clone(), purpose: Purpose::Close(judged.0), votes })
+    })
 }

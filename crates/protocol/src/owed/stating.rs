@@ -10,7 +10,7 @@ use watchfire_types::{AssetId, BlockRef, BlockTime, OperatorId, OrganisationId, 
 
 use super::effects::{self, OwedEffect};
 use super::submitting::packed;
-use super::voting::{newest_own, standing};
+use super::voting::{asks_people, newest_own, standing};
 use crate::authority::{later, newest, severity};
 use crate::draft::{Draft, line};
 use crate::effect::Effect;
@@ -83,8 +83,8 @@ pub(crate) fn outlook(machine: &Machine, asset: &AssetId) -> Option<AssetOutlook
     let causes = contain.iter().filter_map(|(id, playbook)| Some((playbook, why_not(machine, id, playbook)?)));
     let worst = causes.max_by_key(|(playbook, why)| (severity(playbook, why.step), why.step));
     let why_not = worst.map(|(_, why)| why);
-    let mute = mute(machine, asset);
-    Some(AssetOutlook { asset: asset.clone(), can_pause, doubt, mute, detail, contained, owed_step, why_not })
+    let (mute, asks) = (mute(machine, asset), crate::ledger::asks(machine, asset));
+    Some(AssetOutlook { asset: asset.clone(), can_pause, doubt, mute, detail, contained, owed_step, why_not, asks })
 }
 
 /// Whether the widest step of a playbook would succeed now, the worst last.
@@ -235,7 +235,7 @@ fn cause(
         return (Cause::Cancelled, format!("cancelled up to block {}", cut.number));
     }
     if !certified(machine, id, playbook, decision, step, votes) {
-        return uncertified(machine, playbook, votes);
+        return uncertified(machine, id, playbook, votes);
     }
     executing(machine, id, playbook, decision, step)
 }
@@ -260,7 +260,7 @@ fn certified(
     })
 }
 
-fn uncertified(machine: &Machine, playbook: &Playbook, votes: &[Wanted<'_>]) -> (Cause, String) {
+fn uncertified(machine: &Machine, id: &PlaybookId, playbook: &Playbook, votes: &[Wanted<'_>]) -> (Cause, String) {
     let head = machine.asset_head(&playbook.asset).map_or(BlockTime::default(), |head| head.time);
     let alive = votes.iter().filter(|(_, vote)| head <= vote.evidence.time.plus_secs(playbook.expiry_s)).count();
     let organisations: BTreeSet<&OrganisationId> = votes.iter().map(|(organisation, _)| *organisation).collect();
@@ -268,6 +268,8 @@ fn uncertified(machine: &Machine, playbook: &Playbook, votes: &[Wanted<'_>]) -> 
     let detail = format!("{} of {needed} organisations support it, {alive} votes alive", organisations.len());
     if organisations.len() >= needed {
         (Cause::Expired, detail)
+    } else if let Some(why) = asks_people(machine, id, playbook) {
+        (Cause::AwaitingHumans, format!("{why}; {detail}"))
     } else if playbook.mode == Mode::Auto {
         (Cause::QuorumNotReached, detail)
     } else {

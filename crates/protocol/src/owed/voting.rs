@@ -12,6 +12,7 @@ use watchfire_types::{BlockRef, BlockTime, EventHash, OperatorId, PlaybookId, St
 use super::{escalation, vetoing};
 use crate::authority::{later, severity};
 use crate::draft::Draft;
+use crate::ledger::Held;
 use crate::machine::Machine;
 use crate::shared::voices;
 
@@ -27,11 +28,26 @@ pub fn triggered(
     if charter.is_context(&finding.detector) {
         return None;
     }
-    let fires = playbook.triggers.iter().filter(|trigger| {
+    steps(charter, playbook, finding, standing, &|_, _| true).max()
+}
+
+/// The steps of the triggers that a finding fires, where only those findings stand beside it that count for the trigger's step.
+fn steps(
+    charter: &Charter,
+    playbook: &Playbook,
+    finding: &Finding,
+    standing: &[&Finding],
+    counts: &dyn Fn(&Finding, StepIndex) -> bool,
+) -> impl Iterator<Item = StepIndex> {
+    let fires = playbook.triggers.iter().filter(move |trigger| {
+        let together = |together| {
+            let beside: Vec<&Finding> = standing.iter().copied().filter(|other| counts(other, trigger.step)).collect();
+            stands_together(charter, trigger, together, finding, &beside)
+        };
         trigger.matches_finding(&finding.detector, &finding.kind, finding.severity)
-            && trigger.together.is_none_or(|together| stands_together(charter, trigger, together, finding, standing))
+            && trigger.together.is_none_or(together)
     });
-    fires.map(|trigger| trigger.step).max()
+    fires.map(|trigger| trigger.step)
 }
 
 /// Whether a finding is one of as many kinds as have to stand together, all begun within the time that is given for it.
@@ -67,11 +83,15 @@ pub(crate) fn standing<'a>(
     machine: &'a Machine,
     playbook: &'a Playbook,
 ) -> impl Iterator<Item = (&'a Finding, StepIndex)> {
-    let chain = machine.charter.assets.get(&playbook.asset).and_then(|asset| machine.view.chains.get(&asset.chain));
-    let standing = chain.into_iter().flat_map(|chain| &chain.standing);
-    let standing: Vec<&Finding> = standing.filter(|finding| finding.asset == playbook.asset).collect();
+    let standing = of_asset(machine, playbook);
     let triggers = |finding| Some((finding, triggered(&machine.charter, playbook, finding, &standing)?));
     standing.iter().copied().filter_map(triggers).collect::<Vec<_>>().into_iter()
+}
+
+fn of_asset<'a>(machine: &'a Machine, playbook: &Playbook) -> Vec<&'a Finding> {
+    let chain = machine.charter.assets.get(&playbook.asset).and_then(|asset| machine.view.chains.get(&asset.chain));
+    let standing = chain.into_iter().flat_map(|chain| &chain.standing);
+    standing.filter(|finding| finding.asset == playbook.asset).collect()
 }
 
 /// The own event that says this finding, if it was made and not retracted.
@@ -133,16 +153,105 @@ struct Due<'a> {
     decision: Decision,
 }
 
-/// The vote that own standing findings ask for, when the newest own vote does not say so already.
-fn asked<'a>(machine: &'a Machine, id: &PlaybookId, playbook: &'a Playbook) -> Option<Due<'a>> {
-    let chain = machine.charter.assets.get(&playbook.asset)?.chain;
-    if playbook.mode == Mode::Observe || machine.view.silent(chain) {
-        return None;
-    }
-    let (finding, found) = standing(machine, playbook).max_by(|(a, s), (b, t)| {
+/// The finding that asks for the widest step, of several the one that stands longest, and the step that it asks for by now.
+fn widest<'a>(
+    machine: &Machine,
+    id: &PlaybookId,
+    playbook: &Playbook,
+    standing: impl Iterator<Item = (&'a Finding, StepIndex)>,
+) -> Option<(&'a Finding, StepIndex)> {
+    let (finding, found) = standing.max_by(|(a, s), (b, t)| {
         (s, std::cmp::Reverse((a.first, &a.detector))).cmp(&(t, std::cmp::Reverse((b.first, &b.detector))))
     })?;
-    let step = escalation::step(machine, id, playbook, found, finding);
+    Some((finding, escalation::step(machine, id, playbook, found, finding)))
+}
+
+/// As [`widest`], of the findings that may be voted on by a machine: not of rules that ask people for the step, nor where one of those is needed
+/// beside them.
+fn widest_trusted<'a>(
+    machine: &'a Machine,
+    id: &PlaybookId,
+    playbook: &Playbook,
+    held: &Held,
+) -> Option<(&'a Finding, StepIndex)> {
+    let standing = of_asset(machine, playbook);
+    let counts = |finding: &Finding, step| held.since(&finding.detector, step).is_none();
+    let decisive = standing.iter().copied().filter(|finding| !machine.charter.is_context(&finding.detector));
+    let trusted = decisive.filter_map(|finding| {
+        let found = steps(&machine.charter, playbook, finding, &standing, &counts).max()?;
+        counts(finding, escalation::step(machine, id, playbook, found, finding)).then_some((finding, found))
+    });
+    widest(machine, id, playbook, trusted)
+}
+
+/// Why what stands asks people though the playbook votes by itself: the rule behind it, or one that it needs beside it, was wrong before.
+fn demoted(machine: &Machine, playbook: &Playbook, held: &Held, (finding, step): (&Finding, StepIndex)) -> String {
+    let itself = held.since(&finding.detector, step).map(|incident| (&finding.detector, incident));
+    let standing = of_asset(machine, playbook);
+    let beside = || {
+        let mut others = standing.iter().map(|other| &other.detector);
+        others.find_map(|rule| Some((rule, held.since(rule, StepIndex::new(1))?)))
+    };
+    match itself.or_else(beside) {
+        Some((rule, incident)) => format!("would ask people: rule {rule} demoted after incident {}", incident.short()),
+        None => "would ask people".to_owned(),
+    }
+}
+
+/// What own standing findings ask for by now: of a machine, and of people beyond it, with why.
+struct Wants<'a> {
+    machine: Option<(&'a Finding, StepIndex)>,
+    people: Option<((&'a Finding, StepIndex), String)>,
+}
+
+fn wants<'a>(machine: &'a Machine, id: &PlaybookId, playbook: &'a Playbook) -> Wants<'a> {
+    let Some(all) = widest(machine, id, playbook, standing(machine, playbook)) else {
+        return Wants { machine: None, people: None };
+    };
+    let held = match playbook.mode {
+        Mode::Auto if !planted(Mutation::TrustsDemoted) => Held::of(machine, id, &playbook.asset),
+        _ => Held::default(),
+    };
+    if held.is_empty() {
+        return Wants { machine: Some(all), people: None };
+    }
+    let trusted = widest_trusted(machine, id, playbook, &held);
+    let beyond = trusted.is_none_or(|(_, step)| step < all.1);
+    Wants { machine: trusted, people: beyond.then(|| (all, demoted(machine, playbook, &held, all))) }
+}
+
+/// Why what stands asks people and no machine though the playbook votes by itself, if so.
+pub(super) fn asks_people(machine: &Machine, id: &PlaybookId, playbook: &Playbook) -> Option<String> {
+    let wants = wants(machine, id, playbook);
+    wants.people.filter(|_| wants.machine.is_none()).map(|(_, why)| why)
+}
+
+/// What own standing findings ask for, when the newest own vote does not say so already: of a machine, and of people.
+#[derive(Default)]
+struct Asked<'a> {
+    /// The vote that is due, but for what the playbook itself holds back.
+    vote: Option<Due<'a>>,
+    /// What people are asked beyond it, and why.
+    people: Option<(Due<'a>, String)>,
+}
+
+fn asked<'a>(machine: &'a Machine, id: &PlaybookId, playbook: &'a Playbook) -> Asked<'a> {
+    let chain = machine.charter.assets.get(&playbook.asset).map(|asset| asset.chain);
+    if playbook.mode == Mode::Observe || chain.is_none_or(|chain| machine.view.silent(chain)) {
+        return Asked::default();
+    }
+    let wants = wants(machine, id, playbook);
+    let due = |of| unsaid(machine, id, playbook, of);
+    Asked { vote: wants.machine.and_then(due), people: wants.people.and_then(|(of, why)| Some((due(of)?, why))) }
+}
+
+/// A vote on a finding, when the newest own vote does not say so already.
+fn unsaid<'a>(
+    machine: &Machine,
+    id: &PlaybookId,
+    playbook: &Playbook,
+    (finding, step): (&'a Finding, StepIndex),
+) -> Option<Due<'a>> {
     let decision = machine.decision(id, playbook);
     if !machine.counts(id, step, &finding.block) || said(machine, &decision, step, &finding.block) {
         return None;
@@ -162,7 +271,7 @@ pub(super) fn awaited(machine: &Machine) -> Vec<&Finding> {
     }
     let contain = machine.charter.playbooks.iter().filter(|(_, p)| p.purpose == PlaybookPurpose::Contain);
     let awaited = contain.filter_map(|(id, playbook)| {
-        let Due { finding, step, .. } = asked(machine, id, playbook)?;
+        let Due { finding, step, .. } = asked(machine, id, playbook).vote?;
         let votes = held_back(machine, id, playbook, step, None).is_none()
             && machine.view.label(&machine.own.entry.operators, &finding.block).is_some();
         (votes && stated(machine, finding).is_none()).then_some(finding)
@@ -171,16 +280,15 @@ pub(super) fn awaited(machine: &Machine) -> Vec<&Finding> {
 }
 
 fn vote(machine: &Machine, id: &PlaybookId, playbook: &Playbook, pages: &mut BTreeSet<Page>) -> Option<Vote> {
-    let Due { finding, step, decision } = asked(machine, id, playbook)?;
+    let Asked { vote, people } = asked(machine, id, playbook);
+    if let Some((Due { finding, step, .. }, why)) = people {
+        pages.insert(wanted(machine, playbook, id, (finding, step), &why));
+    }
+    let Due { finding, step, decision } = vote?;
     let unfounded = planted(Mutation::VotesUnfounded).then_some(EventHash::from_bytes([0; 32]));
     let (basis, evidence) = (stated(machine, finding).or(unfounded)?, finding.block);
     if let Some(why) = held_back(machine, id, playbook, step, Some(basis)) {
-        pages.insert(Page {
-            asset: Some(playbook.asset.clone()),
-            severity: severity(playbook, step),
-            kind: "approval-wanted",
-            text: format!("{id} step {step}: {why}; {}", finding.explanation),
-        });
+        pages.insert(wanted(machine, playbook, id, (finding, step), &why));
         return None;
     }
     let Some(operator) = machine.view.label(&machine.own.entry.operators, &evidence) else {
@@ -188,6 +296,27 @@ fn vote(machine: &Machine, id: &PlaybookId, playbook: &Playbook, pages: &mut BTr
         return None;
     };
     Some(Vote { decision, step, basis: Basis::Finding(basis), operator, evidence })
+}
+
+/// People are asked: for what, why, what was found, and how often its rule was wrong before.
+fn wanted(
+    machine: &Machine,
+    playbook: &Playbook,
+    id: &PlaybookId,
+    (finding, step): (&Finding, StepIndex),
+    why: &str,
+) -> Page {
+    Page {
+        asset: Some(playbook.asset.clone()),
+        severity: severity(playbook, step),
+        kind: "approval-wanted",
+        text: format!(
+            "{id} step {step}: {why}; {}; {} {}",
+            finding.explanation,
+            finding.detector,
+            crate::ledger::history(machine, finding)
+        ),
+    }
 }
 
 /// A vote says whose endpoint gave the evidence: what none of the member's own operators agreed on is nobody's word that counts.
@@ -227,8 +356,8 @@ fn due(
     again && (evidence.time >= half || (1..=newest.step.get()).map(StepIndex::new).any(lapsed))
 }
 
-/// Why an automatic vote is turned into a question: mode, veto, cooldown or budget. None of them binds a human, nor
-/// (but for mode and veto) a wider step. A finding that no event says yet has no basis.
+/// Why an automatic vote is turned into a question: mode, veto, cooldown or budget ([`asked`] has the fifth: a rule that was wrong). None of them
+/// binds a human, nor (but for mode and veto) a wider step. A finding that no event says yet has no basis.
 fn held_back(
     machine: &Machine,
     id: &PlaybookId,

@@ -131,7 +131,7 @@ impl Log {
             let basis = Basis::Finding(EventHash::from_bytes([9; 32]));
             let vote = Vote { decision: decision.clone(), step: StepIndex::new(2), basis, operator, evidence: at };
             let veto = Veto { decision: decision.clone(), head: at, act: at, human: human.clone() };
-            let close = CloseVote { decision: decision.clone(), closed_at: at, human: human.clone() };
+            let close = CloseVote { decision: decision.clone(), closed_at: at, outcome: None, human: human.clone() };
             [Body::Vote(vote), Body::Veto(veto), Body::CloseVote(close)]
         };
         let purposes = [Purpose::Step(StepIndex::new(2)), Purpose::Cancel, Purpose::Close(at.time)];

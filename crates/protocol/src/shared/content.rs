@@ -6,7 +6,7 @@ use std::sync::Arc;
 use alloy_primitives::{Address, B256, Signature, U256};
 use thiserror::Error;
 use watchfire_charter::{Charter, PlaybookPurpose};
-use watchfire_types::body::{Authority, Certificate, CoSignature, Decision, Purpose};
+use watchfire_types::body::{Authority, Certificate, CoSignature, Decision, Outcome, Purpose};
 use watchfire_types::{BlockRef, BlockTime, ChainId, EventHash, SafeId, SafeTransaction, StepIndex, Timestamp, memory};
 
 use crate::certificate::{Facts, playbook_of};
@@ -57,6 +57,8 @@ struct OfDecision {
     /// The cancel certificate that reaches furthest: whatever another one stops, it stops too.
     cancel: Option<(BlockRef, B256)>,
     closed: BTreeSet<BlockTime>,
+    /// What the closes say that it was.
+    outcomes: BTreeSet<(BlockTime, Outcome)>,
 }
 
 /// Everything keyed by content.
@@ -66,6 +68,8 @@ pub(crate) struct Content {
     by_decision: BTreeMap<Decision, OfDecision>,
     pub(crate) signed: BTreeMap<B256, Signed>,
     pub(crate) by_nonce: BTreeMap<(SafeId, U256), BTreeSet<B256>>,
+    /// Whether any close says that it was a false alarm: most logs hold none, and nothing more is asked of them.
+    pub(crate) false_alarms: bool,
     /// What the newest received co-signature came to, by the event that carries it: the door asks first, then the fold.
     received: Option<(EventHash, Result<Judged, SignatureFault>)>,
 }
@@ -187,7 +191,11 @@ impl Content {
                 let new = (facts.earliest, digest);
                 of.cancel = of.cancel.filter(|known| reach(known) > reach(&new)).or(Some(new));
             }
-            Purpose::Close(at) => drop(of.closed.insert(at)),
+            Purpose::Close(at) => {
+                of.closed.insert(at);
+                self.false_alarms |= facts.outcome == Some(Outcome::False);
+                of.outcomes.extend(facts.outcome.map(|outcome| (at, outcome)));
+            }
         }
         self.certificates.insert(digest, HeldCertificate { certificate: Arc::new(certificate.clone()), facts });
     }
@@ -218,6 +226,17 @@ impl Content {
     /// Every `closed_at` that is certified for a decision.
     pub(crate) fn closed(&self, decision: &Decision) -> impl Iterator<Item = BlockTime> {
         self.by_decision.get(decision).into_iter().flat_map(|of| of.closed.iter().copied())
+    }
+
+    /// The block that a decision's certified close at this time names first.
+    pub(crate) fn closing(&self, decision: &Decision, at: BlockTime) -> Option<BlockRef> {
+        let mut held = self.certificates_of(decision);
+        held.find(|(_, held)| held.certificate.purpose == Purpose::Close(at)).map(|(_, held)| held.facts.earliest)
+    }
+
+    /// Whether a close at this time with this outcome is certified.
+    pub(crate) fn says(&self, decision: &Decision, at: BlockTime, outcome: Outcome) -> bool {
+        self.by_decision.get(decision).is_some_and(|of| of.outcomes.contains(&(at, outcome)))
     }
 
     /// Whether a close at this time is certified.

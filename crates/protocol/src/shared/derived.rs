@@ -6,16 +6,18 @@ use std::sync::Arc;
 
 use alloy_primitives::B256;
 use watchfire_charter::Charter;
-use watchfire_types::body::{Body, Decision, Sealed, SealedAbout};
+use watchfire_types::body::{Body, CloseVote, Decision, Outcome, Sealed, SealedAbout};
 use watchfire_types::{
     AssetId, BlockRef, BlockTime, ChainId, ChangeId, DetectorId, Event, EventHash, IncidentId, MemberKey, NetworkId,
     OperatorId, OrganisationId, PlaybookId, StepIndex, Verified,
 };
 
 use super::changes::Changes;
+use super::fired::Fired;
+use super::promotions::Promotions;
 use super::told::Told;
 use super::voices::Voices;
-use crate::{certificate, change, incident};
+use crate::{certificate, change, incident, promotion};
 
 /// Events ordered by the block time they speak of.
 pub(crate) type ByTime = BTreeMap<(BlockTime, EventHash), Arc<Verified<Event>>>;
@@ -40,6 +42,10 @@ pub(crate) struct Closes {
     pub(crate) said: BTreeMap<BlockTime, BTreeMap<OrganisationId, ByHash>>,
     /// Times that enough organisations say.
     pub(crate) agreed: BTreeSet<BlockTime>,
+    /// Who says what it was, by time.
+    pub(crate) outcomes: BTreeMap<(BlockTime, Outcome), BTreeMap<OrganisationId, ByHash>>,
+    /// What enough organisations say that it was.
+    pub(crate) judged: BTreeSet<(BlockTime, Outcome)>,
 }
 
 /// What events say, by what is asked of it.
@@ -67,6 +73,10 @@ pub(crate) struct Derived {
     pub(crate) retractions: BTreeMap<EventHash, ByHash>,
     /// Planned changes.
     pub(crate) changes: Changes,
+    /// What rules found, and what was seen executed.
+    pub(crate) fired: Fired,
+    /// Rules that may vote by themselves again.
+    pub(crate) promotions: Promotions,
     /// What each author observed.
     pub(crate) observed: BTreeMap<MemberKey, Observations>,
 }
@@ -168,13 +178,16 @@ impl Derived {
             Body::CloseVote(close) if certificate::check_close(charter, author, close).is_ok() => {
                 let needed = usize::from(charter.rules.contain.organisations);
                 let of = self.closes.entry(close.decision.clone()).or_default();
-                of.put(way, needed, close.closed_at.time, organisation, event);
+                of.put(way, needed, close, organisation, event);
             }
             Body::ChangeSupported(said) if change::check(charter, author, said).is_ok() => {
                 self.changes.support(way, (charter, network), organisation, said, event);
             }
             Body::ChangeWithdrawn(said) if charter.member_by_key(author).is_some_and(|(_, member)| member.votes()) => {
                 self.changes.withdraw(way, charter, organisation, said.change, event);
+            }
+            Body::PromotionSupported(said) if promotion::check(charter, author, said).is_ok() => {
+                self.promotions.put(way, organisation, said, event);
             }
             Body::ChangeCounted(counted) => {
                 let of = self.observed.entry(*author).or_default().counted.entry(counted.change).or_default();
@@ -202,7 +215,11 @@ impl Derived {
             | Body::PostconditionChecked(_)
             | Body::Retracted(_)
             | Body::NotContained(_)
-            | Body::Attested(_) => self.observe(way, event),
+            | Body::Attested(_) => {
+                let needed = usize::from(charter.rules.contain.organisations);
+                self.fired.put(way, needed, organisation, event);
+                self.observe(way, event);
+            }
             Body::Vote(_)
             | Body::Veto(_)
             | Body::CloseVote(_)
@@ -212,6 +229,7 @@ impl Derived {
             | Body::Sealed(_)
             | Body::ChangeSupported(_)
             | Body::ChangeWithdrawn(_)
+            | Body::PromotionSupported(_)
             | Body::Started(_)
             | Body::CoSignature(_)
             | Body::Unknown(..) => {}
@@ -267,20 +285,38 @@ impl Closes {
         &mut self,
         way: Way,
         needed: usize,
-        at: BlockTime,
+        close: &CloseVote,
         organisation: &OrganisationId,
         event: &Arc<Verified<Event>>,
     ) {
+        let at = close.closed_at.time;
         let by = self.said.entry(at).or_default();
-        let of = by.entry(organisation.clone()).or_default();
-        way.put(of, event.hash(), event);
-        if of.is_empty() {
-            by.remove(organisation);
-        }
+        voice(way, by, organisation, event);
         if by.len() >= needed {
             self.agreed.insert(at)
         } else {
             self.agreed.remove(&at)
         };
+        let Some(outcome) = close.outcome else { return };
+        let by = self.outcomes.entry((at, outcome)).or_default();
+        voice(way, by, organisation, event);
+        if by.len() >= certificate::outcome_votes(needed) {
+            self.judged.insert((at, outcome))
+        } else {
+            self.judged.remove(&(at, outcome))
+        };
+    }
+}
+
+fn voice(
+    way: Way,
+    by: &mut BTreeMap<OrganisationId, ByHash>,
+    organisation: &OrganisationId,
+    event: &Arc<Verified<Event>>,
+) {
+    let of = by.entry(organisation.clone()).or_default();
+    way.put(of, event.hash(), event);
+    if of.is_empty() {
+        by.remove(organisation);
     }
 }

@@ -97,7 +97,7 @@ fn history() -> &'static History {
 fn close(c: &Cluster, word: &str) -> Body {
     let asset: AssetId = name("vault-core");
     let decision = Decision { version: c.charter.version, asset, playbook: name("contain-vault") };
-    Body::CloseVote(CloseVote { decision, closed_at: c.chain.head().at, human: human(word) })
+    Body::CloseVote(CloseVote { decision, closed_at: c.chain.head().at, outcome: None, human: human(word) })
 }
 
 fn proof(pair: &[Verified<Event>; 2]) -> FaultProof {

@@ -165,24 +165,22 @@ fn people_close_blocks_apart() {
     c.execute();
     c.clear();
     c.mine(&[]);
-    let close =
-        || input::HumanAct::Close { asset: name("vault-core"), playbook: name("contain-vault"), human: human("over") };
-    c.act(0, close()).expect("proposes");
+    c.act(0, close_act()).expect("proposes");
     c.mine(&[]);
     c.all_find("vault-outflow");
     c.mine(&[]);
     c.clear();
     c.mine(&[]);
-    c.act(1, close()).expect("proposes anew");
+    c.act(1, close_act()).expect("proposes anew");
     c.mine(&[]);
-    c.act(2, close()).expect("supports");
+    c.act(2, close_act()).expect("supports");
     assert_ne!(
         c.nodes[4].machine.incidents()[0].phase,
         "closed",
         "one of the three named a time before the second finding"
     );
     c.mine(&[]);
-    c.act(0, close()).expect("supports");
+    c.act(0, close_act()).expect("supports");
     let incidents = c.nodes[4].machine.incidents();
     assert_eq!((incidents.len(), incidents[0].phase), (1, "closed"));
 }
@@ -201,9 +199,7 @@ fn incidents_close_and_continue() {
     c.clear();
     c.mine(&[]);
     for index in 0..3 {
-        let act =
-            input::HumanAct::Close { asset: name("vault-core"), playbook: name("contain-vault"), human: human("over") };
-        c.act(index, act).expect("closes");
+        c.act(index, close_act()).expect("closes");
     }
     assert_eq!(c.nodes[4].machine.incidents()[0].phase, "closed");
     c.all_find("vault-outflow");
@@ -211,4 +207,9 @@ fn incidents_close_and_continue() {
     let both = c.nodes[4].machine.incidents();
     assert_eq!(both.len(), 2);
     assert_eq!(both[0].continues, Some(opened[0].id));
+}
+
+fn close_act() -> input::HumanAct {
+    let (asset, playbook) = (name("vault-core"), name("contain-vault"));
+    input::HumanAct::Close { asset, playbook, incident: None, outcome: None, human: human("over") }
 }

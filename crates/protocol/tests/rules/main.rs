@@ -8,6 +8,8 @@ mod cluster;
 mod context;
 mod door;
 mod incidents;
+mod ledger;
+mod ledger_order;
 mod limits;
 mod model;
 mod node;

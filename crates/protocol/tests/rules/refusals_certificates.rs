@@ -127,8 +127,12 @@ fn a_vote_names_its_playbooks_asset_and_a_close_its_votes_time() {
     assert_eq!(c.nodes[0].receive(now, &crossed), Err(Rejection::Malformed { why: "playbook of another asset" }));
 
     let of = |member: usize, closed_at: BlockRef| {
-        let body =
-            Body::CloseVote(CloseVote { decision: decision(&c, "contain-vault"), closed_at, human: human("over") });
+        let body = Body::CloseVote(CloseVote {
+            decision: decision(&c, "contain-vault"),
+            closed_at,
+            outcome: None,
+            human: human("over"),
+        });
         c.nodes[member].seal_at(30, EventHash::from_bytes([7; 32]), body).to_unverified()
     };
     let at = block(98, 0);

@@ -12,6 +12,7 @@ use watchfire_types::{BlockTime, ChainId, CharterDigest, CharterVersion, Epoch, 
 use super::change::{counted_in, supported_in, withdrawn_in};
 use super::checkpoint::{checkpoint_fault_in, checkpoint_in};
 use super::evidence::{self, accessed_in, collected_in, missed_in};
+use super::promotion;
 use super::sealed::sealed_in;
 use super::signature::{attested_in, co_signature_in};
 use crate::bounds::{MAX_EARLIER_EPOCHS, MAX_FIGURE_VALUE, MAX_FIGURES, MAX_LABEL, MAX_LINE, MAX_VOTES};
@@ -38,6 +39,7 @@ pub(crate) fn from_later_version(body: &In) -> bool {
     match body {
         In::Finding(finding) => severity(finding.severity),
         In::Classified(classified) => severity(classified.severity),
+        In::CloseVote(vote) => proto::Outcome::try_from(vote.outcome).is_err(),
         In::NotContained(not_contained) => proto::Cause::try_from(not_contained.cause).is_err(),
         other => evidence::from_later_version(other),
     }
@@ -72,6 +74,7 @@ pub(crate) fn decode(body: In) -> Result<Body, WireError> {
         In::ChangeSupported(supported) => Body::ChangeSupported(supported_in(supported)?),
         In::ChangeWithdrawn(withdrawn) => Body::ChangeWithdrawn(withdrawn_in(withdrawn)?),
         In::ChangeCounted(counted) => Body::ChangeCounted(counted_in(counted)?),
+        In::PromotionSupported(supported) => Body::PromotionSupported(promotion::supported_in(supported)?),
     })
 }
 
@@ -233,6 +236,7 @@ fn close_vote_in(vote: proto::CloseVote) -> Result<CloseVote, WireError> {
     Ok(CloseVote {
         decision: decision_in(vote.decision)?,
         closed_at: block_in("close_vote.closed_at", vote.closed_at)?,
+        outcome: promotion::outcome_in(vote.outcome)?,
         human: human_in(vote.human)?,
     })
 }

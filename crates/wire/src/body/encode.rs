@@ -9,6 +9,7 @@ use watchfire_types::body::{
 use super::change::{counted_out, supported_out, withdrawn_out};
 use super::checkpoint::{checkpoint_fault_out, checkpoint_out};
 use super::evidence::{accessed_out, collected_out, missed_out};
+use super::promotion;
 use super::sealed::sealed_out;
 use super::signature::{attested_out, co_signature_out};
 use crate::common::{block_out, decision_out, human_out, severity_out};
@@ -46,6 +47,7 @@ pub(crate) fn encode(body: &Body) -> Option<Out> {
         Body::ChangeSupported(supported) => Out::ChangeSupported(supported_out(supported)),
         Body::ChangeWithdrawn(withdrawn) => Out::ChangeWithdrawn(withdrawn_out(withdrawn)),
         Body::ChangeCounted(counted) => Out::ChangeCounted(counted_out(counted)),
+        Body::PromotionSupported(supported) => Out::PromotionSupported(promotion::supported_out(supported)),
         Body::Unknown(..) => return None,
     })
 }
@@ -167,6 +169,7 @@ fn close_vote_out(vote: &CloseVote) -> proto::CloseVote {
         decision: Some(decision_out(&vote.decision)),
         closed_at: Some(block_out(&vote.closed_at)),
         human: Some(human_out(&vote.human)),
+        outcome: promotion::outcome_out(vote.outcome),
     }
 }
 

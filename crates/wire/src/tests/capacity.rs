@@ -1,7 +1,7 @@
 //! What a charter is measured by against what is really encoded: the largest automatic vote, and as many of them as a rule may need.
 
 use alloy_primitives::B256;
-use watchfire_types::body::{Basis, Certificate, CloseVote, Decision, Human, Purpose, Veto, Vote};
+use watchfire_types::body::{Basis, Certificate, CloseVote, Decision, Human, Outcome, Purpose, Veto, Vote};
 use watchfire_types::bounds::{
     AUTOMATIC_VOTE_BYTES_MAX, CERTIFICATE_VOTERS_MAX, CERTIFICATE_VOTES_BYTES, HUMAN_VOTE_BYTES, VOTE_FRAME_BYTES,
     vote_bytes_max, words_bytes_max,
@@ -83,7 +83,7 @@ fn the_largest_human_votes_are_known() {
     assert_eq!(sealed(1, vote(Basis::Human(human()))).outer().len(), HUMAN_VOTE_BYTES + words);
     let veto = Veto { decision: decision(), head: block(), act: block(), human: human() };
     assert_eq!(sealed(1, Body::Veto(veto)).outer().len(), HUMAN_VOTE_BYTES + words);
-    let close = CloseVote { decision: decision(), closed_at: block(), human: human() };
+    let close = CloseVote { decision: decision(), closed_at: block(), outcome: Some(Outcome::False), human: human() };
     assert!(sealed(1, Body::CloseVote(close)).outer().len() <= HUMAN_VOTE_BYTES + words);
 }
 

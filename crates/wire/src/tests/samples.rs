@@ -10,8 +10,8 @@ use watchfire_types::body::{
     ChangeSupported, ChangeWithdrawn, Checkpoint, CheckpointFault, Classified, CloseVote, CoSignature, Custodian,
     Custody, Decision, EpochCheckpoint, EpochHead, EvidenceAccessed, EvidenceCheck, EvidenceCollected, EvidenceItem,
     EvidenceKind, EvidenceMissed, Executed, FaultProof, Finding, Heartbeat, Human, HumanStatement, Inconsistency,
-    MissCause, NotContained, PostconditionChecked, Purpose, Retracted, Sealed, SealedAbout, SealedKey, Selector,
-    Started, Submitted, Veto, Vote,
+    MissCause, NotContained, Outcome, PostconditionChecked, PromotionSupported, Purpose, Retracted, Sealed,
+    SealedAbout, SealedKey, Selector, Started, Submitted, Veto, Vote,
 };
 use watchfire_types::{
     BlockRef, BlockTime, ChainId, ChangeId, CharterDigest, CharterVersion, Epoch, Event, EventHash, IncidentId,
@@ -132,7 +132,7 @@ pub(super) fn certificate(purpose: Purpose, bodies: &[Body]) -> Body {
 }
 
 fn close_vote() -> CloseVote {
-    CloseVote { decision: decision(), closed_at: block(900), human: human() }
+    CloseVote { decision: decision(), closed_at: block(900), outcome: None, human: human() }
 }
 
 pub(super) fn attested() -> Attested {
@@ -191,6 +191,7 @@ pub(super) fn bodies() -> Vec<(&'static str, Body)> {
         ("rejected", Body::Rejected(statement())),
         ("note", Body::Note(statement())),
         ("close-vote", Body::CloseVote(close_vote())),
+        ("close-vote-false", Body::CloseVote(CloseVote { outcome: Some(Outcome::False), ..close_vote() })),
         ("not-contained", Body::NotContained(not_contained())),
         ("attested", Body::Attested(attested())),
         ("attested-scanned", Body::Attested(Attested { scanned_from: 40, ..attested() })),
@@ -211,6 +212,7 @@ pub(super) fn bodies() -> Vec<(&'static str, Body)> {
             Body::ChangeSupported(change_supported(ChangeCall::Selector(Selector([0x84, 0x56, 0xcb, 0x59])))),
         ),
         ("change-withdrawn", Body::ChangeWithdrawn(ChangeWithdrawn { change: change_id(), human: human() })),
+        ("promotion-supported", Body::PromotionSupported(promotion_supported())),
         ("change-counted", Body::ChangeCounted(ChangeCounted { change: change_id(), counts: true, head: block(120) })),
         ("unknown", Body::Unknown(4_000, Bytes::from_static(b"from a later version"))),
     ]
@@ -391,6 +393,18 @@ pub(super) fn sealed_body(about: SealedAbout) -> Sealed {
         commitment: B256::repeat_byte(0x5e),
         keys: vec![key("alder-1", 1), key("birch-1", 2)],
         ciphertext: vec![0xc1; 64].into(),
+    }
+}
+
+pub(super) fn promotion_supported() -> PromotionSupported {
+    PromotionSupported {
+        version: CharterVersion::new(1),
+        asset: "vault-core".parse().unwrap(),
+        detector: "vault-outflow".parse().unwrap(),
+        through: block(100).time,
+        operator: "op-alder".parse().unwrap(),
+        head: block(119),
+        human: human(),
     }
 }
 

@@ -6,8 +6,8 @@ use proptest::collection::{btree_map, btree_set, vec};
 use proptest::prelude::*;
 use watchfire_types::body::{
     Attested, Authority, Basis, Body, Cause, Classified, CloseVote, CoSignature, Decision, EpochCheckpoint, EpochHead,
-    Executed, FaultProof, Finding, Human, HumanStatement, NotContained, PostconditionChecked, Purpose, Retracted,
-    Started, Submitted, Veto, Vote,
+    Executed, FaultProof, Finding, Human, HumanStatement, NotContained, Outcome, PostconditionChecked, Purpose,
+    Retracted, Started, Submitted, Veto, Vote,
 };
 use watchfire_types::{
     BlockRef, BlockTime, ChainId, CharterDigest, CharterVersion, Epoch, Event, EventHash, IncidentId, MemberKey,
@@ -120,7 +120,13 @@ fn veto() -> impl Strategy<Value = Veto> {
 }
 
 fn close_vote() -> impl Strategy<Value = CloseVote> {
-    (decision(), block(), human()).prop_map(|(decision, closed_at, human)| CloseVote { decision, closed_at, human })
+    let outcome = prop::option::of(prop::sample::select(vec![Outcome::Confirmed, Outcome::False]));
+    (decision(), block(), outcome, human()).prop_map(|(decision, closed_at, outcome, human)| CloseVote {
+        decision,
+        closed_at,
+        outcome,
+        human,
+    })
 }
 
 fn transaction() -> impl Strategy<Value = SafeTransaction> {
@@ -264,6 +270,7 @@ pub(super) fn body() -> impl Strategy<Value = Body> {
         super::evidence::body(),
         super::sealed::body(),
         super::change::body(),
+        super::promotion::body(),
         super::fault::body(),
         statement().prop_map(Body::Acknowledged),
         statement().prop_map(Body::Rejected),

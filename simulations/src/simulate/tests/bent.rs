@@ -168,6 +168,7 @@ fn mistakes_about_acts() {
         rule(VotesUnfounded, "vault-drain", &["S6"]),
         rule(NeverRevotes, "second-attack", &["L1", "pauses"]),
         rule(AsksNobody, "people-approve", &["S6"]),
+        rule(TrustsDemoted, "false-pause-demotes", &["S6"]),
         rule(NeverEscalates, "slow-drain", &["L1"]),
         rule(EscalatesOnOld, "flag-suffices", &["L5"]),
     ]);

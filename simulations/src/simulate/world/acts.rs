@@ -3,7 +3,7 @@
 use alloy_primitives::{Address, U256, keccak256};
 use watchfire_driver::Door;
 use watchfire_types::StepIndex;
-use watchfire_types::body::Human;
+use watchfire_types::body::{Human, Outcome};
 use watchfire_types::input::{HumanAct, Input};
 
 use super::World;
@@ -77,18 +77,26 @@ impl World<'_> {
             let who = Human { person: format!("{organisation}-on-call"), role: "on-call".to_owned(), reason };
             let cast = self.cast;
             let (asset, contain) = (cast.asset.clone(), cast.playbook.clone());
-            let act = match human.act {
-                Act::Approve => HumanAct::Approve { asset, playbook: contain, step: cast.widest, human: who },
-                Act::Veto => HumanAct::Veto { asset, playbook: contain, human: who },
+            let Some(process) = &mut self.nodes[place].process else { continue };
+            let acts = match human.act {
+                Act::Approve => vec![HumanAct::Approve { asset, playbook: contain, step: cast.widest, human: who }],
+                Act::Veto => vec![HumanAct::Veto { asset, playbook: contain, human: who }],
                 Act::Recover => {
                     let Some(playbook) = cast.recovery.clone() else { continue };
-                    HumanAct::Approve { asset, playbook, step: StepIndex::new(1), human: who }
+                    vec![HumanAct::Approve { asset, playbook, step: StepIndex::new(1), human: who }]
+                }
+                Act::CloseFalse => {
+                    let outcome = Some(Outcome::False);
+                    vec![HumanAct::Close { asset, playbook: contain, incident: None, outcome, human: who }]
+                }
+                Act::Promote => {
+                    let rules = process.driver.machine().rule_stats();
+                    let demoted = rules.into_iter().filter(|rule| rule.demoted.is_some());
+                    demoted.map(|rule| HumanAct::Promote { detector: rule.rule, human: who.clone() }).collect()
                 }
             };
-            if let Some(process) = &mut self.nodes[place].process {
-                process.inbox.push(Door::Input(Input::Human(act)));
-                self.call(place);
-            }
+            process.inbox.extend(acts.into_iter().map(|act| Door::Input(Input::Human(act))));
+            self.call(place);
         }
     }
 }

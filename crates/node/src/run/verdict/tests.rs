@@ -19,6 +19,7 @@ fn judged_under(text: &str, live: usize, change: impl FnOnce(&mut Facts<'_>)) ->
         refuted: None,
         doubt: None,
         simulated: "simulated ok at block 7".to_owned(),
+        asks: None,
         balance: Some(1_000_000_000_000_000_000),
         base_fee: Some(1_000_000_000),
         gas: None,
@@ -58,6 +59,14 @@ fn says_what_stands_in_the_way() {
         assert_eq!(verdict, expected, "{line}");
         assert!(line.contains(reason), "{line}");
     }
+}
+
+/// A rule that asks people takes nothing from what the network can do, and the line says so.
+#[test]
+fn says_that_a_rule_asks_people() {
+    let asks = "would ask people where no other rule fires: rule vault-outflow demoted after incident ab12";
+    let (verdict, line) = judged(5, |facts| facts.asks = Some(asks.to_owned()));
+    assert!(verdict == CanPause::Yes && line.ends_with(asks), "{line}");
 }
 
 /// Nobody is spared whose role or operator the rule asks for, however many others are live: one of two that hold the role, two
