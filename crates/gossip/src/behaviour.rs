@@ -37,6 +37,12 @@ pub(crate) fn topic(network: NetworkId) -> IdentTopic {
     IdentTopic::new(format!("watchfire/{network}/1"))
 }
 
+/// Names this process beside its version: whoever still holds a connection of the one before knows by it that that one is gone.
+fn process() -> String {
+    let began = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    format!("watchfire/{} {:x}-{:x}", env!("CARGO_PKG_VERSION"), std::process::id(), began.as_nanos())
+}
+
 fn stack(problem: impl std::fmt::Display) -> GossipError {
     GossipError::Stack { problem: problem.to_string() }
 }
@@ -95,7 +101,7 @@ impl Net {
             .with_max_established(Some(established))
             .with_max_established_per_peer(Some(limits::CONNECTIONS_PER_MEMBER));
         let about = identify::Config::new(topic.to_string(), pair.public())
-            .with_agent_version(concat!("watchfire/", env!("CARGO_PKG_VERSION")).to_owned())
+            .with_agent_version(process())
             .with_hide_listen_addrs(true)
             .with_cache_size(0);
         Ok(Self {

@@ -82,8 +82,14 @@ pub mod limits {
     pub const REDIAL_MAX: Duration = Duration::from_secs(5);
     /// How long the member with the higher peer id leaves the dialling to the other.
     pub const SECOND_SIDE: Duration = Duration::from_millis(250);
-    /// A connection older than this is closed when the same member makes a new one: that member has lost the old.
+    /// When a member makes a new connection beside one older than this, it has lost the old one, and all are made anew: the stack tells a
+    /// topic on a first connection alone, so that beside a dead one the member would never hear of it.
     pub const SUPERSEDE_AFTER: Duration = Duration::from_secs(10);
+    /// Once in this time a member that is another process than before is made to connect anew; two processes with one key would else drive each
+    /// other out for ever.
+    pub const RENEWED_EVERY: Duration = Duration::from_secs(30);
+    /// A connection on which the member is alive and has not joined the topic by then is made anew.
+    pub const JOINED_WITHIN: Duration = Duration::from_secs(20);
     /// How often a connection is asked for a sign of life.
     pub const PING_EVERY: Duration = Duration::from_secs(2);
     /// How long one answer may take. A connection that leaves two in a row unanswered is closed; as the second is asked on a

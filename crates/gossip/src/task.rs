@@ -252,7 +252,7 @@ impl Task {
             SwarmEvent::Behaviour(NetEvent::CatchUp(event)) => self.on_asking(Lane::CatchUp, event),
             SwarmEvent::Behaviour(NetEvent::Evidence(event)) => self.on_asking(Lane::Evidence, event),
             SwarmEvent::Behaviour(NetEvent::Identify(identify::Event::Received { peer_id, info, .. })) => {
-                self.on_identified(peer_id, &info.protocol_version);
+                self.on_identified(peer_id, &info.protocol_version, &info.agent_version);
             }
             SwarmEvent::Behaviour(NetEvent::Ping(ping::Event { peer, connection, result: Err(failure) }))
                 if !matches!(failure, ping::Failure::Unsupported) =>
@@ -260,6 +260,7 @@ impl Task {
                 tracing::info!(%peer, %failure, "no sign of life, connection closed");
                 self.swarm.close_connection(connection);
             }
+            SwarmEvent::Behaviour(NetEvent::Ping(ping::Event { peer, result: Ok(_), .. })) => self.on_alive(peer),
             SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
                 self.on_established(peer_id, connection_id, endpoint.is_dialer());
             }

@@ -21,6 +21,8 @@ struct Link {
     dialled: bool,
     /// Whether the member joined the topic, and the node was told so.
     joined: bool,
+    /// What the member's process called itself.
+    process: Option<String>,
 }
 
 /// All connections, and the last cause told for each member that cannot be reached.
@@ -28,6 +30,8 @@ struct Link {
 pub(super) struct Links {
     links: BTreeMap<MemberKey, Link>,
     told: BTreeMap<MemberKey, DialCause>,
+    /// When a member was last made to connect anew because it is another process.
+    renewed: BTreeMap<MemberKey, Instant>,
 }
 
 impl Links {
@@ -54,17 +58,30 @@ impl Task {
         let now = Instant::now();
         let link = self.links.links.entry(*member).or_default();
         // The member only makes another connection when it has lost the ones before, unless both sides dialled at once.
-        let stale: Vec<ConnectionId> = link
-            .connections
-            .iter()
-            .filter(|(_, since)| now.saturating_duration_since(**since) > limits::SUPERSEDE_AFTER)
-            .map(|(id, _)| *id)
-            .collect();
+        let lost =
+            link.connections.values().any(|since| now.saturating_duration_since(*since) > limits::SUPERSEDE_AFTER);
         link.connections.insert(connection, now);
         link.dialled |= dialled;
         self.dialer.on_established(member);
-        for connection in stale {
-            self.swarm.close_connection(connection);
+        if lost {
+            self.renew(peer);
+        }
+    }
+
+    /// Ends every connection with a member: both sides begin anew.
+    fn renew(&mut self, peer: PeerId) {
+        // An error only says that it is gone already.
+        let _ = self.swarm.disconnect_peer_id(peer);
+    }
+
+    /// The member answered: it is alive, and has joined by now unless this node was never told.
+    pub(super) fn on_alive(&mut self, peer: PeerId) {
+        let link = self.members.get(&peer).and_then(|member| self.links.links.get(member));
+        let Some(link) = link.filter(|link| !link.joined) else { return };
+        let now = Instant::now();
+        let first = link.connections.values().min();
+        if first.is_some_and(|first| now.saturating_duration_since(*first) > limits::JOINED_WITHIN) {
+            self.renew(peer);
         }
     }
 
@@ -105,12 +122,25 @@ impl Task {
         }
     }
 
-    pub(super) fn on_identified(&mut self, peer: PeerId, announced: &str) {
+    pub(super) fn on_identified(&mut self, peer: PeerId, announced: &str, process: &str) {
         let Some(member) = self.members.get(&peer).copied() else { return };
         if announced != self.topic.to_string() {
             self.tell(member, DialCause::OtherNetwork { announced: announced.chars().take(120).collect() });
-            // An error only says that it is gone already.
-            let _ = self.swarm.disconnect_peer_id(peer);
+            self.renew(peer);
+            return;
+        }
+        let Some(link) = self.links.links.get_mut(&member) else { return };
+        let process: String = process.chars().take(120).collect();
+        let before = link.process.replace(process.clone());
+        // A process that was killed hangs up on TCP; on QUIC nothing tells that it is gone until it is asked for a sign of life in vain.
+        if before.is_some_and(|before| before != process) {
+            let now = Instant::now();
+            let lately = self.links.renewed.get(&member);
+            if lately.is_none_or(|at| now.saturating_duration_since(*at) > limits::RENEWED_EVERY) {
+                self.links.renewed.insert(member, now);
+                tracing::info!(peer = %member.short(), "another process of this member: connections are made anew");
+                self.renew(peer);
+            }
         }
     }
 
