@@ -109,7 +109,7 @@ fn describe(
     });
     let severity = set.or_else(|| told.worst(stretch)).unwrap_or(Severity::Sev3);
     let closed = closes.iter().nth(generation as usize);
-    let outcome = closed.and_then(|at| self::outcome(machine, asset, *at));
+    let outcome = closed.and_then(|at| outcome(machine, asset, *at));
     let phase = phase(machine, asset, generation, closed.is_some());
     let continues = generation.checked_sub(1).map(|before| id(machine, asset, before));
     IncidentStatus {

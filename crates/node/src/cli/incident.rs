@@ -190,7 +190,19 @@ fn incidents(config: &Config) -> Result<Vec<Incident>, CliError> {
 }
 
 pub(super) fn find(config: &Config, wanted: &str) -> Result<Incident, CliError> {
+    spelled(wanted)?;
     choose(incidents(config)?, wanted, |incident| (incident.id, &incident.asset, incident.phase != "closed"))
+}
+
+/// What may name an incident, digits in lower case.
+fn spelled(wanted: &str) -> Result<String, CliError> {
+    let wanted = wanted.strip_prefix("0x").unwrap_or(wanted).to_ascii_lowercase();
+    let digits = !wanted.is_empty() && wanted.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if digits || wanted == "latest" {
+        return Ok(wanted);
+    }
+    let message = format!("{wanted:?} is no incident: give hex digits from the beginning of its id, or `latest`");
+    Err(CliError::usage(message))
 }
 
 /// The incident meant: by the beginning of its id, or `latest`. That is the only one that is open, or where all are closed the newest; of several
@@ -200,12 +212,7 @@ pub(super) fn choose<T>(
     wanted: &str,
     about: impl Fn(&T) -> (IncidentId, &AssetId, bool),
 ) -> Result<T, CliError> {
-    let wanted = wanted.strip_prefix("0x").unwrap_or(wanted).to_ascii_lowercase();
-    let digits = !wanted.is_empty() && wanted.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if !digits && wanted != "latest" {
-        let message = format!("{wanted:?} is no incident: give hex digits from the beginning of its id, or `latest`");
-        return Err(CliError::usage(message));
-    }
+    let wanted = spelled(wanted)?;
     if wanted == "latest" {
         let open: Vec<String> = all
             .iter()

@@ -159,11 +159,7 @@ impl Derived {
     fn go(&mut self, way: Way, charter: &Charter, network: NetworkId, event: &Arc<Verified<Event>>) {
         let author = &event.author;
         let Some(organisation) = charter.organisation_of(author) else { return };
-        if let Some((asset, at)) = incident::subject(event)
-            && charter.assets.contains_key(asset)
-        {
-            self.told.entry(asset.clone()).or_default().put(way, at, event);
-        }
+        self.tell(way, charter, event);
         match &event.body {
             Body::Vote(vote) if certificate::check_vote(charter, author, vote).is_ok() => {
                 let voice = (*author, vote.step, vote.operator.clone());
@@ -198,14 +194,8 @@ impl Derived {
                 way.say(&mut self.observed.entry(*author).or_default().published, digest, event.hash());
             }
             Body::Acknowledged(said) | Body::Rejected(said) | Body::Note(said) => self.speak(way, said.incident, event),
-            Body::Classified(classified) => {
-                let order = (event.time.as_millis(), event.seq.get(), event.hash());
-                way.put(self.classified.entry(classified.incident).or_default(), order, event);
-                self.speak(way, classified.incident, event);
-            }
-            Body::Submitted(submitted) => {
-                way.put(self.carried.entry(submitted.safe_transaction).or_default(), event.hash(), event);
-            }
+            Body::Classified(classified) => self.speak(way, classified.incident, event),
+            Body::Submitted(submitted) => self.carry(way, submitted.safe_transaction, event),
             Body::EvidenceCollected(collected) => self.speak(way, collected.incident, event),
             Body::EvidenceAccessed(accessed) => self.speak(way, accessed.incident, event),
             Body::EvidenceMissed(missed) => self.speak(way, missed.incident, event),
@@ -236,9 +226,25 @@ impl Derived {
         }
     }
 
+    fn tell(&mut self, way: Way, charter: &Charter, event: &Arc<Verified<Event>>) {
+        if let Some((asset, at)) = incident::subject(event)
+            && charter.assets.contains_key(asset)
+        {
+            self.told.entry(asset.clone()).or_default().put(way, at, event);
+        }
+    }
+
     fn speak(&mut self, way: Way, incident: IncidentId, event: &Arc<Verified<Event>>) {
         way.say(&mut self.words, incident, event.hash());
         way.put(&mut self.spoken, event.hash(), event);
+        if matches!(event.body, Body::Classified(_)) {
+            let order = (event.time.as_millis(), event.seq.get(), event.hash());
+            way.put(self.classified.entry(incident).or_default(), order, event);
+        }
+    }
+
+    fn carry(&mut self, way: Way, safe_transaction: B256, event: &Arc<Verified<Event>>) {
+        way.put(self.carried.entry(safe_transaction).or_default(), event.hash(), event);
     }
 
     fn observe(&mut self, way: Way, event: &Arc<Verified<Event>>) {
@@ -258,7 +264,7 @@ impl Derived {
             Body::Executed(executed) => {
                 let of = observed.executed.entry((executed.block.hash, executed.safe_transaction)).or_default();
                 way.put(of, hash, event);
-                way.put(self.carried.entry(executed.safe_transaction).or_default(), hash, event);
+                self.carry(way, executed.safe_transaction, event);
             }
             Body::PostconditionChecked(checked) => {
                 let key = (checked.asset.clone(), checked.playbook.clone(), checked.step);
