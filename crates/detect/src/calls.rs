@@ -10,6 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use alloy_primitives::{Address, B256, U256};
+use watchfire_charter::privileged::TRANSFER;
 use watchfire_charter::{Calls, Pattern};
 use watchfire_types::{BlockRef, BlockView, Read};
 
@@ -31,8 +32,6 @@ const PRECOMPILED: Address = {
 /// Most bytes of what is told of one pattern, and of all.
 const DETAIL_MAX: usize = 160;
 const DETAILS_MAX: usize = 260;
-/// keccak-256 of `Transfer(address,address,uint256)` (EIP-20).
-const TRANSFER: B256 = alloy_primitives::b256!("ddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef");
 
 /// One transaction in which something was found.
 struct Seen {

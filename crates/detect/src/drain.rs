@@ -9,14 +9,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use alloy_primitives::{Address, B256, U256, b256};
+use alloy_primitives::{Address, B256, U256};
+use watchfire_charter::privileged::TRANSFER;
 use watchfire_types::{BlockRef, BlockView, Log};
 
 use crate::detectors::Evaluation;
 use crate::is_settled;
 
-/// keccak-256 of `Transfer(address,address,uint256)` (EIP-20).
-const TRANSFER: B256 = b256!("ddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef");
 /// Transfers of one block that count, the first in block order.
 const BLOCK_PAIRS_MAX: usize = 256;
 /// Transfers of a window that count, the newest.

@@ -11,8 +11,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use alloy_primitives::{Address, B256, U256, U512, b256};
+use alloy_primitives::{Address, U256, U512};
 use watchfire_charter::expression::NoAnswer;
+use watchfire_charter::privileged::TRANSFER;
 use watchfire_charter::{Ewma, Rate, Rated};
 use watchfire_types::{BlockRef, BlockView, Log, Read, Transaction};
 
@@ -21,8 +22,6 @@ use crate::expression::{ANY_CALL, EXPLANATION_MAX, Key, cut};
 use crate::is_settled;
 use crate::outflow::holding_read;
 
-/// keccak-256 of `Transfer(address,address,uint256)` (EIP-20).
-const TRANSFER: B256 = b256!("ddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef");
 /// Basis points in the whole.
 const BPS: u64 = 10_000;
 /// Binary places of the average.

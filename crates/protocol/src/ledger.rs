@@ -228,11 +228,15 @@ pub(crate) struct Held(BTreeMap<DetectorId, (StepIndex, IncidentId)>);
 
 impl Held {
     pub(crate) fn of(machine: &Machine, id: &PlaybookId, asset: &AssetId) -> Self {
+        Self::by(&demotions(machine, asset), id)
+    }
+
+    fn by(demotions: &[Demotion], id: &PlaybookId) -> Self {
         let mut held: BTreeMap<DetectorId, (StepIndex, IncidentId)> = BTreeMap::new();
-        for Demotion { detector, incident, steps, .. } in demotions(machine, asset) {
+        for Demotion { detector, incident, steps, .. } in demotions {
             let step = steps.get(id).copied().unwrap_or(StepIndex::new(u8::MAX));
-            let known = held.entry(detector).or_insert((step, incident));
-            *known = (known.0.max(step), incident);
+            let known = held.entry(detector.clone()).or_insert((step, *incident));
+            *known = (known.0.max(step), *incident);
         }
         Self(held)
     }
@@ -303,7 +307,7 @@ pub(crate) fn asks(machine: &Machine, asset: &AssetId) -> Option<String> {
     let playbooks = machine.charter.playbooks_of(asset);
     let auto: Vec<_> = playbooks
         .filter(|(_, playbook)| playbook.purpose == PlaybookPurpose::Contain && playbook.mode == Mode::Auto)
-        .map(|(id, playbook)| (Held::of(machine, id, asset), playbook))
+        .map(|(id, playbook)| (Held::by(&demotions, id), playbook))
         .collect();
     // Kinds that a trigger names beside the rule's own are said of other rules' findings.
     let votes = machine.charter.detectors.iter().any(|(rule, detector)| {

@@ -314,6 +314,7 @@ fn member_status(machine: &Machine, id: &MemberId, key: MemberKey) -> MemberStat
 
 /// Alarms as pages: forks, identities in use twice, chains that cannot be read, Safes out of order, what a step should have left true.
 pub(crate) fn alarm_pages(machine: &Machine, pages: &mut BTreeSet<Page>) {
+    crate::ledger::pages(machine, pages);
     let mut page = |kind: &'static str, severity: Severity, text: String| {
         pages.insert(Page { asset: None, severity, kind, text });
     };
@@ -354,10 +355,6 @@ pub(crate) fn alarm_pages(machine: &Machine, pages: &mut BTreeSet<Page>) {
         let text = "another process signs with this node's identity in its own running epoch".to_owned();
         page("identity-in-use-twice", Severity::Sev1, text);
     }
-    crate::ledger::pages(machine, pages);
-    let mut page = |kind: &'static str, severity: Severity, text: String| {
-        pages.insert(Page { asset: None, severity, kind, text });
-    };
     for (chain, view) in &machine.view.chains {
         if let Some(cause) = &view.silent {
             page("chain-unreadable", Severity::Sev2, format!("chain {chain}: {cause}"));

@@ -6,13 +6,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use alloy_primitives::{Address, B256, U256, b256};
+use alloy_primitives::{Address, U256};
+use watchfire_charter::privileged::TRANSFER;
 
 use super::selector::{Class, class};
 use super::tree::{CallKind, CallTree, Frame, word};
 use super::value::{NATIVE, is_wrapped};
-
-const TRANSFER: B256 = b256!("ddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef");
 
 /// One movement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

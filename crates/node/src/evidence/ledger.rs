@@ -380,16 +380,13 @@ impl Ledger {
     /// A member gave no copy: others are asked before it. One that says it has none, or gives something else, does not count as a holder until
     /// it gives one, whatever it said before; after something else it is left alone for a minute.
     pub fn failed(&mut self, from: MemberKey, object: &B256, failure: Failure, now: Timestamp) {
-        for incident in self.named.get(object).into_iter().flatten() {
-            if let Some(entry) = self.entries.get_mut(&(*incident, *object)) {
-                *entry.failures.entry(from).or_default() += 1;
-                if failure != Failure::NoAnswer {
-                    entry.doubted.insert(from);
-                    entry.recount();
-                }
+        self.amend(object, |entry| {
+            *entry.failures.entry(from).or_default() += 1;
+            if failure != Failure::NoAnswer {
+                entry.doubted.insert(from);
+                entry.recount();
             }
-        }
-        self.review_object(object);
+        });
         if failure == Failure::Wrong {
             self.left_alone.insert(from, now.plus_millis(LEFT_ALONE_MS));
         }
@@ -397,11 +394,18 @@ impl Ledger {
 
     /// A member gave a whole copy.
     pub fn gave(&mut self, from: MemberKey, object: &B256) {
-        for incident in self.named.get(object).into_iter().flatten() {
-            if let Some(entry) = self.entries.get_mut(&(*incident, *object))
-                && entry.doubted.remove(&from)
-            {
+        self.amend(object, |entry| {
+            if entry.doubted.remove(&from) {
                 entry.recount();
+            }
+        });
+    }
+
+    /// Changes what is known of an object in each of its incidents, and looks again at what is to be done about it.
+    fn amend(&mut self, object: &B256, change: impl Fn(&mut Entry)) {
+        for incident in self.named.get(object).into_iter().flatten() {
+            if let Some(entry) = self.entries.get_mut(&(*incident, *object)) {
+                change(entry);
             }
         }
         self.review_object(object);
