@@ -55,17 +55,32 @@ pub enum Answering {
     Throttling,
 }
 
-/// A fabricated drain: from a block on, the account's balance is told lower by `wei_per_block` for each block.
+/// What an account's balance is told to be from a block on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lie {
     /// Account.
     pub account: Address,
-    /// First block of the fabrication.
+    /// First block that is told of falsely.
     pub from_block: u64,
-    /// Wei that seem to leave in each block.
-    pub wei_per_block: U256,
-    /// Blocks after which the fabricated drain stops.
-    pub blocks: u64,
+    /// What is told of it.
+    pub tale: Tale,
+}
+
+/// An untruth about a balance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tale {
+    /// A drain that nobody else sees: less by `wei_per_block` for each block, and no further after so many blocks.
+    Drain {
+        /// Wei that seem to leave in each block.
+        wei_per_block: U256,
+        /// Blocks after which the fabricated drain stops.
+        blocks: u64,
+    },
+    /// Nothing left, whatever left.
+    Untouched {
+        /// What is told to be there, wei.
+        wei: U256,
+    },
 }
 
 /// One operator; its servers end when it is dropped.
@@ -233,14 +248,23 @@ impl Desk {
                 continue;
             }
             let Some(number) = self.height(&request["params"][1]).await else { continue };
-            let blocks = (number + 1).saturating_sub(lie.from_block).min(lie.blocks);
+            if number < lie.from_block {
+                continue;
+            }
             let entry = match answer.as_array_mut() {
                 Some(batch) => batch.iter_mut().find(|entry| entry["id"] == request["id"]),
                 None => Some(&mut *answer),
             };
             let Some(result) = entry.and_then(|entry| entry.get_mut("result")) else { continue };
             if let Some(honest) = result.as_str().and_then(|text| text.parse::<U256>().ok()) {
-                *result = json!(format!("{:#x}", honest.saturating_sub(lie.wei_per_block * U256::from(blocks))));
+                let told = match lie.tale {
+                    Tale::Drain { wei_per_block, blocks } => {
+                        let past = (number - lie.from_block).saturating_add(1).min(blocks);
+                        honest.saturating_sub(wei_per_block.saturating_mul(U256::from(past)))
+                    }
+                    Tale::Untouched { wei } => wei,
+                };
+                *result = json!(format!("{told:#x}"));
             }
         }
     }

@@ -109,7 +109,7 @@ pub struct Organisation {
     pub member: MemberId,
     /// Who runs its RPC endpoint; several organisations may share one where it is simulated only.
     pub operator: OperatorId,
-    /// Whose endpoints it asks besides; simulated only.
+    /// Whose endpoints it asks besides, in all that it decides.
     #[serde(default)]
     pub also_asks: BTreeSet<OperatorId>,
 }
@@ -136,7 +136,7 @@ pub struct Governance {
     pub recovery: bool,
     /// Whether the pause caps withdrawals too, in one transaction of two calls; simulated only.
     pub pause_limits: bool,
-    /// Equal answers of different operators that a node believes; simulated only, a drill's nodes ask one.
+    /// Equal answers of different operators that a node believes; at most as many as every node asks.
     pub agree: usize,
 }
 

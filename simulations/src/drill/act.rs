@@ -14,8 +14,8 @@ use super::node::{Node, PASSWORD};
 use super::stage::Stage;
 use crate::charter::{PAUSE_STEP, PLAYBOOK, RECOVERY};
 use crate::key;
-use crate::operator::{Answering, Conduct, Lie, Operator};
-use crate::scenario::{Act, FaultKind, HumanPart, Part, Who};
+use crate::operator::{Answering, Conduct, Lie, Operator, Tale};
+use crate::scenario::{Act, FaultKind, HumanPart, Lies, Part, Who};
 use crate::{anvil, vault};
 
 /// Tip of the owners' own transaction: it goes before anything that waits for the same block.
@@ -94,9 +94,12 @@ pub(super) async fn fault(stage: &mut Stage, parts: &Parts, what: &FaultKind) ->
             anvil::spike_base_fee(&stage.rpc, *factor).await?;
         }
         FaultKind::Lie { operators, wei_per_block, blocks } => {
-            let from_block = stage.rpc.head().await?.number + 1;
-            let lie = Lie { account: stage.vault, from_block, wei_per_block: *wei_per_block, blocks: *blocks };
-            behave(stage, operators, |conduct| conduct.lie = Some(lie));
+            let tale = Tale::Drain { wei_per_block: *wei_per_block, blocks: *blocks };
+            lie(stage, operators, tale).await?;
+        }
+        FaultKind::Deny { operators, lie: Lies::NoLoss } => {
+            let wei = stage.rpc.balance(stage.vault).await?;
+            lie(stage, operators, Tale::Untouched { wei }).await?;
         }
         FaultKind::Lag { operators, delay_ms } => {
             let delay = Duration::from_millis(*delay_ms);
@@ -135,6 +138,14 @@ pub(super) async fn fault(stage: &mut Stage, parts: &Parts, what: &FaultKind) ->
         }
     }
     Ok(Aftermath::None)
+}
+
+/// From the next block on these operators tell a tale of the vault's balance.
+async fn lie(stage: &Stage, operators: &BTreeSet<OperatorId>, tale: Tale) -> Result<(), DrillError> {
+    let from_block = stage.rpc.head().await?.number + 1;
+    let lie = Lie { account: stage.vault, from_block, tale };
+    behave(stage, operators, |conduct| conduct.lie = Some(lie));
+    Ok(())
 }
 
 /// Whether what this node sends stays with its operator.

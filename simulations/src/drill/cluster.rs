@@ -13,7 +13,7 @@ use watchfire_types::{MemberId, OrganisationId};
 
 use super::DrillError;
 use super::control;
-use super::node::Node;
+use super::node::{Asked, Node};
 use super::progress::Progress;
 use super::report::NodeReport;
 use crate::operator::Operator;
@@ -108,13 +108,20 @@ impl Cluster {
     }
 
     /// Hands out the charter and starts every node.
-    pub(super) fn start(&mut self, charter: &str, chain_id: u64, patience: u32) -> Result<(), DrillError> {
-        // The next partner's operator gives each node a second word for its evidence.
-        let seconds: Vec<_> = self.nodes.iter().map(Node::endpoint).collect();
+    pub(super) fn start(
+        &mut self,
+        charter: &str,
+        (chain_id, agree): (u64, usize),
+        patience: u32,
+    ) -> Result<(), DrillError> {
+        let endpoints: Vec<_> = self.nodes.iter().map(Node::endpoint).collect();
         for (place, node) in self.nodes.iter_mut().enumerate() {
-            let second = &seconds[(place + 1) % seconds.len()];
+            let others = endpoints.iter().filter(|one| node.organisation.also_asks.contains(&one.operator));
+            let deciding: Vec<_> = std::iter::once(&endpoints[place]).chain(others).collect();
+            // Where a node decides by one operator alone, the next partner's gives its evidence a second word.
+            let evidence = (deciding.len() == 1).then(|| &endpoints[(place + 1) % endpoints.len()]);
             let peers = self.peers.get(&node.organisation.member).map_or(&[][..], Vec::as_slice);
-            node.configure(charter, (chain_id, patience), peers, second)?;
+            node.configure(charter, &Asked { chain_id, agree, patience, deciding, evidence }, peers)?;
             node.start(place, self.records.clone())?;
         }
         Ok(())

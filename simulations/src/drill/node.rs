@@ -55,6 +55,47 @@ pub(super) struct Node {
     follower: Option<JoinHandle<()>>,
 }
 
+/// Where one operator answers.
+#[derive(Debug, Clone)]
+pub(super) struct Endpoint {
+    pub(super) operator: OperatorId,
+    http: String,
+    socket: Option<String>,
+}
+
+/// Whom a node asks about its chain.
+#[derive(Debug)]
+pub(super) struct Asked<'a> {
+    pub(super) chain_id: u64,
+    pub(super) agree: usize,
+    pub(super) patience: u32,
+    /// Those that it decides by, its own first.
+    pub(super) deciding: Vec<&'a Endpoint>,
+    /// One more that gives its evidence a second word.
+    pub(super) evidence: Option<&'a Endpoint>,
+}
+
+impl Asked<'_> {
+    fn to_toml(&self) -> String {
+        let (chain_id, agree, patience) = (self.chain_id, self.agree, self.patience);
+        let mut text = format!("\n[[chain]]\nid = {chain_id}\nagree = {agree}\npatience = {patience}\n");
+        let mut endpoint = |Endpoint { operator, http, .. }: &Endpoint, a_second: u32, more: String| {
+            text.push_str(&format!(
+                "\n[[chain.endpoint]]\nname = \"{operator}\"\noperator = \"{operator}\"\nhttp = \"{http}\"\n\
+                 requests_per_second = {a_second}\n{more}"
+            ));
+        };
+        for asked in &self.deciding {
+            let socket = asked.socket.as_ref().map(|socket| format!("ws = \"{socket}\"\n"));
+            endpoint(asked, 200, socket.unwrap_or_default());
+        }
+        if let Some(asked) = self.evidence {
+            endpoint(asked, 40, "evidence_only = true\n".to_owned());
+        }
+        text
+    }
+}
+
 impl Node {
     /// Makes its directory with `watchfire init`. `public` is where its peers reach it, when that is not where it listens.
     pub(super) async fn init(
@@ -106,17 +147,20 @@ impl Node {
     }
 
     /// Its operator, and where that one answers.
-    pub(super) fn endpoint(&self) -> (OperatorId, String) {
-        (self.organisation.operator.clone(), self.operator.http())
+    pub(super) fn endpoint(&self) -> Endpoint {
+        Endpoint {
+            operator: self.organisation.operator.clone(),
+            http: self.operator.http(),
+            socket: self.operator.socket(),
+        }
     }
 
     /// Completes its directory: the charter, the chain, and addresses of peers that differ from the charter's.
     pub(super) fn configure(
         &self,
         charter: &str,
-        (chain_id, patience): (u64, u32),
+        chain: &Asked<'_>,
         peers: &[(String, SocketAddr)],
-        (second, url): &(OperatorId, String),
     ) -> Result<(), DrillError> {
         let path = self.directory.join("config.toml");
         let fault = || DrillError::system(format!("cannot write {}", path.display()));
@@ -127,19 +171,7 @@ impl Node {
                 config.push_str(&format!("{member} = [{:?}]\n", multiaddresses(*address, false).concat()));
             }
         }
-        let operator = &self.organisation.operator;
-        config.push_str(&format!(
-            "\n[[chain]]\nid = {chain_id}\nagree = 1\npatience = {patience}\n\n[[chain.endpoint]]\nname = \"{operator}\"\noperator = \"{operator}\"\n\
-             http = \"{}\"\nrequests_per_second = 200\n",
-            self.operator.http()
-        ));
-        if let Some(socket) = self.operator.socket() {
-            config.push_str(&format!("ws = \"{socket}\"\n"));
-        }
-        config.push_str(&format!(
-            "\n[[chain.endpoint]]\nname = \"{second}\"\noperator = \"{second}\"\nhttp = \"{url}\"\nrequests_per_second = 40\n\
-             evidence_only = true\n"
-        ));
+        config.push_str(&chain.to_toml());
         write_private(&path, &config).map_err(fault())?;
         let path = self.directory.join("charter.toml");
         std::fs::write(&path, charter).map_err(DrillError::system(format!("cannot write {}", path.display())))

@@ -7,6 +7,7 @@ use alloy_primitives::{Address, B256, U256};
 use watchfire_types::OrganisationId;
 use watchfire_types::control::Record;
 
+use super::stage::Stage;
 use crate::charter::PAUSE_STEP;
 use crate::rpc::{Rpc, RpcError};
 use crate::vault;
@@ -22,6 +23,8 @@ pub(super) struct BlockSeen {
     pub(super) number: u64,
     pub(super) at_ms: u64,
     pub(super) vault_wei: U256,
+    /// In the attacker's contract, or account where it has none.
+    pub(super) attacker_wei: U256,
     pub(super) paused: bool,
 }
 
@@ -37,16 +40,18 @@ pub(super) struct Seen {
 
 impl Seen {
     /// Reads the chain up to its head; answers whether there was a new block.
-    pub(super) async fn look(&mut self, rpc: &Rpc, vault: Address, safe: Address) -> Result<bool, RpcError> {
+    pub(super) async fn look(&mut self, stage: &Stage) -> Result<bool, RpcError> {
+        let (rpc, vault) = (&stage.rpc, stage.vault);
         let head = rpc.head().await?;
         let next = self.blocks.last().map_or(head.number, |last| last.number + 1);
         for number in next..=head.number {
             let vault_wei = rpc.balance_at(vault, Some(number)).await?;
+            let attacker_wei = rpc.balance_at(stage.contract, Some(number)).await?;
             let paused = vault::paused(rpc, vault, Some(number)).await?;
             if paused && !self.blocks.last().is_some_and(|last| last.paused) {
-                self.pause = find_pause(rpc, number, safe).await?;
+                self.pause = find_pause(rpc, number, stage.safe.address).await?;
             }
-            self.blocks.push(BlockSeen { number, at_ms: now_ms(), vault_wei, paused });
+            self.blocks.push(BlockSeen { number, at_ms: now_ms(), vault_wei, attacker_wei, paused });
         }
         Ok(next <= head.number)
     }

@@ -11,7 +11,7 @@ use super::DrillError;
 use super::act::{self, Aftermath, Parts};
 use super::cluster::{Settled, causes_of};
 use super::judge;
-use super::observe::Seen;
+use super::observe::{BlockSeen, Seen};
 use super::progress::Progress;
 use super::report::ether;
 use super::stage::Stage;
@@ -144,7 +144,7 @@ impl Play<'_> {
 
     async fn look(&mut self) -> Result<bool, DrillError> {
         let stage = &self.stage;
-        Ok(self.played.seen.look(&stage.rpc, stage.vault, stage.safe.address).await?)
+        Ok(self.played.seen.look(stage).await?)
     }
 
     /// Notes the moments that came and does what the scenario has for them, each once.
@@ -351,13 +351,14 @@ impl Play<'_> {
             })
             .collect();
         let block = self.played.seen.blocks.last();
-        let vault = block.map_or(U256::ZERO, |block| block.vault_wei);
+        let held = |wei: fn(&BlockSeen) -> U256| ether(&block.map_or(U256::ZERO, wei).to_string());
         progress.live(&format!(
-            "block {}  {}  vault {}{}  {}",
+            "block {}  {}  vault {}{}  attacker {}  {}",
             self.head(),
             self.phase(),
-            ether(&vault.to_string()),
+            held(|block| block.vault_wei),
             if block.is_some_and(|block| block.paused) { " paused" } else { "" },
+            held(|block| block.attacker_wei),
             nodes.join(" ")
         ));
     }

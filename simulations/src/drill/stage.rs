@@ -163,7 +163,7 @@ pub(super) async fn set_up(
     let text = charter::compose(&scenario, &members, &safe, vault, block_time_ms);
     let parsed = watchfire_charter::parse(&text).ok();
     let charter_digest = parsed.map(|(charter, _)| hex::encode(charter.digest().as_bytes())).unwrap_or_default();
-    cluster.start(&text, ground.chain_id, options.patience)?;
+    cluster.start(&text, (ground.chain_id, scenario.governance.agree), options.patience)?;
     steps.next("every node ready and connected");
     cluster.ready(options.patience, progress).await?;
     Ok(Stage {

@@ -45,7 +45,8 @@ async fn a_lie_is_consistent() {
     let victim = from_hex(FUNDER).unwrap().address();
     let honest = direct.balance(victim).await.unwrap();
     let wei_per_block = U256::from(7);
-    operator.behave(|conduct| conduct.lie = Some(Lie { account: victim, from_block: 2, wei_per_block, blocks: 9 }));
+    let tale = Tale::Drain { wei_per_block, blocks: 9 };
+    operator.behave(|conduct| conduct.lie = Some(Lie { account: victim, from_block: 2, tale }));
     assert_eq!(rpc.balance_at(victim, Some(1)).await.unwrap(), honest);
     assert_eq!(rpc.balance_at(victim, Some(2)).await.unwrap(), honest - U256::from(7));
     assert_eq!(rpc.balance(victim).await.unwrap(), honest - U256::from(14));
@@ -54,6 +55,10 @@ async fn a_lie_is_consistent() {
     assert_eq!(by_hash.as_str().unwrap().parse::<U256>().unwrap(), honest - U256::from(14));
     let other = Address::repeat_byte(1);
     assert_eq!(rpc.balance(other).await.unwrap(), U256::ZERO);
+    let tale = Tale::Untouched { wei: U256::from(5) };
+    operator.behave(|conduct| conduct.lie = Some(Lie { account: victim, from_block: 2, tale }));
+    assert_eq!(rpc.balance_at(victim, Some(1)).await.unwrap(), honest);
+    assert_eq!(rpc.balance(victim).await.unwrap(), U256::from(5));
 }
 
 /// A held transaction reaches the chain only after it is let go.

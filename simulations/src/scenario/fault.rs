@@ -233,6 +233,7 @@ impl FaultKind {
             | Self::ReleaseTransactionsOf { .. }
             | Self::StealNonce {}
             | Self::SetGuard {}
+            | Self::Deny { lie: Lies::NoLoss, .. }
             | Self::BaseFee { .. } => true,
             Self::Crash { .. }
             | Self::Split { .. }

@@ -24,6 +24,8 @@ library!(
     "guard-blocks",
     "human-veto",
     "evidence-under-stress",
+    "operator-outvoted",
+    "fabrication-doubted",
     "walk-through",
     "bad-night",
     "beyond-the-bound",

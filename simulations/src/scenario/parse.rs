@@ -268,6 +268,9 @@ fn check_world(
     if let Some(stranger) = asked.into_iter().find(|operator| !operators.contains(operator)) {
         return Err(("also_asks", format!("{stranger} does not take part")));
     }
+    if let Some(twice) = scenario.organisations.iter().find(|one| one.also_asks.contains(&one.operator)) {
+        return Err(("also_asks", format!("{} asks {} already", twice.member, twice.operator)));
+    }
     let fewest = scenario.organisations.iter().map(|one| 1 + one.also_asks.len()).min().unwrap_or_default();
     if scenario.governance.agree == 0 || scenario.governance.agree > fewest {
         return Err(("agree", format!("must be 1 to the operators that every node asks, {fewest}")));
@@ -287,11 +290,9 @@ fn simulated_only(scenario: &Scenario) -> Option<&'static str> {
         ("clones", !scenario.clones.is_empty()),
         ("witnesses", scenario.witnesses),
         ("chaos", scenario.chaos != Default::default()),
-        ("agree", scenario.governance.agree != 1),
         ("pause_limits", scenario.governance.pause_limits),
         ("pause_reverts", scenario.vault.pause_reverts),
         ("twin", scenario.vault.twin),
-        ("also_asks", scenario.organisations.iter().any(|one| !one.also_asks.is_empty())),
         ("delay_ms", scenario.faults.iter().any(|fault| fault.delay_ms > 0)),
         ("fault", scenario.faults.iter().any(|fault| !fault.what.is_live())),
         ("act", scenario.humans.iter().any(|human| !matches!(human.act, Act::Approve | Act::Veto))),

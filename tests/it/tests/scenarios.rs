@@ -260,6 +260,19 @@ fn minority() {
     assert!(report.pause_tx.is_none() && report.cause.is_some());
 }
 
+/// Where nodes believe what two operators say alike, what made `minority`'s two nodes find something makes nobody find anything.
+#[test]
+fn fabrication_doubted() {
+    let report = play("fabrication-doubted");
+    assert!(report.pause_tx.is_none());
+}
+
+/// One of three operators denies the loss: its askers see the drain all the same.
+#[test]
+fn operator_outvoted() {
+    assert!(play("operator-outvoted").pause_tx.is_some());
+}
+
 /// A node that was cut off ends complete.
 #[test]
 fn partition() {

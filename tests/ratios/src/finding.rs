@@ -9,11 +9,10 @@ use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
-use watchfire_simulations::anvil::{self, Anvil};
 use watchfire_simulations::rpc::Rpc;
 use watchfire_types::control::{Record, Request};
 
-use crate::node::{CHAIN, Node, RULES, directories};
+use crate::node::{Node, RULES, directories, runtime, ticking};
 use crate::report::{Bound, Report};
 
 const MS_MOST: f64 = 50.0;
@@ -29,21 +28,16 @@ const REST_BLOCKS: u64 = 5;
 
 /// So many drains.
 pub(crate) fn measure(rounds: u32) -> Report {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-    runtime.expect("a runtime").block_on(drains(rounds))
+    runtime().block_on(drains(rounds))
 }
 
 async fn drains(rounds: u32) -> Report {
-    let program = tokio::task::block_in_place(|| anvil::locate(&|line| eprintln!("{line}"))).expect("anvil");
-    let chain = Anvil::start(&program, CHAIN).await.expect("a chain");
-    let rpc = Rpc::new(chain.url().clone()).expect("a client");
+    let (_anvil, rpc, address) = ticking().await;
     let mut balance = DRAINED * u128::from(rounds + 1);
     hold(&rpc, balance).await;
-    anvil::mine_every(&rpc, 1).await.expect("a block every second");
     let base = tempfile::tempdir().expect("a directory");
     let rules = RULES.replace("window_s = 60", WINDOW);
     assert!(rules.contains(WINDOW), "the detector has another window");
-    let address = format!("127.0.0.1:{}", chain.url().port().expect("a port"));
     let config = directories(base.path(), &address, &rules);
     let mut followed = tokio::task::block_in_place(|| Followed::start(&config));
     let mut took = Vec::new();

@@ -1,12 +1,10 @@
 //! What a node costs that has nothing to do: a real process of it, over a quiet real chain with a block every second, its four partners
 //! down. Memory is the most that was resident in any second; processor time is the whole window's.
 
-use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::node::{CHAIN, Node, RULES, directories};
+use crate::node::{Node, RULES, directories, runtime, ticking};
 use crate::report::{Bound, Report};
 
 const RESIDENT_MIB_MOST: f64 = 100.0;
@@ -16,9 +14,10 @@ const SETTLING: Duration = Duration::from_secs(5);
 
 /// One window of so many seconds.
 pub(crate) fn measure(seconds: u64) -> [Report; 2] {
-    let chain = Chain::start();
+    let runtime = runtime();
+    let (_anvil, _, address) = runtime.block_on(ticking());
     let base = tempfile::tempdir().expect("a directory");
-    let config = directories(base.path(), &chain.address, RULES);
+    let config = directories(base.path(), &address, RULES);
     let node = Node::start(&config);
     std::thread::sleep(SETTLING);
     let (mut most_kib, before, clock) = (0, node.ticks(), Instant::now());
@@ -37,40 +36,6 @@ pub(crate) fn measure(seconds: u64) -> [Report; 2] {
             Bound::Most(CORE_PERCENT_MOST),
         ),
     ]
-}
-
-/// A chain of its own that makes an empty block every second; killed when dropped.
-struct Chain {
-    process: Child,
-    address: String,
-}
-
-impl Chain {
-    fn start() -> Self {
-        let modules = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../simulations/node_modules");
-        let packaged = modules.join("@foundry-rs/anvil-linux-amd64/bin/anvil");
-        let program = if packaged.is_file() { packaged } else { PathBuf::from("anvil") };
-        let mut process = Command::new(program)
-            .args(["--port", "0", "--block-time", "1", "--chain-id", &CHAIN.to_string()])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("anvil: `cargo run --release -- drill` fetches it");
-        let mut log = BufReader::new(process.stdout.take().expect("its log")).lines();
-        let address = log.find_map(|line| line.ok()?.strip_prefix("Listening on ").map(str::to_owned));
-        // It speaks of every block: an unread full pipe would stop it.
-        std::thread::spawn(move || log.for_each(drop));
-        Self { process, address: address.expect("anvil listens") }
-    }
-}
-
-impl Drop for Chain {
-    fn drop(&mut self) {
-        // Already gone is what was wanted.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }
 
 fn ticks_per_second() -> f64 {

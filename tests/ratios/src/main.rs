@@ -47,10 +47,10 @@
 //! `detect-reorg`: taking 64 blocks back and judging them again against judging them first, 1,000 rules of every kind. At most 2.
 //!
 //! `finding`: no ratio but a plain figure of a real node process over a real chain: milliseconds from a block's arrival at the node to its
-//! finding, durable and told. At most 50. The node is the `watchfire` that was built beside this binary; measured when named.
+//! finding, durable and told. At most 50. The node is the `watchfire` beside this binary, built first if it is missing or old.
 //!
 //! `idle`: no ratio but two plain figures of a real node process over a quiet real chain: resident memory, at most 100 MiB, and share of
-//! one core, at most 2 %. One window of at least 20 s. The node is the `watchfire` that was built beside this binary; measured when named.
+//! one core, at most 2 %. One window of at least 20 s. The node is the same as for `finding`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod catch_up;
@@ -115,7 +115,7 @@ enum Ratio {
     DecisionSimulated,
     /// Growth of messages and processor time with the number of nodes; measured when named.
     Growth,
-    /// Milliseconds from a block's arrival to a durable finding; at most 50; measured when named.
+    /// Milliseconds from a block's arrival to a durable finding; at most 50.
     Finding,
     /// Memory and processor time of a node that has nothing to do; at most 100 MiB and 2 % of a core.
     Idle,
@@ -126,7 +126,7 @@ enum Ratio {
 /// Exit code 0 when every median holds its bound, 1 when one misses, 2 for wrong arguments.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// Which to measure; when none is named all but those of the simulator, and `finding` and `idle`, which need `watchfire` built beside.
+    /// Which to measure; all but those of the simulator, if none is named.
     #[arg(value_name = "NAME")]
     names: Vec<Ratio>,
     /// Rounds of each setting, at least 15.
@@ -189,10 +189,10 @@ fn main() -> ExitCode {
     if arguments.names.contains(&Ratio::Growth) {
         reports.extend(simulated::growth(arguments.rounds));
     }
-    if arguments.names.contains(&Ratio::Finding) {
+    if wanted(Ratio::Finding) {
         reports.push(finding::measure(arguments.rounds));
     }
-    if arguments.names.contains(&Ratio::Idle) {
+    if wanted(Ratio::Idle) {
         reports.extend(idle::measure(arguments.idle_seconds));
     }
     if arguments.json {

@@ -4,20 +4,51 @@ use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 
 use serde_json::Value;
+use watchfire_simulations::anvil::{self, Anvil};
+use watchfire_simulations::rpc::Rpc;
 
 /// Chain of the charter.
-pub(crate) const CHAIN: u64 = 31_337;
+const CHAIN: u64 = 31_337;
 /// One vault, paused through one Safe, watched by one outflow detector.
 pub(crate) const RULES: &str = include_str!("../../../crates/node/tests/node/charter_tail.toml");
 const ORGANISATIONS: [&str; 5] = ["alder", "birch", "cedar", "dogwood", "elm"];
 
-/// The `watchfire` that was built beside this binary.
+/// A runtime beside which a node's process has the other core.
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime")
+}
+
+/// A real chain that makes a block every second, and where it answers.
+pub(crate) async fn ticking() -> (Anvil, Rpc, String) {
+    let program = tokio::task::block_in_place(|| anvil::locate(&|line| eprintln!("{line}"))).expect("anvil");
+    let chain = Anvil::start(&program, CHAIN).await.expect("a chain");
+    let rpc = Rpc::new(chain.url().clone()).expect("a client");
+    anvil::mine_every(&rpc, 1).await.expect("a block every second");
+    let address = format!("127.0.0.1:{}", chain.url().port().expect("a port"));
+    (chain, rpc, address)
+}
+
+/// The `watchfire` of this source, in the profile of this binary and beside it: built if it is not there yet or older than its source.
+fn executable() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let beside = std::env::current_exe().expect("this binary").with_file_name("watchfire");
+        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        cargo.args(["build", "--package", "watchfire-node", "--bin", "watchfire"]).current_dir(env!("CARGO_MANIFEST_DIR"));
+        cargo.arg("--target-dir").arg(beside.ancestors().nth(2).expect("a target directory"));
+        if !cfg!(debug_assertions) {
+            cargo.arg("--release");
+        }
+        assert!(cargo.status().expect("cargo").success(), "`watchfire` does not build");
+        beside
+    })
+}
+
 fn node_command(arguments: &[&str]) -> Command {
-    let beside = std::env::current_exe().expect("this binary").with_file_name("watchfire");
-    assert!(beside.exists(), "{} is missing: run `cargo build --release` first", beside.display());
-    let mut command = Command::new(beside);
+    let mut command = Command::new(executable());
     command.args(arguments).stdin(Stdio::null());
     command
 }

@@ -9,7 +9,7 @@ use alloy_sol_types::{SolCall, SolValue, sol};
 use bytes::Bytes;
 use serde_json::json;
 use watchfire_types::duty::{Postcondition, Preflight, Submission};
-use watchfire_types::{BlockRef, Read, SafeTransaction, SafeVersion, Severity};
+use watchfire_types::{BlockRef, Operation, Read, SafeTransaction, SafeVersion, Severity, multi_send};
 
 use super::anvil::{Anvil, CHAIN, own_artifact, safe_artifact};
 use crate::payer::{GasPayer, OuterTransaction};
@@ -85,6 +85,20 @@ impl World {
 
     pub(super) fn pause(&self, nonce: u64) -> SafeTransaction {
         SafeTransaction::call(self.vault, pauseCall {}.abi_encode().into(), U256::from(nonce))
+    }
+
+    /// Two calls of the vault in one transaction, over a MultiSendCallOnly of the Safe's own release: whether it is paused, then the pause.
+    pub(super) async fn look_and_pause(
+        &self,
+        nonce: u64,
+        artifact: impl Fn(&str) -> alloy_primitives::Bytes,
+    ) -> SafeTransaction {
+        let several = self.anvil.deploy(artifact("libraries/MultiSendCallOnly.sol/MultiSendCallOnly.json")).await;
+        let calls = [pausedCall {}.abi_encode(), pauseCall {}.abi_encode()];
+        let data = multi_send::pack(calls.iter().map(|data| (self.vault, data.as_slice())));
+        let mut transaction = SafeTransaction::call(several, data, U256::from(nonce));
+        transaction.operation = Operation::DelegateCall;
+        transaction
     }
 
     pub(super) fn hash(&self, transaction: &SafeTransaction) -> B256 {

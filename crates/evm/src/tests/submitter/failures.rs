@@ -85,6 +85,10 @@ async fn an_inner_revert_and_a_contained_asset_have_names() {
         let mut nothing_to_read = rig.world.submission(rig.world.pause(1), 0);
         nothing_to_read.postconditions.clear();
         assert_eq!(rig.refused(&nothing_to_read).await, SubmissionFailure::InnerReverted { reason: reason.clone() });
+        // Of two calls in one transaction the second reverts.
+        nothing_to_read = rig.world.submission(rig.world.look_and_pause(1, artifact).await, 0);
+        nothing_to_read.postconditions.clear();
+        assert_eq!(rig.refused(&nothing_to_read).await, SubmissionFailure::InnerReverted { reason: reason.clone() });
         rig.world.feign_pause().await;
         let mut longer = rig.world.pause(1);
         longer.data = [&longer.data[..], &[0]].concat().into();
