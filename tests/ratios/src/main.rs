@@ -51,6 +51,8 @@
 //!
 //! `idle`: no ratio but two plain figures of a real node process over a quiet real chain: resident memory, at most 100 MiB, and share of
 //! one core, at most 2 %. One window of at least 20 s. The node is the same as for `finding`.
+//!
+//! `drill`: no ratio but a plain figure: seconds of `watchfire drill` from its launch to its verdict. At most 60. The same binary.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod catch_up;
@@ -62,6 +64,7 @@ mod concurrent_append;
 mod decision;
 mod detect;
 mod disk_bytes;
+mod drill;
 mod durable_append;
 mod finding;
 mod idle;
@@ -119,6 +122,8 @@ enum Ratio {
     Finding,
     /// Memory and processor time of a node that has nothing to do; at most 100 MiB and 2 % of a core.
     Idle,
+    /// Seconds of the default drill; at most 60.
+    Drill,
 }
 
 /// Measures ratios of the node's own parts on this machine: medians over interleaved rounds, each held to a bound.
@@ -194,6 +199,9 @@ fn main() -> ExitCode {
     }
     if wanted(Ratio::Idle) {
         reports.extend(idle::measure(arguments.idle_seconds));
+    }
+    if wanted(Ratio::Drill) {
+        reports.push(drill::measure(arguments.rounds));
     }
     if arguments.json {
         for report in &reports {

@@ -37,7 +37,9 @@ fn executable() -> &'static Path {
     BUILT.get_or_init(|| {
         let beside = std::env::current_exe().expect("this binary").with_file_name("watchfire");
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        cargo.args(["build", "--package", "watchfire-node", "--bin", "watchfire"]).current_dir(env!("CARGO_MANIFEST_DIR"));
+        cargo
+            .args(["build", "--package", "watchfire-node", "--bin", "watchfire"])
+            .current_dir(env!("CARGO_MANIFEST_DIR"));
         cargo.arg("--target-dir").arg(beside.ancestors().nth(2).expect("a target directory"));
         if !cfg!(debug_assertions) {
             cargo.arg("--release");
@@ -47,7 +49,8 @@ fn executable() -> &'static Path {
     })
 }
 
-fn node_command(arguments: &[&str]) -> Command {
+/// `watchfire` with these arguments.
+pub(crate) fn node_command(arguments: &[&str]) -> Command {
     let mut command = Command::new(executable());
     command.args(arguments).stdin(Stdio::null());
     command
