@@ -24,6 +24,7 @@ pub mod privileged;
 pub mod query;
 mod quorum;
 pub mod reader;
+pub mod severity;
 mod trial;
 mod watch;
 

@@ -11,6 +11,7 @@ use watchfire_types::{
 
 pub use crate::context::{Calls, Ewma, Pattern, Rate, Rated};
 pub use crate::expectation::StateExpectation;
+pub use crate::severity::{ByFunds, SeverityRow};
 pub use crate::watch::{Class, Comparison, Detector, Quantity, Watch};
 
 /// The kind of the finding that a contained asset still loses.
@@ -41,6 +42,9 @@ pub struct Charter {
     pub playbooks: BTreeMap<PlaybookId, Playbook>,
     /// Detector rules.
     pub detectors: BTreeMap<DetectorId, Detector>,
+    /// The severity matrix, in charter order; absent from the canonical form where there is none, as in charters from before.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub severities: Vec<SeverityRow>,
     /// The network, which every version after the first must name; the first one's digest is the network.
     pub network: Option<NetworkId>,
     /// Digest of all of the above, computed once when the charter was parsed.

@@ -15,6 +15,7 @@ pub(crate) mod playbooks;
 mod rates;
 mod references;
 pub(crate) mod rules;
+mod severities;
 
 use std::collections::BTreeMap;
 
@@ -26,7 +27,9 @@ use crate::fault::{Fault, Warning};
 use crate::model::{Charter, Detector};
 use crate::quorum;
 use crate::reader::{Log, Place, Section};
+use playbooks::Playbooks;
 use references::Declared;
+use severities::Matrix;
 
 /// Most bytes of a charter file.
 pub const SOURCE_MAX: usize = 1 << 20;
@@ -81,7 +84,8 @@ pub fn parse_rules(source: &str) -> Result<(RuleSet, Vec<Warning>), Vec<Fault>> 
     let mut root = Section::root(&log, &table);
     let mut declared = Declared::scan(&root);
     declared.assume_assets(&root);
-    let detectors = detectors::read(&mut root, &declared);
+    let read = detectors::read(&mut root, &declared);
+    let detectors = Matrix::default().settle(&log, &read, &BTreeMap::new(), &Playbooks::default());
     root.finish();
     let (faults, warnings) = log.into_parts();
     if faults.is_empty() { Ok((RuleSet { detectors, charter: None }, warnings)) } else { Err(faults) }
@@ -104,9 +108,12 @@ fn document(root: &mut Section<'_>) -> Option<Charter> {
     let safes = chains::read_safes(root, &declared, &partners);
     let assets = assets::read(root, &declared, &safes);
     let rules = rules::read(root);
-    let detectors = detectors::read(root, &declared);
-    let context = actions::Context { declared: &declared, chains: &chains, safes: &safes, detectors: &detectors };
+    let read = detectors::read(root, &declared);
+    let matrix = severities::read(root, &declared);
+    let context = actions::Context { declared: &declared, chains: &chains, safes: &safes, detectors: &read.detectors };
     let playbooks = playbooks::read(root, &context, rules.as_ref());
+    let detectors = matrix.settle(root.log, &read, &assets, &playbooks);
+    let context = actions::Context { detectors: &detectors, ..context };
     quorum::check(root.log, &partners.roster, &safes, rules.as_ref(), &playbooks);
     playbooks::check_expiries(root.log, &context, &assets, &playbooks);
     coverage::check(root.log, &context, &assets, &playbooks);
@@ -124,6 +131,7 @@ fn document(root: &mut Section<'_>) -> Option<Charter> {
         rules: rules?.rules,
         playbooks: playbooks.playbooks,
         detectors,
+        severities: matrix.into_rows(),
         network: network?,
         digest: CharterDigest::from_bytes([0; 32]),
     };

@@ -218,6 +218,12 @@ impl Charter {
         self.detectors.get(detector).map_or(Class::Decisive, |detector| detector.class)
     }
 
+    /// Whether this network can pause an asset: one of its containment playbooks has a step that no delay stands before.
+    #[must_use]
+    pub fn can_be_paused(&self, asset: &AssetId) -> bool {
+        self.playbooks.values().any(|playbook| playbook.pauses(asset))
+    }
+
     /// Every condition of every playbook (postconditions and what must stay) on one chain, as the reads that answer them.
     #[must_use]
     pub fn condition_reads(&self, chain: ChainId) -> BTreeSet<Read> {
@@ -253,6 +259,13 @@ impl Playbook {
     #[must_use]
     pub fn widest(&self) -> StepIndex {
         StepIndex::new(u8::try_from(self.steps.len()).unwrap_or(u8::MAX))
+    }
+
+    /// Whether it contains this asset by a step that takes effect when it executes: one whose path only schedules never counts.
+    #[must_use]
+    pub fn pauses(&self, asset: &AssetId) -> bool {
+        let at_once = |step: &Step| step.actions.iter().all(|action| action.delayed_s == 0);
+        self.purpose == PlaybookPurpose::Contain && self.asset == *asset && self.steps.iter().any(at_once)
     }
 
     /// Every action of every step.

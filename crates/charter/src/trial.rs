@@ -46,6 +46,7 @@ impl Charter {
             rules: Rules { contain: rule(), extend: rule(), recover: rule(), amend: rule(), tune: rule() },
             playbooks: BTreeMap::new(),
             detectors,
+            severities: Vec::new(),
             network: None,
             digest: CharterDigest::from_bytes([0; 32]),
         }

@@ -16,7 +16,7 @@ use crate::expression::{Expression, Subject};
 pub struct Detector {
     /// Asset whose windows and findings it feeds.
     pub asset: AssetId,
-    /// Severity of its findings.
+    /// Severity of its findings, as the matrix ([`crate::severity`]) settles it.
     pub severity: Severity,
     /// Whether its findings may carry a vote. Absent from the canonical form where they may: charters from before there were classes
     /// keep their digest.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use alloy_dyn_abi::{DynSolType, Specifier};
 use alloy_json_abi::Event;
 use alloy_primitives::{Address, B256, U256, b256};
-use watchfire_types::{Bytes, DetectorId, Read};
+use watchfire_types::{Bytes, DetectorId, Read, Severity};
 
 use super::actions::call;
 use super::authority;
@@ -18,7 +18,7 @@ use super::rates;
 use super::references::{Declared, address, refer, unique};
 use crate::call::{Signature, coerce, plain_number};
 use crate::model::{Class, Detector, StateExpectation, Watch};
-use crate::reader::{Section, Value};
+use crate::reader::{Place, Section, Value};
 
 const DETECTORS_MAX: usize = 1024;
 const KINDS: &str =
@@ -33,9 +33,18 @@ pub(crate) const ADMIN: B256 = b256!("b53127684a568b3173ae13b9f8a6016e243e63b6e8
 /// EIP-1967: keccak-256("eip1967.proxy.beacon") - 1.
 const BEACON: B256 = b256!("a3f0ad74e5423aebfd80d3ef4346578335a9a72aeaee59ff6cb3582b35133d50");
 
+/// Detectors, before the severity matrix is asked about them.
+#[derive(Debug, Default)]
+pub(crate) struct Detectors {
+    /// Sound ones; their severity means nothing yet.
+    pub(crate) detectors: BTreeMap<DetectorId, Detector>,
+    /// Severities that are written at one, and where.
+    pub(crate) written: BTreeMap<DetectorId, (Severity, Place)>,
+}
+
 /// Reads `[[detector]]`.
-pub(crate) fn read(root: &mut Section<'_>, declared: &Declared) -> BTreeMap<DetectorId, Detector> {
-    let mut detectors = BTreeMap::new();
+pub(crate) fn read(root: &mut Section<'_>, declared: &Declared) -> Detectors {
+    let mut all = Detectors::default();
     for mut section in root.sections("detector", DETECTORS_MAX) {
         let id = section.parsed::<DetectorId>("id", "a short name such as vault-outflow");
         if let Some(id) = &id {
@@ -43,7 +52,7 @@ pub(crate) fn read(root: &mut Section<'_>, declared: &Declared) -> BTreeMap<Dete
         }
         let asset = section.need("asset", "a declared asset's id");
         let asset = asset.and_then(|value| refer(&value, &declared.assets, "asset"));
-        let severity = section.need("severity", "SEV1 to SEV5").and_then(|value| severity(&value));
+        let severity = section.get("severity").map_or(Some(None), |value| severity(&value).map(Some));
         let class = class(&mut section);
         let watch = watch(&mut section);
         if class == Some(Some(Class::Decisive)) && watch.as_ref().is_some_and(Watch::never_votes) {
@@ -53,16 +62,18 @@ pub(crate) fn read(root: &mut Section<'_>, declared: &Declared) -> BTreeMap<Dete
         }
         section.finish();
         let class = || class?.or(watch.as_ref().map(measures::usual_class));
-        let detector = || Some(Detector { asset: asset?, severity: severity?, class: class()?, watch: watch.clone()? });
-        if let (Some(id), Some(detector)) = (id, detector()) {
-            detectors.insert(id, detector);
+        let unsettled = Severity::Sev1;
+        let detector = || Some(Detector { asset: asset?, severity: unsettled, class: class()?, watch: watch.clone()? });
+        if let (Some(id), Some(detector), Some(severity)) = (id, detector(), severity) {
+            all.written.extend(severity.map(|severity| (id.clone(), (severity, section.place_of("severity")))));
+            all.detectors.insert(id, detector);
         }
     }
-    detectors
+    all
 }
 
 /// The class that is written, if any; the outer `None` is a fault.
-fn class(section: &mut Section<'_>) -> Option<Option<Class>> {
+pub(super) fn class(section: &mut Section<'_>) -> Option<Option<Class>> {
     let Some(value) = section.get("class") else { return Some(None) };
     match value.text()?.as_str() {
         "decisive" => Some(Some(Class::Decisive)),
