@@ -10,6 +10,8 @@ use alloy_json_abi::Function;
 use alloy_primitives::{B256, b256};
 use watchfire_types::body::Selector;
 
+pub mod functions;
+
 use self::Privilege::{Admin, Fee, Mint, Owner, Parameter, Role, Upgrade};
 
 /// What a privileged act changes.

@@ -7,7 +7,7 @@ use watchfire_types::Severity;
 use super::*;
 
 const FUNDS: [Criticality; 4] = [Criticality::Low, Criticality::Medium, Criticality::High, Criticality::Critical];
-const KINDS: [&str; 11] = [
+const KINDS: [&str; 12] = [
     "outflow",
     "event",
     "state",
@@ -19,6 +19,7 @@ const KINDS: [&str; 11] = [
     "expression",
     "rate",
     "calls",
+    "governance",
 ];
 
 fn severities() -> impl Strategy<Value = Severity> {

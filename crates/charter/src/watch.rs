@@ -7,7 +7,7 @@ use serde::Serialize;
 use watchfire_types::body::Selector;
 use watchfire_types::{AssetId, Read, Severity};
 
-use crate::context::{Calls, Rate, Rated};
+use crate::context::{Calls, Governance, Rate, Rated};
 use crate::expectation::StateExpectation;
 use crate::expression::{Expression, Subject};
 
@@ -177,6 +177,8 @@ pub enum Watch {
     Rate(Rate),
     /// What a transaction that touches the asset looks like from inside.
     Calls(Calls),
+    /// What governors and timelocks are about to do to watched contracts.
+    Governance(Governance),
 }
 
 /// A number on a chain.
@@ -247,7 +249,7 @@ impl Quantity {
 }
 
 impl Watch {
-    /// The kind of its findings: `outflow`, `event`, `state`, `leap`, `invariant`, `stale`, `authority`, `approval-drain`, `expression`, `rate`, `calls`.
+    /// The kind of its findings: `outflow`, `event`, `state`, `leap`, `invariant`, `stale`, `authority`, `approval-drain`, `expression`, `rate`, `calls`, `governance`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
@@ -262,6 +264,7 @@ impl Watch {
             Self::Expression { .. } => "expression",
             Self::Rate(_) => "rate",
             Self::Calls(_) => "calls",
+            Self::Governance(_) => "governance",
         }
     }
 
@@ -277,6 +280,7 @@ impl Watch {
             Self::Authority { dormant_s, stands_s, .. } => dormant_s.saturating_add(*stands_s),
             Self::Rate(rate) => rate.span_s(),
             Self::Calls(calls) => calls.stands_s,
+            Self::Governance(governance) => governance.stands_s,
             Self::Invariant { .. } | Self::Stale { .. } => 0,
         }
     }
@@ -284,7 +288,7 @@ impl Watch {
     /// Whether it raises attention and can be given no vote.
     #[must_use]
     pub fn never_votes(&self) -> bool {
-        matches!(self, Self::Rate(_) | Self::Calls(_))
+        matches!(self, Self::Rate(_) | Self::Calls(_) | Self::Governance(_))
     }
 
     /// Whether it is about what the asset's contracts hold or lose, so that it has to know them.
@@ -303,7 +307,8 @@ impl Watch {
             | Self::ApprovalDrain { .. }
             | Self::Expression { .. }
             | Self::Rate(_)
-            | Self::Calls(_) => (None, None),
+            | Self::Calls(_)
+            | Self::Governance(_) => (None, None),
             Self::State { what, read, .. } => (Some((what.as_str(), read)), None),
             Self::Leap { of, .. } | Self::Stale { of, .. } => (of.call(), None),
             Self::Invariant { left, right, .. } => (left.call(), right.call()),
@@ -331,7 +336,8 @@ impl Watch {
             | Self::ApprovalDrain { .. }
             | Self::Expression { .. }
             | Self::Rate(_)
-            | Self::Calls(_) => (None, None),
+            | Self::Calls(_)
+            | Self::Governance(_) => (None, None),
         };
         first.into_iter().chain(second)
     }

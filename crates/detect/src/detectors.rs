@@ -93,6 +93,7 @@ impl Rule {
                 watch.observe(view, logs, transactions, floor)
             }
             Watching::Calls(watch) => watch.observe(view, floor),
+            Watching::Governance(watch) => watch.observe(view, logs, floor),
         };
         // Its figures are those of more than this block.
         let lacks = matches!((&self.watching, &evaluation), (Watching::Rate(_), Evaluation::Unknown));
@@ -127,12 +128,13 @@ impl Rule {
             Watching::Rate(watch) => watch.key().into_iter().collect(),
             Watching::State(_) | Watching::Leap(_) | Watching::Invariant(_) | Watching::Stale(_) => Vec::new(),
             Watching::Calls(watch) => watch.keys().map(log).collect(),
+            Watching::Governance(watch) => watch.keys().into_iter().map(log).collect(),
         }
     }
 
     /// Whether nothing but what its key finds, and time, changes what it says.
     fn is_event(&self) -> bool {
-        matches!(self.watching, Watching::Event(_) | Watching::Expression(_))
+        matches!(self.watching, Watching::Event(_) | Watching::Expression(_) | Watching::Governance(_))
     }
 
     /// Whether it is a rule about an event that may stand at the next block, or whose standing ends there.
@@ -140,6 +142,7 @@ impl Rule {
         let may_stand = match &self.watching {
             Watching::Event(watch) => watch.may_stand_after(at),
             Watching::Expression(watch) => watch.may_stand_after(at),
+            Watching::Governance(watch) => watch.may_stand_after(at),
             _ => return false,
         };
         may_stand || self.history.back().is_some_and(|(_, standing)| standing.is_some())
@@ -158,13 +161,14 @@ impl Rule {
             Watching::Expression(_) => "expression",
             Watching::Rate(_) => "rate",
             Watching::Calls(_) => "calls",
+            Watching::Governance(_) => "governance",
         }
     }
 }
 
 /// The detectors of one chain.
 ///
-/// Memory: per outflow and leap rule one entry (about 150 bytes) for each block of its window; per event, expression and state rule one entry
+/// Memory: per outflow and leap rule one entry (about 150 bytes) for each block of its window; per event, expression, governance and state rule one entry
 /// for each firing that still stands; per rule about authority one for each of 65 blocks with an act, and of
 /// 65 for each account that it lists; per approval-drain rule at most 33,024 transfers of about 120 bytes; per rate rule one entry for each of its windows and of
 /// 65 blocks; per rule about calls one finding for each of 65 blocks and 4,096 contracts that were created; per rule one finding for each block at which it was found; never less than [`crate::REORG_DEPTH`] blocks.
@@ -256,7 +260,11 @@ impl Detectors {
         for rule in &self.rules {
             match &rule.watching {
                 Watching::Outflow(watch) => reads.extend(watch.reads()),
-                Watching::Event(_) | Watching::Authority(_) | Watching::Drain(_) | Watching::Expression(_) => {}
+                Watching::Event(_)
+                | Watching::Authority(_)
+                | Watching::Drain(_)
+                | Watching::Expression(_)
+                | Watching::Governance(_) => {}
                 Watching::Calls(watch) => reads.extend(watch.reads()),
                 Watching::State(watch) => {
                     reads.insert(watch.read().clone());
@@ -283,6 +291,7 @@ impl Detectors {
             Watching::Expression(watch) => watch.stands_s(),
             Watching::Rate(watch) => watch.span_s(),
             Watching::Calls(watch) => watch.stands_s(),
+            Watching::Governance(watch) => watch.stands_s(),
             Watching::Invariant(_) | Watching::Stale(_) => 0,
         };
         self.rules.iter().map(window).max().unwrap_or(0)
@@ -379,6 +388,7 @@ impl Detectors {
                 Watching::Expression(watch) => watch.rollback(to),
                 Watching::Rate(watch) => watch.rollback(to),
                 Watching::Calls(watch) => watch.rollback(to),
+                Watching::Governance(watch) => watch.rollback(to),
                 // These judge one block alone.
                 Watching::Invariant(_) | Watching::Stale(_) => {}
             }

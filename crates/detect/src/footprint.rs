@@ -22,6 +22,7 @@ pub fn footprint(watch: &Watch, block_time_ms: u64) -> u64 {
         Watch::Outflow { window_s, .. } => blocks(*window_s).saturating_add(KEPT),
         Watch::Leap { window_s, .. } => blocks(*window_s).saturating_add(KEPT).saturating_add(KEPT),
         Watch::Event { .. } => KEPT,
+        Watch::Governance(_) => KEPT * 4,
         Watch::Expression { .. } => KEPT * SEEN_ENTRIES,
         Watch::Authority { admins, .. } => KEPT.saturating_mul(1 + admins.len() as u64),
         Watch::State { expect: StateExpectation::Unchanged, .. } => KEPT + KEPT,

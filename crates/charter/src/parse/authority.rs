@@ -61,12 +61,12 @@ pub(super) fn authority(section: &mut Section<'_>) -> Option<Watch> {
     })
 }
 
-fn addresses(section: &mut Section<'_>, key: &'static str, most: usize) -> Option<BTreeSet<Address>> {
+pub(super) fn addresses(section: &mut Section<'_>, key: &'static str, most: usize) -> Option<BTreeSet<Address>> {
     let Some(value) = section.get(key) else { return Some(BTreeSet::new()) };
     value.list(most)?.iter().map(address).collect()
 }
 
-fn named<K: Ord>(
+pub(super) fn named<K: Ord>(
     section: &mut Section<'_>,
     key: &'static str,
     remedy: &'static str,

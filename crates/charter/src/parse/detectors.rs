@@ -11,6 +11,7 @@ use super::actions::call;
 use super::authority;
 use super::chains::hash;
 use super::expressions;
+use super::governance;
 use super::measures;
 use super::patterns;
 use super::playbooks::severity;
@@ -22,7 +23,7 @@ use crate::reader::{Place, Section, Value};
 
 const DETECTORS_MAX: usize = 1024;
 const KINDS: &str =
-    "outflow, event, state, authority, leap, invariant, stale, approval-drain, expression, rate or calls";
+    "outflow, event, state, authority, leap, invariant, stale, approval-drain, expression, rate, calls or governance";
 pub(super) const WEEK_S: u64 = 7 * 24 * 3600;
 pub(super) const MONTH_S: u64 = 30 * 24 * 3600;
 
@@ -100,6 +101,7 @@ fn watch(section: &mut Section<'_>) -> Option<Watch> {
         "expression" => expressions::expression(section),
         "rate" => rates::rate(section),
         "calls" => patterns::calls(section),
+        "governance" => governance::governance(section),
         other => {
             kind.fault("unknown-kind", format!("{other:?} is no kind of detector"), format!("write {KINDS}"));
             None

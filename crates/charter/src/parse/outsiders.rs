@@ -67,7 +67,8 @@ fn reason(watch: &Watch) -> Option<&'static str> {
         | Watch::Stale { .. }
         | Watch::Authority { .. }
         | Watch::Rate(_)
-        | Watch::Calls(_) => None,
+        | Watch::Calls(_)
+        | Watch::Governance(_) => None,
     }
 }
 

@@ -32,6 +32,7 @@ pub(crate) const FINDING_KINDS: &[&str] = &[
     "expression",
     "rate",
     "calls",
+    "governance",
     CONTAINMENT_FAILED,
 ];
 pub(crate) use crate::model::CONTAINMENT_FAILED;

@@ -108,6 +108,7 @@ impl Detectors {
             let causes: Vec<(NoAnswer, u64)> = match &rule.watching {
                 Watching::Expression(watch) => watch.unanswered().collect(),
                 Watching::Rate(watch) => watch.unanswered().collect(),
+                Watching::Governance(watch) => watch.unanswered().collect(),
                 _ => Vec::new(),
             };
             causes.into_iter().map(|(cause, count)| Unanswered {

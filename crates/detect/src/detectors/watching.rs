@@ -9,6 +9,7 @@ use crate::calls::CallsWatch;
 use crate::drain::{self, DrainWatch};
 use crate::event::EventWatch;
 use crate::expression::ExpressionWatch;
+use crate::governance::GovernanceWatch;
 use crate::invariant::{InvariantWatch, Side};
 use crate::leap::{self, LeapWatch};
 use crate::measure::Measure;
@@ -30,6 +31,7 @@ pub(super) enum Watching {
     Expression(ExpressionWatch),
     Rate(RateWatch),
     Calls(CallsWatch),
+    Governance(GovernanceWatch),
 }
 
 impl Watching {
@@ -76,6 +78,7 @@ impl Watching {
                 Self::Expression(ExpressionWatch::new(over.clone(), *address, expression.clone(), *stands_s))
             }
             Watch::Rate(rate) => Self::Rate(RateWatch::new(rate.clone(), group())),
+            Watch::Governance(rule) => Self::Governance(GovernanceWatch::new(rule, &asset.contracts)),
             Watch::Calls(calls) => Self::Calls(CallsWatch::new(calls.clone(), group())),
         }
     }
@@ -85,7 +88,12 @@ impl Watching {
         match self {
             Self::Outflow(watch) => watch.balance(view).is_some(),
             // What a rate lacks is known when it was judged.
-            Self::Event(_) | Self::Authority(_) | Self::Drain(_) | Self::Expression(_) | Self::Rate(_) => true,
+            Self::Event(_)
+            | Self::Authority(_)
+            | Self::Drain(_)
+            | Self::Expression(_)
+            | Self::Rate(_)
+            | Self::Governance(_) => true,
             Self::Calls(watch) => watch.sees(),
             Self::Leap(watch) => watch.answered(view),
             Self::Invariant(watch) => watch.answered(view),

@@ -152,7 +152,8 @@ impl Contracts {
                 | Watch::ApprovalDrain { .. }
                 | Watch::Expression { .. }
                 | Watch::Rate(_)
-                | Watch::Calls(_) => {}
+                | Watch::Calls(_)
+                | Watch::Governance(_) => {}
             }
         }
         Self::conditions(cast, &mut first);
