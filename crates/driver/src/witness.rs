@@ -391,6 +391,10 @@ impl<S: Storage, K: Keys> Driver<S, K> {
         if let Some(base) = self.machine.base_tree(author, epoch).filter(|base| base.size() > tree.size()) {
             tree = base;
         }
+        // Of a chain that was pruned beyond its last checkpoint nothing is left to see that one by.
+        if tree.size() > checkpoint.size {
+            return None;
+        }
         let new = usize::try_from(checkpoint.size - tree.size()).unwrap_or(usize::MAX);
         self.machine.leaves_from(author, epoch, tree.size()).take(new).for_each(|leaf| tree.push(leaf.outer()));
         if (tree.size(), tree.root()) != (checkpoint.size, checkpoint.root) {

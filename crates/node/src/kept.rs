@@ -129,6 +129,23 @@ impl Kept {
     pub fn is_sound(&self) -> bool {
         self.report.is_sound() && self.chains.is_empty() && !matches!(self.index, IndexState::Unusable(_))
     }
+
+    /// What to do to have back what was pruned; `None` where nothing was.
+    pub(crate) fn way_back(&self) -> Option<String> {
+        let archives: BTreeSet<B256> = self.archives().collect();
+        let names: Vec<String> = archives.iter().map(|sha256| format!("{sha256:x}")).collect();
+        let which = match names.as_slice() {
+            [] => return None,
+            [one] => format!("the archive with SHA-256 {one}"),
+            several => format!("all of the archives with SHA-256 {}", several.join(", ")),
+        };
+        Some(format!("`watchfire log import` of {which} brings it back, here or into a new directory"))
+    }
+
+    /// SHA-256 of the archives that hold what was pruned, oldest first.
+    pub(crate) fn archives(&self) -> impl Iterator<Item = B256> {
+        self.pruned.iter().flat_map(|pruned| &pruned.archives).map(|archive| archive.sha256)
+    }
 }
 
 /// Replays the journal of a node directory and checks everything in it. Works beside a running node too: the index is

@@ -71,20 +71,31 @@ impl Chain {
         }
     }
 
-    /// The whole tree of what is held.
+    /// The tree of what is held. Of a chain whose beginning was pruned it goes on from there, and proves what came after.
     #[must_use]
     pub fn tree(&self, machine: &Machine) -> Tree {
-        machine.leaves_from(self.key, self.origin.epoch, 0).map(|event| event.outer()).collect()
+        let base = machine.base_tree(self.key, self.origin.epoch).unwrap_or_default();
+        let mut tree = Tree::continuing(&base);
+        machine.leaves_from(self.key, self.origin.epoch, base.size()).for_each(|event| tree.push(event.outer()));
+        tree
     }
 
-    /// Every checkpoint that the author made of it, by size.
+    /// How many of the tree's first events were pruned.
+    #[must_use]
+    pub fn pruned(&self, machine: &Machine) -> u64 {
+        machine.base_tree(self.key, self.origin.epoch).map_or(0, |base| base.size())
+    }
+
+    /// Every checkpoint of it that is held, by size: those since it begins here, and the last one before.
     #[must_use]
     pub fn checkpoints(
         &self,
         machine: &Machine,
         witnessed: &BTreeMap<Checkpoint, Vec<Witnessed>>,
     ) -> BTreeMap<u64, SignedCheckpoint> {
-        let stated = machine.chained(self.key, self.origin.epoch).filter_map(|event| match &event.body {
+        let (key, epoch) = (self.key, self.origin.epoch);
+        let held = machine.chained(key, epoch).chain(machine.checkpoint(key, epoch));
+        let stated = held.filter_map(|event| match &event.body {
             Body::Checkpoint(stated) => Some((stated.size, self.signed(stated, machine.charter(), witnessed))),
             _ => None,
         });

@@ -263,6 +263,11 @@ impl Machine {
         kinds.map(|kind| FaultObject { network: self.network, kind }).collect()
     }
 
+    /// Every author and epoch that is cut here, and from which position on.
+    pub fn cuts(&self) -> impl Iterator<Item = (MemberKey, Epoch, Seq)> {
+        self.shared.all().filter_map(|((author, epoch), chain)| Some((*author, *epoch, chain.cut()?)))
+    }
+
     fn conviction(&self, key: &ChainKey, chain: &AuthorChain) -> Option<FaultKind> {
         if let Some((first, second)) = chain.proof() {
             let pair = FaultProof { first: Box::new(first.clone()), second: Box::new(second.clone()) };

@@ -13,13 +13,14 @@ use std::sync::Arc;
 
 use clap::Args;
 use serde::Serialize;
-use watchfire_bundle::{CharterText, Check, Outcome, Parts, Report, build, verify};
+use watchfire_bundle::{Bounds, CharterText, Check, Outcome, Parts, ROOM, Report, build_within, verify};
 use watchfire_charter::Charter;
 use watchfire_driver::SOFTWARE;
-use watchfire_protocol::{IncidentStatus, Machine};
+use watchfire_protocol::IncidentStatus;
 use watchfire_types::body::{AccessAction, Custodian, Human};
 use watchfire_types::control::Request;
 use watchfire_types::{B256, Body, Bytes, CharterDigest, IncidentId, Verified, sha256};
+use watchfire_wire::bundle::Bundle;
 
 use super::NodeArgs;
 use super::incident::choose;
@@ -69,6 +70,8 @@ struct Written {
     objects: usize,
     /// Whether a running node recorded that its objects were handed out.
     custody_recorded: bool,
+    /// What to do to have back what was pruned of it here, if anything was.
+    pruned: Option<String>,
     holds: bool,
     open: usize,
     first_failure: Option<Check>,
@@ -86,17 +89,19 @@ pub(super) fn run(arguments: &BundleArgs, output: Output) -> Result<u8, CliError
     let toml = Bytes::from(read_text(&config.charter)?);
     let charter = Arc::new(charter);
     let mut kept = read(&config, &charter, output)?;
-    let mut incident = find(&kept.machine, &arguments.incident)?;
+    let mut incident = find(&kept, &arguments.incident)?;
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     let wanted = (AccessAction::Read, format!("for the evidence bundle {name}"));
     let recorded = announce(&config, &kept, &incident, arguments, wanted)?;
     if fresh(&config, output)?.is_some() || recorded {
         kept = read(&config, &charter, output)?;
-        incident = find(&kept.machine, &incident.id.to_string())?;
+        incident = find(&kept, &incident.id.to_string())?;
     }
     output.progress(&format!("incident {} of {}", incident.id, incident.asset));
     let parts = parts(&config, &kept, &incident, CharterText { charter: (*charter).clone(), toml })?;
-    let (objects, bytes) = (parts.objects.len(), build(&parts).map_err(CliError::failed)?);
+    let pruned = kept.pruned.as_ref().map(|pruned| pruned.chains.as_slice()).unwrap_or_default();
+    let built = build_within(&parts, Bounds { pruned, room: ROOM });
+    let (objects, bytes) = (parts.objects.len(), built.map_err(CliError::failed)?);
     output.progress("verifying what was made");
     let report = verify(&bytes, Some(&charter));
     write(file, &bytes).map_err(|error| CliError::unwritten(file, &error))?;
@@ -105,7 +110,8 @@ pub(super) fn run(arguments: &BundleArgs, output: Output) -> Result<u8, CliError
         let written = format!("SHA-256 {:x}, evidence bundle {name}", B256::new(sha256(&[&bytes])));
         announce(&config, &kept, &incident, arguments, (AccessAction::Exported, written))?;
     }
-    let answer = answer(file, &bytes, &incident, &charter, (objects, recorded), &report);
+    let mut answer = answer(file, &bytes, &incident, &charter, (objects, recorded), &report);
+    answer.pruned = lacking(&bytes)?.then(|| kept.way_back()).flatten();
     output.answer(&text(&answer), &answer)?;
     Ok(if report.holds { code::OK } else { code::NO })
 }
@@ -170,8 +176,22 @@ fn announce(
     Ok(!held.is_empty())
 }
 
-fn find(machine: &Machine, wanted: &str) -> Result<IncidentStatus, CliError> {
-    choose(machine.incidents(), wanted, |incident| (incident.id, &incident.asset, incident.is_open()))
+fn find(kept: &Kept, wanted: &str) -> Result<IncidentStatus, CliError> {
+    let found = choose(kept.machine.incidents(), wanted, |incident| (incident.id, &incident.asset, incident.is_open()));
+    // One that was closed long ago may be in an archive.
+    found.map_err(|error| match kept.way_back() {
+        Some(way_back) if error.kind == "not-found" => {
+            CliError { message: format!("{}; if it was pruned, {way_back}", error.message), ..error }
+        }
+        _ => error,
+    })
+}
+
+/// Whether the bundle lacks something that was pruned here: an event, or the path of one.
+fn lacking(bytes: &Bytes) -> Result<bool, CliError> {
+    let bundle = Bundle::decode(bytes).map_err(CliError::failed)?;
+    let events = bundle.left_out.iter().any(|left| left.pruned > 0);
+    Ok(events || bundle.segments.iter().any(|segment| segment.pruned > 0))
 }
 
 fn parts<'a>(
@@ -232,6 +252,7 @@ fn answer(
         belonging: report.belonging,
         objects,
         custody_recorded,
+        pruned: None,
         holds: report.holds,
         open: report.count(Outcome::Open),
         first_failure: report.first_failure.clone(),
@@ -252,6 +273,9 @@ fn text(written: &Written) -> String {
             text.push_str(&format!("it holds; {} check(s) are open, `watchfire verify` lists them", written.open));
         }
         None => text.push_str("it holds"),
+    }
+    if let Some(way_back) = &written.pruned {
+        text.push_str(&format!("\nsome of it was pruned here: {way_back}, and a bundle made then has it all"));
     }
     if written.objects > 0 && !written.custody_recorded {
         text.push_str("\nno node runs here, so that no custody event says that these objects were handed out");

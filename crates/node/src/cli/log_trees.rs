@@ -1,6 +1,6 @@
 //! `watchfire log checkpoint`, `prove`, `check` and `faults`: what an auditor takes away and checks without a node.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -115,6 +115,7 @@ pub(super) fn checkpoint(arguments: &ChainArgs, output: Output) -> Result<u8, Cl
             let all = read.chain.checkpoints(&read.kept.machine, &read.witnessed);
             let newest = all.into_values().next_back();
             newest.ok_or_else(|| {
+                // The last one that the log ever had stays at every pruning.
                 CliError::absent(format!(
                     "{} has no checkpoint yet; its running node makes one when asked, and every ten minutes",
                     read.chain.origin
@@ -162,6 +163,7 @@ pub(super) fn prove(arguments: &ProveArgs, output: Output) -> Result<u8, CliErro
     let read = read(&arguments.chain, output)?;
     let all = read.chain.checkpoints(&read.kept.machine, &read.witnessed);
     let tree = read.chain.tree(&read.kept.machine);
+    let gone = read.chain.pruned(&read.kept.machine);
     let none = |what: &str| {
         let sizes: Vec<String> = all.keys().rev().take(8).map(ToString::to_string).collect();
         let sizes = if sizes.is_empty() { "none".to_owned() } else { sizes.join(", ") };
@@ -171,6 +173,9 @@ pub(super) fn prove(arguments: &ProveArgs, output: Output) -> Result<u8, CliErro
     };
     let (text, kind) = match (arguments.index, arguments.from) {
         (Some(index), _) => {
+            if index < gone {
+                return Err(pruned(&read, &format!("event {index}"), &format!("events from number {gone} on")));
+            }
             let checkpoint = covering(&all, index).ok_or_else(|| none(&format!("covers event {index}")))?;
             let proof = tree.inclusion(index, checkpoint.checkpoint().size)?;
             let mut leaves = read.kept.machine.leaves_from(read.chain.key, read.chain.origin.epoch, index);
@@ -181,6 +186,14 @@ pub(super) fn prove(arguments: &ProveArgs, output: Output) -> Result<u8, CliErro
         }
         (None, Some(from)) => {
             let to = arguments.to.or(all.keys().next_back().copied()).ok_or_else(|| none("is there"))?;
+            // Of smaller trees only those are held whose subtrees happen to be left.
+            if from > 0 && from <= to && (from < gone && tree.consistency(from, to).is_err() || to < gone) {
+                return Err(pruned(
+                    &read,
+                    &format!("the tree of its first {} events", from.min(to)),
+                    &format!("sizes from {gone} on"),
+                ));
+            }
             let checkpoint = all.get(&to).cloned().ok_or_else(|| none(&format!("is over {to} events")))?;
             let proof = tree.consistency(from, to)?;
             let old_root = tree.root_at(from).ok_or_else(|| none(&format!("covers {from} events")))?;
@@ -191,6 +204,13 @@ pub(super) fn prove(arguments: &ProveArgs, output: Output) -> Result<u8, CliErro
     };
     output.answer(&text, &json!({ "kind": kind, "origin": read.chain.origin.to_string(), "proof": text }))?;
     Ok(code::OK)
+}
+
+/// What is wanted went into an archive: which one, and what to do.
+fn pruned(read: &Read, what: &str, left: &str) -> CliError {
+    let way_back = read.kept.way_back().unwrap_or_default();
+    CliError::failed(format!("{what} was pruned from {}: this log proves {left}; {way_back}", read.chain.origin))
+        .of("pruned")
 }
 
 /// The checkpoint over more than `index` events that most members witnessed, of these the smallest.
@@ -236,9 +256,11 @@ pub(super) fn faults(arguments: &FaultsArgs, output: Output) -> Result<u8, CliEr
     })?;
     let mut lines = Vec::new();
     let mut values = Vec::new();
+    let mut convicted = BTreeSet::new();
     for object in kept.machine.convictions() {
         let Ok(conviction) = judge(&object, &charter) else { continue };
-        let Conviction { member, epoch, cut, verdict, .. } = &conviction;
+        let Conviction { member, author, epoch, cut, verdict, .. } = &conviction;
+        convicted.insert((*author, *epoch));
         let file = match &arguments.output {
             Some(directory) => {
                 let path = directory.join(format!("{member}-{}.fault", epoch.short()));
@@ -251,8 +273,19 @@ pub(super) fn faults(arguments: &FaultsArgs, output: Output) -> Result<u8, CliEr
         lines.push(format!("{verdict}; nothing of it counts from position {cut} on{wrote}\n"));
         values.push(json!({ "member": member, "epoch": epoch, "cut": cut, "verdict": verdict, "file": file }));
     }
+    let mut without = Vec::new();
+    for (author, epoch, cut) in kept.machine.cuts().filter(|(author, epoch, _)| !convicted.contains(&(*author, *epoch)))
+    {
+        let member = charter.member_by_key(&author).map_or_else(|| author.short(), |(member, _)| member.to_string());
+        lines.push(format!(
+            "{member} is cut in its epoch {} from position {cut} on, and no file proves it: its false checkpoint takes all its events since \
+             the one before, which are more than 65,536 or 15 MiB, or are not held; whoever holds its log sees it\n",
+            epoch.short()
+        ));
+        without.push(json!({ "member": member, "epoch": epoch, "cut": cut }));
+    }
     let text = if lines.is_empty() { "no member is convicted here".to_owned() } else { lines.concat() };
-    output.answer(&text, &json!({ "convictions": values }))?;
+    output.answer(&text, &json!({ "convictions": values, "cut_without_proof": without }))?;
     Ok(code::OK)
 }
 

@@ -17,6 +17,7 @@ use watchfire_wire::{CatchUpRequest, seal};
 use super::*;
 use crate::archive::{ImportError, export, import};
 use crate::run::fixture;
+use crate::trees::Chain;
 
 const LONG_AGO: u64 = 1_600_000_000_000;
 const NOW: u64 = 1_800_000_000_000;
@@ -243,6 +244,25 @@ impl Place {
         let journal = fs::read_dir(self.path().join("journal")).unwrap().map(Result::unwrap);
         journal.map(|file| (file.file_name().into_string().unwrap(), fs::read(file.path()).unwrap())).collect()
     }
+}
+
+/// A chain that goes on after its beginning was pruned is proved from there on as before, and nothing is proved of what went.
+#[test]
+fn what_follows_a_pruning_is_proved_as_before() {
+    let place = place([true, true]);
+    let before = place.look().machine;
+    place.pruned();
+    let after = place.look().machine;
+    let chain = Chain::find(&after, &member("birch-1"), None).unwrap();
+    let (whole, rest) = (chain.tree(&before), chain.tree(&after));
+    let (pruned, size) = (chain.pruned(&after), whole.size());
+    assert!(pruned > 60 && pruned < size && chain.pruned(&before) == 0, "{pruned} of {size}");
+    assert_eq!((rest.size(), rest.root_at(size)), (size, whole.root_at(size)));
+    for index in pruned..size {
+        assert_eq!(rest.inclusion(index, size), whole.inclusion(index, size), "{index}");
+    }
+    assert_eq!(rest.consistency(pruned, size), whole.consistency(pruned, size));
+    assert!(rest.inclusion(0, size).is_err() && rest.root_at(1).is_none());
 }
 
 /// What goes is in the archive and nothing that decides: digest, chains and open incidents stay, the log holds and names what was pruned; archive

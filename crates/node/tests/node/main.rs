@@ -20,6 +20,7 @@ mod made_blocks;
 #[path = "../../../../simulations/src/port.rs"]
 mod port;
 mod printing;
+mod pruned;
 mod restarts;
 mod rules;
 mod supervised;
