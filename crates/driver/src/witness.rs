@@ -7,6 +7,7 @@
 //! On a full disk others' lines are not kept, and then nothing is cosigned; both go on by themselves once there is room.
 //!
 //! Bounds: four lines of each witness for each origin, 65,536 altogether; of one witness at most 1,024 new lines at once and four a second.
+//! Every kept checkpoint is held against the log: those whose events are not there are remembered, as many as lines are kept, until they are.
 
 mod carried;
 mod log;
@@ -14,6 +15,7 @@ mod message;
 mod store;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use watchfire_charter::Charter;
 use watchfire_journal::{JournalError, SegmentRepair, Space, Storage};
@@ -51,8 +53,8 @@ const REWRITE_MAX: usize = 131_072;
 const PER_TURN: usize = 64;
 /// How often kept checkpoints whose events were not there are held against the log, ms.
 const JUDGE_MS: u64 = 1_000;
-/// Checkpoints whose events are not held yet.
-const UNJUDGED_MAX: usize = 4_096;
+/// Of them so many at once: with more, each has its turn.
+const JUDGED_AT_ONCE: usize = 4_096;
 
 /// The witness's memory, on disk and here.
 #[derive(Debug)]
@@ -61,10 +63,11 @@ pub struct Witness<S: Storage> {
     store: Store,
     /// Chains with a checkpoint that is not cosigned yet, and its position.
     behind: BTreeMap<ChainKey, Seq>,
-    /// Kept checkpoints that the own log could not be held against yet.
+    /// Kept checkpoints that the own log could not be held against yet, and those that were driven out since and had no turn.
     unjudged: BTreeSet<(Origin, u64)>,
-    /// When they were last looked at.
+    /// When they were last looked at, and the last one.
     judged: Option<Timestamp>,
+    judged_through: Option<(Origin, u64)>,
     paces: BTreeMap<MemberId, (Timestamp, u64)>,
     /// Convictions that are left, by author: a liar makes checkpoints as fast as it likes, and each costs an event of the own quota.
     convictions: BTreeMap<MemberKey, (Timestamp, u64)>,
@@ -86,6 +89,7 @@ impl<S: Storage> Witness<S> {
             behind: BTreeMap::new(),
             unjudged: BTreeSet::new(),
             judged: None,
+            judged_through: None,
             paces: BTreeMap::new(),
             convictions: BTreeMap::new(),
             since: None,
@@ -125,6 +129,16 @@ impl<S: Storage> Witness<S> {
     pub(crate) fn sync(&mut self) -> Result<(), JournalError> {
         self.since = None;
         self.log.sync()
+    }
+
+    /// Those whose turn it is to be held against the log.
+    fn next_unjudged(&mut self) -> Vec<(Origin, u64)> {
+        let after = |last: &(Origin, u64)| (Bound::Excluded(last.clone()), Bound::Unbounded);
+        let from = self.judged_through.as_ref().map_or((Bound::Unbounded, Bound::Unbounded), after);
+        let next: Vec<(Origin, u64)> = self.unjudged.range(from).take(JUDGED_AT_ONCE).cloned().collect();
+        // Past the last one it begins anew.
+        self.judged_through = next.last().filter(|_| next.len() == JUDGED_AT_ONCE).cloned();
+        next
     }
 
     fn allows(&mut self, now: Timestamp, witness: &MemberId) -> bool {
@@ -218,7 +232,6 @@ impl<S: Storage, K: Keys> Driver<S, K> {
                 let Checkpoint { origin, size, .. } = checkpoint;
                 if !self.judge_checkpoint(now, &origin, size, output)?
                     && let Some(witness) = &mut self.witness
-                    && witness.unjudged.len() < UNJUDGED_MAX
                 {
                     witness.unjudged.insert((origin, size));
                 }
@@ -298,7 +311,7 @@ impl<S: Storage, K: Keys> Driver<S, K> {
             return Ok(());
         }
         witness.judged = Some(now);
-        for (origin, size) in witness.unjudged.clone() {
+        for (origin, size) in witness.next_unjudged() {
             if self.judge_checkpoint(now, &origin, size, output)?
                 && let Some(witness) = &mut self.witness
             {

@@ -18,6 +18,7 @@ use crate::world::{TestKeys, gossip, member, open};
 mod carried;
 mod full;
 mod honest;
+mod unjudged;
 
 const START: u64 = 1_700_000_000_000;
 const MINUTE: u64 = 60_000;

@@ -1,0 +1,36 @@
+//! Checkpoints that came before the events they are about.
+
+use super::*;
+
+/// However many checkpoints of invented epochs a liar has witnessed, one whose events come later is held against them: its author is convicted.
+#[test]
+fn no_number_of_inventions_hides_a_fork() {
+    let [first, second] = two_histories();
+    let mut b = driver(1, 2);
+    // Beyond what is judged at once; a witness may say 1,024 lines at once, and as many again after 256 s.
+    let mut epochs = 0_u32..;
+    for ms in [1_000, 301_000] {
+        let mut door = Vec::new();
+        for by in [0, 2, 4] {
+            for number in epochs.by_ref().take(1_024) {
+                let mut epoch = [0xee; 16];
+                epoch[..4].copy_from_slice(&number.to_be_bytes());
+                let liar = Author::new(3, epoch, at(0));
+                let bytes = line(&liar, &liar.state(7, [7; 32]), by, ms);
+                door.push(Door::Gossip { id: number.into(), bytes });
+            }
+        }
+        let output = b.handle(at(ms), door).unwrap();
+        assert!(output.verdicts.iter().all(|(_, verdict, _)| *verdict == Verdict::Accept));
+    }
+    let a = Author::new(0, [1; 16], at(0));
+    let other = line(&a, &a.state(3, root(&second)), 2, 400_000);
+    hear(&mut b, 601_000, &[other]);
+    assert!(b.machine().convictions().is_empty(), "nothing is known of it yet");
+    hear(&mut b, 602_000, &messages(&first[..3]));
+    let convicted = (603..613).any(|second| {
+        tick(&mut b, second * 1_000);
+        !b.machine().convictions().is_empty()
+    });
+    assert!(convicted, "the other history is not forgotten");
+}
