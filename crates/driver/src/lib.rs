@@ -39,4 +39,4 @@ pub use heartbeats::HeartbeatFacts;
 pub use keys::{KeyError, Keys};
 pub use output::{Answer, CaughtUp, Notice, Output};
 pub use verifier::{CheckedAnswer, Verifier};
-pub use witness::{Witness, WitnessRefusal, read_witness_messages, repair_witness};
+pub use witness::{Witness, WitnessRefusal, keep_witness_messages, read_witness_messages, repair_witness};

@@ -187,6 +187,35 @@ pub fn read_witness_messages<S: Storage>(storages: &[S; 2]) -> Result<Vec<String
         .collect())
 }
 
+/// Adds witness messages to the state in these directories, of which nobody has one open; those that are no better than what is held, or do
+/// not verify, change nothing. Durable when it returns; answers how many were added.
+///
+/// # Errors
+/// [`JournalError`]: the state cannot be read, or the disk refuses.
+pub fn keep_witness_messages<S: Storage>(
+    storages: [S; 2],
+    charter: &Charter,
+    own: &MemberId,
+    messages: &[String],
+) -> Result<u64, JournalError> {
+    let mut witness = Witness::open(storages, charter, own)?;
+    let mut added = 0;
+    for message in messages {
+        let Ok(line) = parse(charter, message) else { continue };
+        let Witnessed { witness: name, time_s, .. } = &line.witnessed;
+        let wanted = witness.store.wants(&line.checkpoint.origin, line.checkpoint.size, name, *time_s);
+        if !wanted || check_signatures(&line).is_err() {
+            continue;
+        }
+        if !witness.log.append(&Entry::Line(line.note().to_string()))? {
+            break;
+        }
+        added += u64::from(witness.store.take(line) == Taken::New);
+    }
+    witness.sync()?;
+    Ok(added)
+}
+
 impl<S: Storage, K: Keys> Driver<S, K> {
     /// Gives the driver its witness memory: from now on it cosigns and keeps what others cosign.
     pub fn set_witness(&mut self, mut witness: Witness<S>) {

@@ -36,7 +36,7 @@ impl fmt::Display for DamageKind {
             Self::MissingFrame => "a record is missing",
             Self::FrameHeader => "a record's header does not check",
             Self::FrameContent => "a record does not match its checksum",
-            Self::Base => "the base of what was pruned is not whole (no repair brings it back: import the archive)",
+            Self::Base => "the base of what was pruned is not whole (no repair brings it back: `watchfire log import` of every archive that it was pruned into does)",
         })
     }
 }

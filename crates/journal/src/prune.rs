@@ -69,6 +69,24 @@ pub fn base<S: Storage>(storage: &S) -> Result<Option<Vec<u8>>, JournalError> {
     Ok(Some(note))
 }
 
+/// Whether the beginning of a log is lost that no repair brings back: its base is not whole, or stands in a file that is not there. What
+/// else the log holds may be sound.
+///
+/// # Errors
+/// [`JournalError::Io`].
+pub fn base_is_lost<S: Storage>(storage: &S) -> Result<bool, JournalError> {
+    let numbers = segment::list(storage)?;
+    let Some(&first) = numbers.first() else { return Ok(false) };
+    let bytes = segment::load(storage, first)?;
+    let scan = recovery::scan(&bytes, first);
+    // No other segment holds a note.
+    let noted = matches!(recovery::frame_at(&bytes, first, segment::HEADER), Some((_, Content::Note(_))));
+    Ok(match segment::base(storage, first)? {
+        Some(base) => scan.end != base.end as usize || scan.lost > 0 || numbers.len() == 1,
+        None => noted || first > 0,
+    })
+}
+
 /// Replaces every segment up to the one numbered `through` by a base with this note and the records that `keep` names.
 ///
 /// # Errors

@@ -6,7 +6,8 @@
 //! stood there. What was lost comes again from peers, which hold it verbatim, and is appended as any event of others is; also
 //! events of the own earlier epochs, since a process authors in an epoch of its own.
 //!
-//! A base that is not whole is not repaired: what it says cannot be had from peers, but from the archive (`watchfire log import`).
+//! A base that is not whole is not repaired: what it says cannot be had from peers, but from the
+//! archives, whose import keeps what is sound beside it (`watchfire log import`).
 //!
 //! Where the counts that the segment headers give cannot be brought together the repair refuses: it never guesses.
 

@@ -3,21 +3,23 @@
 //! Promise: export, import and export again give equal bytes; what is altered or cut is found and named by its line; an import keeps
 //! everything or nothing.
 //!
-//! First line: format, network, charter. Then one line for each event, in the order of this node's log. Last line: count, SHA-256 of all
-//! bytes before it, and the root of every (author, epoch) tree. Of a log that was pruned the first line names the archives that hold the
-//! rest. What is signed is `outer` alone; everything beside it is for readers,
+//! First line: format, network, charter. Then one line for each event, in the order of this node's log. Then, since format 2, one line for each
+//! line of a witness that is kept of a checkpoint among them: a signed checkpoint with that line under it, strictly ascending. Last line: count
+//! of events, SHA-256 of all bytes before it, and the root of every (author, epoch) tree. Of a log that was pruned the first line names the
+//! archives that hold the rest. What is signed is `outer`, and the witnesses' notes; everything beside it is for readers,
 //! the fixed fields are compared with it, and the free text is covered by the last line's digest.
 
 mod export;
 mod import;
 mod read;
+mod verify;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use watchfire_charter::Charter;
-use watchfire_transparency::{Frontier, Hash, leaf_hash};
+use watchfire_transparency::{Checkpoint, Frontier, Hash, leaf_hash};
 use watchfire_types::{
     B256, Body, CharterDigest, CharterVersion, Epoch, Event, EventHash, MemberId, MemberKey, NetworkId,
 };
@@ -27,11 +29,19 @@ use watchfire_wire::MAX_EVENT;
 use crate::run::describe;
 
 pub use export::{ExportError, export};
-pub use import::{ImportError, Imported, import};
+pub use import::{ImportError, Imported, Mended, import};
 pub use read::{Contents, LineFault, ReadError, read};
+pub use verify::{ArchiveReport, verify};
 
-/// Version of the format.
-const FORMAT: u32 = 1;
+/// How an archive begins.
+pub const ARCHIVE_HEADER: &[u8] = b"{\"watchfire_log\":";
+
+/// Version of the format that is written; version 1 is read too.
+const FORMAT: u32 = 2;
+/// The first version that has witnesses' lines.
+const WITNESSED: u32 = 2;
+/// Most lines of witnesses: as many as a node keeps.
+const WITNESSES_MAX: usize = 65_536;
 /// Longest line, bytes: the largest event in hex and generous room for what is told about it. The last line may name as many trees.
 const LINE_MAX: usize = 2 * MAX_EVENT + 64 * 1024;
 /// Most trees that the last line names.
@@ -56,9 +66,9 @@ struct CharterName {
 }
 
 impl Head {
-    fn of(charter: &Charter, pruned_into: Vec<B256>) -> Self {
+    fn of(charter: &Charter, format: u32, pruned_into: Vec<B256>) -> Self {
         let charters = vec![CharterName { version: charter.version, digest: charter.digest() }];
-        Self { watchfire_log: FORMAT, network: charter.network_id(), charters, pruned_into }
+        Self { watchfire_log: format, network: charter.network_id(), charters, pruned_into }
     }
 }
 
@@ -92,6 +102,21 @@ impl Line {
             outer: hex::encode(event.outer()),
         }
     }
+}
+
+/// A witness's line, as a signed checkpoint with it alone under it.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WitnessLine {
+    witness: String,
+}
+
+/// What one event states of its author's tree, with the author's signature.
+fn stated(event: &Verified<Event>, charter: &Charter) -> Option<(Checkpoint, [u8; 64])> {
+    let Body::Checkpoint(stated) = &event.body else { return None };
+    let (member, _) = charter.member_by_key(&event.author)?;
+    let checkpoint = Checkpoint::stated(event.network, event.epoch, stated);
+    (checkpoint.origin.member == *member).then_some((checkpoint, stated.signature))
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -65,7 +65,9 @@ pub enum KeptError {
     #[error(transparent)]
     Journal(#[from] JournalError),
     /// What the base of a pruned journal says cannot be used.
-    #[error("the base of what was pruned cannot be read: {cause}; import the archive (`watchfire log import`)")]
+    #[error(
+        "the base of what was pruned cannot be read: {cause}; `watchfire log import` of every archive that it was pruned into makes the log whole"
+    )]
     Base {
         /// Why.
         cause: String,

@@ -34,7 +34,8 @@ pub fn witnessed(directory: &Path, charter: &Charter) -> Result<BTreeMap<Checkpo
     Ok(found)
 }
 
-fn keys(charter: &Charter) -> BTreeMap<MemberId, MemberKey> {
+/// Every member's key.
+pub(crate) fn keys(charter: &Charter) -> BTreeMap<MemberId, MemberKey> {
     charter.members.iter().map(|(id, member)| (id.clone(), member.node_key)).collect()
 }
 

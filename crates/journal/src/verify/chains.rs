@@ -3,7 +3,7 @@
 //! Holes are allowed: a node may hold a decision's events without their predecessors. What may never be is two events at one
 //! seq, or neighbours of which the later does not name the earlier.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use watchfire_types::{Epoch, EventHash, MemberKey, Seq};
@@ -116,6 +116,16 @@ impl HashChains {
             }
         }
         None
+    }
+
+    /// Positions of all chains that no event stands at, up to the last one of each.
+    #[must_use]
+    pub fn missing(&self) -> u64 {
+        let of_chain = |links: &Vec<Entry>| {
+            let held: BTreeSet<Seq> = links.iter().map(|(seq, ..)| *seq).collect();
+            held.last().map_or(0, |last| last.get().saturating_add(1).saturating_sub(held.len() as u64))
+        };
+        self.0.values().map(of_chain).fold(0, u64::saturating_add)
     }
 
     /// Every fault, in order of author, epoch and seq.

@@ -1,5 +1,6 @@
 //! Writing the log of a node directory, beside a running node or without one.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -7,11 +8,13 @@ use serde::Serialize;
 use thiserror::Error;
 use watchfire_charter::Charter;
 use watchfire_journal::{JournalError, prune, verify_log};
+use watchfire_transparency::{Checkpoint, SignedCheckpoint, verify};
 use watchfire_types::B256;
 use watchfire_wire::{decode_pruned, decode_signed};
 
-use super::{Head, Line, Sum};
+use super::{FORMAT, Head, Line, Sum, WITNESSES_MAX, WitnessLine, stated};
 use crate::kept::{NoLog, journal_of};
+use crate::trees::witnessed;
 
 /// Why a log is not exported.
 #[derive(Debug, Error)]
@@ -42,6 +45,8 @@ pub struct Exported {
     pub sha256: B256,
     /// (author, epoch) trees.
     pub trees: u64,
+    /// Lines of witnesses under checkpoints of these trees.
+    pub witnesses: u64,
 }
 
 /// Writes the log of `directory` in its order.
@@ -62,7 +67,8 @@ pub fn export(
     let pruned = pruned.map_err(|error| ExportError::DoesNotHold { first: error.to_string() })?;
     let into = pruned.map(|pruned| pruned.archives.iter().map(|into| into.sha256).collect()).unwrap_or_default();
     // Nothing is written before there is something to export.
-    let mut head = Some(Head::of(charter, into));
+    let mut head = Some(Head::of(charter, FORMAT, into));
+    let mut checkpoints = BTreeMap::new();
     let report = verify_log(&storage, None, |record| {
         if broken.is_some() {
             return Ok(());
@@ -73,6 +79,7 @@ pub fn export(
         let begun = head.take().map_or(Ok(()), |head| line(out, &mut sum, &head));
         broken = begun.and_then(|()| line(out, &mut sum, &told)).err();
         sum.event(&event);
+        checkpoints.extend(stated(&event, charter));
         if sum.events % 10_000 == 0 {
             progress(sum.events);
         }
@@ -87,12 +94,42 @@ pub fn export(
     if head.is_some() {
         return Err(NoLog::Empty(directory.to_owned()).into());
     }
+    let mut witnesses = 0;
+    for text in notes(directory, charter, &checkpoints)? {
+        line(out, &mut sum, &WitnessLine { witness: text })?;
+        witnesses += 1;
+    }
     let foot = sum.foot();
     let mut last = serde_json::to_vec(&foot).map_err(io::Error::from)?;
     last.push(b'\n');
     out.write_all(&last)?;
     out.flush()?;
-    Ok(Exported { events: foot.events, sha256: foot.sha256, trees: foot.trees.len() as u64 })
+    Ok(Exported { events: foot.events, sha256: foot.sha256, trees: foot.trees.len() as u64, witnesses })
+}
+
+/// Every kept line of a witness under one of these checkpoints, each with the checkpoint and its author's signature, in the archive's order.
+fn notes(
+    directory: &Path,
+    charter: &Charter,
+    checkpoints: &BTreeMap<Checkpoint, [u8; 64]>,
+) -> Result<Vec<String>, JournalError> {
+    let mut notes = Vec::new();
+    for (checkpoint, lines) in witnessed(directory, charter)? {
+        let Some(signature) = checkpoints.get(&checkpoint) else { continue };
+        let Some(author) = charter.members.get(&checkpoint.origin.member) else { continue };
+        // One whose author's own signature is false proves nothing, whoever witnessed another.
+        if !verify::signed(&checkpoint, &author.node_key, signature) {
+            continue;
+        }
+        for line in lines.into_iter().collect::<BTreeSet<_>>() {
+            let Some(witness) = charter.members.get(&line.witness) else { continue };
+            let mut note = SignedCheckpoint::new(checkpoint.clone(), &author.node_key, signature);
+            note.witnessed(&line, &witness.node_key);
+            notes.push(note.to_string());
+        }
+    }
+    notes.truncate(WITNESSES_MAX);
+    Ok(notes)
 }
 
 fn line(out: &mut impl Write, sum: &mut Sum, value: &impl Serialize) -> io::Result<()> {

@@ -9,12 +9,14 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use serde::Serialize;
 use thiserror::Error;
 use watchfire_charter::Charter;
+use watchfire_driver::keep_witness_messages;
 use watchfire_journal::index::distrust;
 use watchfire_journal::{ChainLink, FileStorage, HashChains, Journal, JournalError, JournalOptions, prune, verify_log};
 use watchfire_types::{B256, ChainBase, Event, EventHash, MemberKey, PrunedLog, Seq, Verified};
 use watchfire_wire::{decode_pruned, decode_signed};
 
 use super::read::{LineFault, ReadError, read};
+use crate::kept::witness_directories;
 
 /// Events that one sync covers.
 const SYNC_EVERY: u64 = 256;
@@ -76,7 +78,7 @@ pub enum ImportError {
 }
 
 /// What was imported.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Imported {
     /// Events that the log holds now.
     pub events: u64,
@@ -84,10 +86,24 @@ pub struct Imported {
     pub kept: u64,
     /// Events of authors that signed two histories: kept as evidence, as every node does.
     pub forked: u64,
+    /// Lines of witnesses that were not held before.
+    pub witnesses: u64,
+    /// Where the directory held a log whose base is damaged: what became of it.
+    pub mended: Option<Mended>,
 }
 
-/// Imports archives into the directory of a node that has no log yet, or only what a pruning left of one: that is then whole again. An event
-/// that several of them hold is taken once. `own` is its member's key: a fork of its own chain is refused.
+/// A log whose beginning no repair brings back was put together anew.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Mended {
+    /// Name of the directory beside the journal that holds everything as it was.
+    pub set_aside: String,
+    /// Positions of all chains that neither the archives nor what was sound hold: peers are asked for them.
+    pub missing: u64,
+}
+
+/// Imports archives into the directory of a node that has no log yet, or only what a pruning left of one: that is then whole again. Where the
+/// base of what was pruned is damaged, what is sound beside it is kept as well, and the damaged journal is set aside. An event that several of
+/// them hold is taken once. `own` is its member's key: a fork of its own chain is refused.
 ///
 /// # Errors
 /// [`ImportError`]; the directory is as it was then.
@@ -104,17 +120,22 @@ pub fn import<R: BufRead>(
     let lock = if journal.is_dir() { Some(FileStorage::open(&journal)?) } else { None };
     let there = match &lock {
         Some(storage) => there(storage, directory)?,
-        None => None,
+        None => There::Nothing,
     };
     let staged = directory.join("journal.importing");
     // What a killed import left is nobody's log.
     remove(&staged).map_err(io("remove an unfinished import"))?;
     let filled = Filling::begin(&staged, charter, own, progress)
-        .and_then(|filling| filling.run(archives, there.as_ref().zip(lock.as_ref())));
-    let done = filled.and_then(|imported| {
+        .and_then(|filling| filling.run(archives, &there, lock.as_ref()));
+    let done = filled.and_then(|(mut imported, notes)| {
+        // Before the journal: a line whose events are not there does no harm.
+        imported.witnesses = keep_lines(directory, charter, own, &notes)?;
         // Its index follows another journal from here on.
         distrust(&directory.join("sled"));
         swap(&staged, &journal).map_err(io("put the journal in its place"))?;
+        if let Some(mended) = &mut imported.mended {
+            mended.set_aside = set_aside(directory, &staged).map_err(io("set the damaged journal aside"))?;
+        }
         fs::File::open(directory).and_then(|directory| directory.sync_all()).map_err(io("sync the directory"))?;
         Ok(imported)
     });
@@ -124,20 +145,49 @@ pub fn import<R: BufRead>(
     done
 }
 
-/// What a pruning left; `None` where nothing is. Anything else is no place to import into.
-fn there(storage: &FileStorage, directory: &Path) -> Result<Option<PrunedLog>, ImportError> {
+/// Adds the lines of witnesses to what the directory holds of them.
+fn keep_lines(directory: &Path, charter: &Charter, own: &MemberKey, notes: &[String]) -> Result<u64, ImportError> {
+    let Some((own, _)) = charter.member_by_key(own).filter(|_| !notes.is_empty()) else { return Ok(0) };
+    let [first, second] = witness_directories(directory).map(|side| FileStorage::open(&side));
+    Ok(keep_witness_messages([first?, second?], charter, own, notes)?)
+}
+
+/// Gives what the new journal took the place of a name that nothing has.
+fn set_aside(directory: &Path, old: &Path) -> io::Result<String> {
+    let names = (1_u32..).map(|copy| format!("journal.damaged-{copy}"));
+    let mut free = names.filter(|name| !directory.join(name).exists());
+    let name = free.next().ok_or(io::ErrorKind::AlreadyExists)?;
+    fs::rename(old, directory.join(&name))?;
+    Ok(name)
+}
+
+/// What a directory holds that archives are imported into.
+enum There {
+    Nothing,
+    /// What a pruning left.
+    Pruned(PrunedLog),
+    /// What is sound of a log whose base is not.
+    Damaged,
+}
+
+/// What is there. Anything else is no place to import into.
+fn there(storage: &FileStorage, directory: &Path) -> Result<There, ImportError> {
+    if prune::base_is_lost(storage)? {
+        return Ok(There::Damaged);
+    }
     let mut records = 0_u64;
     let report = verify_log(storage, None, |_| {
         records += 1;
         Ok(())
     })?;
     if let (Some(note), true) = (prune::base(storage)?, report.faults.is_empty()) {
-        return decode_pruned(&note).map(Some).map_err(|error| ImportError::Unsound { cause: error.to_string() });
+        // What does not decode is of no more use than what does not check.
+        return Ok(decode_pruned(&note).map_or(There::Damaged, There::Pruned));
     }
     if records > 0 || !report.faults.is_empty() {
         return Err(ImportError::NotEmpty { directory: directory.to_owned() });
     }
-    Ok(None)
+    Ok(There::Nothing)
 }
 
 fn remove(path: &Path) -> io::Result<()> {
@@ -178,8 +228,10 @@ impl<'a, P: FnMut(u64)> Filling<'a, P> {
     fn run<R: BufRead>(
         mut self,
         archives: impl IntoIterator<Item = R>,
-        there: Option<(&PrunedLog, &FileStorage)>,
-    ) -> Result<Imported, ImportError> {
+        there: &There,
+        storage: Option<&FileStorage>,
+    ) -> Result<(Imported, Vec<String>), ImportError> {
+        let mut notes = Vec::new();
         let (mut given, mut wanted) = (BTreeSet::new(), BTreeSet::new());
         for (at, archive) in archives.into_iter().enumerate() {
             let number = at + 1;
@@ -188,17 +240,28 @@ impl<'a, P: FnMut(u64)> Filling<'a, P> {
                 .map_err(|stopped| stopped.into_import(number))?;
             given.insert(contents.sha256);
             wanted.extend(contents.pruned_into);
+            notes.extend(contents.notes);
         }
         let taken = self.events;
-        if let Some((pruned, storage)) = there {
-            self.keep(storage)?;
-            pruned.chains.iter().try_for_each(|base| self.covers(base))?;
-        } else if let Some(missing) = wanted.difference(&given).next() {
+        if let (There::Nothing | There::Damaged, Some(missing)) = (there, wanted.difference(&given).next()) {
             return Err(ImportError::Incomplete { missing: *missing });
+        }
+        let mut mended = None;
+        match (there, storage) {
+            (There::Pruned(pruned), Some(storage)) => {
+                self.keep(storage, false)?;
+                pruned.chains.iter().try_for_each(|base| self.covers(base))?;
+            }
+            (There::Damaged, Some(storage)) => {
+                self.keep(storage, true)?;
+                mended = Some(Mended { set_aside: String::new(), missing: self.links.missing() });
+            }
+            _ => {}
         }
         let forked = self.check()?;
         self.journal.sync()?;
-        Ok(Imported { events: self.events, kept: self.events - taken, forked })
+        let kept = self.events - taken;
+        Ok((Imported { events: self.events, kept, forked, witnesses: 0, mended }, notes))
     }
 
     fn take(&mut self, event: &Verified<Event>, place: (usize, u64)) -> Result<(), Stopped> {
@@ -223,19 +286,19 @@ impl<'a, P: FnMut(u64)> Filling<'a, P> {
         Ok(())
     }
 
-    /// What stands in the directory follows what the archives hold.
-    fn keep(&mut self, storage: &FileStorage) -> Result<(), ImportError> {
+    /// What stands in the directory follows what the archives hold; of a `damaged` log all that is sound.
+    fn keep(&mut self, storage: &FileStorage, damaged: bool) -> Result<(), ImportError> {
         let network = self.charter.network_id();
         let mut stopped = None;
         let report = verify_log(storage, None, |record| {
             let event = decode_signed(record.bytes.clone()).map_err(|error| error.to_string())?;
             let event = event.verify(network).map_err(|error| error.to_string())?;
-            if stopped.is_none() {
+            if stopped.is_none() && !(damaged && self.places.contains_key(&event.hash())) {
                 stopped = self.take(&event, (0, 0)).err();
             }
             Ok(())
         })?;
-        match (stopped, report.faults.first()) {
+        match (stopped, report.faults.first().filter(|_| !damaged)) {
             (Some(stopped), _) => Err(stopped.into_import(0)),
             (None, Some(fault)) => Err(ImportError::Unsound { cause: format!("{fault:?}") }),
             (None, None) => Ok(()),

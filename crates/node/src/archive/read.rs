@@ -1,14 +1,17 @@
 //! Reading an archive: every line is checked before anything of it can count.
 
+use std::collections::BTreeSet;
 use std::io::{self, BufRead, Read as _};
 
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 use watchfire_charter::Charter;
+use watchfire_transparency::{Checkpoint, SignedCheckpoint, Witnessed};
 use watchfire_types::{B256, Body, Event, MemberKey, NetworkId, Verified};
 use watchfire_wire::decode_signed;
 
-use super::{FORMAT, Foot, Head, LINE_MAX, Line, Sum};
+use super::{FORMAT, Foot, Head, LINE_MAX, Line, Sum, WITNESSED, WITNESSES_MAX, WitnessLine, stated};
+use crate::trees::keys;
 
 /// Longest last line: it names every tree.
 const FOOT_MAX: usize = 256 * super::TREES_MAX;
@@ -28,7 +31,9 @@ pub enum LineFault {
     #[error("it is longer than {LINE_MAX} bytes")]
     TooLong,
     /// An archive of a later version.
-    #[error("the archive has format {found}, this version reads {FORMAT}; read it with the version that wrote it")]
+    #[error(
+        "the archive has format {found}, this version reads up to {FORMAT}; read it with the version that wrote it"
+    )]
     Format {
         /// Its format.
         found: u32,
@@ -85,6 +90,12 @@ pub enum LineFault {
         /// What differs.
         field: &'static str,
     },
+    /// A witness's line that proves nothing about the events before it.
+    #[error("the witness's line does not hold: {reason}")]
+    Witness {
+        /// Why.
+        reason: String,
+    },
     /// Something follows the last line.
     #[error("it stands after the last line")]
     AfterTheEnd,
@@ -119,6 +130,10 @@ pub struct Contents {
     pub events: u64,
     /// Archives that hold what its log had pruned.
     pub pruned_into: Vec<B256>,
+    /// Lines of witnesses, each with the checkpoint that it is under; all signatures checked. Ascending.
+    pub witnessed: Vec<(Checkpoint, Witnessed)>,
+    /// The same as a witness says them.
+    pub notes: Vec<String>,
 }
 
 /// Reads an archive to its end and hands out each event with the number of its line. Nothing of it counts before this returned: only then is it
@@ -133,13 +148,27 @@ pub fn read<E: From<ReadError>>(
 ) -> Result<Contents, E> {
     let mut reader = Reader { archive, line: 0, file: Sha256::new() };
     let mut sum = Sum::default();
-    let pruned_into = reader.head(charter, &mut sum)?.pruned_into;
+    let Head { watchfire_log: format, pruned_into, .. } = reader.head(charter, &mut sum)?;
+    let mut checkpoints = BTreeSet::new();
+    let (mut witnessed, mut notes) = (Vec::new(), Vec::new());
     let foot = loop {
         match reader.next(charter, &sum)? {
-            Next::Event(event, bytes) => {
+            Next::Event(event, bytes) if notes.is_empty() => {
                 sum.line(&bytes);
                 sum.event(&event);
+                checkpoints.extend(stated(&event, charter).map(|(checkpoint, _)| checkpoint));
                 each(*event, reader.line)?;
+            }
+            Next::Event(..) => return Err(reader.fault(malformed(&"an event stands after a witness's line")).into()),
+            Next::Witness(text, bytes) => {
+                sum.line(&bytes);
+                if notes.len() == WITNESSES_MAX {
+                    let reason = format!("there are more than {WITNESSES_MAX}");
+                    return Err(reader.fault(LineFault::Witness { reason }).into());
+                }
+                let line = witness(&text, format, charter, &checkpoints, witnessed.last());
+                witnessed.push(line.map_err(|reason| reader.fault(LineFault::Witness { reason }))?);
+                notes.push(text);
             }
             Next::Foot(foot) => break foot,
         }
@@ -147,11 +176,12 @@ pub fn read<E: From<ReadError>>(
     let events = sum.events;
     reader.close(&foot, sum)?;
     let sha256: [u8; 32] = reader.file.finalize().into();
-    Ok(Contents { sha256: B256::from(sha256), events, pruned_into })
+    Ok(Contents { sha256: B256::from(sha256), events, pruned_into, witnessed, notes })
 }
 
 enum Next {
     Event(Box<Verified<Event>>, Vec<u8>),
+    Witness(String, Vec<u8>),
     Foot(Foot),
 }
 
@@ -193,13 +223,13 @@ impl<R: BufRead> Reader<R> {
             self.fault(LineFault::Malformed { expected: "first line of an archive", reason: error.to_string() })
         })?;
         let expected = charter.network_id();
-        if head.watchfire_log != FORMAT {
+        if !(1..=FORMAT).contains(&head.watchfire_log) {
             return Err(self.fault(LineFault::Format { found: head.watchfire_log }));
         }
         if head.network != expected {
             return Err(self.fault(LineFault::ForeignNetwork { found: head.network, expected }));
         }
-        if head != Head::of(charter, head.pruned_into.clone()) {
+        if head != Head::of(charter, head.watchfire_log, head.pruned_into.clone()) {
             return Err(self.fault(LineFault::ForeignCharter));
         }
         sum.line(&bytes);
@@ -213,6 +243,10 @@ impl<R: BufRead> Reader<R> {
         }
         if bytes.starts_with(b"{\"end\"") {
             return foot(&bytes).map(Next::Foot).map_err(|fault| self.fault(fault));
+        }
+        if bytes.starts_with(b"{\"witness\"") {
+            let line: WitnessLine = serde_json::from_slice(&bytes).map_err(|error| self.fault(malformed(&error)))?;
+            return Ok(Next::Witness(line.witness, bytes));
         }
         let line: Line = serde_json::from_slice(&bytes).map_err(|error| self.fault(malformed(&error)))?;
         let event = event(&line, sum.events, charter).map_err(|fault| self.fault(fault))?;
@@ -244,6 +278,36 @@ fn foot(bytes: &[u8]) -> Result<Foot, LineFault> {
     let mut written = serde_json::to_vec(&foot).map_err(|error| malformed(&error))?;
     written.push(b'\n');
     if written == bytes { Ok(foot) } else { Err(malformed(&"the last line is not written as an export writes it")) }
+}
+
+/// A witness's line: under a checkpoint that an event of the archive states, signed by its author and by a member that is another one, and after
+/// the one before.
+fn witness(
+    text: &str,
+    format: u32,
+    charter: &Charter,
+    checkpoints: &BTreeSet<Checkpoint>,
+    before: Option<&(Checkpoint, Witnessed)>,
+) -> Result<(Checkpoint, Witnessed), String> {
+    if format < WITNESSED {
+        return Err(format!("an archive of format {format} has none"));
+    }
+    let note = SignedCheckpoint::parse(text).map_err(|error| error.to_string())?;
+    let checkpoint = note.checkpoint();
+    if !checkpoints.contains(checkpoint) {
+        return Err("no event before it states its checkpoint".to_owned());
+    }
+    let keys = keys(charter);
+    let author = keys.get(&checkpoint.origin.member).ok_or("the charter has no such member")?;
+    let mut lines = note.verify(author, &keys).map_err(|error| error.to_string())?;
+    let (Some(line), [], 2) = (lines.pop(), lines.as_slice(), note.signatures().len()) else {
+        return Err("it has not exactly an author's line and a witness's of the charter".to_owned());
+    };
+    let line = (checkpoint.clone(), line);
+    match before {
+        Some(before) if *before >= line => Err("it does not come after the one before".to_owned()),
+        _ => Ok(line),
+    }
 }
 
 /// The event of a line, its signature checked, and what stands beside it compared.

@@ -16,24 +16,24 @@ use super::*;
 use crate::kept::look;
 use crate::run::fixture;
 
-fn charter() -> Charter {
+pub(super) fn charter() -> Charter {
     watchfire_charter::parse(&fixture::charter_text(None)).unwrap().0
 }
 
 /// One author's chain.
-struct Author {
-    key: SigningKey,
-    epoch: u8,
-    seq: u64,
+pub(super) struct Author {
+    pub(super) key: SigningKey,
+    pub(super) epoch: u8,
+    pub(super) seq: u64,
     prev: EventHash,
 }
 
 impl Author {
-    fn new(number: u8, epoch: u8) -> Self {
+    pub(super) fn new(number: u8, epoch: u8) -> Self {
         Self { key: SigningKey::from_bytes(&[number; 32]), epoch, seq: 0, prev: EventHash::from_bytes([0; 32]) }
     }
 
-    fn sealed(&self, body: Body) -> Unverified {
+    pub(super) fn sealed(&self, body: Body) -> Unverified {
         let event = Event {
             network: charter().network_id(),
             author: MemberKey::from_bytes(self.key.verifying_key().to_bytes()),
@@ -46,7 +46,7 @@ impl Author {
         watchfire_wire::seal(&event, |input| self.key.sign(input).to_bytes()).unwrap()
     }
 
-    fn say(&mut self, body: Body) -> Vec<u8> {
+    pub(super) fn say(&mut self, body: Body) -> Vec<u8> {
         let sealed = self.sealed(body);
         self.seq += 1;
         self.prev = sealed.hash();
@@ -54,7 +54,7 @@ impl Author {
     }
 }
 
-fn started() -> Body {
+pub(super) fn started() -> Body {
     let charter = charter();
     Body::Started(Started {
         earlier: Vec::new(),
@@ -64,7 +64,7 @@ fn started() -> Body {
     })
 }
 
-fn note(text: &str) -> Body {
+pub(super) fn note(text: &str) -> Body {
     let human = body::Human { person: "p-1".into(), role: "lead".into(), reason: text.to_owned() };
     Body::Note(HumanStatement { incident: IncidentId::from_bytes([7; 32]), human })
 }
@@ -85,7 +85,7 @@ fn records() -> Vec<Vec<u8>> {
     records
 }
 
-fn directory(records: &[Vec<u8>]) -> TempDir {
+pub(super) fn directory(records: &[Vec<u8>]) -> TempDir {
     let directory = tempfile::tempdir().unwrap();
     let storage = FileStorage::open(&directory.path().join("journal")).unwrap();
     let mut journal = Journal::open(storage, JournalOptions::default()).unwrap();
@@ -96,19 +96,19 @@ fn directory(records: &[Vec<u8>]) -> TempDir {
     directory
 }
 
-fn exported(directory: &Path) -> Vec<u8> {
+pub(super) fn exported(directory: &Path) -> Vec<u8> {
     let mut bytes = Vec::new();
     export(directory, &charter(), &mut bytes, |_| {}).unwrap();
     bytes
 }
 
-fn imported(directory: &Path, archive: &[u8]) -> Result<Imported, ImportError> {
+pub(super) fn imported(directory: &Path, archive: &[u8]) -> Result<Imported, ImportError> {
     let own = MemberKey::from_bytes(SigningKey::from_bytes(&[1; 32]).verifying_key().to_bytes());
     import(directory, &charter(), &own, [Cursor::new(archive)], |_| {})
 }
 
 /// Where and what an import stumbles over; nothing may be left of it.
-fn refused(archive: &[u8]) -> (u64, LineFault) {
+pub(super) fn refused(archive: &[u8]) -> (u64, LineFault) {
     let directory = tempfile::tempdir().unwrap();
     let error = imported(directory.path(), archive).unwrap_err();
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0, "nothing is kept: {error}");
@@ -123,7 +123,7 @@ fn refused(archive: &[u8]) -> (u64, LineFault) {
 fn a_round_trip_gives_equal_bytes() {
     let archive = exported(directory(&records()).path());
     let fresh = tempfile::tempdir().unwrap();
-    assert_eq!(imported(fresh.path(), &archive).unwrap(), Imported { events: 7, kept: 0, forked: 0 });
+    assert_eq!(imported(fresh.path(), &archive).unwrap(), Imported { events: 7, ..Imported::default() });
     assert_eq!(exported(fresh.path()), archive);
     let lines: Vec<&str> = std::str::from_utf8(&archive).unwrap().lines().collect();
     assert_eq!(lines.len(), 9);
@@ -191,8 +191,8 @@ fn foreign_archives_are_refused() {
     let other = "ab".repeat(32);
     let foreign = archive.replacen(&format!("\"network\":\"{network}\""), &format!("\"network\":\"{other}\""), 1);
     assert!(matches!(refused(foreign.as_bytes()), (1, LineFault::ForeignNetwork { .. })));
-    let later = archive.replacen("\"watchfire_log\":1", "\"watchfire_log\":2", 1);
-    assert_eq!(refused(later.as_bytes()), (1, LineFault::Format { found: 2 }));
+    let later = archive.replacen("\"watchfire_log\":2", "\"watchfire_log\":3", 1);
+    assert_eq!(refused(later.as_bytes()), (1, LineFault::Format { found: 3 }));
     let version = archive.replacen("\"version\":1", "\"version\":2", 1);
     assert_eq!(refused(version.as_bytes()), (1, LineFault::ForeignCharter));
 }
@@ -205,7 +205,7 @@ fn forks_of_others_are_kept() {
     records.extend([liar.sealed(note("one")).outer().to_vec(), liar.sealed(note("another")).outer().to_vec()]);
     let archive = exported(directory(&records).path());
     let fresh = tempfile::tempdir().unwrap();
-    assert_eq!(imported(fresh.path(), &archive).unwrap(), Imported { events: 3, kept: 0, forked: 1 });
+    assert_eq!(imported(fresh.path(), &archive).unwrap(), Imported { events: 3, forked: 1, ..Imported::default() });
     assert_eq!(exported(fresh.path()), archive);
     let (charter, me) = (Arc::new(charter()), SigningKey::from_bytes(&[1; 32]).verifying_key().to_bytes());
     let own = charter.members.iter().find(|(_, member)| *member.node_key.as_bytes() == me).unwrap().0;

@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 
 use super::NodeArgs;
 use super::output::{CliError, Output, code};
-use crate::archive::{ImportError, export, import};
+use crate::archive::{ImportError, Mended, export, import};
 use crate::charter_file::load;
 use crate::config::Config;
 
@@ -74,10 +74,11 @@ pub(super) fn to(arguments: &ExportArgs, output: Output) -> Result<u8, CliError>
     let synced = out.flush().and_then(|()| out.get_ref().sync_all());
     synced.and_then(|()| crate::durably::rename(&unfinished, file)).map_err(|error| failed(file, &error))?;
     let text = format!(
-        "{}: {} events of {} epochs, SHA-256 {}",
+        "{}: {} events of {} epochs, {} lines of witnesses; SHA-256 before its last line {}; `watchfire verify` checks it",
         file.display(),
         exported.events,
         exported.trees,
+        exported.witnesses,
         exported.sha256
     );
     output.answer(&text, &exported)?;
@@ -107,6 +108,16 @@ pub(super) fn from(arguments: &ImportArgs, output: Output) -> Result<u8, CliErro
     let mut text = format!("{} events imported; `watchfire run` continues with a new epoch", imported.events);
     if imported.forked > 0 {
         text.push_str(&format!("; {} of them are of authors that signed two histories", imported.forked));
+    }
+    if imported.witnesses > 0 {
+        text.push_str(&format!("; {} lines of witnesses are new here", imported.witnesses));
+    }
+    if let Some(Mended { set_aside, missing }) = &imported.mended {
+        text.push_str(&format!(
+            "; the log here was damaged in its base and is in {set_aside} as it was: {} sound events of it are kept, {missing} positions are \
+             still missing and are asked of peers",
+            imported.kept
+        ));
     }
     output.answer(&text, &imported)?;
     Ok(code::OK)

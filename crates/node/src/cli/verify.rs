@@ -1,8 +1,8 @@
 //! `watchfire verify`: what a file says is checked offline, on a machine that needs no node.
 
 use std::fs::File;
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
@@ -15,6 +15,7 @@ use watchfire_wire::{FAULT_HEADER, decode_fault};
 
 use super::output::{CliError, Output, code};
 use super::{disclose, log_trees};
+use crate::archive::{self, ARCHIVE_HEADER, ArchiveReport};
 use crate::charter_file::load;
 use crate::disclosure::DISCLOSURE_HEADER;
 
@@ -30,8 +31,15 @@ pub(super) struct VerifyArgs {
 
 /// Runs `verify`.
 pub(super) fn run(arguments: &VerifyArgs, output: Output) -> Result<u8, CliError> {
-    let file = read(&arguments.file)?;
+    let failed = |error: std::io::Error| CliError::unread(&arguments.file, &error);
+    let mut file = BufReader::new(File::open(&arguments.file).map_err(failed)?);
     let charter = arguments.charter.as_deref().map(load).transpose()?.map(|(charter, _)| charter);
+    if file.fill_buf().map_err(failed)?.starts_with(ARCHIVE_HEADER) {
+        let report = archive::verify(file, &known(charter)?).map_err(CliError::failed)?;
+        output.answer(&archive_text(&report), &report)?;
+        return Ok(if report.holds { code::OK } else { code::NO });
+    }
+    let file = read(file).map_err(failed)?;
     if file.starts_with(FAULT_HEADER) {
         return fault(&file, &known(charter)?, output);
     }
@@ -87,11 +95,9 @@ fn bundle(file: &Bytes, charter: Option<&Charter>, output: Output) -> Result<u8,
 }
 
 /// The whole file; one byte over the bound is enough to be refused by whoever reads it.
-fn read(path: &Path) -> Result<Bytes, CliError> {
-    let failed = |error: std::io::Error| CliError::unread(path, &error);
+fn read(file: BufReader<File>) -> std::io::Result<Bytes> {
     let mut bytes = Vec::new();
-    let file = File::open(path).map_err(failed)?;
-    file.take(MAX_BUNDLE_FILE as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
+    file.take(MAX_BUNDLE_FILE as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes.into())
 }
 
@@ -102,6 +108,26 @@ fn line(check: &Check) -> String {
         Outcome::Fails => "FAILS",
     };
     format!("{outcome}  {:<15}  {}: {}\n", check.name, check.subject, check.detail)
+}
+
+/// The report on an archive for people.
+fn archive_text(report: &ArchiveReport) -> String {
+    let mut text: String = report.checks.iter().map(line).collect();
+    for limit in &report.not_proved {
+        text.push_str(&format!("not proved: {limit}\n"));
+    }
+    let [holds, open, fail] = [Outcome::Holds, Outcome::Open, Outcome::Fails].map(|outcome| report.count(outcome));
+    let counts = format!("{holds} checks hold, {open} are open, {fail} fail");
+    match &report.first_failure {
+        Some(Check { name, subject, detail, .. }) => {
+            text.push_str(&format!("DOES NOT HOLD: {counts}; first: {name} of {subject}: {detail}"));
+        }
+        None => {
+            let ArchiveReport { events, chains, .. } = report;
+            text.push_str(&format!("holds: an archive of {events} events of {chains} epochs: {counts}"));
+        }
+    }
+    text
 }
 
 /// The report for people.

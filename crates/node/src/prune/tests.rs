@@ -19,6 +19,8 @@ use crate::archive::{ImportError, export, import};
 use crate::run::fixture;
 use crate::trees::Chain;
 
+mod damaged;
+
 const LONG_AGO: u64 = 1_600_000_000_000;
 const NOW: u64 = 1_800_000_000_000;
 const SMALL: JournalOptions = JournalOptions { segment_bytes: 4096, chunk_bytes: 4096, reserve_bytes: 0 };
