@@ -49,5 +49,9 @@ pub const SLOTS_MAX: usize = 16;
 /// What was taken and copied is said at least this often, ms, so that a restart repeats little.
 pub const SAID_MS: u64 = 3_000;
 
+/// Why another member's question for an object is in the log: the detail beside it is that member's id. Said once for each object and member,
+/// over restarts: whoever asks again and again puts nothing more there.
+pub const FETCHED: &str = "asked for over the network by another member";
+
 /// What this software calls itself in custody events.
 pub const TOOL: &str = concat!("watchfire/", env!("CARGO_PKG_VERSION"));

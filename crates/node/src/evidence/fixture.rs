@@ -106,3 +106,19 @@ pub(crate) fn accessed(member: u8, of: IncidentId, action: AccessAction, object:
         }),
     )
 }
+
+/// That a member of this name had an object of another one's store.
+pub(crate) fn fetched(member: u8, of: IncidentId, by: &str, object: B256) -> Verified<Event> {
+    said(
+        member,
+        Body::EvidenceAccessed(EvidenceAccessed {
+            incident: of,
+            action: AccessAction::Read,
+            objects: vec![object],
+            by: Custodian::Node(super::FETCHED.to_owned()),
+            from: None,
+            detail: by.to_owned(),
+            custody: custody(),
+        }),
+    )
+}

@@ -1,20 +1,21 @@
 //! Which objects there are and who holds them, by everyone's events; whose copy is due here, and who is asked for it.
 //!
 //! An object belongs to each incident whose manifests name it. Bounds: of what one member says it collected, [`OBJECTS_MAX`] objects are known,
-//! of one incident [`INCIDENT_OBJECTS_MAX`], of which [`INCIDENT_BYTES_MAX`] are copied; one question at a time to each holder. What is looked at
+//! of one incident [`INCIDENT_OBJECTS_MAX`], of which [`INCIDENT_BYTES_MAX`] are copied; one question at a time to each holder; who asked for an
+//! object is remembered once for each object here and member of the charter. What is looked at
 //! each second is of incidents that exist.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use watchfire_charter::{Charter, MemberKind};
-use watchfire_types::body::{AccessAction, Body, EvidenceKind};
+use watchfire_types::body::{AccessAction, Body, Custodian, EvidenceKind};
 use watchfire_types::{
     AssetId, B256, BlockRef, Event, IncidentId, MemberId, MemberKey, OrganisationId, Timestamp, Verified,
 };
 
-use super::INCIDENT_BYTES_MAX;
 use super::copies::{COPIES, TURN_MS, rank};
+use super::{FETCHED, INCIDENT_BYTES_MAX};
 
 /// A copy that no two other organisations hold after this is missed, ms.
 const COPY_MS_MAX: u64 = 60_000;
@@ -119,6 +120,8 @@ pub struct Ledger {
     /// Bytes and objects that a member says it collected for an incident.
     claimed: BTreeMap<(IncidentId, MemberKey), (u64, u64)>,
     left_alone: BTreeMap<MemberKey, Timestamp>,
+    /// Which member asked this one for which object, as far as it was said or is about to be.
+    fetched: BTreeSet<(B256, MemberKey)>,
     short: BTreeSet<Key>,
 }
 
@@ -144,6 +147,7 @@ impl Ledger {
             here: BTreeSet::new(),
             claimed: BTreeMap::new(),
             left_alone: BTreeMap::new(),
+            fetched: BTreeSet::new(),
             short: BTreeSet::new(),
         }
     }
@@ -198,6 +202,13 @@ impl Ledger {
                 }
             }
             Body::EvidenceAccessed(accessed) => {
+                let fetched = event.author == self.own
+                    && accessed.action == AccessAction::Read
+                    && accessed.by == Custodian::Node(FETCHED.to_owned());
+                let named = accessed.detail.parse::<MemberId>().ok().filter(|_| fetched);
+                if let Some(by) = named.and_then(|by| charter.members.get(&by)) {
+                    self.fetched.extend(accessed.objects.iter().map(|object| (*object, by.node_key)));
+                }
                 for object in &accessed.objects {
                     self.accessed(&(accessed.incident, *object), event.author, accessed.action, charter);
                 }
@@ -260,6 +271,11 @@ impl Ledger {
     fn review_object(&mut self, object: &B256) {
         let of = self.named.get(object).cloned().unwrap_or_default();
         of.into_iter().for_each(|incident| self.review(&(incident, *object)));
+    }
+
+    /// A member asks for an object that is here: whether for the first time.
+    pub fn asked_for(&mut self, object: B256, by: MemberKey) -> bool {
+        self.is_here(&object) && self.fetched.insert((object, by))
     }
 
     /// The object is in the own store.

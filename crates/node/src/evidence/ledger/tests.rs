@@ -5,7 +5,7 @@ use watchfire_types::B256;
 use watchfire_types::body::AccessAction;
 
 use super::*;
-use crate::evidence::fixture::{accessed, charter, collected, incident, key};
+use crate::evidence::fixture::{accessed, charter, collected, fetched, incident, key};
 
 const NAMES: [&str; 5] = ["alder-1", "birch-1", "cedar-1", "dogwood-1", "elm-1"];
 
@@ -181,4 +181,25 @@ fn inventions_are_bounded() {
     ledger.note(&collected(4, incident(1), &[honest], 10), &charter(), at(0));
     assert!(due(&mut ledger, 1_000).contains(&((incident(1), honest), Due::Fetch(key(4)))));
     assert!(due(&mut ledger, 1_000).iter().all(|((of, _), _)| *of == incident(1)));
+}
+
+/// Goal: that a member had an object is said once for both, over restarts, whoever says what; nothing is said of what is not here.
+#[test]
+fn a_fetch_is_said_once() {
+    let object = B256::repeat_byte(1);
+    let restarted = |said: Option<Verified<Event>>| {
+        let mut ledger = ledger(1);
+        ledger.note(&collected(1, incident(1), &[object], 10), &charter(), at(0));
+        said.iter().for_each(|event| ledger.note(event, &charter(), at(0)));
+        assert!(!ledger.asked_for(object, key(2)), "it is not here");
+        ledger.kept(object);
+        ledger
+    };
+    let mut first = restarted(None);
+    assert!(first.asked_for(object, key(2)) && !first.asked_for(object, key(2)));
+    assert!(first.asked_for(object, key(3)), "another member's is its own");
+    let mut later = restarted(Some(fetched(1, incident(1), "birch-1", object)));
+    assert!(!later.asked_for(object, key(2)) && later.asked_for(object, key(3)));
+    let mut lied_to = restarted(Some(fetched(4, incident(1), "birch-1", object)));
+    assert!(lied_to.asked_for(object, key(2)), "another one's word is about that one's store");
 }

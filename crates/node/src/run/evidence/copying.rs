@@ -65,7 +65,8 @@ impl Node {
         }
     }
 
-    /// Serves a stretch of an object to a member. What a member of the charter copies it says itself, as an event of its own.
+    /// Serves a stretch of an object to a member. That it asked is said within seconds, once for each object and member; what it copies it says
+    /// itself, as an event of its own.
     pub(in crate::run) async fn on_evidence_request(
         &mut self,
         from: MemberKey,
@@ -76,8 +77,16 @@ impl Node {
             tracing::warn!(peer = %from.short(), "evidence request is malformed");
             return Ok(());
         };
-        if self.evidence.ledger.incidents_of(&object).next().is_none() {
+        let of: Vec<_> =
+            self.evidence.ledger.incidents_of(&object).map(|(id, entry)| (*id, entry.block.chain)).collect();
+        if of.is_empty() {
             return self.gossip.reply(reply, Bytes::new()).await.map_err(Into::into);
+        }
+        if self.evidence.ledger.asked_for(object, from) {
+            let at = now();
+            for (incident, chain) in of {
+                self.evidence.unsaid.fetch(incident, from, chain, object, at);
+            }
         }
         let (store, bench, gossip) = (self.evidence.store.clone(), self.evidence.bench.clone(), self.gossip.clone());
         let out = self.evidence.out.clone();

@@ -11,7 +11,7 @@ use watchfire_types::body::{
 use watchfire_types::input::Input;
 use watchfire_types::{B256, ChainId, EventHash, IncidentId, MemberKey, Timestamp};
 
-use crate::evidence::SAID_MS;
+use crate::evidence::{FETCHED, SAID_MS};
 use crate::run::node::Node;
 use crate::run::{RunError, describe, now};
 
@@ -34,6 +34,8 @@ struct Copies {
 pub(super) struct Unsaid {
     items: BTreeMap<IncidentId, (Timestamp, EvidenceCollected)>,
     copies: BTreeMap<(IncidentId, Option<MemberKey>), Copies>,
+    /// What other members had of this one's store.
+    fetched: BTreeMap<(IncidentId, MemberKey), Copies>,
     /// What the log did not take, in order: said again until it does.
     refused: VecDeque<EvidenceStatement>,
     /// What is said in place of statements that were too many.
@@ -63,6 +65,12 @@ impl Unsaid {
     ) {
         let copies = || Copies { chain, since: at, objects: BTreeSet::new() };
         self.copies.entry((incident, from)).or_insert_with(copies).objects.insert(object);
+    }
+
+    /// An object that a member asks for, for the first time.
+    pub(super) fn fetch(&mut self, incident: IncidentId, by: MemberKey, chain: ChainId, object: B256, at: Timestamp) {
+        let fetched = || Copies { chain, since: at, objects: BTreeSet::new() };
+        self.fetched.entry((incident, by)).or_insert_with(fetched).objects.insert(object);
     }
 
     /// Whether a copy waits to be said.
@@ -96,11 +104,15 @@ impl Unsaid {
     }
 
     fn copied(&mut self, at: Timestamp, all: bool) -> Vec<((IncidentId, Option<MemberKey>), Copies)> {
-        let due =
-            |copies: &Copies| all || copies.objects.len() >= OBJECTS_MAX || at.millis_since(copies.since) >= SAID_MS;
-        let keys: Vec<_> = self.copies.iter().filter(|(_, copies)| due(copies)).map(|(key, _)| *key).collect();
-        keys.into_iter().filter_map(|key| Some((key, self.copies.remove(&key)?))).collect()
+        due(&mut self.copies, at, all)
     }
+}
+
+/// Takes out those that are full or, `all` or old enough, begun.
+fn due<K: Ord + Copy>(waiting: &mut BTreeMap<K, Copies>, at: Timestamp, all: bool) -> Vec<(K, Copies)> {
+    let due = |copies: &Copies| all || copies.objects.len() >= OBJECTS_MAX || at.millis_since(copies.since) >= SAID_MS;
+    let keys: Vec<K> = waiting.iter().filter(|(_, copies)| due(copies)).map(|(key, _)| *key).collect();
+    keys.into_iter().filter_map(|key| Some((key, waiting.remove(&key)?))).collect()
 }
 
 /// What is said in place of a statement that cannot be said; an access that cannot be said has no place of its own.
@@ -185,6 +197,22 @@ impl Node {
                     from,
                     detail: detail.to_owned(),
                     custody: self.custody(copies.chain),
+                };
+                self.say(EvidenceStatement::Accessed(accessed)).await?;
+            }
+        }
+        for ((incident, by), fetched) in due(&mut self.evidence.unsaid.fetched, at, all) {
+            let Some((by, _)) = self.charter.member_by_key(&by) else { continue };
+            let (name, objects) = (by.to_string(), fetched.objects.into_iter().collect::<Vec<B256>>());
+            for objects in objects.chunks(OBJECTS_MAX) {
+                let accessed = EvidenceAccessed {
+                    incident,
+                    action: AccessAction::Read,
+                    objects: objects.to_vec(),
+                    by: Custodian::Node(FETCHED.to_owned()),
+                    from: None,
+                    detail: name.clone(),
+                    custody: self.custody(fetched.chain),
                 };
                 self.say(EvidenceStatement::Accessed(accessed)).await?;
             }

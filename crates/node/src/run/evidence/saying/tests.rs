@@ -30,3 +30,22 @@ fn what_is_refused_waits_within_bounds() {
     let of = |incident, object| (fixture::incident(incident), Some(B256::repeat_byte(object)), MissCause::Refused);
     assert_eq!(lost, [of(1, 7), of(2, 9)]);
 }
+
+/// What one member fetches is gathered: whole attacks are a few events, however it asks.
+#[test]
+fn fetches_are_gathered() {
+    let mut unsaid = Unsaid::default();
+    let (of, by) = (fixture::incident(1), MemberKey::from_bytes([2; 32]));
+    let at = |ms| Timestamp::from_millis(1_800_000_000_000 + ms);
+    for number in 0..600_u16 {
+        for again in 0..3 {
+            unsaid.fetch(of, by, ChainId::new(1), B256::left_padding_from(&number.to_be_bytes()), at(again));
+        }
+    }
+    // Enough for an event is said at once, what is less after a while.
+    let said = due(&mut unsaid.fetched, at(1), false);
+    assert_eq!(said.iter().map(|(_, copies)| copies.objects.len()).collect::<Vec<_>>(), [600]);
+    unsaid.fetch(of, by, ChainId::new(1), B256::ZERO, at(5));
+    assert!(due(&mut unsaid.fetched, at(5 + SAID_MS - 1), false).is_empty());
+    assert_eq!(due(&mut unsaid.fetched, at(5 + SAID_MS), false).len(), 1);
+}
