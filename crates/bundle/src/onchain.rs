@@ -43,6 +43,25 @@ struct ReceiptProof {
     proof: Vec<AlloyBytes>,
 }
 
+/// Which receipts such an object has, and how many more its block has of the asset.
+#[derive(Deserialize)]
+struct Listed {
+    receipts: Vec<ListedReceipt>,
+    #[serde(default, rename = "leftOut")]
+    left_out: u64,
+}
+
+#[derive(Deserialize)]
+struct ListedReceipt {
+    index: u64,
+}
+
+/// The indexes of the receipts that an object of kind `RECEIPT_PROOFS` has, and how many it says that it leaves out; `None` for any other bytes.
+pub(crate) fn listed(content: &[u8]) -> Option<(BTreeSet<u64>, u64)> {
+    let Listed { receipts, left_out } = serde_json::from_slice(content).ok()?;
+    Some((receipts.into_iter().map(|receipt| receipt.index).collect(), left_out))
+}
+
 /// `eth_getProof` (EIP-1186).
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]

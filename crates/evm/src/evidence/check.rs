@@ -18,8 +18,11 @@ use serde_json::{Value, json};
 use thiserror::Error;
 use watchfire_types::BlockRef;
 
-/// Most receipts with a proof of their own in one derived object.
-const PROOFS_MAX: usize = 64;
+/// Most receipts with a proof of their own in one derived object, as many as a bundle has of a block: more than a block of 60 million gas has
+/// transactions.
+const PROOFS_MAX: usize = 4_096;
+/// Bytes of them, as digits, so that the object is no larger than any other of evidence may be.
+const PROOFS_BYTES_MAX: usize = 14 << 20;
 
 /// Why an answer does not hold.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -117,7 +120,7 @@ pub fn logs(bytes: &[u8], receipts: &[u8], of: &Touched) -> Result<(), EvidenceF
 }
 
 /// The derived object with a proof for each receipt that concerns these accounts: receiver, sender or a log of theirs. `None` where
-/// none does. At most 64 receipts, the first ones.
+/// none does. At most 4,096 receipts and 14 MiB, the first ones; how many more there are stands in it as `leftOut`.
 ///
 /// # Errors
 /// [`EvidenceFault`] where the receipts do not lead to the root.
@@ -133,13 +136,8 @@ pub fn receipt_proofs(
             || of.contains(&receipt.from)
             || receipt.logs().iter().any(|log| of.contains(&log.inner.address))
     };
-    let indexes: Vec<usize> = answers
-        .iter()
-        .enumerate()
-        .filter(|(_, receipt)| concerns(receipt))
-        .map(|(index, _)| index)
-        .take(PROOFS_MAX)
-        .collect();
+    let indexes: Vec<usize> =
+        answers.iter().enumerate().filter(|(_, receipt)| concerns(receipt)).map(|(index, _)| index).collect();
     if indexes.is_empty() {
         return Ok(None);
     }
@@ -152,6 +150,9 @@ pub fn receipt_proofs(
         .iter()
         .filter_map(|index| leaves.get(*index).map(|(key, value)| (*index, key.clone(), value.clone())))
         .collect();
+    let concerned = values.len();
+    let values = values.into_iter().take(PROOFS_MAX);
+    let values: Vec<_> = values.collect();
     let keys = values.iter().map(|(_, key, _)| Nibbles::unpack(key)).collect();
     leaves.sort();
     let mut builder = HashBuilder::default().with_proof_retainer(ProofRetainer::new(keys));
@@ -163,11 +164,12 @@ pub fn receipt_proofs(
         return contradicts(format!("the receipts have root {root}, not the header's"));
     }
     let nodes = builder.take_proof_nodes();
-    let proofs: Vec<Value> = values
-        .into_iter()
-        .map(|(index, key, value)| {
-            let path = Nibbles::unpack(&key);
-            let proof: Vec<_> = nodes.matching_nodes_sorted(&path).into_iter().map(|(_, node)| node).collect();
+    let mut bytes = 0;
+    let proofs = values.into_iter().map_while(|(index, key, value)| {
+        let path = Nibbles::unpack(&key);
+        let proof: Vec<_> = (0..=path.len()).filter_map(|length| nodes.get(&path.slice(..length))).collect();
+        bytes += 2 * (value.len() + proof.iter().map(|node| node.len() + 8).sum::<usize>()) + 64;
+        (bytes <= PROOFS_BYTES_MAX).then(|| {
             json!({
                 "index": index,
                 "key": alloy_primitives::Bytes::from(key),
@@ -175,8 +177,13 @@ pub fn receipt_proofs(
                 "proof": proof,
             })
         })
-        .collect();
-    let object = json!({ "block": wanted.hash, "receiptsRoot": root, "receipts": proofs });
+    });
+    let proofs: Vec<Value> = proofs.collect();
+    let left_out = concerned - proofs.len();
+    let mut object = json!({ "block": wanted.hash, "receiptsRoot": root, "receipts": proofs });
+    if left_out > 0 {
+        object["leftOut"] = left_out.into();
+    }
     Ok(Some(object.to_string().into()))
 }
 

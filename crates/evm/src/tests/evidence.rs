@@ -21,9 +21,15 @@ fn operator() -> OperatorId {
 
 /// A chain with one block of three payments, through one operator.
 async fn chain() -> (Anvil, Operator, std::sync::Arc<ChainClient>, BlockRef) {
+    chain_of(3).await
+}
+
+/// The same of so many.
+async fn chain_of(payments: u64) -> (Anvil, Operator, std::sync::Arc<ChainClient>, BlockRef) {
     let anvil = Anvil::start();
     anvil.call("evm_setAutomine", json!([false])).await;
-    for value in ["0x1", "0x2", "0x3"] {
+    for value in 1..=payments {
+        let value = format!("{value:#x}");
         anvil.call("eth_sendTransaction", json!([{ "from": SENDER, "to": RECEIVER, "value": value }])).await;
     }
     anvil.mine(1).await;
@@ -80,6 +86,26 @@ async fn an_honest_block_is_proved_whole() {
     let first = raw(&client, "debug_traceBlockByHash", tracer.clone()).await.unwrap();
     assert!(evidence::same_result(&first, &raw(&client, "debug_traceBlockByHash", tracer).await.unwrap()));
     assert!(!evidence::same_result(&first, &logs));
+}
+
+/// Every receipt of a crowded block has its proof, and nothing is left out.
+#[tokio::test]
+async fn a_crowded_block_is_proved_whole() {
+    let (_anvil, _operator, client, block) = chain_of(150).await;
+    let body = raw(&client, "eth_getBlockByHash", json!([block.hash, true])).await.unwrap();
+    let facts = evidence::block(&body, &block).unwrap();
+    let receipts = raw(&client, "eth_getBlockReceipts", json!([block.hash])).await.unwrap();
+    let proofs = evidence::receipt_proofs(&receipts, &block, &facts, &BTreeSet::from([RECEIVER])).unwrap().unwrap();
+    let proofs: Value = serde_json::from_slice(&proofs).unwrap();
+    assert!(proofs.get("leftOut").is_none());
+    let proofs = proofs["receipts"].as_array().unwrap();
+    assert_eq!(proofs.len(), 150);
+    for proof in proofs {
+        let field = |name: &str| proof[name].as_str().unwrap().parse::<alloy_primitives::Bytes>().unwrap();
+        let nodes: Vec<alloy_primitives::Bytes> = serde_json::from_value(proof["proof"].clone()).unwrap();
+        let path = alloy_trie::Nibbles::unpack(field("key"));
+        alloy_trie::proof::verify_proof(facts.receipts_root, path, Some(field("value").to_vec()), &nodes).unwrap();
+    }
 }
 
 /// An operator that changes a header, a transaction, a receipt or a balance is caught by the root; its bytes are there all the same.
