@@ -1,4 +1,4 @@
-//! Signature checks that one thread remembers: what was worked out for the very same bytes is not worked out again.
+//! Signature checks and decoded events that one thread remembers: what was worked out for the very same bytes is not worked out again.
 //!
 //! A node checks each signature once and has no use for it: nothing is remembered unless a [`Remembering`] lives in the thread. The simulator,
 //! in which every node checks what every other has checked, keeps one for the length of a run. What is remembered is a function of the bytes
@@ -10,31 +10,34 @@ use std::collections::BTreeMap;
 use alloy_primitives::Address;
 use ed25519_dalek::{Signature, VerifyingKey};
 
-use crate::sha256;
+use crate::{Bytes, Unverified, sha256};
 
 /// Answers remembered of each kind, at most: two runs of half as many.
 const MAX: usize = 1 << 18;
 
+/// As [`MAX`], of decoded events, which are some kilobytes each.
+const DECODED_MAX: usize = 1 << 14;
+
 /// Answers of one kind in two runs: once the younger one is full the older one, the first half of what is remembered, is forgotten whole.
 #[derive(Debug)]
-struct Answers<T> {
+struct Answers<T, const MOST: usize = MAX> {
     younger: BTreeMap<[u8; 32], T>,
     older: BTreeMap<[u8; 32], T>,
 }
 
-impl<T> Default for Answers<T> {
+impl<T, const MOST: usize> Default for Answers<T, MOST> {
     fn default() -> Self {
         Self { younger: BTreeMap::new(), older: BTreeMap::new() }
     }
 }
 
-impl<T: Copy> Answers<T> {
+impl<T: Clone, const MOST: usize> Answers<T, MOST> {
     fn get(&self, key: &[u8; 32]) -> Option<T> {
-        self.younger.get(key).or_else(|| self.older.get(key)).copied()
+        self.younger.get(key).or_else(|| self.older.get(key)).cloned()
     }
 
     fn keep(&mut self, key: [u8; 32], answer: T) {
-        if self.younger.len() == MAX / 2 {
+        if self.younger.len() == MOST / 2 {
             self.older = std::mem::take(&mut self.younger);
         }
         self.younger.insert(key, answer);
@@ -44,7 +47,9 @@ impl<T: Copy> Answers<T> {
 #[derive(Debug, Default)]
 struct Memory {
     strict: Answers<bool>,
+    events: Answers<bool>,
     owners: Answers<Option<Address>>,
+    decoded: Answers<Unverified, DECODED_MAX>,
 }
 
 thread_local! {
@@ -81,12 +86,15 @@ impl Drop for Remembering {
     }
 }
 
+fn asleep() -> bool {
+    MEMORY.with_borrow(Option::is_none)
+}
+
 fn remembered<T: Copy>(parts: &[&[u8]], kind: impl Fn(&mut Memory) -> &mut Answers<T>, work: impl FnOnce() -> T) -> T {
-    let asleep = MEMORY.with_borrow(Option::is_none);
-    if asleep {
-        return work();
-    }
-    let key = sha256(parts);
+    if asleep() { work() } else { under(sha256(parts), kind, work) }
+}
+
+fn under<T: Copy>(key: [u8; 32], kind: impl Fn(&mut Memory) -> &mut Answers<T>, work: impl FnOnce() -> T) -> T {
     let known = MEMORY.with_borrow_mut(|memory| memory.as_mut().and_then(|memory| kind(memory).get(&key)));
     known.unwrap_or_else(|| {
         let answer = work();
@@ -105,6 +113,33 @@ pub fn holds_strictly(key: &VerifyingKey, input: &[u8], signature: &[u8; 64]) ->
     let check = || key.verify_strict(input, &Signature::from_bytes(signature)).is_ok();
     // Key and signature are of one length each, so the parts cannot run into one another.
     remembered(&[key.as_bytes(), signature, input], |memory| &mut memory.strict, check)
+}
+
+/// Whether the signature of an event holds strictly, as `check` works it out: `hash` is that of its outer bytes, which name network and author.
+pub(crate) fn event_holds(hash: &[u8; 32], check: impl FnOnce() -> bool) -> bool {
+    under(*hash, |memory| &mut memory.events, check)
+}
+
+/// What outer bytes decode to, as `decode` works it out; what does not decode is not remembered.
+///
+/// # Errors
+/// As `decode`.
+pub fn decoded<E>(outer: Bytes, decode: impl FnOnce(Bytes) -> Result<Unverified, E>) -> Result<Unverified, E> {
+    if asleep() {
+        return decode(outer);
+    }
+    let key = sha256(&[&outer]);
+    let known = MEMORY.with_borrow_mut(|memory| memory.as_mut().and_then(|memory| memory.decoded.get(&key)));
+    if let Some(known) = known {
+        return Ok(known);
+    }
+    let event = decode(outer)?;
+    MEMORY.with_borrow_mut(|memory| {
+        if let Some(memory) = memory {
+            memory.decoded.keep(key, event.clone());
+        }
+    });
+    Ok(event)
 }
 
 /// The owner behind r || s || v over a hash, as `recover` works it out.

@@ -4,7 +4,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use prost::Message;
 use watchfire_types::event::Event;
 use watchfire_types::planted::{Mutation, planted};
-use watchfire_types::{Body, Epoch, EventHash, MemberKey, NetworkId, Seq, Timestamp, Unverified, domain};
+use watchfire_types::{Body, Epoch, EventHash, MemberKey, NetworkId, Seq, Timestamp, Unverified, domain, memory};
 
 use crate::body::{self, Nesting};
 use crate::bounds::{MAX_EVENT, MAX_PLAIN_EVENT};
@@ -45,7 +45,7 @@ pub fn seal(event: &Event, sign: impl FnOnce(&[u8]) -> [u8; 64]) -> Result<Unver
 /// # Errors
 /// [`WireError`]: every honest node refuses these bytes.
 pub fn decode_signed(outer: Bytes) -> Result<Unverified, WireError> {
-    decode_at(outer, Nesting::Top)
+    memory::decoded(outer, |outer| decode_at(outer, Nesting::Top))
 }
 
 pub(crate) fn decode_nested(outer: Bytes) -> Result<Unverified, WireError> {

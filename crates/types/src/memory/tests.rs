@@ -4,6 +4,7 @@
 use ed25519_dalek::{Signer, SigningKey};
 
 use super::*;
+use crate::{Body, Epoch, Event, EventHash, MemberKey, NetworkId, Seq, Timestamp};
 
 /// Of a signature, its input and its key each decide, asked about once or twice, remembering or not.
 #[test]
@@ -91,4 +92,31 @@ fn memory_is_bounded() {
     });
     assert_eq!(kept, MAX / 2 + 1);
     assert!(!asked(MAX / 2) && !asked(MAX - 1) && !asked(MAX) && asked(0));
+}
+
+/// What decodes is decoded once, whoever asks, under all of its bytes; what does not is asked about again.
+#[test]
+fn decodes_once() {
+    let event = |number: u64| Event {
+        network: NetworkId::from_bytes([1; 32]),
+        author: MemberKey::from_bytes([2; 32]),
+        epoch: Epoch::from_bytes([3; 16]),
+        seq: Seq::new(number),
+        prev: EventHash::from_bytes([4; 32]),
+        time: Timestamp::from_millis(5),
+        body: Body::Unknown(99, Bytes::new()),
+    };
+    let asked = |bytes: &'static [u8], number: u64| {
+        let mut worked = false;
+        let answer: Result<Unverified, ()> = decoded(Bytes::from_static(bytes), |outer| {
+            worked = true;
+            if number == 0 { Err(()) } else { Ok(Unverified::from_wire(event(number), outer.clone(), [0; 64], outer)) }
+        });
+        (answer.map(|decoded| decoded.event().seq.get()), worked)
+    };
+    assert_eq!((asked(b"one", 1), asked(b"one", 1)), ((Ok(1), true), (Ok(1), true)));
+    let _memory = Remembering::begin();
+    assert_eq!((asked(b"one", 1), asked(b"one", 2)), ((Ok(1), true), (Ok(1), false)));
+    assert_eq!((asked(b"two", 2), asked(b"two", 1)), ((Ok(2), true), (Ok(2), false)));
+    assert_eq!((asked(b"none", 0), asked(b"none", 3)), ((Err(()), true), (Ok(3), true)));
 }
