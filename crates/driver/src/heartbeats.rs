@@ -13,6 +13,7 @@ use crate::clocks::{AHEAD_MS_MAX, Clocks};
 use crate::door::Refusal;
 use crate::driver::Driver;
 use crate::keys::Keys;
+use crate::verifier::Verifier;
 
 /// What the node knows and the protocol does not.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -43,20 +44,20 @@ impl Heartbeats {
         now: Timestamp,
         machine: &mut Machine,
         clocks: &mut Clocks,
+        verifier: &Verifier,
         bytes: Bytes,
     ) -> Result<VerifiedHeartbeat, Refusal> {
         let signed = SignedHeartbeat::decode(bytes)?;
         let author = signed.author();
         let stale = |why| Err(Refusal::StaleHeartbeat { author, why });
         let time_ms = signed.heartbeat().time_ms;
-        let network = machine.network();
         match machine.charter().member_by_key(&author) {
             None => return stale("no member of the charter has this key"),
             Some((member, _)) if *member != signed.heartbeat().member => return stale("it names another member"),
             Some(_) => {}
         }
         if time_ms > now.plus_millis(AHEAD_MS_MAX).as_millis() {
-            signed.verify(network)?;
+            verifier.heartbeat(signed)?;
             clocks.ahead(author, Timestamp::from_millis(time_ms));
             return stale("its clock is more than 60 s ahead");
         }
@@ -66,7 +67,7 @@ impl Heartbeats {
             let earlier = machine.follows(author, held.epoch, epoch);
             if earlier && held.time_ms < time_ms {
                 // The process that another one took over from sends heartbeats still, or its last one was on its way.
-                signed.verify(network)?;
+                verifier.heartbeat(signed)?;
                 machine.lives(now, author, epoch);
                 return stale("a process that began later is heard");
             }
@@ -74,7 +75,7 @@ impl Heartbeats {
                 return stale("a newer one is held");
             }
         }
-        let verified = signed.verify(network)?;
+        let verified = verifier.heartbeat(signed)?;
         machine.beats(now, author, verified.heartbeat().epoch);
         self.newest.insert(author, verified.clone());
         Ok(verified)

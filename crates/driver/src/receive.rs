@@ -30,7 +30,7 @@ impl<S: Storage, K: Keys> Driver<S, K> {
                 Err(refusal) => Err(refusal),
             },
             Ok(Envelope::Heartbeat(bytes)) => {
-                let taken = self.heartbeats.take(now, &mut self.machine, &mut self.clocks, bytes);
+                let taken = self.heartbeats.take(now, &mut self.machine, &mut self.clocks, &self.verifier, bytes);
                 taken.map(|heartbeat| {
                     output.heartbeats.push(heartbeat);
                     Verdict::Accept

@@ -15,7 +15,7 @@ use watchfire_charter::Charter;
 use watchfire_protocol::Rejection;
 use watchfire_types::signed::verifying_key;
 use watchfire_types::{Bytes, Event, MemberKey, NetworkId, Unverified, Verified};
-use watchfire_wire::decode_signed;
+use watchfire_wire::{HeartbeatError, SignedHeartbeat, VerifiedHeartbeat, decode_signed};
 
 use crate::door::Refusal;
 
@@ -113,6 +113,14 @@ impl Verifier {
             // Another network's event is refused as that; nobody's signature is worth checking.
             None if network != self.network => Ok(unverified.verify(self.network)?),
             None => Err(Rejection::UnknownAuthor { author }.into()),
+        }
+    }
+
+    /// Checks a heartbeat of whoever it names.
+    pub(crate) fn heartbeat(&self, signed: SignedHeartbeat) -> Result<VerifiedHeartbeat, HeartbeatError> {
+        match self.members.get(&signed.author()) {
+            Some(key) => signed.verify_by(self.network, key),
+            None => signed.verify(self.network),
         }
     }
 }
