@@ -54,7 +54,11 @@ type Preimage = (ChainId, Address, SafeVersion, SafeTransaction);
 /// Hashes worked out before. The same few transactions are asked for after every event, at a dozen Keccak permutations each; what is
 /// answered depends on the question alone, so that a machine with a memo decides as one without.
 #[derive(Debug, Default)]
-pub(crate) struct Hashes(Mutex<BTreeMap<Preimage, B256>>);
+pub(crate) struct Hashes {
+    held: Mutex<BTreeMap<Preimage, B256>>,
+    /// This node's places among those who send a transaction, by Safe and the transaction's hash: a SHA-256 for each of them.
+    ranks: Mutex<BTreeMap<(SafeId, B256), Option<u16>>>,
+}
 
 impl Clone for Hashes {
     fn clone(&self) -> Self {
@@ -67,7 +71,7 @@ impl Hashes {
     const MAX: usize = 1_024;
 
     fn of(&self, preimage: Preimage) -> B256 {
-        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(hash) = held.get(&preimage) {
             return *hash;
         }
@@ -78,6 +82,15 @@ impl Hashes {
         }
         held.insert(preimage, hash);
         hash
+    }
+
+    /// This node's place among those who send a transaction of a Safe, as `rank` works it out from the charter.
+    pub(crate) fn rank(&self, safe: &SafeId, hash: B256, rank: impl FnOnce() -> Option<u16>) -> Option<u16> {
+        let mut ranks = self.ranks.lock().unwrap_or_else(PoisonError::into_inner);
+        if ranks.len() >= Self::MAX {
+            ranks.clear();
+        }
+        *ranks.entry((safe.clone(), hash)).or_insert_with(rank)
     }
 }
 

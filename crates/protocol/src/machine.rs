@@ -14,6 +14,7 @@ use watchfire_types::{
 use crate::draft::{Owed, Step};
 use crate::effect::Hashes;
 use crate::judged::Judgements;
+use crate::owed::effects::OwedEffect;
 use crate::rejection::Rejection;
 use crate::shared::chain::AuthorChain;
 use crate::shared::{ChainKey, Shared};
@@ -55,6 +56,8 @@ pub struct Machine {
     pub(crate) view: View,
     /// What follows from the two, once asked for; empty after every change.
     pub(crate) judgements: OnceLock<Judgements>,
+    /// Every transaction owed, which rests on those; empty after every change.
+    owing: OnceLock<Vec<OwedEffect>>,
     pub(crate) hashes: Hashes,
 }
 
@@ -75,7 +78,8 @@ impl Machine {
         let shared = Shared::new(Arc::clone(&charter), network);
         let view = View::new(&charter);
         let own = Own { member, entry, epoch };
-        Ok(Self { charter, network, own, shared, view, judgements: OnceLock::new(), hashes: Hashes::default() })
+        let (judgements, owing) = (OnceLock::new(), OnceLock::new());
+        Ok(Self { charter, network, own, shared, view, judgements, owing, hashes: Hashes::default() })
     }
 
     /// Feeds the clock and the own view. Called with every input, before [`Machine::decide`]; changes nothing shared.
@@ -87,6 +91,12 @@ impl Machine {
     /// State or view changed: what followed from them is worked out anew.
     pub(crate) fn forget(&mut self) {
         self.judgements.take();
+        self.owing.take();
+    }
+
+    /// Every Safe transaction owed now: worked out once between two changes, however often it is asked.
+    pub(crate) fn owing(&self) -> &[OwedEffect] {
+        self.owing.get_or_init(|| crate::owed::effects::owed(self))
     }
 
     /// What the input itself leads to: for a received event, whether to append and apply it; for a human's act or a report of the

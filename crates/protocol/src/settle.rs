@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use watchfire_charter::PlaybookPurpose;
 
 use crate::machine::Machine;
-use crate::owed::{effects, preflight};
+use crate::owed::preflight;
 
 /// A simulation without an answer is let run at its block for this long, ms, however many blocks come: it starts anew at the newest block
 /// only then, or where blocks are faster than it, it would never end. A chain's client answers within half a second, unknown if need be.
@@ -16,15 +16,15 @@ pub(crate) fn settle(machine: &mut Machine) {
     machine.forget();
     refuted(machine);
     contained(machine);
-    let owed = effects::owed(machine);
+    let owed = machine.owing();
     let clock = machine.view.clock;
     let mut first_owed = BTreeMap::new();
-    for owed in &owed {
+    for owed in owed {
         let known = machine.view.first_owed.get(&owed.effect.safe_tx_hash).copied();
         first_owed.insert(owed.effect.safe_tx_hash, known.unwrap_or(clock));
     }
     let mut asked = BTreeMap::new();
-    for want in preflight::wants(machine, clock, &owed) {
+    for want in preflight::wants(machine, clock, owed) {
         let Some(head) = machine.view.head(want.effect.chain) else { continue };
         let known = machine.view.asked.get(&want.effect.safe_tx_hash).copied();
         let runs = known.filter(|(_, since)| clock.millis_since(*since) < ASKED_MS);

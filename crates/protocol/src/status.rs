@@ -318,7 +318,10 @@ pub(crate) fn alarm_pages(machine: &Machine, pages: &mut BTreeSet<Page>) {
     let mut page = |kind: &'static str, severity: Severity, text: String| {
         pages.insert(Page { asset: None, severity, kind, text });
     };
-    for member in machine.members() {
+    // They are asked for after every event, and nearly always nobody is in doubt.
+    let doubted = machine.shared.epochs.doubts_any() || machine.view.lives.doubts_any();
+    let members = if doubted { machine.members() } else { Vec::new() };
+    for member in members {
         if member.faulty {
             page(
                 "fork-proven",

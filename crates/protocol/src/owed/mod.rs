@@ -41,16 +41,16 @@ pub(crate) fn owed(machine: &Machine, now: Timestamp) -> Owed {
     if drafts.is_empty() {
         drafts = certifying::drafts(machine);
     }
-    let owed = effects::owed(machine);
+    let owed = machine.owing();
     if drafts.is_empty() {
-        drafts = signing::drafts(machine, now, &owed);
+        drafts = signing::drafts(machine, now, owed);
     }
     // Convictions count here already and wait for what stops an attack.
     if drafts.is_empty() {
         drafts = faults(machine, room);
     }
-    let mut duties = preflight::duties(machine, now, &owed);
-    duties.extend(submitting::duties(machine, now, &owed));
+    let mut duties = preflight::duties(machine, now, owed);
+    duties.extend(submitting::duties(machine, now, owed));
     duties.extend(catch_up(machine));
     crate::status::alarm_pages(machine, &mut pages);
     Owed { drafts, duties, pages }
@@ -84,8 +84,8 @@ fn catch_up(machine: &Machine) -> impl Iterator<Item = Duty> {
 
 pub(crate) fn next_timeout(machine: &Machine) -> Option<Timestamp> {
     let now = machine.view.clock;
-    let owed = effects::owed(machine);
-    let turns = submitting::turns(machine, &owed).into_iter().map(|turn| turn.at);
+    let owed = machine.owing();
+    let turns = submitting::turns(machine, owed).into_iter().map(|turn| turn.at);
     let unanswered = owed.iter().filter(|owed| {
         machine.view.outcomes.get(&owed.effect.safe_tx_hash).is_none_or(|outcome| outcome.preflight.is_none())
     });

@@ -8,7 +8,7 @@ use watchfire_types::input::{PreflightOutcome, SubmissionFailure};
 use watchfire_types::planted::{Mutation, planted};
 use watchfire_types::{AssetId, BlockRef, BlockTime, OperatorId, OrganisationId, PlaybookId, StepIndex, Timestamp};
 
-use super::effects::{self, OwedEffect};
+use super::effects::OwedEffect;
 use super::submitting::packed;
 use super::voting::{asks_people, newest_own, standing};
 use crate::authority::{later, newest, severity};
@@ -287,7 +287,7 @@ fn executing(
     let rungs = playbook.steps_indexed().filter(|(index, _)| *index <= step);
     let effects = rungs.flat_map(|(_, rung)| machine.effects(rung));
     let refusal = effects.filter_map(|effect| refusal(machine, &effect)).last();
-    let owed = effects::owed(machine);
+    let owed = machine.owing();
     let mine: Vec<&OwedEffect> =
         owed.iter().filter(|owed| owed.step.as_ref().is_some_and(|(of, _)| of == decision)).collect();
     if let (Some(refusal), true) = (refusal, mine.is_empty()) {

@@ -55,10 +55,12 @@ fn turn(machine: &Machine, owed: &OwedEffect) -> Option<Turn> {
     machine.own.entry.submitter?;
     let (signatures, reached) = packed(machine, owed)?;
     let safe = machine.charter.safes.get(&effect.safe)?;
-    let guardians = machine.charter.guardians_of(safe);
-    let submitters: Vec<Address> =
-        guardians.iter().filter(|(_, (_, member))| member.submitter.is_some()).map(|(owner, _)| *owner).collect();
-    let rank = rank(effect.safe_tx_hash, &submitters, guardian)?;
+    let rank = machine.hashes.rank(&effect.safe, effect.safe_tx_hash, || {
+        let guardians = machine.charter.guardians_of(safe);
+        let submitters: Vec<Address> =
+            guardians.iter().filter(|(_, (_, member))| member.submitter.is_some()).map(|(owner, _)| *owner).collect();
+        rank(effect.safe_tx_hash, &submitters, guardian)
+    })?;
     let mut others = machine.shared.derived.observed.iter().filter(|(author, _)| **author != machine.own.key());
     if planted(Mutation::BelievesExecuted) && others.any(|(_, said)| !said.executed.is_empty()) {
         return None;

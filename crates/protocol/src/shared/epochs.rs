@@ -133,6 +133,11 @@ impl Epochs {
         self.faulty.contains(author)
     }
 
+    /// Whether anybody is restored, slipped or faulty.
+    pub(crate) fn doubts_any(&self) -> bool {
+        !(self.restored.is_empty() && self.slipped.is_empty() && self.faulty.is_empty())
+    }
+
     /// Whether a held `Started` of the author names this epoch as its past.
     pub(crate) fn names(&self, key: &ChainKey) -> bool {
         self.named.get(key).is_some_and(|ends| !ends.is_empty())

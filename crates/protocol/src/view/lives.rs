@@ -83,6 +83,11 @@ impl Lives {
         self.0.entry(author).or_default().heartbeats.hear(epoch, at, |_| false);
     }
 
+    /// Whether two epochs of anybody were ever heard beside each other.
+    pub(crate) fn doubts_any(&self) -> bool {
+        self.0.values().any(|heard| heard.events.two.is_some() || heard.heartbeats.two.is_some())
+    }
+
     /// Whether two epochs of an author live at `now`.
     pub(crate) fn twice(&self, author: &MemberKey, now: Timestamp, over: impl Fn(&Epoch) -> bool) -> bool {
         let heard = self.0.get(author);
