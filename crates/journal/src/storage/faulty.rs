@@ -41,10 +41,34 @@ struct Disk {
 struct Inode {
     current: Vec<u8>,
     durable: Vec<u8>,
-    /// Unsynced sectors, in the order they were written: where, and what stood in them then.
-    pending: Vec<(u64, Vec<u8>)>,
+    pending: Pending,
     /// Syncs that failed: each open file is told once.
     errors: u64,
+}
+
+/// Unsynced sectors, in the order they were written: where each stands and what stood in it then, all of them one behind the other.
+#[derive(Debug, Default, Clone)]
+struct Pending {
+    bytes: Vec<u8>,
+    /// Offset in the file, and end in `bytes`.
+    sectors: Vec<(u64, usize)>,
+}
+
+impl Pending {
+    fn push(&mut self, offset: u64, sector: &[u8]) {
+        self.bytes.extend_from_slice(sector);
+        self.sectors.push((offset, self.bytes.len()));
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (u64, &[u8])> {
+        let starts = std::iter::once(0).chain(self.sectors.iter().map(|(_, end)| *end));
+        self.sectors.iter().zip(starts).map(|((offset, end), start)| (*offset, &self.bytes[start..*end]))
+    }
+
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.sectors.clear();
+    }
 }
 
 /// What of the unsynced state a crash leaves.
@@ -202,7 +226,7 @@ impl FaultyStorage {
     /// Number of unsynced sectors: the length of a full [`CrashState::Sectors`].
     #[must_use]
     pub fn pending_sectors(&self) -> usize {
-        self.held().inodes.values().map(|inode| inode.pending.len()).sum()
+        self.held().inodes.values().map(|inode| inode.pending.sectors.len()).sum()
     }
 
     /// Number of unsynced changes of names.
@@ -256,7 +280,7 @@ impl FaultyStorage {
         let mut contents = BTreeMap::new();
         for (number, inode) in &disk.inodes {
             let mut bytes = inode.durable.clone();
-            for (offset, sector) in &inode.pending {
+            for (offset, sector) in inode.pending.iter() {
                 let keep = match state {
                     CrashState::LoseAll => false,
                     CrashState::KeepAll => true,
@@ -266,7 +290,7 @@ impl FaultyStorage {
                 };
                 index += 1;
                 // Offsets were checked when the write came in.
-                if keep && write_bytes(&mut bytes, *offset, sector).is_err() {
+                if keep && write_bytes(&mut bytes, offset, sector).is_err() {
                     continue;
                 }
             }
@@ -373,7 +397,7 @@ impl Inode {
         let (start, end) = (usize::try_from(offset).unwrap_or(usize::MAX), self.current.len());
         for sector in start / SECTOR..(start + bytes.len()).div_ceil(SECTOR) {
             let at = sector * SECTOR;
-            self.pending.push((at as u64, self.current[at..end.min(at + SECTOR)].to_vec()));
+            self.pending.push(at as u64, &self.current[at..end.min(at + SECTOR)]);
         }
         Ok(())
     }
@@ -396,11 +420,13 @@ impl StorageFile for FaultyFile {
         let mut disk = self.disk.held();
         let fault = disk.plan.next(Call::Write, bytes.len());
         let written = if let Some(Fault::Fails { written }) = fault { written.min(bytes.len()) } else { bytes.len() };
-        let used: u64 = disk.inodes.values().map(|inode| inode.current.len() as u64).sum();
-        let capacity = disk.capacity;
+        let room = disk.capacity.map(|capacity| {
+            let used: u64 = disk.inodes.values().map(|inode| inode.current.len() as u64).sum();
+            capacity.saturating_sub(used)
+        });
         let inode = disk.inodes.get_mut(&self.inode).ok_or_else(missing)?;
         let growth = (offset + written as u64).saturating_sub(inode.current.len() as u64);
-        if capacity.is_some_and(|capacity| growth > 0 && used + growth > capacity) {
+        if room.is_some_and(|room| growth > 0 && growth > room) {
             return Err(io::Error::from(io::ErrorKind::StorageFull));
         }
         let offset = if let Some(Fault::Misdirected { by }) = fault { offset + by } else { offset };
@@ -421,9 +447,11 @@ impl StorageFile for FaultyFile {
             return Err(io::Error::other("sync error"));
         }
         // Only what is pending goes out: what an earlier failed sync dropped stays lost.
-        for (offset, sector) in std::mem::take(&mut inode.pending) {
-            write_bytes(&mut inode.durable, offset, &sector)?;
+        let Inode { durable, pending, .. } = inode;
+        for (offset, sector) in pending.iter() {
+            write_bytes(durable, offset, sector)?;
         }
+        pending.clear();
         disk.syncs += 1;
         Ok(())
     }
