@@ -46,8 +46,6 @@ pub(crate) struct Process {
     pub(crate) running: BTreeSet<Preflight>,
     pub(crate) answered: BTreeSet<Preflight>,
     pub(crate) payer: Payer,
-    /// Hashes of the messages that came: gossip hands each over once.
-    pub(crate) heard: BTreeSet<[u8; 32]>,
     pub(crate) next_catch_up: usize,
     pub(crate) moved_at: Micros,
     pub(crate) silent: bool,
@@ -164,7 +162,6 @@ impl Node {
             running: BTreeSet::new(),
             answered: BTreeSet::new(),
             payer: Payer::default(),
-            heard: BTreeSet::new(),
             next_catch_up: 0,
             moved_at: now,
             silent: false,

@@ -6,6 +6,7 @@ mod checkpoints;
 mod effects;
 pub(crate) mod end;
 mod known;
+mod needles;
 mod sending;
 mod signatures;
 mod votes;
@@ -29,6 +30,7 @@ use crate::scenario::DiskLeft;
 pub(crate) use effects::Asked;
 pub(crate) use known::Known;
 use known::Sight;
+use needles::Needles;
 
 /// What the README's bounds let an author say from the start of an epoch, and every second after.
 const AUTHOR_EVENTS: u64 = 1_000;
@@ -87,8 +89,7 @@ pub(crate) struct Watch {
     signers: BTreeMap<B256, (BTreeSet<usize>, Option<Micros>)>,
     /// Bids for each slot, each once, in the order in which they were handed out.
     bids: BTreeMap<B256, Vec<Bid>>,
-    /// Every secret key, as bytes and as hex.
-    secrets: Vec<Vec<u8>>,
+    secrets: Needles,
 }
 
 impl Watch {
@@ -110,12 +111,12 @@ impl Watch {
             refuted: BTreeMap::new(),
             signers: BTreeMap::new(),
             bids: BTreeMap::new(),
-            secrets: cast
-                .players
-                .iter()
-                .flat_map(|player| player.secrets.secret_bytes())
-                .flat_map(|secret| [secret.to_vec(), hex::encode(secret).into_bytes()])
-                .collect(),
+            secrets: Needles::new(
+                cast.players
+                    .iter()
+                    .flat_map(|player| player.secrets.secret_bytes())
+                    .flat_map(|secret| [secret.to_vec(), hex::encode(secret).into_bytes()]),
+            ),
         }
     }
 
@@ -233,7 +234,7 @@ impl Watch {
     }
 
     fn leaks(&self, bytes: &[u8]) -> bool {
-        self.secrets.iter().any(|secret| bytes.windows(secret.len()).any(|window| window == secret))
+        self.secrets.stand_in(bytes)
     }
 
     /// A block as a node is shown it.

@@ -111,7 +111,7 @@ pub(crate) struct World<'a> {
     #[cfg(test)]
     pub(crate) bent: Option<super::bent::Bent>,
     trace: Sha256,
-    /// Every node checks what every other has checked: each signature is worked out once in a run.
+    /// Every node checks what every other has checked: each signature is worked out, and each event decoded, once in a run.
     _memory: Remembering,
 }
 
@@ -139,7 +139,7 @@ impl<'a> World<'a> {
             nodes: (0..count).map(|place| Node::new(cast, place)).collect(),
             adversaries: (0..count).map(|place| adversary::of(cast, place)).collect(),
             links: Links::new(count),
-            play: Play::new(planned),
+            play: Play::new(cast, planned),
             watch: Watch::new(cast),
             chance: Chance {
                 links: Dice::new(seed, "links"),

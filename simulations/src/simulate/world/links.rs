@@ -3,7 +3,7 @@
 //! Gossip is modelled by what the production settings amount to: an own message goes to every connected member at once (flood
 //! publish), an accepted one is passed on to up to eight, and each node takes a message once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use watchfire_driver::{Door, HeartbeatFacts};
@@ -23,17 +23,30 @@ const NOTICED: Micros = 3 * SECOND;
 /// Until a peer that can be reached again is dialled.
 const REDIAL: Micros = 500 * MILLI;
 
-/// Which links work, by direction.
+/// Which links work, by direction, and whom every message came to.
 #[derive(Debug)]
 pub(crate) struct Links {
     /// Pairs (from, to) that pass nothing.
     cut: BTreeSet<(usize, usize)>,
     count: usize,
+    /// By a message's hash: whose present process has heard it, a flag for each place. Gossip hands each message over once.
+    heard: BTreeMap<[u8; 32], Vec<bool>>,
 }
 
 impl Links {
     pub(crate) fn new(count: usize) -> Self {
-        Self { cut: BTreeSet::new(), count }
+        Self { cut: BTreeSet::new(), count, heard: BTreeMap::new() }
+    }
+
+    /// Notes that a message came to a process; answers whether it is the first time.
+    fn hear(&mut self, place: usize, id: &[u8; 32]) -> bool {
+        let by = self.heard.entry(*id).or_insert_with(|| vec![false; self.count]);
+        !std::mem::replace(&mut by[place], true)
+    }
+
+    /// A new process has heard nothing yet.
+    pub(crate) fn forgets(&mut self, place: usize) {
+        self.heard.values_mut().for_each(|by| by[place] = false);
     }
 
     pub(crate) fn passes(&self, from: usize, to: usize) -> bool {
@@ -78,9 +91,9 @@ impl World<'_> {
     /// An own message: to every connected member.
     pub(crate) fn publish(&mut self, from: usize, bytes: Bytes, after: Micros) {
         let message = Message::new(bytes);
-        let node = &mut self.nodes[from];
-        if let Some(process) = &mut node.process {
-            process.heard.insert(message.id);
+        let node = &self.nodes[from];
+        if node.process.is_some() {
+            self.links.hear(from, &message.id);
         }
         let peers: Vec<usize> = node.connected.iter().copied().collect();
         for to in peers {
@@ -92,8 +105,7 @@ impl World<'_> {
         if !self.links.passes(from, to) || !self.nodes[to].connected.contains(&from) {
             return;
         }
-        let Some(process) = &mut self.nodes[to].process else { return };
-        if !process.heard.insert(message.id) {
+        if self.nodes[to].process.is_none() || !self.links.hear(to, &message.id) {
             return;
         }
         self.with_adversary(to, |adversary, scene| adversary.hears(scene, from, message));
@@ -119,15 +131,19 @@ impl World<'_> {
         }
         // A ring around the node: every node's eight are others, and all together reach everyone.
         let count = self.links.count;
+        let heard = self.links.heard.get(&message.id);
+        if heard.is_some_and(|heard| heard.iter().all(|heard| *heard)) {
+            return;
+        }
         let ring = (1..count).map(|step| (place + step * step) % count).filter(|to| *to != place && *to != from);
-        let anew = self.bends(Bent::Reencodes).then(|| Message::new([&message.bytes[..], &[0]].concat().into()));
         let mut peers: Vec<usize> = Vec::new();
         for to in ring.chain((0..count).filter(|to| *to != place && *to != from)) {
-            let lacks = self.nodes[to].process.as_ref().is_some_and(|process| !process.heard.contains(&message.id));
+            let lacks = self.nodes[to].process.is_some() && heard.is_none_or(|heard| !heard[to]);
             if peers.len() < MESH && lacks && !peers.contains(&to) && self.nodes[place].connected.contains(&to) {
                 peers.push(to);
             }
         }
+        let anew = self.bends(Bent::Reencodes).then(|| Message::new([&message.bytes[..], &[0]].concat().into()));
         for to in peers {
             self.send(place, to, anew.as_ref().unwrap_or(&message), after);
         }

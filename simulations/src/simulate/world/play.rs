@@ -53,6 +53,8 @@ pub(crate) struct Play {
     pub(super) fired: BTreeSet<usize>,
     pub(super) done: BTreeSet<usize>,
     acted: BTreeSet<usize>,
+    /// Organisations with a member that follows the protocol.
+    honest: usize,
     /// People of the scenario who have had their moment and acted.
     pub(super) people: usize,
     /// Every message handed to a node, by the id it was handed over with.
@@ -106,13 +108,14 @@ pub(crate) struct Attack {
 }
 
 impl Play {
-    pub(crate) fn new(planned: Vec<Planned>) -> Self {
+    pub(crate) fn new(cast: &Cast, planned: Vec<Planned>) -> Self {
         Self {
             planned,
             reached: BTreeMap::new(),
             fired: BTreeSet::new(),
             done: BTreeSet::new(),
             acted: BTreeSet::new(),
+            honest: cast.honest_organisations(),
             people: 0,
             messages: Vec::new(),
             stalled_until: 0,
@@ -226,12 +229,12 @@ impl World<'_> {
         let came = [
             (Moment::Attacked, play.attack.first_block_at.is_some()),
             (Moment::Finding, !play.found.is_empty()),
-            (Moment::AllFound, play.found.len() == self.cast.honest_organisations()),
+            (Moment::AllFound, play.found.len() == play.honest),
             (Moment::Vote, !play.voted.is_empty()),
             (Moment::ContainVotes, play.voted.len() >= usize::from(scenario.governance.contain)),
             (Moment::Certificate, play.certificate),
             (Moment::ThresholdSigned, play.timeline.contains_key("threshold-signed")),
-            (Moment::AllSubmitted, play.submitted.len() == self.cast.honest_organisations()),
+            (Moment::AllSubmitted, play.submitted.len() == play.honest),
             (Moment::NonceTaken, play.nonce_taken_by.is_some()),
             (Moment::Contained, play.pauses > 0),
             (Moment::AttackOver, play.attack.over),

@@ -24,6 +24,7 @@ impl World<'_> {
     /// Starts a node on its disk.
     pub(super) fn start(&mut self, place: usize) {
         let epoch = self.chance.epochs.bytes16();
+        self.links.forgets(place);
         match self.nodes[place].start(self.cast, epoch, self.now) {
             Ok(output) => {
                 let life = self.nodes[place].life;
