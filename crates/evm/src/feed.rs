@@ -10,6 +10,7 @@ mod look;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use alloy_primitives::B256;
@@ -33,6 +34,8 @@ const EVENTS_MAX: usize = 64;
 const SIGNALS_MAX: usize = 64;
 /// Blocks read at the same time when there are several to read.
 const BLOCKS_AT_ONCE: usize = 8;
+/// Blocks by which a head is ahead of the first that is missing, from which on it is a stretch to catch up with.
+const PATIENT_FROM: u64 = 8;
 /// Between attempts on a block that could not be agreed or read.
 const RETRY: Duration = Duration::from_millis(50);
 /// Between attempts on heads of doubted endpoints.
@@ -120,6 +123,8 @@ pub(crate) struct Feed {
     doubted: BTreeSet<usize>,
     /// The last head of an endpoint that was not followed, and when it may be looked into again.
     resting: BTreeMap<usize, (B256, Instant)>,
+    /// Whether the state of the stretch that is being caught up with is no longer to be had.
+    gone: Arc<AtomicBool>,
     /// Heads that are being looked into, by endpoint: one each, so that nobody waits for what another one named.
     looking: BTreeMap<usize, B256>,
 }
@@ -153,6 +158,7 @@ impl Feed {
             moved: Instant::now(),
             doubted: BTreeSet::new(),
             resting: BTreeMap::new(),
+            gone: Arc::default(),
             looking: BTreeMap::new(),
         };
         tokio::spawn(feed.run(signals, health));
@@ -314,12 +320,21 @@ impl Feed {
             let until = to.min(from.saturating_add(branch::HEADERS_AT_ONCE - 1));
             let heads: Vec<Head> = self.range(from, until).await?;
             let live = to == first;
+            // A new block's reads are asked for once, since what is decided waits for them; of a stretch that is caught up with they
+            // are asked for until they come.
+            let patient = !self.ready || to - first >= PATIENT_FROM;
             let client = Arc::clone(&self.client);
-            let (reads, transactions) = (Arc::clone(&self.reads), self.backfill.transactions);
+            let (reads, gone) = (Arc::clone(&self.reads), Arc::clone(&self.gone));
+            let transactions = self.backfill.transactions;
             let mut views = stream::iter(heads)
                 .map(|head| {
-                    let (client, reads) = (Arc::clone(&client), Arc::clone(&reads));
-                    async move { client.whole_view(&head, &reads, live, transactions).await }
+                    let (client, reads, gone) = (Arc::clone(&client), Arc::clone(&reads), Arc::clone(&gone));
+                    async move {
+                        match patient {
+                            true => client.patient_view(&head, &reads, transactions, &gone).await,
+                            false => client.whole_view(&head, &reads, live, transactions).await,
+                        }
+                    }
                 })
                 .buffered(BLOCKS_AT_ONCE);
             while let Some(view) = views.next().await {

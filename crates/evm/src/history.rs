@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use alloy::rpc::types::Header;
@@ -11,7 +12,7 @@ use futures::stream::{self, Stream, StreamExt as _};
 use serde_json::json;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
-use watchfire_types::{BlockView, ChainId, Read, ReadOutcome, Transaction};
+use watchfire_types::{BlockView, ChainId, Read, Transaction};
 
 use crate::blocks::Body;
 use crate::budget::Priority;
@@ -28,6 +29,8 @@ use crate::rpc::Request;
 const BLOCKS_AT_ONCE: usize = 16;
 /// Times a block is asked for before the history ends at it.
 const ATTEMPTS: u32 = 8;
+/// Times that a block with unanswered reads is asked for again while a node catches up.
+const REREADS: u32 = 4;
 /// Wait after the first failure; doubles with each: an endpoint that refuses for half a minute is given up.
 const WAIT: Duration = Duration::from_millis(250);
 
@@ -69,10 +72,8 @@ impl ChainClient {
         loop {
             let told = self.past_once(number, reads, concerns).await;
             attempt += 1;
-            let unread =
-                |view: &BlockView| view.reads.values().any(|outcome| matches!(outcome, ReadOutcome::Unavailable(_)));
             match &told {
-                Ok(view) if attempt > 1 || !unread(view) => return told,
+                Ok(view) if attempt > 1 || view.is_read() => return told,
                 Err(_) if attempt >= ATTEMPTS => return told,
                 Ok(_) | Err(_) => tokio::time::sleep(WAIT * 2_u32.pow(attempt - 1)).await,
             }
@@ -97,6 +98,29 @@ impl ChainClient {
         }
         let view = self.view(&head, reads, false).await?;
         Ok(BlockView { transactions, ..view })
+    }
+
+    /// As [`Self::whole_view`], of a block that is caught up with: while a read has no answer all is asked for again, four times within four
+    /// seconds, since a spent budget and an endpoint that rests answer a little later. `gone` says that a block of the stretch had no
+    /// answer in spite of that: until one has, the others are asked for once, for state that is pruned stays so.
+    pub(crate) async fn patient_view(
+        &self,
+        head: &Head,
+        reads: &BTreeSet<Read>,
+        transactions: bool,
+        gone: &AtomicBool,
+    ) -> Result<BlockView, NotAgreed> {
+        let mut attempt = 0;
+        loop {
+            let view = self.whole_view(head, reads, false, transactions).await?;
+            let whole = view.is_read();
+            if whole || attempt == REREADS || gone.load(Ordering::Relaxed) {
+                gone.store(!whole, Ordering::Relaxed);
+                return Ok(view);
+            }
+            tokio::time::sleep(WAIT * 2_u32.pow(attempt)).await;
+            attempt += 1;
+        }
     }
 
     /// Everything about one block, with its transactions if they are wanted, each with whether it succeeded: equal from k operators and never

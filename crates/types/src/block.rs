@@ -132,3 +132,11 @@ pub struct BlockView {
     /// Operators that gave every one of these answers themselves: whose word a vote on this block rests on.
     pub agreed: BTreeSet<OperatorId>,
 }
+
+impl BlockView {
+    /// Whether every read that was asked for has an answer.
+    #[must_use]
+    pub fn is_read(&self) -> bool {
+        !self.reads.values().any(|outcome| matches!(outcome, ReadOutcome::Unavailable(_)))
+    }
+}

@@ -1,6 +1,7 @@
 //! The feed on a real node: order, gaps, reorgs, restarts, silence.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
 
 use alloy_primitives::U256;
 use serde_json::json;
@@ -208,6 +209,37 @@ async fn a_backfill_that_is_cut_is_said() {
             other => panic!("{other:?}"),
         };
         assert_eq!(first.block.number, unseen.map_or(first.block.number, |(_, last)| last + 1), "{backfill:?}");
+    }
+}
+
+/// Goal: what a node catches up with is read whole, though its endpoint refuses each read once; where state is gone altogether it goes on
+/// without it, and does not ask for every block time and again.
+#[tokio::test]
+async fn a_backfill_is_read_whole() {
+    for gone in [false, true] {
+        let anvil = Anvil::start();
+        let account = anvil.account().await;
+        anvil.mine(60).await;
+        let asked = Arc::new(Mutex::new(BTreeMap::<String, u32>::new()));
+        let asking = Arc::clone(&asked);
+        let proxy = Operator::start(&anvil.http, move |method, params| {
+            if method != "eth_getBalance" {
+                return Act::Pass;
+            }
+            let mut asking = asking.lock().unwrap();
+            let times = asking.entry(params.to_string()).or_default();
+            *times += 1;
+            if gone || *times == 1 { Act::Fail(-32_000, "header not found") } else { Act::Pass }
+        })
+        .await;
+        let client = ChainClient::connect(config(1, vec![endpoint("a", &proxy.url)])).await.unwrap();
+        let reads = BTreeSet::from([Read::Balance { account }]);
+        let mut events = client.feed(reads, Backfill { window_s: 40, ..Backfill::default() });
+        let blocks = until_ready(&mut events).await;
+        assert!(blocks.len() > 40, "{}", blocks.len());
+        assert!(blocks.iter().all(|view| view.is_read() != gone), "{gone}");
+        let often = asked.lock().unwrap().values().filter(|times| **times > 2).count();
+        assert!(if gone { (1..=16).contains(&often) } else { often == 0 }, "{often} blocks asked for again and again");
     }
 }
 

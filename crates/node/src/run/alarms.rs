@@ -24,15 +24,17 @@ pub(super) fn stale(chain: ChainId, block_time_ms: u64, age_ms: u64) -> Option<S
     (age_ms > bound).then(|| format!("head-stale: chain {chain}: no new block for {} s", age_ms / 1_000))
 }
 
-/// Blocks before the backfill's bound, which no detector here has seen.
+/// Blocks before the backfill's bound, which no detector here has seen, and blocks of a stretch that was caught up with whose state nobody
+/// could read.
 pub(super) fn unseen(chain: ChainId, first: Option<u64>, last: u64) -> String {
     let which = first.map_or_else(
         || format!("blocks of the detectors' windows up to {last}"),
         |first| format!("blocks {first} to {last}"),
     );
     format!(
-        "blocks-unseen: chain {chain}: {which} were not scanned: a start reads no more than {BACKFILL_BLOCKS_MAX} blocks; look \
-         for yourselves what happened in them, nothing here would have found it, then take them out of scanned.json while the node is stopped"
+        "blocks-unseen: chain {chain}: {which} were not scanned, or not with all that the rules read: a start takes no more than \
+         {BACKFILL_BLOCKS_MAX} blocks, and endpoints forget old state; look for yourselves what happened in them, nothing here would have \
+         found it, then take them out of scanned.json while the node is stopped"
     )
 }
 

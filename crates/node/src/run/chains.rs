@@ -216,13 +216,24 @@ impl Scanned {
         self.chains.entry(chain).or_default().last = Some(number);
     }
 
-    /// Blocks that nobody here will ever have seen.
-    pub(super) fn leave_out(&mut self, chain: ChainId, first: u64, last: u64) {
+    /// Blocks that nobody here will ever have seen, or not whole. One that follows the newest stretch lengthens it; of too many stretches the
+    /// two oldest become one, with what lies between: too much is looked at by people rather than too little. Answers whether it is a new
+    /// stretch.
+    pub(super) fn leave_out(&mut self, chain: ChainId, first: u64, last: u64) -> bool {
         let unseen = &mut self.chains.entry(chain).or_default().unseen;
-        if !unseen.contains(&(first, last)) {
-            unseen.push((first, last));
+        if unseen.iter().any(|(from, to)| *from <= first && last <= *to) {
+            return false;
         }
-        unseen.drain(..unseen.len().saturating_sub(UNSEEN_MAX));
+        if let Some((_, to)) = unseen.last_mut().filter(|(from, to)| *from <= first && first <= to.saturating_add(1)) {
+            *to = last;
+            return false;
+        }
+        unseen.push((first, last));
+        if unseen.len() > UNSEEN_MAX {
+            let (oldest, next) = (unseen.remove(0), &mut unseen[0]);
+            *next = (oldest.0.min(next.0), oldest.1.max(next.1));
+        }
+        true
     }
 
     /// Writes it if it changed, whole or not at all.

@@ -15,6 +15,8 @@ use super::{RunError, describe, now};
 
 /// Blocks remembered below the head, to know the one that a reorg goes back to.
 const RECENT_MAX: usize = 512;
+/// Age in seconds from which on a block that arrives is past.
+const PAST_S: u64 = 60;
 
 /// One chain as the loop knows it.
 pub(super) struct ChainState {
@@ -95,7 +97,7 @@ impl Node {
             }
             FeedEvent::Unseen { first, last } => {
                 match (first, self.chains.get_mut(&chain)) {
-                    (Some(first), _) => self.scanned.leave_out(chain, first, last),
+                    (Some(first), _) => drop(self.scanned.leave_out(chain, first, last)),
                     (None, Some(state)) => state.unseen = Some(last),
                     (None, None) => {}
                 }
@@ -153,9 +155,19 @@ impl Node {
             state.map(|state| state.detectors.observe_announced(&view, floors, announced)).unwrap_or_default();
         self.input(Input::Detected { block, standing }).await?;
         self.scanned.note(chain, block.number);
+        if self.is_past(block, arrived) && !view.is_read() && self.scanned.leave_out(chain, block.number, block.number)
+        {
+            self.keep_scanned();
+            self.alarm(super::alarms::unseen(chain, Some(block.number), block.number));
+        }
         self.look(chain, &view);
         self.trace(chain, &view);
         self.keep_evidence(block).await
+    }
+
+    /// Whether a block is older than a minute when it arrives: the node catches up, and nobody will read its state again.
+    fn is_past(&self, block: BlockRef, arrived: Timestamp) -> bool {
+        arrived.as_millis() / 1_000 > block.time.as_secs().saturating_add(PAST_S)
     }
 
     async fn on_orphaned(&mut self, chain: ChainId, blocks: Vec<BlockRef>) -> Result<(), RunError> {
