@@ -55,6 +55,9 @@ pub fn reads(charter: &Charter, chain: ChainId) -> BTreeSet<Read> {
     reads
 }
 
+/// Kind of the fact that a question has no answer.
+pub const NOT_READ: &str = "not-read";
+
 /// What is wrong, faults first. A question without an answer yields a warning that it is not known.
 #[must_use]
 pub fn judge(charter: &Charter, chain: ChainId, answers: &BTreeMap<Read, ReadOutcome>) -> Vec<Fact> {

@@ -1,7 +1,8 @@
-//! A request budget with three priorities.
+//! A request budget with four priorities.
 //!
 //! A token bucket of one second's requests. What decides an incident (preflight, submission, the reads before a signature)
-//! may draw it empty; the feed leaves a quarter and evidence a half, so that a busy chain never delays a pause by more than one refill.
+//! may draw it empty; the feed leaves a quarter, the watch of standing facts and evidence a half, so that a busy chain never delays a pause
+//! by more than one refill.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -18,6 +19,8 @@ pub enum Priority {
     Decision,
     /// Feed, backfill, watchdog.
     Feed,
+    /// What must hold on the chain before any attack, in portions that the bucket always has: it has seconds.
+    Watch,
     /// Evidence: what is kept for later never delays what is decided now. It has a pace of its own besides.
     Evidence,
 }
@@ -25,6 +28,8 @@ pub enum Priority {
 #[derive(Debug)]
 pub(crate) struct Budget {
     per_second: f64,
+    /// Calls of one portion that leave no debt behind.
+    portion: usize,
     state: Mutex<State>,
 }
 
@@ -36,8 +41,9 @@ struct State {
 
 impl Budget {
     pub(crate) fn new(per_second: u32, now: Instant) -> Self {
+        let portion = usize::try_from(per_second / 2).unwrap_or(usize::MAX).max(1);
         let per_second = f64::from(per_second.max(1));
-        Self { per_second, state: Mutex::new(State { tokens: per_second, at: now }) }
+        Self { per_second, portion, state: Mutex::new(State { tokens: per_second, at: now }) }
     }
 
     /// Takes `calls` tokens, or says how long to wait before asking again. More calls than the caller may ever hold are let
@@ -47,7 +53,7 @@ impl Budget {
         let reserve = match priority {
             Priority::Decision => 0.0,
             Priority::Feed => self.per_second / 4.0,
-            Priority::Evidence => self.per_second / 2.0,
+            Priority::Watch | Priority::Evidence => self.per_second / 2.0,
         };
         let wanted = calls.min(self.per_second - reserve);
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -62,6 +68,11 @@ impl Budget {
         } else {
             Err(Duration::from_secs_f64(short / self.per_second).max(Duration::from_millis(1)))
         }
+    }
+
+    /// Calls of one portion that leave no debt behind.
+    pub(crate) fn portion(&self) -> usize {
+        self.portion
     }
 
     /// Waits for `calls` tokens.

@@ -20,6 +20,8 @@ use crate::receipts;
 
 /// Health changes kept for a slow listener; older ones are dropped, the state itself is not.
 const HEALTH_EVENTS_MAX: usize = 64;
+/// Times as long as one request that the watch of standing facts may take.
+const WATCH_REQUESTS: u32 = 5;
 
 /// The newest agreed block of the feed, for whoever must know that time passes on the chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,10 +143,10 @@ impl ChainClient {
         Feed::spawn(Arc::clone(self), reads, backfill)
     }
 
-    /// Answers to these reads at this block, each equal from k operators, within two seconds. A read without agreement is
-    /// [`ReadOutcome::Unavailable`] with the cause.
+    /// Answers to these reads at this block, each equal from k operators, within five times what a request may take: they wait for what
+    /// decides and for the feed. A read without agreement is [`ReadOutcome::Unavailable`] with the cause.
     pub async fn read_at(&self, block: BlockRef, reads: &BTreeSet<Read>) -> BTreeMap<Read, ReadOutcome> {
-        self.reads_at(block, reads, Priority::Decision, self.config.limits.request, true).await.0
+        self.reads_at(block, reads, Priority::Watch, self.config.limits.request * WATCH_REQUESTS, true).await.0
     }
 
     /// The newest block that k operators have: the lowest of the k highest heads, agreed at its height.

@@ -116,7 +116,8 @@ impl Remote {
         if let Err(error) = self.ready(priority, timeout).await {
             return requests.iter().map(|_| Err(error.clone())).collect();
         }
-        let chunks = requests.chunks(BATCH_MAX).map(|chunk| async move {
+        let portion = if priority == Priority::Watch { self.budget.portion().min(BATCH_MAX) } else { BATCH_MAX };
+        let chunks = requests.chunks(portion).map(|chunk| async move {
             let Ok(()) = tokio::time::timeout_at(deadline, self.budget.acquire(chunk.len(), priority)).await else {
                 return chunk.iter().map(|_| Err(RpcError::RateLimited { retry_after_ms: Some(0) })).collect();
             };

@@ -43,3 +43,17 @@ fn the_feed_leaves_room_for_decisions() {
     assert!(budget.take(1, Priority::Decision, now).is_err());
     assert_eq!(budget.take(1, Priority::Decision, now + Duration::from_millis(10)), Ok(()));
 }
+
+/// Goal: however much is watched, it is asked for in portions that leave a decision half of the bucket, and no debt.
+#[test]
+fn the_watch_leaves_half() {
+    let now = Instant::now();
+    let budget = Budget::new(25, now);
+    let portion = budget.portion();
+    assert_eq!(portion, 12);
+    assert_eq!(budget.take(portion, Priority::Watch, now), Ok(()));
+    assert!(budget.take(portion, Priority::Watch, now).is_err());
+    assert_eq!(budget.take(13, Priority::Decision, now), Ok(()));
+    let second = now + Duration::from_secs(1);
+    assert_eq!(budget.take(portion, Priority::Watch, second), Ok(()));
+}

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use watchfire_charter::Charter;
-use watchfire_charter::live::{Fact, FactSeverity, changes, judge, reads};
+use watchfire_charter::live::{Fact, FactSeverity, NOT_READ, changes, judge, reads};
 use watchfire_evm::GasCall;
 use watchfire_types::{Address, AssetId, BlockRef, BlockView, ChainId, Read, ReadOutcome};
 
@@ -16,6 +16,8 @@ use super::{alarms, describe};
 
 /// Between two looks without an occasion.
 const PERIOD: Duration = Duration::from_secs(12);
+/// How long the last answers are taken for what holds now.
+const UNREAD_MAX: Duration = Duration::from_secs(60);
 /// The answers of one look.
 #[derive(Debug)]
 pub(super) struct LiveReport {
@@ -39,6 +41,8 @@ pub(super) struct LiveFacts {
     facts: Vec<Fact>,
     /// What differs from what this node first saw, a restart included.
     changed: Vec<Fact>,
+    /// Since when something that must hold had no answer.
+    unread_since: Option<Instant>,
     pub(super) balance: Option<u128>,
     /// Calls of the widest step of each containment playbook, by asset.
     steps: Vec<(AssetId, Vec<GasCall>)>,
@@ -65,6 +69,7 @@ impl LiveFacts {
             answers: BTreeMap::new(),
             facts: Vec::new(),
             changed: Vec::new(),
+            unread_since: None,
             balance: None,
             steps: widest_steps(charter, chain),
             gas: BTreeMap::new(),
@@ -103,12 +108,17 @@ impl LiveFacts {
         self.looking = false;
         self.not_agreed = alarms::not_agreed(report.chain, &report.answers);
         self.gas.extend(report.gas);
-        let facts = judge(charter, report.chain, &report.answers);
+        let unread = judge(charter, report.chain, &report.answers).into_iter().filter(|fact| fact.kind == NOT_READ);
+        let unread: Vec<Fact> = unread.collect();
+        self.unread_since = (!unread.is_empty()).then(|| self.unread_since.unwrap_or_else(Instant::now));
         let balance = self.payer.and_then(|account| report.answers.get(&Read::Balance { account })?.word());
         self.balance = balance.map(|wei| u128::try_from(wei).unwrap_or(u128::MAX)).or(self.balance);
-        // An answer that is missing now must not make the next one look like a change, nor end one.
+        // An answer that is missing now must not make the next one look like a change, nor end one, nor make a fault forgotten.
         let known = report.answers.into_iter().filter(|(_, answer)| !matches!(answer, ReadOutcome::Unavailable(_)));
         self.answers.extend(known);
+        let mut facts = judge(charter, report.chain, &self.answers);
+        facts.retain(|fact| fact.kind != NOT_READ);
+        facts.extend(unread);
         let changed = changes(charter, report.chain, baseline, &self.answers);
         let news = facts.iter().filter(|fact| !self.facts.contains(fact));
         let news: Vec<Fact> = news.chain(changed.iter().filter(|fact| !self.changed.contains(fact))).cloned().collect();
@@ -133,13 +143,17 @@ impl LiveFacts {
         self.facts.iter().find(|fact| fact.severity == FactSeverity::Fault && fact.assets.contains(asset))
     }
 
-    /// What makes it unsure whether this asset could be paused: something was exchanged since this node first saw it, or a fault
-    /// of the chain concerns no asset in particular.
+    /// What makes it unsure whether this asset could be paused: something was exchanged since this node first saw it, a fault of the chain
+    /// concerns no asset in particular, or what must hold has not been read for a minute.
     pub(super) fn doubt_of(&self, asset: &AssetId) -> Option<&Fact> {
         let concerns = |fact: &&Fact| fact.assets.contains(asset) || fact.assets.is_empty();
         let mut faults =
             self.facts.iter().filter(|fact| fact.severity == FactSeverity::Fault && fact.assets.is_empty());
-        self.changed.iter().find(concerns).or_else(|| faults.next())
+        let unread = || {
+            let long = self.unread_since.is_some_and(|since| since.elapsed() > UNREAD_MAX);
+            self.facts.iter().find(|fact| long && fact.kind == NOT_READ)
+        };
+        self.changed.iter().find(concerns).or_else(|| faults.next()).or_else(unread)
     }
 }
 

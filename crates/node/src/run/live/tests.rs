@@ -75,6 +75,34 @@ fn a_fault_of_no_asset_is_a_doubt_about_each() {
     assert_eq!(facts.doubt_of(asset).unwrap().kind, "multi-send-code");
 }
 
+/// What does not hold is not forgotten while the answer to it is missing; after a minute that is a doubt of its own.
+#[test]
+fn a_fault_stands_while_it_is_not_read() {
+    let text = charter_text(None).replace(
+        "stagger_ms_min = 500",
+        "stagger_ms_min = 500\nmulti_send_call_only = { address = \"0x9641d764fc13c8B624c04430C7356C1C7C8102e2\", code_hash = \
+         \"0x0208282bd262360d0320862c5ac70f375f5ed3b9d89a83a615b4d398415bdc83\" }",
+    );
+    let (charter, _) = watchfire_charter::parse(&text).unwrap();
+    let asset = charter.assets.keys().next().unwrap();
+    let silent = || {
+        let mut silent = report(&charter, 1);
+        silent.answers.values_mut().for_each(|answer| *answer = ReadOutcome::Unavailable("busy".to_owned()));
+        silent
+    };
+    let mut facts = LiveFacts::new(&charter, CHAIN, None);
+    facts.take(&charter, &BTreeMap::new(), report(&charter, 1));
+    facts.take(&charter, &BTreeMap::new(), silent());
+    assert_eq!(facts.doubt_of(asset).unwrap().kind, "multi-send-code");
+
+    let mut never = LiveFacts::new(&charter, CHAIN, None);
+    never.take(&charter, &BTreeMap::new(), silent());
+    assert!(never.doubt_of(asset).is_none(), "it may answer in a moment");
+    never.unread_since = Instant::now().checked_sub(UNREAD_MAX * 2);
+    never.take(&charter, &BTreeMap::new(), silent());
+    assert_eq!(never.doubt_of(asset).unwrap().kind, NOT_READ);
+}
+
 /// Money is what the own operators say that an account holds; gas is the newest estimate, kept while the step is in effect.
 #[test]
 fn funds_and_gas_are_of_the_own_reading() {
