@@ -34,6 +34,10 @@ pub(super) struct Mined {
     pub(super) succeeded: bool,
 }
 
+/// That one of the transactions may be mined: too few operators say of each whether it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Unsure;
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Receipt {
@@ -155,8 +159,8 @@ impl ChainClient {
         }
     }
 
-    /// Which of these transactions is mined, equal from k operators.
-    pub(super) async fn mined(&self, hashes: &[B256]) -> Option<Mined> {
+    /// Which of these transactions is mined, equal from k operators; the error where none is and k operators do not say so of each.
+    pub(super) async fn mined(&self, hashes: &[B256]) -> Result<Option<Mined>, Unsure> {
         let requests: Arc<Vec<Request>> =
             Arc::new(hashes.iter().map(|hash| Request::new("eth_getTransactionReceipt", json!([hash]))).collect());
         let ask = |remote: Arc<Remote>| {
@@ -168,7 +172,12 @@ impl ChainClient {
         };
         let deadline = Instant::now() + self.config.limits.send;
         let agreed = gather(&self.remotes, self.config.agree, hashes.len(), deadline, false, ask).await;
-        agreed.into_iter().filter_map(Result::ok).flatten().next()
+        let sure = agreed.iter().all(Result::is_ok);
+        match agreed.into_iter().filter_map(Result::ok).flatten().next() {
+            Some(mined) => Ok(Some(mined)),
+            None if sure => Ok(None),
+            None => Err(Unsure),
+        }
     }
 
     /// The payer's nonce over mined transactions, equal from k operators.

@@ -5,7 +5,7 @@ use watchfire_types::body::Submitted;
 use watchfire_types::duty::Submission;
 use watchfire_types::input::{SubmissionFailure, SubmissionReport};
 
-use super::chain::{Mined, Sending};
+use super::chain::{Mined, Sending, Unsure};
 use super::facts::{Estimate, Facts};
 use super::slots::{self, Sent};
 use super::{Gone, Task};
@@ -17,6 +17,10 @@ use crate::safe;
 
 /// Gas of an `execTransaction` that nobody could estimate.
 const GAS_UNESTIMATED: u64 = 2_000_000;
+
+/// Rounds for which a used nonce is kept whose receipts lag. Afterwards the pause goes on at another nonce: an operator that keeps its
+/// receipts to itself must not stop it.
+const UNSURE_MAX: u32 = 4;
 
 impl Task {
     /// Looks at every nonce in use after a block, or after two block times without one.
@@ -36,19 +40,25 @@ impl Task {
             let mut mined = self.client.mined(&newest).await;
             // Any of a nonce's transactions can be the one that is included; which of many is asked once the nonce is used.
             for some in older.chunks(slots::ASKED_MAX).filter(|_| used) {
-                if mined.is_none() {
-                    mined = self.client.mined(some).await;
+                if !matches!(mined, Ok(Some(_))) {
+                    let of_these = self.client.mined(some).await;
+                    mined = match of_these {
+                        Ok(None) => mined,
+                        Ok(Some(_)) | Err(_) => of_these,
+                    };
                 }
             }
             match mined {
-                Some(mined) => self.on_mined(nonce, &mined, head).await?,
-                None if used => {
-                    // Somebody used the account beside this node, or the answers lag: nothing of ours is in it.
+                Ok(Some(mined)) => self.on_mined(nonce, &mined, head).await?,
+                // One of ours may be in it: asked again in the next round.
+                Err(Unsure) if used && self.slots.count_unsure(nonce) <= UNSURE_MAX => {}
+                Ok(None) | Err(Unsure) if used => {
+                    // Somebody used the account beside this node: nothing of ours is in it.
                     if let Some(slot) = self.slots.remove(nonce) {
                         tracing::warn!(nonce = nonce, submission = %slot.safe_tx_hash, "account nonce was used by a foreign transaction");
                     }
                 }
-                None => self.on_missing(nonce, head).await?,
+                Ok(None) | Err(Unsure) => self.on_missing(nonce, head).await?,
             }
         }
         Ok(())

@@ -27,6 +27,8 @@ pub(super) struct Slot {
     pub(super) missed: u32,
     /// Block that included one of them.
     pub(super) included: Option<B256>,
+    /// Rounds in which the nonce was used and nobody could be sure by whom.
+    pub(super) unsure: u32,
 }
 
 /// One transaction.
@@ -71,6 +73,14 @@ impl Slots {
 
     pub(super) fn get_mut(&mut self, nonce: u64) -> Option<&mut Slot> {
         self.slots.get_mut(&nonce)
+    }
+
+    /// Counts one more round in which nobody could be sure of a used nonce; answers how many there were.
+    pub(super) fn count_unsure(&mut self, nonce: u64) -> u32 {
+        self.slots.get_mut(&nonce).map_or(0, |slot| {
+            slot.unsure = slot.unsure.saturating_add(1);
+            slot.unsure
+        })
     }
 
     pub(super) fn remove(&mut self, nonce: u64) -> Option<Slot> {
@@ -125,6 +135,7 @@ impl Slots {
             first_head: sent.at_head,
             missed: 0,
             included: None,
+            unsure: 0,
         });
         if slot.safe_tx_hash != sent.safe_tx_hash {
             slot.safe_tx_hash = sent.safe_tx_hash;

@@ -9,7 +9,7 @@ use alloy_primitives::{Bytes, U256, keccak256};
 use serde_json::json;
 use watchfire_types::input::{SubmissionFailure, SubmissionReport};
 
-use super::super::anvil::{config, endpoint, own_artifact, safe_1_4_1_artifact, safe_artifact};
+use super::super::anvil::{PATIENCE, config, endpoint, own_artifact, safe_1_4_1_artifact, safe_artifact};
 use super::super::operator::{Act, Operator};
 use super::super::safes::{World, payer};
 use super::Rig;
@@ -143,6 +143,47 @@ async fn a_mined_revert_is_told() {
     assert_eq!(safe_tx_hash, submission.safe_tx_hash);
     assert_eq!(block.hash, rig.world.anvil.hash(block.number).await);
     assert_eq!(reason, SubmissionFailure::NonceTaken);
+}
+
+/// Goal: an endpoint that has no receipts for a while loses no revert: the nonce is used, and by whom is asked again.
+#[tokio::test]
+async fn receipts_that_lag_lose_no_revert() {
+    let world = World::new().await;
+    world.anvil.call("evm_setAutomine", json!([false])).await;
+    let (hides, hidden) = (Arc::new(AtomicBool::new(false)), Arc::new(tokio::sync::Notify::new()));
+    let (hiding, said) = (Arc::clone(&hides), Arc::clone(&hidden));
+    let proxy = Operator::start(&world.anvil.http, move |method, _| {
+        if method == "eth_getTransactionReceipt" && hiding.load(Ordering::SeqCst) {
+            said.notify_one();
+            return Act::Fail(-32_000, "receipts are not indexed yet");
+        }
+        Act::Pass
+    })
+    .await;
+    let mut rig = Rig::through(world, config(1, vec![endpoint("a", &proxy.url)])).await;
+    let submission = rig.world.submission(rig.world.pause(0), 0);
+    rig.submitter.set(BTreeSet::from([submission.clone()]));
+    let sent = rig.sending().await;
+    rig.in_pool(sent.transaction).await;
+    let from = rig.world.anvil.account().await;
+    let data: Bytes = crate::safe::exec_transaction(&submission.transaction, &submission.signatures).into();
+    let request = json!({ "from": from, "to": rig.world.safe, "data": data, "gas": "0x100000",
+        "maxFeePerGas": "0xe8d4a51000", "maxPriorityFeePerGas": "0xe8d4a51000" });
+    rig.world.anvil.call("eth_sendTransaction", json!([request])).await;
+    hides.store(true, Ordering::SeqCst);
+    rig.world.anvil.mine(1).await;
+    let asked = async {
+        tokio::select! {
+            () = hidden.notified() => {}
+            event = rig.event() => panic!("{event:?}"),
+        }
+    };
+    tokio::time::timeout(PATIENCE, asked).await.expect("receipts are asked for");
+    hides.store(false, Ordering::SeqCst);
+    rig.world.anvil.mine(1).await;
+    let report = rig.report().await;
+    let SubmissionReport::Reverted { safe_tx_hash, block, .. } = report else { panic!("{report:?}") };
+    assert_eq!((safe_tx_hash, block.number + 1), (submission.safe_tx_hash, rig.world.anvil.number().await));
 }
 
 /// Goal: a bid that everybody refused for want of funds has not to be topped: the next one is made afresh.
