@@ -6,11 +6,13 @@ use watchfire_charter::{Mode, Playbook, PlaybookPurpose, Step};
 use watchfire_types::body::{Attested, Body, Cause, Decision, NotContained, Vote};
 use watchfire_types::input::{PreflightOutcome, SubmissionFailure};
 use watchfire_types::planted::{Mutation, planted};
-use watchfire_types::{AssetId, BlockRef, BlockTime, OperatorId, OrganisationId, PlaybookId, StepIndex, Timestamp};
+use watchfire_types::{
+    AssetId, BlockRef, BlockTime, EventHash, OperatorId, OrganisationId, PlaybookId, StepIndex, Timestamp,
+};
 
 use super::effects::OwedEffect;
 use super::submitting::packed;
-use super::voting::{asks_people, newest_own, standing};
+use super::voting::{asks_people, newest_own, standing, triggered};
 use crate::authority::{later, newest, severity};
 use crate::draft::{Draft, line};
 use crate::effect::Effect;
@@ -33,17 +35,20 @@ pub(super) fn drafts(machine: &Machine, now: Timestamp) -> Vec<Draft> {
     stated.chain(attested).map(Draft::Body).collect()
 }
 
-/// Said once, when the newest own vote has died, nothing stands any more and nothing was contained since it was given.
+/// Said once, when what this node wanted last has died, nothing stands any more and nothing was contained since: its newest vote, or a
+/// finding that it stated and did not vote on, since it asks people or something held the vote back.
 fn not_contained(machine: &Machine, id: &PlaybookId, playbook: &Playbook) -> Option<NotContained> {
     let decision = machine.decision(id, playbook);
     let head = machine.asset_head(&playbook.asset)?;
-    let vote = newest_own(machine, playbook, &decision)?;
-    if head.time <= vote.evidence.time.plus_secs(playbook.expiry_s) || standing(machine, playbook).next().is_some() {
+    let voted = newest_own(machine, playbook, &decision).map(|vote| vote.evidence);
+    let found = newest_stated(machine, id, playbook).map(|(at, _)| at);
+    let wanted = voted.into_iter().chain(found).max_by_key(|at| at.number)?;
+    if head.time <= wanted.time.plus_secs(playbook.expiry_s) || standing(machine, playbook).next().is_some() {
         return None;
     }
     let own = machine.shared.derived.observed.get(&machine.own.key());
     let said = own.and_then(|own| own.not_contained.get(&decision)?.last_key_value());
-    if said.is_some_and(|((at, _), _)| *at > vote.evidence.time) {
+    if said.is_some_and(|((at, _), _)| *at > wanted.time) {
         return None;
     }
     let WhyNot { step, cause, detail, .. } = why_not(machine, id, playbook)?;
@@ -202,14 +207,36 @@ fn wanted<'a>(machine: &'a Machine, id: &PlaybookId, playbook: &Playbook, decisi
     votes.filter(recent).collect()
 }
 
+/// This node's newest finding that a step of the playbook answers by itself, the widest of several of one block: it stands in the log, was
+/// not taken back, and is of the time after the last recovery.
+fn newest_stated(machine: &Machine, id: &PlaybookId, playbook: &Playbook) -> Option<(BlockRef, StepIndex)> {
+    let within = machine.held_times(&playbook.asset)?;
+    let observed = machine.shared.derived.observed.get(&machine.own.key())?;
+    let of_asset = observed.findings.iter().filter(|((asset, _), _)| *asset == playbook.asset);
+    let newest = of_asset.flat_map(|(_, events)| {
+        let within =
+            (*within.start(), EventHash::from_bytes([0; 32]))..=(*within.end(), EventHash::from_bytes([0xff; 32]));
+        events.range(within).rev().filter(|((_, hash), _)| !observed.retracted.contains_key(hash)).take(1)
+    });
+    let wants = newest.filter_map(|(_, event)| {
+        let Body::Finding(finding) = &event.body else { return None };
+        let step = triggered(&machine.charter, playbook, finding, &[finding])?;
+        let ended = machine.last_recovery(id, step);
+        let counts = machine.evidence_stands(&finding.first) && ended.is_none_or(|ended| later(&finding.first, &ended));
+        counts.then_some((finding.first, step))
+    });
+    wants.max_by_key(|(at, step)| (at.number, *step))
+}
+
 /// The one named cause why the widest wanted step is not on chain; `None` when nothing is wanted or it is there.
 pub(crate) fn why_not(machine: &Machine, id: &PlaybookId, playbook: &Playbook) -> Option<WhyNot> {
     let decision = machine.decision(id, playbook);
     let votes = wanted(machine, id, playbook, &decision);
     let found = standing(machine, playbook).map(|(_, step)| step).max();
-    let step = votes.iter().map(|(_, vote)| vote.step).max().max(found)?;
+    let stated = newest_stated(machine, id, playbook);
+    let step = votes.iter().map(|(_, vote)| vote.step).max().max(found).max(stated.map(|(_, step)| step))?;
     let contained = machine.last_containment(&playbook.asset);
-    let newest = newest(votes.iter().map(|(_, vote)| vote.evidence));
+    let newest = newest(votes.iter().map(|(_, vote)| vote.evidence).chain(stated.map(|(at, _)| at)));
     let done = contained.is_some_and(|at| newest.is_none_or(|newest| !later(&newest, &at)));
     if machine.satisfied(playbook, step) || (done && found.is_none()) {
         return None;

@@ -292,6 +292,30 @@ fn a_refutation_is_what_is_stated_for_good() {
     }
 }
 
+/// A finding on which nobody votes, since every node asks its people and nobody answers, is stated with its cause once it is over: by every
+/// node, once.
+#[test]
+fn what_nobody_answered_is_stated_too() {
+    let mut c = Cluster::new(charter(|text| text.replace("mode = \"auto\"", "mode = \"propose\"")), 100);
+    c.all_find("vault-outflow");
+    c.mine(&[]);
+    c.clear();
+    let stated = |c: &Cluster| -> Vec<Cause> {
+        let stated = c.nodes[0].log.iter().filter_map(|event| match &event.body {
+            Body::NotContained(stated) => Some(stated.cause),
+            _ => None,
+        });
+        stated.collect()
+    };
+    assert_eq!(stated(&c), [], "people may still answer");
+    let over = c.chain.head().at.number + 2 * EXPIRY_S;
+    c.mine_to(over);
+    assert_eq!(stated(&c), [Cause::AwaitingHumans; 5]);
+    assert_eq!(outlook(&c, 0).why_not.expect("a cause").cause, Cause::AwaitingHumans);
+    c.mine_to(over + EXPIRY_S);
+    assert_eq!(stated(&c).len(), 5, "once");
+}
+
 /// A chain whose Safe cannot be read is what stands in the way of a certified step, not the certificate's age.
 #[test]
 fn an_unreadable_safe_is_named_as_such() {
