@@ -19,6 +19,9 @@ use crate::is_settled;
 /// Basis points in the whole.
 const BPS: u64 = 10_000;
 
+/// Blocks with logs and without an answer that are kept apart.
+const UNSAMPLED_MAX: usize = 4_096;
+
 struct Sample {
     block: BlockRef,
     /// Sum over the group, base units.
@@ -35,6 +38,8 @@ pub(crate) struct OutflowWatch {
     limit: Option<U256>,
     share_bps: Option<u16>,
     samples: VecDeque<Sample>,
+    /// Net outflow by logs of blocks whose balance had no answer, by number: the next sample's difference covers them.
+    unsampled: BTreeMap<u64, I256>,
 }
 
 impl OutflowWatch {
@@ -45,7 +50,7 @@ impl OutflowWatch {
         limit: Option<U256>,
         share_bps: Option<u16>,
     ) -> Self {
-        Self { group, token, window_s, limit, share_bps, samples: VecDeque::new() }
+        Self { group, token, window_s, limit, share_bps, samples: VecDeque::new(), unsampled: BTreeMap::new() }
     }
 
     pub(crate) fn window_s(&self) -> u64 {
@@ -72,13 +77,17 @@ impl OutflowWatch {
         logs: impl Iterator<Item = &'a Log>,
         floor: Option<&BlockRef>,
     ) -> Evaluation {
-        let Some(balance) = self.balance(view) else {
-            return Evaluation::Unknown;
-        };
         if self.samples.back().is_some_and(|newest| newest.block.number >= view.block.number) {
             return Evaluation::Unknown;
         }
-        self.samples.push_back(Sample { block: view.block, balance, logged: self.logged(logs) });
+        let logged = self.logged(logs);
+        let Some(balance) = self.balance(view) else {
+            if logged != I256::ZERO {
+                self.keep_unsampled(view.block.number, logged);
+            }
+            return Evaluation::Unknown;
+        };
+        self.samples.push_back(Sample { block: view.block, balance, logged });
         self.forget(&view.block);
         self.evaluate(floor)
     }
@@ -86,6 +95,21 @@ impl OutflowWatch {
     pub(crate) fn rollback(&mut self, to: &BlockRef) {
         while self.samples.back().is_some_and(|sample| sample.block.number > to.number) {
             self.samples.pop_back();
+        }
+        self.unsampled.retain(|number, _| *number <= to.number);
+    }
+
+    /// The two oldest of too many become one, far below any reorg. Before the first sample there is nothing to explain.
+    fn keep_unsampled(&mut self, number: u64, logged: I256) {
+        if self.samples.is_empty() {
+            return;
+        }
+        self.unsampled.insert(number, logged);
+        if self.unsampled.len() > UNSAMPLED_MAX
+            && let Some((_, oldest)) = self.unsampled.pop_first()
+            && let Some(mut next) = self.unsampled.first_entry()
+        {
+            *next.get_mut() = next.get().saturating_add(oldest);
         }
     }
 
@@ -135,6 +159,9 @@ impl OutflowWatch {
         while self.samples.get(1).is_some_and(|second| second.block.time.as_secs() <= starts) {
             self.samples.pop_front();
         }
+        if let Some(oldest) = self.samples.front() {
+            self.unsampled = self.unsampled.split_off(&oldest.block.number);
+        }
     }
 
     fn evaluate(&self, floor: Option<&BlockRef>) -> Evaluation {
@@ -161,7 +188,9 @@ impl OutflowWatch {
             .samples
             .iter()
             .filter(|sample| sample.block.number > base.block.number)
-            .fold(I256::ZERO, |sum, sample| sum.saturating_add(sample.logged));
+            .map(|sample| sample.logged)
+            .chain(self.unsampled.range(base.block.number..).map(|(_, logged)| *logged))
+            .fold(I256::ZERO, I256::saturating_add);
         self.fires(base, now, outflow, logged)
     }
 

@@ -214,6 +214,17 @@ fn transfer_logs_explain_or_disagree() {
     let found = run(&mut detectors(watch()), &silent);
     assert!(found[1][0].explanation.ends_with("Transfer logs disagree by 7"), "{}", found[1][0].explanation);
     assert_eq!(found[1][0].figures["unexplained"], "7");
+    // What a block without an answer logged explains the next block's difference, and not after a reorg took it.
+    let unread = |number, amount| {
+        let mut view = erc20(number, 0, vec![transfer(VAULT, STRANGER, amount)]);
+        view.reads.clear();
+        view
+    };
+    let mut rules = detectors(watch());
+    run(&mut rules, &[erc20(1, 100, vec![]), unread(2, 4), unread(3, 9)]);
+    rules.rollback(&block(2, 0));
+    let found = run(&mut rules, &[erc20(3, 90, vec![transfer(VAULT, STRANGER, 6)])]);
+    assert!(found[0][0].explanation.ends_with("Transfer logs agree"), "{}", found[0][0].explanation);
 }
 
 fn with_state(number: u64, outcome: ReadOutcome) -> BlockView {
