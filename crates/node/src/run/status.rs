@@ -81,8 +81,8 @@ impl Node {
     fn asset(&self, outlook: &AssetOutlook, at: Timestamp) -> AssetStatus {
         let chain = self.charter.assets.get(&outlook.asset).map(|asset| asset.chain);
         let state = chain.and_then(|chain| self.chains.get(&chain));
-        let live = self.live_members(&outlook.asset, at);
-        let balances = live.iter().filter_map(|member| self.balance_of(member, chain?));
+        let (live, able) = self.live_members(&outlook.asset, at);
+        let balances = able.iter().filter_map(|member| self.balance_of(member, chain?));
         let facts = verdict::Facts {
             charter: &self.charter,
             asset: &outlook.asset,
@@ -95,6 +95,7 @@ impl Node {
             gas: state.and_then(|state| state.live.gas_of(&outlook.asset)),
             ready: chain.is_some_and(|chain| self.follows(chain, at)),
             live,
+            able,
         };
         let (can_pause, line) = verdict::judge(&facts);
         AssetStatus {
@@ -138,20 +139,25 @@ impl Node {
         self.ready && self.chains.get(&chain).is_some_and(fresh)
     }
 
-    fn live_members(&self, asset: &AssetId, at: Timestamp) -> BTreeSet<MemberId> {
-        let mut live = BTreeSet::new();
+    /// Members that are live, and those of them that say that they could pause an asset.
+    fn live_members(&self, asset: &AssetId, at: Timestamp) -> (BTreeSet<MemberId>, BTreeSet<MemberId>) {
+        let (mut live, mut able) = (BTreeSet::from([self.config.member.clone()]), BTreeSet::new());
         let outlooks = self.driver.machine().outlooks();
         if outlooks.iter().any(|outlook| outlook.asset == *asset && outlook.can_pause && outlook.mute.is_none()) {
-            live.insert(self.config.member.clone());
+            able.insert(self.config.member.clone());
         }
         for (key, heartbeat) in self.driver.heartbeats() {
             let fresh = self.seen.get(key).is_some_and(|seen| at.millis_since(*seen) <= LIVE_MS);
-            let able = heartbeat.heartbeat().pausable.iter().any(|said| said.asset == *asset && said.can_pause);
-            if fresh && able {
-                live.insert(heartbeat.heartbeat().member.clone());
+            if !fresh {
+                continue;
+            }
+            let heartbeat = heartbeat.heartbeat();
+            live.insert(heartbeat.member.clone());
+            if heartbeat.pausable.iter().any(|said| said.asset == *asset && said.can_pause) {
+                able.insert(heartbeat.member.clone());
             }
         }
-        live
+        (live, able)
     }
 
     fn balance_of(&self, member: &MemberId, chain: ChainId) -> Option<u128> {

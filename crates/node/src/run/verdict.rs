@@ -16,8 +16,10 @@ const SAFE_GAS: u128 = 200_000;
 pub(super) struct Facts<'a> {
     pub(super) charter: &'a Charter,
     pub(super) asset: &'a AssetId,
-    /// Members that are live and say that they could pause it, this one included where it says so.
+    /// Members that are live, this one included.
     pub(super) live: BTreeSet<MemberId>,
+    /// Those of them that say that they could pause it.
+    pub(super) able: BTreeSet<MemberId>,
     /// Why this node could not pause it, if it could not.
     pub(super) refuted: Option<String>,
     /// Why it is not sure that it could: not simulated, something changed unnoticed, no word of this node counts.
@@ -38,14 +40,15 @@ pub(super) struct Facts<'a> {
 
 /// The verdict with its line.
 pub(super) fn judge(facts: &Facts<'_>) -> (CanPause, String) {
-    let Counted { live, organisations, needed, met, spare, safe, key } = count(facts);
+    let Counted { live, able, organisations, needed, met, spare, safe, key } = count(facts);
     let funds = pauses(facts);
     let (can_pause, why) = if !facts.ready {
         (CanPause::No, Some("this node does not follow the chain now".to_owned()))
     } else if let Some(refuted) = &facts.refuted {
         (CanPause::No, Some(refuted.clone()))
     } else if !met {
-        (CanPause::No, Some("too few live".to_owned()))
+        let why = if live > able { format!("only {able} say that they could") } else { "too few live".to_owned() };
+        (CanPause::No, Some(why))
     } else if funds == Some(0) {
         (CanPause::No, Some("no known submitter can pay for a pause at 10x fee".to_owned()))
     } else if let Some(doubt) = &facts.doubt {
@@ -76,6 +79,7 @@ pub(super) fn judge(facts: &Facts<'_>) -> (CanPause, String) {
 
 struct Counted {
     live: usize,
+    able: usize,
     organisations: usize,
     needed: usize,
     met: bool,
@@ -85,12 +89,16 @@ struct Counted {
     key: bool,
 }
 
-/// Counts live organisations and their operators against the rule of every containment playbook that a finding could choose, and the thresholds
+/// Counts organisations that are able and their operators against the rule of every containment playbook that a finding could choose, and the thresholds
 /// of the Safes that these act through.
 fn count(facts: &Facts<'_>) -> Counted {
     let charter = facts.charter;
-    let members: Vec<_> = facts.live.iter().filter_map(|id| charter.members.get(id)).filter(|m| m.votes()).collect();
-    let live: BTreeSet<&OrganisationId> = members.iter().map(|member| &member.organisation).collect();
+    let voting = |ids: &BTreeSet<MemberId>| -> Vec<&watchfire_charter::Member> {
+        ids.iter().filter_map(|id| charter.members.get(id)).filter(|member| member.votes()).collect()
+    };
+    let live: BTreeSet<_> = voting(&facts.live).into_iter().map(|member| &member.organisation).collect();
+    let members = voting(&facts.able);
+    let able: BTreeSet<&OrganisationId> = members.iter().map(|member| &member.organisation).collect();
     let votes: Vec<(&OrganisationId, &OperatorId)> = members
         .iter()
         .flat_map(|member| member.operators.iter().map(|operator| (&member.organisation, operator)))
@@ -105,7 +113,7 @@ fn count(facts: &Facts<'_>) -> Counted {
     let without = |gone: &dyn Fn(&OrganisationId, &OperatorId) -> bool| {
         met(votes.iter().copied().filter(|(organisation, operator)| !gone(organisation, operator)).collect())
     };
-    let any_organisation = live.iter().all(|lost| without(&|organisation, _| organisation == *lost));
+    let any_organisation = able.iter().all(|lost| without(&|organisation, _| organisation == *lost));
     let labels: BTreeSet<&OperatorId> = votes.iter().map(|(_, operator)| *operator).collect();
     let any_operator = labels.iter().all(|lost| without(&|_, operator| operator == *lost));
     let rule = rules.iter().map(|rule| usize::from(rule.organisations)).max().unwrap_or(1);
@@ -113,10 +121,10 @@ fn count(facts: &Facts<'_>) -> Counted {
         playbooks.iter().flat_map(|(_, playbook)| playbook.actions()).map(|action| &action.safe).collect();
     let safes: Vec<_> = safes.into_iter().filter_map(|id| charter.safes.get(id)).collect();
     let threshold = safes.iter().map(|safe| usize::from(safe.threshold)).max().unwrap_or(0);
-    // Owners beyond the charter sign nothing here, so only live guardians count towards the Safe.
+    // Owners beyond the charter sign nothing here, so only guardians that are able count towards the Safe.
     let signers = safes.iter().map(|safe| {
         let guardians = charter.guardians_of(safe);
-        guardians.values().filter(|(id, _)| facts.live.contains(*id)).count()
+        guardians.values().filter(|(id, _)| facts.able.contains(*id)).count()
     });
     let signers = signers.min().unwrap_or(0);
     let shown: Vec<_> =
@@ -124,18 +132,19 @@ fn count(facts: &Facts<'_>) -> Counted {
     let shown = if shown.is_empty() { "no Safe".to_owned() } else { shown.join(" and ") };
     let needed = rule.max(threshold);
     let spare = if any_organisation && any_operator {
-        live.len().saturating_sub(rule).min(signers.saturating_sub(threshold))
+        able.len().saturating_sub(rule).min(signers.saturating_sub(threshold))
     } else {
         0
     };
     Counted {
         live: live.len(),
+        able: able.len(),
         organisations: charter.voting_organisations().len(),
         needed,
         met: met_rule && signers >= threshold,
         spare,
         safe: shown,
-        key: met_rule || live.len() < rule,
+        key: met_rule || able.len() < rule,
     }
 }
 

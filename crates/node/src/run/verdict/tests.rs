@@ -16,6 +16,7 @@ fn judged_under(text: &str, live: usize, change: impl FnOnce(&mut Facts<'_>)) ->
         charter: &charter,
         asset: &asset,
         live: ORGANISATIONS.iter().take(live).map(|id| format!("{id}-1").parse().unwrap()).collect(),
+        able: ORGANISATIONS.iter().take(live).map(|id| format!("{id}-1").parse().unwrap()).collect(),
         refuted: None,
         doubt: None,
         simulated: "simulated ok at block 7".to_owned(),
@@ -67,6 +68,14 @@ fn says_that_a_rule_asks_people() {
     let asks = "would ask people where no other rule fires: rule vault-outflow demoted after incident ab12";
     let (verdict, line) = judged(5, |facts| facts.asks = Some(asks.to_owned()));
     assert!(verdict == CanPause::Yes && line.ends_with(asks), "{line}");
+}
+
+/// Who is live and says that it could not pause is counted as live, and named as what is missing.
+#[test]
+fn the_live_are_not_all_able() {
+    let (verdict, line) = judged(5, |facts| facts.able = facts.able.iter().take(2).cloned().collect());
+    assert_eq!(verdict, CanPause::No);
+    assert!(line.contains("NO (only 2 say that they could). 5 of 5 live (3 needed, spare 0"), "{line}");
 }
 
 /// Nobody is spared whose role or operator the rule asks for, however many others are live: one of two that hold the role, two
