@@ -1,7 +1,8 @@
 //! One EVM chain as a node needs it: an agreed, gapless view of it, simulations, and transactions that get in.
 //!
 //! Promise: nothing is believed from fewer than k operators; every wait has a deadline and every answer a size bound; only
-//! standard `eth_*` methods are used, each optional one with a fallback; no key is held here (a [`GasPayer`] signs).
+//! standard `eth_*` methods and two kinds of optional traces are used, each optional one with a fallback; no key is held here
+//! (a [`GasPayer`] signs).
 //!
 //! Terms: an *endpoint* is one URL, an *operator* runs endpoints, *agreement* is equal answers from k operators.
 

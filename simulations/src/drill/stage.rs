@@ -1,6 +1,7 @@
 //! The stage of a drill: chain, contracts, money, nodes.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use alloy::signers::local::PrivateKeySigner;
 use alloy_primitives::Address;
@@ -59,6 +60,8 @@ pub(super) fn check(options: &DrillOptions, scenario: &Scenario) -> Result<(), D
 }
 
 const PARTS: u64 = 12;
+/// How long a chain may take to greet at its WebSocket.
+const SOCKET_GREETS_WITHIN: Duration = Duration::from_secs(2);
 
 /// Counts the parts of the set-up.
 struct Steps<'a> {
@@ -102,7 +105,18 @@ async fn remote(options: &DrillOptions, scenario: &Scenario) -> Result<Option<Gr
             needed: ether(&needed.to_string()),
         });
     }
-    Ok(Some(Ground { anvil: None, url: url.clone(), socket: None, rpc, chain_id, signer }))
+    let socket = socket_beside(url).await;
+    Ok(Some(Ground { anvil: None, url: url.clone(), socket, rpc, chain_id, signer }))
+}
+
+/// The WebSocket at the same place, if the chain serves one there, as most development nodes do; without one the nodes ask for heads.
+async fn socket_beside(url: &Url) -> Option<Url> {
+    let mut socket = url.clone();
+    let scheme = if url.scheme() == "https" { "wss" } else { "ws" };
+    socket.set_scheme(scheme).ok()?;
+    let greeting = tokio_tungstenite::connect_async(socket.as_str());
+    tokio::time::timeout(SOCKET_GREETS_WITHIN, greeting).await.ok()?.ok()?;
+    Some(socket)
 }
 
 /// A chain of the drill's own.
@@ -111,8 +125,7 @@ async fn local(progress: &dyn Progress) -> Result<Ground, DrillError> {
     let path = tokio::task::block_in_place(|| anvil::locate(&|line| progress.said(line)))?;
     let anvil = Anvil::start(&path, CHAIN_ID).await?;
     let url = anvil.url().clone();
-    let mut socket = url.clone();
-    let socket = socket.set_scheme("ws").is_ok().then_some(socket);
+    let socket = socket_beside(&url).await;
     let rpc = Rpc::new(url.clone())?;
     let signer = key::from_hex(anvil::FUNDER).ok_or(SafeError::Shape { what: "anvil's first account" })?;
     Ok(Ground { anvil: Some(anvil), url, socket, rpc, chain_id: CHAIN_ID, signer })

@@ -177,7 +177,7 @@ async fn safe_tx_hash_equals_the_deployed_safes() {
         U256::from(9),
     );
     odd.value = U256::from(7);
-    odd.operation = watchfire_types::Operation::DelegateCall;
+    odd.operation = Operation::DelegateCall;
     odd.safe_tx_gas = U256::from(1);
     odd.base_gas = U256::from(2);
     odd.gas_price = U256::from(3);
@@ -188,7 +188,7 @@ async fn safe_tx_hash_equals_the_deployed_safes() {
             to: tx.to,
             value: tx.value,
             data: tx.data.clone().into(),
-            operation: u8::from(tx.operation == watchfire_types::Operation::DelegateCall),
+            operation: u8::from(tx.operation == Operation::DelegateCall),
             safeTxGas: tx.safe_tx_gas,
             baseGas: tx.base_gas,
             gasPrice: tx.gas_price,
