@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use alloy_primitives::U256;
+use alloy_primitives::{Bytes, U256};
 use serde_json::json;
 use tokio::sync::mpsc::Receiver;
 use watchfire_types::body::Submitted;
@@ -103,6 +103,15 @@ impl Rig {
             }
         };
         tokio::time::timeout(PATIENCE, wait).await.expect("a head in time");
+    }
+
+    /// The same Safe transaction from somebody else gets in first: the Safe's nonce is taken within the block.
+    async fn outbid(&self, submission: &Submission) {
+        let from = self.world.anvil.account().await;
+        let data: Bytes = crate::safe::exec_transaction(&submission.transaction, &submission.signatures).into();
+        let request = json!({ "from": from, "to": self.world.safe, "data": data, "gas": "0x100000",
+            "maxFeePerGas": "0xe8d4a51000", "maxPriorityFeePerGas": "0xe8d4a51000" });
+        self.world.anvil.call("eth_sendTransaction", json!([request])).await;
     }
 
     /// Waits until anvil's pool holds exactly this transaction.
@@ -228,7 +237,7 @@ async fn what_is_cancelled_before_the_release_does_not_leave() {
     rig.submitter.set(BTreeSet::from([rig.world.submission(rejection, 0)]));
     release.send(()).unwrap();
     let next = rig.sending().await;
-    let first_out: alloy_primitives::Bytes = sent.recv().await.unwrap().parse().unwrap();
+    let first_out: Bytes = sent.recv().await.unwrap().parse().unwrap();
     let first_out = alloy_primitives::keccak256(&first_out);
     assert_ne!(first_out, cancelled.transaction);
     assert_eq!(first_out, next.transaction);

@@ -131,12 +131,7 @@ async fn a_mined_revert_is_told() {
     rig.submitter.set(BTreeSet::from([submission.clone()]));
     let sent = rig.sending().await;
     rig.in_pool(sent.transaction).await;
-    // The same Safe transaction from somebody else gets in first: the Safe's nonce is taken within the block.
-    let from = rig.world.anvil.account().await;
-    let data: Bytes = crate::safe::exec_transaction(&submission.transaction, &submission.signatures).into();
-    let request = json!({ "from": from, "to": rig.world.safe, "data": data, "gas": "0x100000",
-        "maxFeePerGas": "0xe8d4a51000", "maxPriorityFeePerGas": "0xe8d4a51000" });
-    rig.world.anvil.call("eth_sendTransaction", json!([request])).await;
+    rig.outbid(&submission).await;
     rig.world.anvil.mine(1).await;
     let report = rig.report().await;
     let SubmissionReport::Reverted { safe_tx_hash, block, reason } = report else { panic!("{report:?}") };
@@ -165,11 +160,7 @@ async fn receipts_that_lag_lose_no_revert() {
     rig.submitter.set(BTreeSet::from([submission.clone()]));
     let sent = rig.sending().await;
     rig.in_pool(sent.transaction).await;
-    let from = rig.world.anvil.account().await;
-    let data: Bytes = crate::safe::exec_transaction(&submission.transaction, &submission.signatures).into();
-    let request = json!({ "from": from, "to": rig.world.safe, "data": data, "gas": "0x100000",
-        "maxFeePerGas": "0xe8d4a51000", "maxPriorityFeePerGas": "0xe8d4a51000" });
-    rig.world.anvil.call("eth_sendTransaction", json!([request])).await;
+    rig.outbid(&submission).await;
     hides.store(true, Ordering::SeqCst);
     rig.world.anvil.mine(1).await;
     let asked = async {

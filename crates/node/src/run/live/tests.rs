@@ -10,6 +10,16 @@ use crate::run::fixture::charter_text;
 
 const CHAIN: ChainId = ChainId::new(31337);
 
+/// A charter that pins a MultiSendCallOnly, which the answers below say has no code.
+fn several_at_once() -> Charter {
+    let text = charter_text(None).replace(
+        "stagger_ms_min = 500",
+        "stagger_ms_min = 500\nmulti_send_call_only = { address = \"0x9641d764fc13c8B624c04430C7356C1C7C8102e2\", code_hash = \
+         \"0x0208282bd262360d0320862c5ac70f375f5ed3b9d89a83a615b4d398415bdc83\" }",
+    );
+    watchfire_charter::parse(&text).unwrap().0
+}
+
 /// Answers that name one singleton and nothing else.
 fn report(charter: &Charter, singleton: u8) -> LiveReport {
     let safe = charter.safes.values().next().unwrap().address;
@@ -63,12 +73,7 @@ fn an_exchange_during_downtime_is_seen() {
 /// A fault of the chain that names no asset makes every asset of it unsure.
 #[test]
 fn a_fault_of_no_asset_is_a_doubt_about_each() {
-    let text = charter_text(None).replace(
-        "stagger_ms_min = 500",
-        "stagger_ms_min = 500\nmulti_send_call_only = { address = \"0x9641d764fc13c8B624c04430C7356C1C7C8102e2\", code_hash = \
-         \"0x0208282bd262360d0320862c5ac70f375f5ed3b9d89a83a615b4d398415bdc83\" }",
-    );
-    let (charter, _) = watchfire_charter::parse(&text).unwrap();
+    let charter = several_at_once();
     let mut facts = LiveFacts::new(&charter, CHAIN, None);
     facts.take(&charter, &BTreeMap::new(), report(&charter, 1));
     let asset = charter.assets.keys().next().unwrap();
@@ -78,12 +83,7 @@ fn a_fault_of_no_asset_is_a_doubt_about_each() {
 /// What does not hold is not forgotten while the answer to it is missing; after a minute that is a doubt of its own.
 #[test]
 fn a_fault_stands_while_it_is_not_read() {
-    let text = charter_text(None).replace(
-        "stagger_ms_min = 500",
-        "stagger_ms_min = 500\nmulti_send_call_only = { address = \"0x9641d764fc13c8B624c04430C7356C1C7C8102e2\", code_hash = \
-         \"0x0208282bd262360d0320862c5ac70f375f5ed3b9d89a83a615b4d398415bdc83\" }",
-    );
-    let (charter, _) = watchfire_charter::parse(&text).unwrap();
+    let charter = several_at_once();
     let asset = charter.assets.keys().next().unwrap();
     let silent = || {
         let mut silent = report(&charter, 1);
