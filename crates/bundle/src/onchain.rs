@@ -43,9 +43,8 @@ struct ReceiptProof {
     proof: Vec<AlloyBytes>,
 }
 
-/// Which receipts such an object has, and how many more its block has of the asset.
 #[derive(Deserialize)]
-struct Listed {
+struct ListedReceipts {
     receipts: Vec<ListedReceipt>,
     #[serde(default, rename = "leftOut")]
     left_out: u64,
@@ -56,10 +55,49 @@ struct ListedReceipt {
     index: u64,
 }
 
-/// The indexes of the receipts that an object of kind `RECEIPT_PROOFS` has, and how many it says that it leaves out; `None` for any other bytes.
-pub(crate) fn listed(content: &[u8]) -> Option<(BTreeSet<u64>, u64)> {
-    let Listed { receipts, left_out } = serde_json::from_slice(content).ok()?;
-    Some((receipts.into_iter().map(|receipt| receipt.index).collect(), left_out))
+/// Which receipts an object of kind `RECEIPT_PROOFS` has.
+pub(crate) struct Listed {
+    /// Indexes of their transactions.
+    pub(crate) indexes: BTreeSet<u64>,
+    /// How many more of the block concern the asset, as it says.
+    pub(crate) left_out: u64,
+}
+
+impl Listed {
+    /// `None` for any other bytes.
+    pub(crate) fn read(content: &[u8]) -> Option<Self> {
+        let ListedReceipts { receipts, left_out } = serde_json::from_slice(content).ok()?;
+        Some(Self { indexes: receipts.into_iter().map(|receipt| receipt.index).collect(), left_out })
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct StatedAccount {
+    address: Address,
+    storage_proof: Vec<StatedSlot>,
+}
+
+#[derive(Deserialize)]
+struct StatedSlot {
+    key: U256,
+}
+
+/// What an object of kind `STATE_PROOF` is about.
+pub(crate) struct Stated {
+    /// Account.
+    pub(crate) address: Address,
+    /// Its slots.
+    pub(crate) slots: BTreeSet<B256>,
+}
+
+impl Stated {
+    /// `None` for any other bytes.
+    pub(crate) fn read(content: &[u8]) -> Option<Self> {
+        let Answer { result } = serde_json::from_slice::<Answer<StatedAccount>>(content).ok()?;
+        let slots = result.storage_proof.into_iter().map(|slot| B256::from(slot.key)).collect();
+        Some(Self { address: result.address, slots })
+    }
 }
 
 /// `eth_getProof` (EIP-1186).

@@ -144,6 +144,16 @@ pub(crate) fn secure_key(bytes: &[u8]) -> Vec<u8> {
 pub(crate) fn prove(root: B256, key: &[u8], value: &Bytes, nodes: &[Bytes]) -> Result<(), TrieError> {
     let nodes: Vec<AlloyBytes> = nodes.iter().cloned().map(AlloyBytes).collect();
     let value = (!value.is_empty()).then(|| value.to_vec());
-    verify_proof(root, Nibbles::unpack(key), value, &nodes)
-        .map_err(|error| TrieError::Proof { why: error.to_string().chars().take(160).collect() })
+    verify_proof(root, Nibbles::unpack(key), value.clone(), &nodes)
+        .map_err(|error| TrieError::Proof { why: error.to_string().chars().take(160).collect() })?;
+    // Where the path ended before, the last node is left over.
+    match nodes.split_last() {
+        Some((_, before)) if !before.is_empty() && verify_proof(root, Nibbles::unpack(key), value, before).is_ok() => {
+            Err(TrieError::Proof { why: "its last node is left over".to_owned() })
+        }
+        _ => Ok(()),
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,9 @@ mod custody;
 mod decisions;
 mod events;
 mod further;
+mod outside;
 mod trees;
+mod unproved;
 
 use std::collections::BTreeMap;
 
@@ -90,6 +92,7 @@ fn judge(bundle: &Bundle, charters: &BTreeMap<CharterVersion, Charter>, checks: 
     let belonging = belonging(&subject(bundle, charters), &known);
     let opened = Opened { bundle, charters, events, belonging };
     events::chains(&opened, checks);
+    outside::check(&opened, checks);
     further::check(&opened, checks);
     trees::check(&opened, checks);
     decisions::references(&opened, checks);
@@ -97,6 +100,7 @@ fn judge(bundle: &Bundle, charters: &BTreeMap<CharterVersion, Charter>, checks: 
     decisions::co_signatures(&opened, checks);
     decisions::faults(&opened, checks);
     chain::check(&opened, checks);
+    unproved::check(&opened, checks);
     custody::check(&opened, checks);
     (opened.events.len(), opened.belonging.told.len() + opened.belonging.faults.len())
 }

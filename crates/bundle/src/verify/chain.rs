@@ -9,7 +9,6 @@ use watchfire_wire::bundle::{BundledBlock, ProvedAccount};
 
 use super::Opened;
 use crate::belong::{blocks, watched};
-use crate::onchain::listed;
 use crate::report::Checks;
 use crate::trie::{self, HeaderFacts, ReceiptFacts, TrieError};
 
@@ -39,38 +38,7 @@ pub(super) fn check(opened: &Opened<'_>, checks: &mut Checks) {
             state(account, &facts, kinds.contains(&EvidenceKind::StateProof), &watched, &subject, checks);
         }
     }
-    unproved(opened, checks);
     executions(opened, &receipts, checks);
-}
-
-/// Receipts that evidence of the incident has, or says that there are, and no block here proves.
-fn unproved(opened: &Opened<'_>, checks: &mut Checks) {
-    let blocks = opened.bundle.blocks.iter().map(|block| {
-        let indexes: BTreeSet<u64> = block.receipts.iter().map(|receipt| receipt.index).collect();
-        ((block.chain, block.hash), indexes)
-    });
-    let blocks: BTreeMap<(ChainId, B256), BTreeSet<u64>> = blocks.collect();
-    let objects: BTreeMap<B256, &[u8]> =
-        opened.bundle.objects.iter().map(|object| (object.digest, object.content.as_ref())).collect();
-    let mut seen = BTreeSet::new();
-    for (_, event) in opened.told() {
-        let Body::EvidenceCollected(collected) = &event.event().body else { continue };
-        for item in collected.items.iter().filter(|item| item.kind == EvidenceKind::ReceiptProofs) {
-            let of = (item.block.chain, item.block.hash);
-            let Some(content) = objects.get(&item.object).filter(|_| seen.insert((of, item.object))) else { continue };
-            let Some((listed, more)) = listed(content) else { continue };
-            let here = listed.iter().filter(|index| blocks.get(&of).is_some_and(|held| held.contains(index))).count();
-            let not_here = (listed.len() - here) as u64;
-            if not_here > 0 || more > 0 {
-                let detail = format!(
-                    "{not_here} of the {} receipts in object {} are not proved here, {more} more were not collected with a proof",
-                    listed.len(),
-                    item.object
-                );
-                checks.open("receipts-left-out", format!("chain {} {}", of.0, of.1), detail);
-            }
-        }
-    }
 }
 
 /// What manifests say that they hold of each block.

@@ -10,7 +10,7 @@ use watchfire_charter::Charter;
 use watchfire_protocol::{
     CheckpointClaim, check_certificate, check_co_signature, checkpoint_claim, content_digest, is_fault,
 };
-use watchfire_types::body::{Authority, Basis, Certificate, CoSignature};
+use watchfire_types::body::{Authority, Basis, Certificate, CoSignature, Purpose};
 use watchfire_types::{Body, CharterVersion, EventHash, Unverified};
 
 use super::{Opened, member};
@@ -34,7 +34,11 @@ pub(super) fn references(opened: &Opened<'_>, checks: &mut Checks) {
         match &event.event().body {
             Body::Vote(vote) => {
                 if let Basis::Finding(finding) = vote.basis {
-                    want(opened.events.contains_key(&finding), format!("finding {}", finding.short()));
+                    let own =
+                        opened.events.get(&finding).map(Unverified::event).filter(|found| {
+                            found.author == event.event().author && matches!(found.body, Body::Finding(_))
+                        });
+                    want(own.is_some(), format!("finding {} of its own", finding.short()));
                 }
             }
             Body::CoSignature(signature) => {
@@ -48,7 +52,9 @@ pub(super) fn references(opened: &Opened<'_>, checks: &mut Checks) {
                 }
             }
             Body::Retracted(retracted) => {
-                want(opened.events.contains_key(&retracted.event), format!("event {}", retracted.event.short()));
+                let own = opened.events.get(&retracted.event).map(Unverified::event);
+                let own = own.filter(|own| own.author == event.event().author);
+                want(own.is_some(), format!("event {} of its own", retracted.event.short()));
             }
             _ => {}
         }
@@ -71,6 +77,21 @@ fn authority(signature: &CoSignature) -> Option<B256> {
         | Authority::RejectionCancelled { certificate, .. }
         | Authority::RejectionBeforeRecovery { certificate, .. } => Some(*certificate),
         Authority::RejectionAfterForeignRecovery { .. } => None,
+    }
+}
+
+/// Whether a certificate is one for what an authority says.
+fn authorises(certificate: &Certificate, authority: &Authority) -> bool {
+    let (decision, purpose) = (&certificate.decision, &certificate.purpose);
+    match authority {
+        Authority::Step { decision: of, step, .. } => {
+            decision == of && matches!(purpose, Purpose::Step(certified) if certified >= step)
+        }
+        Authority::RejectionCancelled { decision: of, .. } => decision == of && *purpose == Purpose::Cancel,
+        Authority::RejectionBeforeRecovery { decision: of, .. } => {
+            decision == of && matches!(purpose, Purpose::Step(_))
+        }
+        Authority::RejectionAfterForeignRecovery { .. } => true,
     }
 }
 
@@ -127,6 +148,7 @@ fn short(hash: &B256) -> String {
 
 /// Section 9.
 pub(super) fn co_signatures(opened: &Opened<'_>, checks: &mut Checks) {
+    let certificates = certificates_by_digest(opened);
     let mut owners: BTreeMap<B256, (BTreeSet<Address>, usize)> = BTreeMap::new();
     for (hash, event) in opened.told() {
         let Body::CoSignature(signature) = &event.event().body else { continue };
@@ -139,7 +161,13 @@ pub(super) fn co_signatures(opened: &Opened<'_>, checks: &mut Checks) {
             Ok((safe_tx_hash, owner, threshold)) => {
                 let entry = owners.entry(safe_tx_hash).or_insert((BTreeSet::new(), threshold));
                 entry.0.insert(owner);
-                checks.holds("co-signature", subject, format!("{owner} signed {safe_tx_hash}"));
+                checks.holds("co-signature", &subject, format!("{owner} signed {safe_tx_hash}"));
+                let named = authority(signature).and_then(|digest| certificates.get(&digest)?.first());
+                if named.is_some_and(|(_, certificate)| !authorises(certificate, &signature.authority)) {
+                    let detail =
+                        "the certificate that it names is of another decision or purpose, or of a narrower step";
+                    checks.open("authority", subject, detail);
+                }
             }
             Err(error) => checks.fails("co-signature", subject, error),
         }

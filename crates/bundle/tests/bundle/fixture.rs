@@ -32,16 +32,16 @@ pub(crate) fn charter() -> Charter {
 /// One author and its chain.
 pub(crate) struct Author {
     pub(crate) member: MemberId,
-    key: SigningKey,
+    pub(crate) key: SigningKey,
     guardian: GuardianKey,
-    epoch: Epoch,
-    network: NetworkId,
+    pub(crate) epoch: Epoch,
+    pub(crate) network: NetworkId,
     pub(crate) log: Vec<Verified<Event>>,
     pub(crate) tree: transparency::Tree,
 }
 
 impl Author {
-    fn new(charter: &Charter, index: u8, epochs: u8) -> Self {
+    pub(crate) fn new(charter: &Charter, index: u8, epochs: u8) -> Self {
         let key = SigningKey::from_bytes(&[index + 1; 32]);
         let (member, _) = charter.member_by_key(&MemberKey::from_bytes(key.verifying_key().to_bytes())).unwrap();
         let guardian = GuardianKey::from_slice(&[0x11 * (index + 1); 32]).unwrap();
@@ -94,9 +94,21 @@ impl Author {
 
     /// An event with another content at a path of field numbers, signed: one that nobody can read, maybe.
     pub(crate) fn odd(&self, outer: &Bytes, path: &[u64], content: &[u8]) -> Bytes {
-        let event = instead(&mutations::content(outer, 1), path, content);
-        let signature = self.key.sign(&domain::signing_input(domain::EVENT, self.network, &event)).to_bytes();
-        instead(&instead(outer, &[1], &event), &[2], &signature).into()
+        self.odd_event(&instead(&mutations::content(outer, 1), path, content))
+    }
+
+    /// Any bytes as an event, signed.
+    pub(crate) fn odd_event(&self, event: &[u8]) -> Bytes {
+        let signature = self.key.sign(&domain::signing_input(domain::EVENT, self.network, event)).to_bytes();
+        let outer = self.log[0].outer();
+        instead(&instead(outer, &[1], event), &[2], &signature).into()
+    }
+
+    /// Signs a co-signature's transaction anew with the guardian key.
+    pub(crate) fn signs(&self, signature: &mut CoSignature, charter: &Charter) {
+        let (_, safe) = charter.safe_at(signature.chain, &signature.safe).unwrap();
+        let hash = signature.transaction.hashes(safe.version, signature.chain.get(), signature.safe).safe_tx_hash;
+        signature.signature = self.co_sign(hash);
     }
 
     /// A checkpoint of any tree, signed.
@@ -388,8 +400,10 @@ impl Story {
                 custody: custody.clone(),
             }));
         }
-        self.authors[3].says(Body::Note(HumanStatement { incident, human: human() }));
-        for index in 0..4 {
+        for author in &mut self.authors[3..] {
+            author.says(Body::Note(HumanStatement { incident, human: human() }));
+        }
+        for index in 0..self.authors.len() {
             let checkpoint = self.authors[index].checkpoint();
             let witnesses = self.authors.iter().enumerate().filter(|(other, _)| *other != index);
             let lines = witnesses.map(|(_, author)| author.witness(&checkpoint)).collect();

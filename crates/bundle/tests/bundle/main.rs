@@ -12,3 +12,4 @@ mod python;
 mod second_verifier;
 mod trie;
 mod verdicts;
+mod writer;

@@ -11,6 +11,7 @@ use crate::fixture::{charter, whole};
 use crate::hostile;
 use crate::second_verifier::{LEFT_OUT, Verdict, has_python, outcomes, verdicts};
 use crate::verdicts::{falsehoods, omissions};
+use crate::writer::{self, NEEDS_RECOVERY};
 
 /// What the second verifier says of each file.
 fn second(files: &[(String, Bytes)]) -> Vec<Verdict> {
@@ -60,6 +61,8 @@ fn both_name_the_same_failure() {
         files.push((what.to_owned(), bundle.encode().unwrap()));
     }
     files.extend(hostile::odd().into_iter().map(|(what, file)| (what.to_owned(), file)));
+    let written = writer::mutations().into_iter().filter(|mutation| !NEEDS_RECOVERY.contains(&mutation.what));
+    files.extend(written.map(|mutation| (mutation.what.to_owned(), mutation.file)));
     let more = [
         ("a liar's versions and clock", hostile::liar().bundle()),
         ("a liar's size", hostile::sizes().bundle()),

@@ -29,6 +29,7 @@ fn whole_story_holds() {
         "incident-id",
         "signature",
         "chain",
+        "outside",
         "checkpoint",
         "witness",
         "inclusion",
@@ -95,33 +96,33 @@ pub(crate) fn falsehoods() -> Vec<(&'static str, &'static str, Change)> {
         }),
         ("another generation", "incident-id", |b| b.incident.generation = 1),
         ("another incident", "incident-id", |b| b.incident.id = watchfire_types::IncidentId::from_bytes([1; 32])),
-        ("an event left out", "chain", |b| drop(b.segments[0].events.remove(2))),
-        ("two events swapped", "chain", |b| b.segments[0].events.swap(1, 2)),
+        ("an event left out", "chain", |b| drop(b.segments[1].events.remove(2))),
+        ("two events swapped", "chain", |b| b.segments[1].events.swap(1, 2)),
         ("an end that does not belong", "chain", |b| {
-            let started = b.further.iter().position(|outer| author(outer) == b.segments[0].author).unwrap();
+            let started = b.further.iter().position(|outer| author(outer) == b.segments[1].author).unwrap();
             let started = b.further.remove(started);
-            b.segments[0].events.insert(0, started);
+            b.segments[1].events.insert(0, started);
         }),
-        ("an event's byte changed", "signature", |b| flip(&mut b.segments[0].events[0], 200)),
+        ("an event's byte changed", "signature", |b| flip(&mut b.segments[1].events[0], 200)),
         ("a root that is not signed", "checkpoint", |b| {
-            let note = String::from_utf8(b.trees[0].note.to_vec()).unwrap();
+            let note = String::from_utf8(b.trees[1].note.to_vec()).unwrap();
             let root = note.lines().nth(2).unwrap().to_owned();
-            let other = String::from_utf8(b.trees[1].note.to_vec()).unwrap().lines().nth(2).unwrap().to_owned();
-            b.trees[0].note = note.replace(&root, &other).into();
+            let other = String::from_utf8(b.trees[2].note.to_vec()).unwrap().lines().nth(2).unwrap().to_owned();
+            b.trees[1].note = note.replace(&root, &other).into();
         }),
-        ("another author's tree", "checkpoint", |b| b.trees[0].note = b.trees[1].note.clone()),
+        ("another author's tree", "checkpoint", |b| b.trees[1].note = b.trees[2].note.clone()),
         ("a witness line of another checkpoint", "witness", |b| {
             let lines =
                 |note: &Bytes| String::from_utf8(note.to_vec()).unwrap().lines().map(str::to_owned).collect::<Vec<_>>();
-            let (mut own, other) = (lines(&b.trees[0].note), lines(&b.trees[1].note));
+            let (mut own, other) = (lines(&b.trees[1].note), lines(&b.trees[2].note));
             let line = other.iter().rposition(|line| line.starts_with('\u{2014}')).unwrap();
             let name = other[line].split(' ').nth(1).unwrap().to_owned();
             let at = own.iter().position(|line| line.split(' ').nth(1) == Some(&name)).unwrap();
             own[at] = other[line].clone();
-            b.trees[0].note = format!("{}\n", own.join("\n")).into();
+            b.trees[1].note = format!("{}\n", own.join("\n")).into();
         }),
-        ("a proof of another leaf", "inclusion", |b| b.trees[0].inclusions[1].path[0][5] ^= 1),
-        ("a proof left out", "inclusion", |b| drop(b.trees[0].inclusions.pop())),
+        ("a proof of another leaf", "inclusion", |b| b.trees[1].inclusions[1].path[0][5] ^= 1),
+        ("a proof left out", "inclusion", |b| drop(b.trees[1].inclusions.pop())),
         ("another header", "header", |b| flip(&mut b.blocks[0].header, 40)),
         ("another receipt", "receipt", |b| flip(&mut b.blocks[0].receipts[0].receipt, 20)),
         ("another account", "account", |b| flip(&mut b.blocks[0].accounts[0].value, 4)),
@@ -129,7 +130,7 @@ pub(crate) fn falsehoods() -> Vec<(&'static str, &'static str, Change)> {
             b.blocks[0].accounts.push(stranger());
             b.blocks[0].accounts.sort_by_key(|account| account.address);
         }),
-        ("an event beside its segment", "further", |b| add(b, |b| b.segments[0].events[1].clone())),
+        ("an event beside its segment", "further", |b| add(b, |b| b.segments[1].events[1].clone())),
         ("an event outside any chain", "further", |b| {
             let gone = b.segments.iter().position(holds_note).unwrap();
             let segment = b.segments.remove(gone);
@@ -137,7 +138,7 @@ pub(crate) fn falsehoods() -> Vec<(&'static str, &'static str, Change)> {
             b.further.retain(|outer| author(outer) != segment.author);
             add(b, |_| segment.events.last().unwrap().clone());
         }),
-        ("the start of nobody's segment", "further", |b| add(b, |_| Story::whole().authors[4].log[0].outer().clone())),
+        ("the start of nobody's segment", "further", lone_start),
         ("the start of another epoch", "further", |b| add(b, |_| Story::other().authors[0].log[0].outer().clone())),
         ("an event of the author's other epoch", "further", |b| {
             add(b, |_| Story::other().authors[0].log[1].outer().clone());
@@ -148,7 +149,7 @@ pub(crate) fn falsehoods() -> Vec<(&'static str, &'static str, Change)> {
         }),
         ("an object's byte changed", "object", |b| flip(&mut b.objects[0].content, 10)),
         ("an object from nowhere", "object", make_up),
-        ("a gap that is none", "chain", |b| b.segments[0].missing = 1),
+        ("a gap that is none", "chain", |b| b.segments[1].missing = 1),
         ("a tree without a segment", "checkpoint", lone_tree),
         ("no event", "chain", |b| {
             b.segments.clear();
@@ -164,6 +165,12 @@ fn lone_tree(bundle: &mut Bundle) {
     let tree = watchfire_wire::bundle::BundledTree { epoch, ..bundle.trees[3].clone() };
     bundle.trees.push(tree);
     bundle.trees.sort_by_key(|tree| (tree.author, tree.epoch));
+}
+
+/// Drops a segment and its tree, and not the start of its epoch.
+fn lone_start(bundle: &mut Bundle) {
+    let silent = bundle.segments.remove(0).author;
+    bundle.trees.retain(|tree| tree.author != silent);
 }
 
 /// Adds an object that no event speaks of.
@@ -205,9 +212,13 @@ pub(crate) fn omissions() -> Vec<(&'static str, Change)> {
 /// What is left out and refutes nothing stays open, under its name.
 #[test]
 fn what_is_missing_stays_open() {
-    let no_receipt: &[&str] = &["receipts-left-out", "execution"];
-    let expected: [&[&str]; 5] =
-        [no_receipt, no_receipt, &["custody"], &["inclusion"], &["reference", "threshold", "custody"]];
+    let expected: [&[&str]; 5] = [
+        &["execution", "header", "receipts-left-out", "state-left-out"],
+        &["execution", "receipts-left-out"],
+        &["custody"],
+        &["inclusion"],
+        &["outside", "reference", "threshold", "custody"],
+    ];
     for ((what, change), expected) in omissions().into_iter().zip(expected) {
         let report = verify(&changed(change), Some(&charter()));
         assert!(report.holds, "{what}: {:?}", report.first_failure);
