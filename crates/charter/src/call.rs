@@ -40,6 +40,19 @@ pub(crate) enum CallError {
     TooLong { found: usize },
 }
 
+impl CallError {
+    /// The argument that is wrong, 1 first, where it is one.
+    pub(crate) fn argument(&self) -> Option<usize> {
+        match self {
+            Self::NotOfType { index, .. } | Self::NotPlain { index, .. } | Self::Checksum { index, .. } => Some(*index),
+            Self::NotAFunction { .. }
+            | Self::UnknownType { .. }
+            | Self::ArgumentCount { .. }
+            | Self::TooLong { .. } => None,
+        }
+    }
+}
+
 /// A function whose types all resolve.
 #[derive(Debug, Clone)]
 pub(crate) struct Signature {

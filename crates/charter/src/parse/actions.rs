@@ -8,7 +8,7 @@ use watchfire_types::{ChainId, DetectorId, Read, SafeId};
 
 use super::chains::{Chains, Safes};
 use super::references::{Declared, address, refer, refer_chain};
-use crate::call::Signature;
+use crate::call::{CallError, Signature};
 use crate::catalogue::{CatalogueError, ENTRIES, Entry, ROLES, inner_of};
 use crate::deny::{self, Denied};
 use crate::model::{Action, Condition, Detector, PlaybookPurpose};
@@ -111,6 +111,9 @@ fn safe_on(value: &Value<'_>, context: &Context<'_>, chain: Option<ChainId>) -> 
     Some(id)
 }
 
+/// Most arguments of a call.
+const ARGUMENTS_MAX: usize = 32;
+
 type Encoded = (Vec<DynSolValue>, watchfire_types::Bytes);
 
 /// A function's text under `key` with `arguments`, resolved and encoded.
@@ -126,11 +129,20 @@ pub(crate) fn call(section: &mut Section<'_>, key: &'static str) -> Option<(Sign
         let data = signature.encode(&values)?;
         Ok(Some((signature, (values, data))))
     });
-    encoded.map_err(|error| value.fault("bad-call", error, remedy)).ok().flatten()
+    let refused = |error: CallError| match error.argument().and_then(|number| argument(section, number)) {
+        Some(argument) => argument.fault("bad-call", error, remedy),
+        None => value.fault("bad-call", error, remedy),
+    };
+    encoded.map_err(refused).ok().flatten()
+}
+
+/// One of `arguments`, 1 first, whose list was read before.
+fn argument<'a>(section: &mut Section<'a>, number: usize) -> Option<Value<'a>> {
+    section.get("arguments")?.list(ARGUMENTS_MAX)?.into_iter().nth(number.checked_sub(1)?)
 }
 
 fn texts(value: &Value<'_>) -> Option<Vec<String>> {
-    value.list(32)?.iter().map(Value::text).collect()
+    value.list(ARGUMENTS_MAX)?.iter().map(Value::text).collect()
 }
 
 /// A postcondition or what must stay; its target is the action's unless it names its own.
@@ -211,6 +223,8 @@ fn judged(
             Some(catalogue)
         }
         Err(refusal) => {
+            let named = refusal.argument.and_then(|number| argument(section, number));
+            let place = named.map_or(place, |argument| argument.at);
             section.log.fault(&place, refusal.kind, refusal.message, refusal.remedy);
             None
         }
@@ -230,12 +244,18 @@ struct Refusal {
     kind: &'static str,
     message: String,
     remedy: &'static str,
+    /// The argument that is refused, 1 first; `None` where it is the call itself.
+    argument: Option<usize>,
 }
 
 impl From<CatalogueError> for Refusal {
     fn from(error: CatalogueError) -> Self {
         let remedy = "write the entry's function with its pinned arguments";
-        Self { kind: "catalogue", message: error.to_string(), remedy }
+        let argument = match &error {
+            CatalogueError::Pinned { index, .. } => Some(*index),
+            CatalogueError::OtherFunction { .. } => None,
+        };
+        Self { kind: "catalogue", message: error.to_string(), remedy, argument }
     }
 }
 
@@ -246,7 +266,7 @@ impl From<Denied> for Refusal {
             Denied::Unpause { .. } => "move it to a playbook with purpose recover",
             _ => "do this outside Watchfire",
         };
-        Self { kind: "never-signed", message, remedy }
+        Self { kind: "never-signed", message, remedy, argument: None }
     }
 }
 
@@ -256,6 +276,7 @@ fn disarmed(call: &Signature) -> Refusal {
         kind: "self-disarm",
         message,
         remedy: "name an account other than the Safe, or do this outside Watchfire",
+        argument: None,
     }
 }
 
@@ -293,6 +314,9 @@ fn direct(
     judge(call, arguments, purpose)
 }
 
+/// The argument of a call through a role that holds the call inside, 1 first.
+const INNER: usize = 3;
+
 /// A call through a scoped role is judged at the call inside it, whose name `inner` gives where the catalogue cannot.
 fn through_roles(
     context: &Context<'_>,
@@ -302,7 +326,9 @@ fn through_roles(
     arguments: &[DynSolValue],
     named: Option<&Value<'_>>,
 ) -> Result<Told, Refusal> {
-    let refuse = |message: String, remedy| Refusal { kind: "inner-call", message, remedy };
+    // Whatever is wrong inside stands in the data.
+    let inside = |refusal: Refusal| Refusal { argument: Some(INNER), ..refusal };
+    let refuse = |message: String, remedy| inside(Refusal { kind: "inner-call", message, remedy, argument: None });
     if let Some(roles) = Entry::by_id(ROLES) {
         roles.pins_hold(arguments)?;
     }
@@ -312,7 +338,7 @@ fn through_roles(
     }
     let selector = data.first_chunk::<4>().copied();
     let selector = selector.ok_or_else(|| refuse("the inner call has no selector".to_owned(), "give its call data"))?;
-    deny::by_selector(selector)?;
+    deny::by_selector(selector).map_err(|denied| inside(denied.into()))?;
     let entry = Entry::by_selector(selector);
     let text = named.and_then(Value::peek_text).or_else(|| entry.map(|entry| entry.function));
     let text = text
@@ -326,7 +352,7 @@ fn through_roles(
         )
     })?;
     if deny::disarms(&call, &arguments, |address| context.is_own_machinery(chain, address)) {
-        return Err(disarmed(&call));
+        return Err(inside(disarmed(&call)));
     }
     match entry {
         Some(entry) if entry.id == ROLES => {
@@ -335,7 +361,7 @@ fn through_roles(
         None if catalogue == ROLES => {
             Err(refuse(format!("{} is none of the catalogue", call.canonical()), "write \"custom\""))
         }
-        Some(_) | None => judge(&call, &arguments, purpose),
+        Some(_) | None => judge(&call, &arguments, purpose).map_err(inside),
     }
 }
 
