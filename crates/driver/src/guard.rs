@@ -1,11 +1,11 @@
-//! Cheap checks of facts about the own log, made before the own keys are used. They are independent of the protocol's own
-//! reasoning. Remote data can never trip them: what they look at is what this process authored and what its log holds.
+//! Cheap checks of facts about the own log and the charter, made before the own keys are used. They are independent of the protocol's
+//! reasoning about what is owed. Remote data can never trip them: what they look at is what this process authored and what its log holds.
 
 use std::collections::BTreeMap;
 
 use thiserror::Error;
 use watchfire_charter::Charter;
-use watchfire_protocol::{CoSignDraft, content_digest};
+use watchfire_protocol::{CoSignDraft, SignatureFault, content_digest, transaction_of};
 use watchfire_types::body::{Authority, Body, Decision, Purpose};
 use watchfire_types::{B256, Event, MemberKey, NetworkId, Operation, Seq, U256, Verified, VerifyError};
 
@@ -33,6 +33,14 @@ pub enum Violation {
     NeverSigned {
         /// Its hash.
         safe_tx_hash: B256,
+    },
+    /// It is not what its authority makes of the charter: another call, another target, or another step's.
+    #[error("safe transaction {safe_tx_hash} is not the charter's: {cause}")]
+    NotTheCharters {
+        /// Its hash.
+        safe_tx_hash: B256,
+        /// Why.
+        cause: SignatureFault,
     },
     /// Another event stands at the next own position of this process's epoch.
     #[error("the log already holds an event at own position {seq}")]
@@ -96,6 +104,12 @@ impl Guard {
         };
         if !inert || !target {
             return Err(Violation::NeverSigned { safe_tx_hash: computed });
+        }
+        let foreign = |cause| Violation::NotTheCharters { safe_tx_hash: computed, cause };
+        let (of, omitted) = ((draft.chain, draft.safe), &draft.omitted);
+        let made = transaction_of(charter, of, &draft.authority, omitted, transaction.nonce).map_err(foreign)?;
+        if made != *transaction {
+            return Err(foreign(SignatureFault::Foreign("its authority makes another transaction")));
         }
         self.authority(&draft.authority)
     }

@@ -4,16 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
 use alloy_primitives::B256;
+use thiserror::Error;
 use watchfire_charter::{Action, Playbook, PlaybookPurpose, Step};
 use watchfire_types::body::{Decision, Finding};
 use watchfire_types::input::PreflightOutcome;
 use watchfire_types::planted::{Mutation, planted};
-use watchfire_types::{AssetId, BlockRef, BlockTime, ChainId, PlaybookId, SafeId, Severity, StepIndex};
+use watchfire_types::{AssetId, BlockRef, BlockTime, ChainId, Operation, PlaybookId, SafeId, Severity, StepIndex};
 
 use crate::effect::{self, Effect, EffectFault};
 use crate::machine::Machine;
 use crate::shared::content::Kind;
-use crate::view::key;
+use crate::view::{code, key};
 
 /// Whether `block` is later than `than`; equal is not. Across chains, block time decides.
 pub(crate) fn later(block: &BlockRef, than: &BlockRef) -> bool {
@@ -29,6 +30,17 @@ pub(crate) struct OwedStep<'a> {
     pub(crate) certificate: B256,
     pub(crate) severity: Severity,
     pub(crate) effects: Vec<Effect>,
+}
+
+/// Why a step has no transaction now.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub(crate) enum Unbuilt {
+    /// Something it is built from has no answer at the head.
+    #[error("nonce, owners, threshold, postconditions or the code of MultiSendCallOnly cannot be read at the head")]
+    Unread,
+    /// It cannot be built as the chain is.
+    #[error(transparent)]
+    Never(EffectFault),
 }
 
 impl Machine {
@@ -112,7 +124,7 @@ impl Machine {
     }
 
     /// The transactions of a step at the Safes' current nonces, calls whose postcondition already holds left out. Empty unless nonce,
-    /// owners, threshold and postconditions were all readable at the head of each chain.
+    /// owners, threshold and postconditions were all readable at the head of each chain, and where calls are packed the code that packs them.
     pub(crate) fn effects(&self, rung: &Step) -> Vec<Effect> {
         effect::safes(rung).iter().filter_map(|safe| self.effect_at(rung, safe)?.ok()).collect()
     }
@@ -122,15 +134,14 @@ impl Machine {
     ///
     /// # Errors
     /// The first Safe whose transaction cannot be built, and why not.
-    pub(crate) fn all_effects(&self, rung: &Step) -> Result<Vec<Effect>, (SafeId, String)> {
-        let unread = || "nonce, owners, threshold or postconditions cannot be read at the head".to_owned();
+    pub(crate) fn all_effects(&self, rung: &Step) -> Result<Vec<Effect>, (SafeId, Unbuilt)> {
         let mut effects = Vec::new();
         for safe in effect::safes(rung) {
             match self.effect_at(rung, &safe) {
-                None => return Err((safe, unread())),
+                None => return Err((safe, Unbuilt::Unread)),
                 Some(Ok(effect)) => effects.push(effect),
                 Some(Err(EffectFault::NothingLeft)) => {}
-                Some(Err(fault)) => return Err((safe, fault.to_string())),
+                Some(Err(fault)) => return Err((safe, Unbuilt::Never(fault))),
             }
         }
         Ok(effects)
@@ -151,7 +162,24 @@ impl Machine {
                 omitted.insert(index);
             }
         }
-        Some(effect::build(&self.charter, &self.hashes, rung, safe, nonce, &omitted))
+        let effect = effect::build(&self.charter, &self.hashes, rung, safe, nonce, &omitted);
+        match &effect {
+            Ok(packed) if packed.transaction.operation == Operation::DelegateCall => {
+                match self.code_is_pinned(chain)? {
+                    true => Some(effect),
+                    false => Some(Err(EffectFault::OtherCode { chain, address: packed.transaction.to })),
+                }
+            }
+            _ => Some(effect),
+        }
+    }
+
+    /// Whether the chain's MultiSendCallOnly has the code that the charter pins: it runs as the Safe, whatever its address. The newest reading
+    /// counts, for code does not change by itself, and one endpoint that does not tell it now must not hold up a pause; `None` where nobody
+    /// told it yet.
+    fn code_is_pinned(&self, chain: ChainId) -> Option<bool> {
+        let pinned = self.charter.chains.get(&chain)?.multi_send_call_only?;
+        self.view.conditions.get(&code(chain, &pinned))?.last().copied()
     }
 
     /// Whether a simulation at the newest answer refutes any of a step's transactions.
@@ -162,7 +190,7 @@ impl Machine {
         })
     }
 
-    /// Whether a submission of any of a step's transactions failed on chain and no other result came since.
+    /// Whether a submission of any of a step's transactions failed on chain, at the nonce as it stands.
     pub(crate) fn submission_refutes(&self, effects: &[Effect]) -> bool {
         effects
             .iter()
@@ -180,6 +208,10 @@ impl Machine {
             let uncertified = planted(Mutation::OwesUncertified).then_some(B256::ZERO);
             let Some(certificate) = self.authorising(id, step).or(uncertified) else { continue };
             if self.scheduled(id, playbook, step).is_some() {
+                continue;
+            }
+            // What can never be built is as good as refuted.
+            if matches!(self.all_effects(rung), Err((_, Unbuilt::Never(_)))) {
                 continue;
             }
             let effects = self.effects(rung);

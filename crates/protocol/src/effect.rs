@@ -40,6 +40,14 @@ pub enum EffectFault {
         /// Calls left.
         calls: usize,
     },
+    /// What packs the calls is not what the charter pins.
+    #[error("the code at {address} on chain {chain} is not the MultiSendCallOnly that the charter pins")]
+    OtherCode {
+        /// Chain.
+        chain: ChainId,
+        /// Where.
+        address: Address,
+    },
     /// The charter has no such Safe.
     #[error("charter has no safe {safe}")]
     UnknownSafe {

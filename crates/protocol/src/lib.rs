@@ -47,5 +47,5 @@ pub use owed::voting::triggered;
 pub use rank::rank;
 pub use reads::{guard_slot, lookback_s, module_guard_slot, reads};
 pub use rejection::Rejection;
-pub use shared::content::{SignatureFault, check_co_signature};
+pub use shared::content::{SignatureFault, check_co_signature, transaction_of};
 pub use status::{AssetOutlook, DecisionStatus, IncidentStatus, MemberStatus, SafeStatus, SignatureCount, WhyNot};

@@ -43,12 +43,15 @@ pub(crate) fn module_guard(safe: &Safe) -> Read {
     Read::Storage { account: safe.address, slot: module_guard_slot() }
 }
 
-/// Nonce, owners, threshold and both guard slots of every Safe of the chain, and every postcondition and `stays` of every playbook there.
+/// Nonce, owners, threshold and both guard slots of every Safe of the chain, every postcondition and `stays` of every playbook there, and the
+/// code of what packs several calls.
 #[must_use]
 pub fn reads(charter: &Charter, chain: ChainId) -> BTreeSet<Read> {
     let safes = charter.safes.values().filter(|safe| safe.chain == chain);
     let of_safes = safes.flat_map(|safe| [nonce(safe), owners(safe), threshold(safe), guard(safe), module_guard(safe)]);
-    of_safes.chain(charter.condition_reads(chain)).collect()
+    let pinned = charter.chains.get(&chain).and_then(|chain| chain.multi_send_call_only);
+    let code = pinned.map(|pinned| Read::CodeHash { account: pinned.address });
+    of_safes.chain(charter.condition_reads(chain)).chain(code).collect()
 }
 
 /// How far back a starting node must look for the certificates that may still authorise something on a chain, s: the longest life of one of

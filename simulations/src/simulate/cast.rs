@@ -225,6 +225,12 @@ impl Cast {
         })
     }
 
+    /// Hash of an account's code: of what packs calls it is the one that the charter pins.
+    pub(crate) fn code_hash(&self, account: Address) -> B256 {
+        let pinned = self.charter.chains.get(&CHAIN).and_then(|chain| chain.multi_send_call_only);
+        pinned.filter(|pinned| pinned.address == account).map_or_else(|| keccak256(account), |pinned| pinned.code_hash)
+    }
+
     /// A charter that is played as it is, with its partners in the parts of the scenario.
     pub(crate) fn rehearsed(scenario: Scenario, own: &Own) -> Result<Self, SimulateError> {
         let charter = sound(&scenario, &own.text)?;

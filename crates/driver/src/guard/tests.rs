@@ -7,7 +7,7 @@ use ed25519_dalek::{Signer, SigningKey};
 use watchfire_journal::Position;
 use watchfire_types::body::{Certificate, Human, HumanStatement, Veto};
 use watchfire_types::{
-    Address, BlockRef, BlockTime, Bytes, CharterVersion, Epoch, EventHash, IncidentId, SafeTransaction, SafeVersion,
+    Address, BlockRef, BlockTime, CharterVersion, Epoch, EventHash, IncidentId, SafeTransaction, SafeVersion,
     StepIndex, Timestamp, Unverified,
 };
 
@@ -95,8 +95,15 @@ fn step(certificate: B256, step: u8) -> Authority {
     Authority::Step { decision: decision("contain-vault"), step: StepIndex::new(step), certificate }
 }
 
+/// The transaction of one of the charter's steps, each of which makes one call.
+fn made(playbook: &str, step: usize) -> SafeTransaction {
+    let charter = charter();
+    let action = &charter.playbooks[&playbook.parse().unwrap()].steps[step - 1].actions[0];
+    SafeTransaction::call(action.target, action.calldata.clone(), U256::from(7))
+}
+
 fn call() -> SafeTransaction {
-    SafeTransaction::call(Address::repeat_byte(0x11), Bytes::from_static(&[0x84, 0x56, 0xcb, 0x59]), U256::from(7))
+    made("contain-vault", 2)
 }
 
 fn rejection() -> SafeTransaction {
@@ -152,11 +159,54 @@ fn some_transactions_are_never_signed() {
         let refused = Err(Violation::NeverSigned { safe_tx_hash: draft.safe_tx_hash });
         assert_eq!(guard.co_signature(&draft, &charter()), refused, "{:?}", draft.transaction);
     }
-    let mut pinned = charter();
-    let code = watchfire_charter::PinnedCode { address: call().to, code_hash: B256::ZERO };
-    pinned.chains.values_mut().for_each(|chain| chain.multi_send_call_only = Some(code));
-    let packed = SafeTransaction { operation: Operation::DelegateCall, ..call() };
-    assert_eq!(guard.co_signature(&draft(packed, step(digest, 2)), &pinned), Ok(()), "the pinned MultiSendCallOnly");
+}
+
+/// Under whatever certificate, a step's authority makes one transaction: no other target, function, argument or step's call passes, nor
+/// anything foreign among the calls that the pinned MultiSendCallOnly makes, and a rejection makes none of them.
+#[test]
+fn only_what_the_charter_makes_is_signed() {
+    let (guard, digest) = seen(Purpose::Step(StepIndex::new(2)));
+    let foreign = |charter: &Charter, draft: &CoSignDraft| {
+        let refused = guard.co_signature(draft, charter);
+        let safe_tx_hash = draft.safe_tx_hash;
+        assert!(
+            matches!(refused, Err(Violation::NotTheCharters { safe_tx_hash: of, .. }) if of == safe_tx_hash),
+            "{draft:?}"
+        );
+    };
+    let charter = charter();
+    for transaction in [
+        SafeTransaction { to: Address::repeat_byte(0x11), ..call() },
+        SafeTransaction { data: made("recover-vault", 1).data, ..call() },
+        SafeTransaction { data: [&call().data[..], &[0]].concat().into(), ..call() },
+        made("contain-vault", 1),
+        rejection(),
+    ] {
+        foreign(&charter, &draft(transaction, step(digest, 2)));
+    }
+    foreign(&charter, &draft(call(), step(digest, 3)));
+    foreign(&charter, &CoSignDraft { omitted: BTreeSet::from([0]), ..draft(call(), step(digest, 2)) });
+    let cancelled = Authority::RejectionCancelled { decision: decision("contain-vault"), certificate: digest };
+    foreign(&charter, &draft(call(), cancelled));
+
+    let mut two = charter.clone();
+    let code = watchfire_charter::PinnedCode { address: Address::repeat_byte(0x55), code_hash: B256::ZERO };
+    two.chains.values_mut().for_each(|chain| chain.multi_send_call_only = Some(code));
+    let playbook = two.playbooks.get_mut(&"contain-vault".parse().unwrap()).unwrap();
+    let narrow = playbook.steps[0].actions[0].clone();
+    playbook.steps[1].actions.push(narrow);
+    let packed = |calls: &[SafeTransaction]| {
+        let data = watchfire_types::multi_send::pack(calls.iter().map(|call| (call.to, &*call.data)));
+        let mut packed = SafeTransaction::call(code.address, data, U256::from(7));
+        packed.operation = Operation::DelegateCall;
+        draft(packed, step(digest, 2))
+    };
+    let (pause, limit) = (call(), made("contain-vault", 1));
+    assert_eq!(guard.co_signature(&packed(&[pause.clone(), limit.clone()]), &two), Ok(()));
+    for calls in [vec![pause.clone()], vec![limit.clone(), pause.clone()], vec![pause, limit, made("recover-vault", 1)]]
+    {
+        foreign(&two, &packed(&calls));
+    }
 }
 
 /// A signature rests on a certificate that the log holds, for that decision, and for that step or a wider one.
@@ -164,12 +214,14 @@ fn some_transactions_are_never_signed() {
 fn a_certificate_must_be_held_and_cover() {
     let not_held = |digest| Err(Violation::CertificateNotHeld { digest });
     let (guard, digest) = seen(Purpose::Step(StepIndex::new(1)));
-    assert_eq!(guard.co_signature(&draft(call(), step(digest, 1)), &charter()), Ok(()));
+    let narrow = made("contain-vault", 1);
+    assert_eq!(guard.co_signature(&draft(narrow.clone(), step(digest, 1)), &charter()), Ok(()));
     assert_eq!(guard.co_signature(&draft(call(), step(digest, 2)), &charter()), not_held(digest), "a wider step");
     let unknown = B256::repeat_byte(5);
-    assert_eq!(guard.co_signature(&draft(call(), step(unknown, 1)), &charter()), not_held(unknown));
+    assert_eq!(guard.co_signature(&draft(narrow.clone(), step(unknown, 1)), &charter()), not_held(unknown));
     let other = Authority::Step { decision: decision("recover-vault"), step: StepIndex::new(1), certificate: digest };
-    assert_eq!(guard.co_signature(&draft(call(), other), &charter()), not_held(digest), "another decision");
+    let recovery = draft(made("recover-vault", 1), other);
+    assert_eq!(guard.co_signature(&recovery, &charter()), not_held(digest), "another decision");
     let decision = decision("contain-vault");
     let cancelled = Authority::RejectionCancelled { decision: decision.clone(), certificate: digest };
     assert_eq!(guard.co_signature(&draft(rejection(), cancelled), &charter()), not_held(digest), "cancels nothing");
@@ -181,7 +233,7 @@ fn a_certificate_must_be_held_and_cover() {
     assert_eq!(guard.co_signature(&draft(rejection(), cancelled), &charter()), Ok(()));
     let before = Authority::RejectionBeforeRecovery { decision, certificate: digest };
     assert_eq!(guard.co_signature(&draft(rejection(), before), &charter()), not_held(digest));
-    assert_eq!(guard.co_signature(&draft(call(), step(digest, 1)), &charter()), not_held(digest));
+    assert_eq!(guard.co_signature(&draft(narrow, step(digest, 1)), &charter()), not_held(digest));
 }
 
 /// An own event verifies under the charter's key, or is not made.

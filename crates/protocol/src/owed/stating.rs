@@ -13,7 +13,7 @@ use watchfire_types::{
 use super::effects::OwedEffect;
 use super::submitting::packed;
 use super::voting::{asks_people, newest_own, standing, triggered};
-use crate::authority::{later, newest, severity};
+use crate::authority::{Unbuilt, later, newest, severity};
 use crate::draft::{Draft, line};
 use crate::effect::Effect;
 use crate::machine::Machine;
@@ -140,7 +140,10 @@ fn ladder(machine: &Machine, playbook: &Playbook) -> Option<(Ready, String)> {
 fn rung(machine: &Machine, step: &Step) -> (Ready, String) {
     match machine.all_effects(step) {
         Ok(effects) => simulated(machine, &effects),
-        Err((safe, why)) => (Ready::Unread, format!("Safe {safe}: {why}")),
+        Err((safe, why)) => {
+            let ready = if why == Unbuilt::Unread { Ready::Unread } else { Ready::No };
+            (ready, format!("Safe {safe}: {why}"))
+        }
     }
 }
 

@@ -365,11 +365,8 @@ fn held_back(
     step: StepIndex,
     basis: Option<EventHash>,
 ) -> Option<String> {
-    match playbook.mode {
-        Mode::Observe | Mode::Propose if !planted(Mutation::AsksNobody) => {
-            return Some("the playbook asks a human of this organisation to approve".to_owned());
-        }
-        Mode::Observe | Mode::Propose | Mode::Auto => {}
+    if playbook.mode == Mode::Propose && !planted(Mutation::AsksNobody) {
+        return Some("the playbook asks a human of this organisation to approve".to_owned());
     }
     if let Some(mute) = vetoing::mute(machine, id, playbook).filter(|_| !planted(Mutation::VetoMutesNobody)) {
         return Some(format!("this organisation vetoed at block {}", mute.act.number));

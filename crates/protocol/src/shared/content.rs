@@ -124,7 +124,11 @@ fn judge(
     if signature.agreed.chain != signature.chain {
         return Err(SignatureFault::Foreign("agreed at a block of another chain"));
     }
-    let kind = kind(charter, safe_id, signature)?;
+    let CoSignature { authority, omitted, transaction, .. } = signature;
+    let (expected, kind) = made(charter, (safe_id, signature.safe), authority, omitted, transaction.nonce)?;
+    if expected != *transaction {
+        return Err(SignatureFault::Foreign("transaction is not the step's"));
+    }
     let safe_tx_hash = signature.transaction.hashes(safe.version, signature.chain.get(), signature.safe).safe_tx_hash;
     let owner = recover(safe_tx_hash, &signature.signature).ok_or(SignatureFault::Unrecoverable)?;
     if !charter.owners_of(safe).contains(&owner) {
@@ -133,33 +137,49 @@ fn judge(
     Ok(Judged { safe_tx_hash, owner, safe: safe_id.clone(), kind })
 }
 
-fn kind(charter: &Charter, safe: &SafeId, signature: &CoSignature) -> Result<Kind, SignatureFault> {
-    let nonce = signature.transaction.nonce;
-    let (expected, kind) = match &signature.authority {
+/// The only transaction of a Safe, by chain and address, that this authority makes at this nonce without the calls in `omitted`.
+///
+/// # Errors
+/// [`SignatureFault::Foreign`] where it makes none.
+pub fn transaction_of(
+    charter: &Charter,
+    safe: (ChainId, Address),
+    authority: &Authority,
+    omitted: &BTreeSet<u16>,
+    nonce: U256,
+) -> Result<SafeTransaction, SignatureFault> {
+    let (chain, address) = safe;
+    let (id, _) = charter.safe_at(chain, &address).ok_or(SignatureFault::Foreign("safe is not in the charter"))?;
+    made(charter, (id, address), authority, omitted, nonce).map(|(transaction, _)| transaction)
+}
+
+fn made(
+    charter: &Charter,
+    (safe, address): (&SafeId, Address),
+    authority: &Authority,
+    omitted: &BTreeSet<u16>,
+    nonce: U256,
+) -> Result<(SafeTransaction, Kind), SignatureFault> {
+    match authority {
         Authority::Step { decision, step, .. } => {
             let (playbook, _) = playbook_of(charter, decision).map_err(SignatureFault::Foreign)?;
             let rung = playbook.step(*step).ok_or(SignatureFault::Foreign("no such step"))?;
-            let transaction = effect::transaction(charter, rung, safe, nonce, &signature.omitted)
+            let transaction = effect::transaction(charter, rung, safe, nonce, omitted)
                 .map_err(|_| SignatureFault::Foreign("the step has no such transaction"))?;
             let here = |omitted: &u16| effect::calls(rung, safe).any(|(index, _)| index == *omitted);
-            if !signature.omitted.iter().all(here) {
+            if !omitted.iter().all(here) {
                 return Err(SignatureFault::Foreign("transaction is not the step's"));
             }
-            (transaction, Kind::Step { decision: decision.clone(), step: *step, purpose: playbook.purpose })
+            Ok((transaction, Kind::Step { decision: decision.clone(), step: *step, purpose: playbook.purpose }))
         }
         Authority::RejectionCancelled { .. }
         | Authority::RejectionBeforeRecovery { .. }
         | Authority::RejectionAfterForeignRecovery { .. } => {
-            if !signature.omitted.is_empty() {
+            if !omitted.is_empty() {
                 return Err(SignatureFault::Foreign("transaction is not the step's"));
             }
-            (SafeTransaction::rejection(signature.safe, nonce), Kind::Rejection)
+            Ok((SafeTransaction::rejection(address, nonce), Kind::Rejection))
         }
-    };
-    if expected == signature.transaction {
-        Ok(kind)
-    } else {
-        Err(SignatureFault::Foreign("transaction is not the step's"))
     }
 }
 

@@ -10,7 +10,7 @@ pub(crate) mod track;
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::{Address, B256, U256};
-use watchfire_charter::{Charter, Condition};
+use watchfire_charter::{Charter, Condition, PinnedCode};
 use watchfire_types::body::{Body, Finding};
 use watchfire_types::input::{Input, PreflightOutcome, SubmissionFailure, SubmissionReport};
 use watchfire_types::{
@@ -115,7 +115,8 @@ pub(crate) struct Outcome {
     pub(crate) preflight: Option<(BlockRef, PreflightOutcome)>,
     /// Newest simulation that refuted it, and no one passed since: one without an answer takes nothing back. For telling, never for signing.
     pub(crate) refuted: Option<(BlockRef, PreflightOutcome)>,
-    /// A submission of this node reverted or was not included, and no other result came since.
+    /// A submission of this node reverted or was not included. A simulation that passes does not end that: only a nonce that moves does, with the
+    /// transaction itself.
     pub(crate) failed: Option<(BlockRef, Failed)>,
     /// It cannot be sent at all.
     pub(crate) unsendable: Option<SubmissionFailure>,
@@ -153,6 +154,11 @@ pub(crate) fn key(chain: ChainId, condition: &Condition) -> ConditionKey {
     (chain, condition.read.clone(), condition.equals.clone())
 }
 
+/// That a contract's code is the pinned one, as a condition.
+pub(crate) fn code(chain: ChainId, pinned: &PinnedCode) -> ConditionKey {
+    (chain, Read::CodeHash { account: pinned.address }, Bytes::copy_from_slice(pinned.code_hash.as_slice()))
+}
+
 /// Whether a contract is a Safe of the chain or one that a step calls there.
 fn concerns(charter: &Charter, chain: ChainId, contract: Address) -> bool {
     let mut actions = charter.playbooks.values().flat_map(|playbook| playbook.actions());
@@ -166,10 +172,12 @@ impl View {
         let conditions = conditions.flat_map(|action| {
             std::iter::once(&action.postcondition).chain(&action.stays).map(|condition| key(action.chain, condition))
         });
+        let pinned =
+            charter.chains.iter().filter_map(|(id, chain)| Some(code(*id, chain.multi_send_call_only.as_ref()?)));
         Self {
             chains: charter.chains.keys().map(|chain| (*chain, ChainView::default())).collect(),
             safes: charter.safes.keys().map(|safe| (safe.clone(), SafeView::default())).collect(),
-            conditions: conditions.map(|key| (key, Track::default())).collect(),
+            conditions: conditions.chain(pinned).map(|key| (key, Track::default())).collect(),
             ..Self::default()
         }
     }

@@ -10,6 +10,9 @@ use watchfire_types::*;
 
 use crate::cluster::CHAIN;
 
+/// What every byte of the hash is that charters of these tests pin code by.
+pub(crate) const PINNED_CODE: u8 = 0x11;
+
 /// State of the model chain at one block.
 #[derive(Debug, Clone)]
 pub(crate) struct Block {
@@ -24,6 +27,8 @@ pub(crate) struct Block {
     removed: BTreeSet<Address>,
     /// The call that nobody answers, by its signature.
     hidden: Option<&'static str>,
+    /// What the hash of any code is made of; `None` where nobody tells it.
+    code: Option<u8>,
     logs: Vec<Log>,
 }
 
@@ -36,6 +41,8 @@ pub(crate) enum Tx {
     TakesNonce,
     RemovesOwner(Address),
     Hides(Option<&'static str>),
+    /// What [`Block::code`] becomes.
+    Code(Option<u8>),
 }
 
 #[derive(Debug, Clone)]
@@ -56,6 +63,7 @@ impl Chain {
             delays: false,
             removed: BTreeSet::new(),
             hidden: None,
+            code: Some(PINNED_CODE),
             logs: Vec::new(),
         };
         Self { blocks: vec![genesis], branch: 0 }
@@ -77,6 +85,7 @@ impl Chain {
                 Tx::TakesNonce => next.nonce += 1,
                 Tx::RemovesOwner(owner) => drop(next.removed.insert(*owner)),
                 Tx::Hides(call) => next.hidden = *call,
+                Tx::Code(code) => next.code = *code,
                 Tx::Safe(submission) => execute(&mut next, submission),
             }
         }
@@ -144,10 +153,12 @@ pub(crate) fn view(charter: &Charter, block: &Block) -> BlockView {
         Read::Call { data, .. } if data.starts_with(&selector("withdrawalsLimited()")) => {
             word(u64::from(block.limited))
         }
+        Read::CodeHash { .. } => Bytes::from(vec![block.code.unwrap_or_default(); 32]),
         _ => word(0),
     };
     let answered = reads(charter, CHAIN).into_iter().filter(|read| match (read, block.hidden) {
         (Read::Call { data, .. }, Some(hidden)) => !data.starts_with(&selector(hidden)),
+        (Read::CodeHash { .. }, _) => block.code.is_some(),
         _ => true,
     });
     let reads = answered.map(|read| (read.clone(), ReadOutcome::Value(answer(&read)))).collect();

@@ -135,7 +135,25 @@ fn future_evidence_counts_for_nothing() {
     assert!(c.owed_steps(0).is_empty());
 }
 
-/// Modes: `propose` asks, and humans' approvals are votes; a playbook that only observes asks too.
+/// Modes: a playbook that only observes finds, votes for nothing and wakes nobody; what people say of it counts all the same.
+#[test]
+fn observe_asks_nobody_and_humans_may_decide() {
+    let mut c = Cluster::new(charter(|text| text.replace("mode = \"auto\"", "mode = \"observe\"")), 98);
+    c.mine(&[]);
+    c.all_find("vault-outflow");
+    c.mine(&[]);
+    assert!(c.count(0, |body| matches!(body, Body::Finding(_))) > 0);
+    assert_eq!(c.count(0, |body| matches!(body, Body::Vote(_))), 0);
+    let pages = c.nodes[0].machine.owed(c.now).pages;
+    assert!(pages.iter().all(|page| page.kind != "approval-wanted"), "{pages:?}");
+    for index in 0..3 {
+        c.approve(index, "contain-vault", 2);
+    }
+    assert_eq!(c.execute(), 1);
+    assert!(c.chain.head().paused);
+}
+
+/// Modes: `propose` asks, and humans' approvals are votes.
 #[test]
 fn propose_pages_and_humans_decide() {
     let mut c = Cluster::new(charter(|text| text.replace("mode = \"auto\"", "mode = \"propose\"")), 98);

@@ -118,6 +118,50 @@ fn c8_variants_are_signed_beside_each_other() {
     assert!(c.chain.head().paused);
 }
 
+/// Calls are packed by the code that the charter pins, whatever stands at its address: another code there is never given the Safe, the step
+/// counts as refused, the narrower one is made instead, and the cause is named before and after.
+#[test]
+fn other_code_at_the_pinned_address_is_never_called() {
+    let mut c = Cluster::new(charter(two_calls), 98);
+    c.mine(&[Tx::Code(Some(PINNED_CODE + 1))]);
+    let said = c.nodes[0].machine.outlooks()[0].clone();
+    assert!(!said.can_pause && said.detail.contains("is not the MultiSendCallOnly"), "{said:?}");
+    c.all_find("vault-outflow");
+    c.mine(&[]);
+    let made = c.submissions();
+    assert!(made.iter().all(|made| made.transaction.operation == Operation::Call) && !made.is_empty(), "{made:?}");
+    assert!(
+        c.nodes.iter().all(|node| node
+            .machine
+            .signatures()
+            .iter()
+            .all(|count| count.safe_tx_hash == made[0].safe_tx_hash))
+    );
+    c.mine(&[Tx::Safe(Box::new(made[0].clone()))]);
+    assert!(c.chain.head().limited && !c.chain.head().paused);
+}
+
+/// Code does not change by itself: once it was told, an endpoint that keeps silent about it holds up nothing; before, nothing is packed.
+#[test]
+fn code_that_was_never_told_packs_nothing() {
+    let charter = charter(two_calls);
+    let mut c = Cluster::new(std::sync::Arc::clone(&charter), 98);
+    for index in 0..5 {
+        let node = Node::new(&charter, index, 0x20 + index);
+        let began = node.log.to_vec();
+        c.nodes[usize::from(index)] = node;
+        began.into_iter().for_each(|event| c.send(index.into(), event));
+    }
+    c.mine(&[Tx::Code(None)]);
+    c.all_find("vault-outflow");
+    c.mine(&[]);
+    assert!(c.submissions().is_empty());
+    c.mine(&[Tx::Code(Some(PINNED_CODE))]);
+    assert_eq!(c.submissions()[0].transaction.operation, Operation::DelegateCall);
+    c.mine(&[Tx::Code(None)]);
+    assert_eq!(c.submissions()[0].transaction.operation, Operation::DelegateCall);
+}
+
 /// C16: a certificate of votes spread over almost a whole life still lives a whole expiry after its newest evidence.
 #[test]
 fn c16_a_certificate_outlives_its_oldest_vote() {

@@ -141,7 +141,7 @@ impl State {
                 Some(word(of_address(self.guard)))
             }
             Read::Storage { .. } | Read::Delegation { .. } => Some(word(U256::ZERO)),
-            Read::CodeHash { account } => Some(Bytes::copy_from_slice(keccak256(account).as_slice())),
+            Read::CodeHash { account } => Some(Bytes::copy_from_slice(cast.code_hash(*account).as_slice())),
             Read::Call { to, data } if *to == cast.safe => self.safe_view(data),
             Read::Call { to, data } if *to == cast.vault => self.vault_view(data),
             Read::Call { to, data } if Some(*to) == cast.twin && data.starts_with(&selector("paused()")) => {
