@@ -47,6 +47,8 @@ pub(crate) struct Process {
     pub(crate) answered: BTreeSet<Preflight>,
     pub(crate) payer: Payer,
     pub(crate) next_catch_up: usize,
+    /// A heartbeat is on the agenda for who connected.
+    pub(crate) greets: bool,
     pub(crate) moved_at: Micros,
     pub(crate) silent: bool,
     /// The next wake-up that is on the agenda, own clock.
@@ -163,6 +165,7 @@ impl Node {
             answered: BTreeSet::new(),
             payer: Payer::default(),
             next_catch_up: 0,
+            greets: false,
             moved_at: now,
             silent: false,
             wakes: None,

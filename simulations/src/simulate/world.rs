@@ -33,6 +33,8 @@ pub(crate) use play::{Planned, Play, When};
 pub(crate) const READY: Micros = 2 * SECOND;
 /// Heartbeats, as in the node's event loop.
 const HEARTBEAT: Micros = 3 * SECOND;
+/// Until a heartbeat leaves for who connected, as in the node's event loop.
+const GREETING: Micros = 500 * MILLI;
 /// Catch-up rounds, as in the node's event loop.
 const CATCH_UP: Micros = 10 * SECOND;
 /// Most steps of one run: beyond it something goes round in circles.
@@ -68,6 +70,8 @@ pub(crate) enum Happening {
     Idle { place: usize, life: u64 },
     /// A heartbeat is due.
     Heartbeat { place: usize, life: u64 },
+    /// A heartbeat is due for who connected.
+    Greeting { place: usize, life: u64 },
     /// A catch-up round is due.
     CatchUp { place: usize, life: u64 },
     /// A node looks at its operators.
@@ -222,6 +226,7 @@ impl<'a> World<'a> {
             Happening::Mine => (13, 0, 0),
             Happening::Fault { index } => (14, *index, 0),
             Happening::Human { part } => (15, *part, 0),
+            Happening::Greeting { place, .. } => (16, *place, 0),
             Happening::Ready => (17, 0, 0),
             Happening::Attack => (18, 0, 0),
         };
@@ -248,6 +253,7 @@ impl<'a> World<'a> {
             Happening::Wake { place, life } if self.alive(place, life) => self.wake(place),
             Happening::Idle { place, life } if self.alive(place, life) => self.idle(place),
             Happening::Heartbeat { place, life } if self.alive(place, life) => self.heartbeat(place),
+            Happening::Greeting { place, life } if self.alive(place, life) => self.greeting(place),
             Happening::CatchUp { place, life } if self.alive(place, life) => self.catch_up_round(place),
             Happening::Look { place, life } if self.alive(place, life) => self.look(place),
             Happening::Shows { operator, block } => self.shows(operator, block),
@@ -267,6 +273,7 @@ impl<'a> World<'a> {
             | Happening::Wake { .. }
             | Happening::Idle { .. }
             | Happening::Heartbeat { .. }
+            | Happening::Greeting { .. }
             | Happening::CatchUp { .. }
             | Happening::Look { .. }
             | Happening::Preflighted { .. }

@@ -35,6 +35,9 @@ use crate::keys::sealing::Opener;
 
 /// How often a heartbeat leaves.
 const HEARTBEAT: Duration = Duration::from_secs(3);
+/// How long after a member connected a heartbeat leaves for it: those who come together, as at a start, are greeted with one, and whoever comes
+/// and goes all the time cannot make a node speak to everybody each time.
+const GREETING: Duration = Duration::from_millis(500);
 /// How often every connected member is asked for what is missing, in turn.
 const CATCH_UP: Duration = Duration::from_secs(10);
 
@@ -74,6 +77,8 @@ pub(super) struct Node {
     /// Planned changes about which the detectors are quiet.
     pub(super) announced: Vec<Announced>,
     pub(super) connected: BTreeSet<MemberKey>,
+    /// When the next heartbeat leaves for who has just connected.
+    pub(super) greets: Option<Instant>,
     pub(super) seen: BTreeMap<MemberKey, Timestamp>,
     /// When each event came here, for people: 40 bytes an event of this process, as bounded as the log itself.
     pub(super) arrivals: BTreeMap<EventHash, u64>,
@@ -105,6 +110,7 @@ impl Node {
         let mut ticked = Instant::now();
         loop {
             let timeout = self.timeout(ticked);
+            let greets = self.greets;
             let turned = tokio::select! {
                 // Own sight first, then what others say; people and housekeeping last. Each source is bounded.
                 biased;
@@ -127,6 +133,11 @@ impl Node {
                 Some(told) = inbox.evidence.recv() => { self.on_told(told).await?; Turned::On }
                 Some(report) = inbox.live.recv() => { self.on_live(report); Turned::On }
                 Some(report) = inbox.traced.recv() => { self.on_traced(report); Turned::On }
+                () = sleep_until(greets.unwrap_or(timeout)), if greets.is_some() => {
+                    self.greets = None;
+                    self.on_heartbeat().await?;
+                    Turned::On
+                }
                 _ = heartbeat.tick() => { supervisor.alive(); self.on_heartbeat().await?; Turned::On }
                 _ = catch_up.tick() => { self.on_catch_up().await?; Turned::On }
                 else => Turned::Stop,
@@ -161,6 +172,11 @@ impl Node {
         let idle = ticked + IDLE;
         let due = |at: Timestamp| Instant::now() + Duration::from_millis(at.millis_since(now()));
         self.driver.next_timeout().map_or(idle, |at| due(at).min(idle))
+    }
+
+    /// A member connected: a heartbeat leaves soon.
+    pub(super) fn greet(&mut self) {
+        self.greets.get_or_insert_with(|| Instant::now() + GREETING);
     }
 
     pub(super) async fn input(&mut self, input: Input) -> Result<Option<Answer>, RunError> {

@@ -54,7 +54,7 @@ impl Node {
                 self.records.push(self.peer_record(at, "peer-connected", member));
                 self.input(Input::Peer { member, connected: true }).await?;
                 self.ask(member).await?;
-                self.on_heartbeat().await?;
+                self.greet();
             }
             GossipEvent::Disconnected(member) => {
                 self.connected.remove(&member);

@@ -160,6 +160,7 @@ pub(super) fn assemble(opened: Opened) -> Result<Assembled, RunError> {
         floors: BTreeMap::new(),
         announced: Vec::new(),
         connected: BTreeSet::new(),
+        greets: None,
         seen: BTreeMap::new(),
         arrivals: BTreeMap::new(),
         signed: BTreeSet::new(),

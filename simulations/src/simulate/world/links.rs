@@ -11,7 +11,7 @@ use watchfire_types::input::Input;
 use watchfire_types::{Bytes, Verdict};
 use watchfire_wire::{CatchUpRequest, CatchUpResponse};
 
-use super::{CATCH_UP, HEARTBEAT, Happening, Message, World};
+use super::{CATCH_UP, GREETING, HEARTBEAT, Happening, Message, World};
 use crate::simulate::agenda::{MILLI, Micros, SECOND};
 use crate::simulate::bent::Bent;
 use crate::simulate::cast::CHAIN;
@@ -168,15 +168,19 @@ impl World<'_> {
             let node = &mut self.nodes[one];
             let Some(process) = &mut node.process else { continue };
             let changed = if works { node.connected.insert(other) } else { node.connected.remove(&other) };
+            let life = node.life;
             if !changed {
                 continue;
             }
             let member = self.cast.players[other].author;
             process.inbox.push(Door::Input(Input::Peer { member, connected: works }));
+            let greets = works && !std::mem::replace(&mut process.greets, true);
             self.call(one);
+            if greets {
+                self.agenda.at(self.now + GREETING, Happening::Greeting { place: one, life });
+            }
             if works {
                 self.ask(one, other);
-                self.beat(one);
             }
         }
     }
@@ -261,6 +265,13 @@ impl World<'_> {
     pub(super) fn heartbeat(&mut self, place: usize) {
         let life = self.nodes[place].life;
         self.agenda.at(self.now + HEARTBEAT, Happening::Heartbeat { place, life });
+        self.beat(place);
+    }
+
+    pub(super) fn greeting(&mut self, place: usize) {
+        if let Some(process) = &mut self.nodes[place].process {
+            process.greets = false;
+        }
         self.beat(place);
     }
 
