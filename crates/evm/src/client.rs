@@ -125,8 +125,9 @@ impl ChainClient {
     /// Endpoints and whether each is usable now.
     #[must_use]
     pub fn health(&self) -> Vec<EndpointHealth> {
+        let agreed_s = self.head.borrow().map_or(0, |head| head.block.time.as_secs());
         let states = self.remotes.iter().map(|remote| {
-            let cause = remote.cause();
+            let cause = remote.cause().or_else(|| remote.lags(agreed_s));
             EndpointHealth {
                 name: remote.config.name.clone(),
                 operator: remote.config.operator.clone(),

@@ -27,6 +27,8 @@ const BACKOFF_MS_MIN: u64 = 100;
 const BACKOFF_MS_MAX: u64 = 10_000;
 /// Longest `Retry-After` obeyed.
 const RETRY_AFTER_MS_MAX: u64 = 60_000;
+/// An endpoint whose newest block is this much older than what the others agree on lags, s.
+const LAG_S_MIN: u64 = 60;
 /// Most calls sent in one batch: what public providers take.
 const BATCH_MAX: usize = 100;
 
@@ -53,6 +55,8 @@ pub(crate) struct Remote {
     pace: Pace,
     backoff: Mutex<Backoff>,
     health: broadcast::Sender<EndpointHealth>,
+    /// Time of the newest block that it named, s; 0 before the first.
+    newest_s: AtomicU64,
     /// The chain id was asked and is right. An endpoint that was down at the start is asked when it comes back.
     chain_checked: AtomicBool,
     pub(crate) lacks: Lacks,
@@ -74,13 +78,19 @@ struct Backoff {
     failures: u32,
     until: Option<Instant>,
     cause: Option<String>,
+    /// It answers, and not what it was asked.
+    nonsense: Option<String>,
+    /// As many others as have to agree say otherwise of the same block.
+    outvoted: bool,
     /// Why its WebSocket is not used; what it answers over HTTP is.
     socket: Option<String>,
 }
 
 impl Backoff {
     fn told(&self) -> Option<String> {
-        self.cause.clone().or_else(|| self.socket.clone())
+        let outvoted = || self.outvoted.then(|| "says otherwise of a block than those who agree".to_owned());
+        let doubt = self.cause.clone().or_else(|| self.nonsense.clone()).or_else(outvoted);
+        doubt.or_else(|| self.socket.clone())
     }
 }
 
@@ -102,6 +112,7 @@ impl Remote {
             pace,
             backoff: Mutex::default(),
             health,
+            newest_s: AtomicU64::new(0),
             chain_checked: AtomicBool::new(false),
             lacks: Lacks::default(),
             config,
@@ -135,7 +146,11 @@ impl Remote {
         timeout: Duration,
     ) -> Result<Option<T>, RpcError> {
         let mut answers = self.ask(priority, std::slice::from_ref(&request), timeout).await;
-        decode(&answers.pop().unwrap_or(Err(RpcError::BackingOff))?)
+        let decoded = decode(&answers.pop().unwrap_or(Err(RpcError::BackingOff))?);
+        if let Err(error) = &decoded {
+            self.doubt(|backoff| backoff.nonsense = Some(error.to_string()));
+        }
+        decoded
     }
 
     /// One call whose answer is wanted as it came, byte for byte: it waits at most `timeout` for its turn behind everything that
@@ -166,6 +181,19 @@ impl Remote {
             let wait_ms = retry_after_ms.unwrap_or(0).min(RETRY_AFTER_MS_MAX);
             self.pace.limited(Duration::from_millis(wait_ms), Instant::now());
         }
+    }
+
+    /// It named a block of this time, s.
+    pub(crate) fn note_head(&self, time_s: u64) {
+        self.newest_s.fetch_max(time_s, Ordering::Relaxed);
+    }
+
+    /// Why it is not to be relied on, where the chain has a block of this time: it names none, or says so itself.
+    pub(crate) fn lags(&self, agreed_s: u64) -> Option<String> {
+        let newest_s = self.newest_s.load(Ordering::Relaxed);
+        let behind_s = agreed_s.saturating_sub(newest_s);
+        (newest_s > 0 && behind_s >= LAG_S_MIN)
+            .then(|| format!("its newest block is {behind_s} s older than the agreed one"))
     }
 
     /// Questions are answered now, as far as known.
@@ -218,9 +246,7 @@ impl Remote {
         if requests.len() > 1 && !self.lacks.batches.load(Ordering::Relaxed) {
             match self.http.batch(requests, timeout).await {
                 Ok(answers) => {
-                    self.note(
-                        answers.iter().find_map(|answer| answer.as_ref().err().filter(|error| error.backs_off())),
-                    );
+                    self.note_all(&answers);
                     return answers;
                 }
                 Err(error) if error.backs_off() => {
@@ -231,13 +257,40 @@ impl Remote {
             }
         }
         let answers = futures::future::join_all(requests.iter().map(|request| self.http.call(request, timeout))).await;
-        self.note(answers.iter().find_map(|answer| answer.as_ref().err().filter(|error| error.backs_off())));
+        self.note_all(&answers);
         // Only what answers single calls knows no batches; an endpoint that talks nonsense to both may recover.
         if batch_refused && answers.iter().any(Result::is_ok) {
             tracing::info!(endpoint.name = %self.config.name, "endpoint takes no batches");
             self.lacks.batches.store(true, Ordering::Relaxed);
         }
         answers
+    }
+
+    /// Keeps what a request's answers say of the endpoint.
+    fn note_all(&self, answers: &[Answer]) {
+        let failed = |is: fn(&RpcError) -> bool| {
+            answers.iter().find_map(move |answer| answer.as_ref().err().filter(|error| is(error)))
+        };
+        self.note(failed(RpcError::backs_off));
+        match failed(RpcError::is_nonsense) {
+            Some(error) => self.doubt(|backoff| backoff.nonsense = Some(error.to_string())),
+            None if answers.iter().any(Result::is_ok) => self.doubt(|backoff| backoff.nonsense = None),
+            None => {}
+        }
+    }
+
+    /// Keeps whether as many others as have to agree said otherwise of a block.
+    pub(crate) fn note_vote(&self, outvoted: bool) {
+        self.doubt(|backoff| backoff.outvoted = outvoted);
+    }
+
+    fn doubt(&self, change: impl FnOnce(&mut Backoff)) {
+        let mut backoff = self.lock();
+        let before = backoff.told();
+        change(&mut backoff);
+        let after = backoff.told();
+        drop(backoff);
+        self.tell(before.as_deref(), after);
     }
 
     /// Keeps the health state: a failure of the endpoint as a whole backs off, anything else ends the back-off.
@@ -273,12 +326,8 @@ impl Remote {
     /// Keeps whether the WebSocket is of this chain: a foreign one is not used, and said by the endpoint's name.
     pub(crate) fn note_socket(&self, chain: u64) {
         let foreign = chain != self.chain.get();
-        let mut backoff = self.lock();
-        let before = backoff.told();
-        backoff.socket = foreign.then(|| format!("its websocket {}; heads are polled", RpcError::WrongChain(chain)));
-        let after = backoff.told();
-        drop(backoff);
-        self.tell(before.as_deref(), after);
+        let why = foreign.then(|| format!("its websocket {}; heads are polled", RpcError::WrongChain(chain)));
+        self.doubt(|backoff| backoff.socket = why);
     }
 
     fn tell(&self, before: Option<&str>, after: Option<String>) {

@@ -118,6 +118,22 @@ impl RpcError {
         }
     }
 
+    /// Whether it is no answer to what was asked, from an endpoint that does answer.
+    pub(crate) fn is_nonsense(&self) -> bool {
+        match self {
+            Self::Garbage(_) | Self::TooLong(_) => true,
+            Self::Http(_) => !self.backs_off() && !self.method_missing(),
+            Self::Unreachable(_)
+            | Self::Timeout(_)
+            | Self::RateLimited { .. }
+            | Self::BackingOff
+            | Self::WrongChain(_)
+            | Self::UnknownBlock
+            | Self::Unable(_)
+            | Self::Node { .. } => false,
+        }
+    }
+
     /// -32601 and what providers answer in its place.
     pub(crate) fn method_missing(&self) -> bool {
         match self {

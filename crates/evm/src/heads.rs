@@ -80,6 +80,7 @@ async fn poll(
     loop {
         match read::header(remote, chain, &latest, Priority::Feed, timeout).await {
             Ok(head) if last != Some(head.block.hash) => {
+                remote.note_head(head.block.time.as_secs());
                 last = Some(head.block.hash);
                 if out.send(Signal { remote: index, head, arrived: now() }).await.is_err() {
                     return;
@@ -142,6 +143,7 @@ async fn subscribe(
         match Head::check(chain, &header) {
             Ok(head) => {
                 count += 1;
+                remote.note_head(head.block.time.as_secs());
                 if out.send(Signal { remote: index, head, arrived }).await.is_err() {
                     return count;
                 }

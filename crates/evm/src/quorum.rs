@@ -96,7 +96,8 @@ where
     agreed.into_iter().map(|agreement| agreement.map(|(value, _)| value)).collect()
 }
 
-/// Each item's answer with the operators that gave it. Asks until every item has `agree` equal answers, every endpoint has
+/// Each item's answer with the operators that gave it, of a block that is named by its hash: who says otherwise is wrong about it, and shown so.
+/// Asks until every item has `agree` equal answers, every endpoint has
 /// answered, or the deadline passes; then for at most [`Limits::vouch`] until an operator that vouches for this member is among those
 /// that agreed. With `patient`, an endpoint that does not know the block yet is asked again until the deadline.
 pub(crate) async fn gather_by<T, F, Fut>(
@@ -183,7 +184,24 @@ where
             () = tokio::time::sleep_until(deadline) => break,
         }
     }
+    if named && agree > 1 {
+        note_votes(remotes, &tallies, agree);
+    }
     tallies.into_iter().map(|tally| tally.agreement(agree)).collect()
+}
+
+/// Tells each endpoint that answered whether those who agree said the same of everything.
+fn note_votes<T: Eq>(remotes: &[Arc<Remote>], tallies: &[Tally<T>], agree: usize) {
+    for remote in remotes.iter().filter(|remote| remote.config.is_asked()) {
+        let operator = &remote.config.operator;
+        let said = tallies.iter().filter(|tally| tally.settled(agree)).filter_map(|tally| {
+            let (_, by) = tally.answers.iter().find(|(_, by)| by.contains(operator))?;
+            Some(by.len() < agree)
+        });
+        if let Some(outvoted) = said.reduce(|one, other| one || other) {
+            remote.note_vote(outvoted);
+        }
+    }
 }
 
 /// Healthy before unhealthy, those that vouch for this member before others, and endpoints of distinct operators before an

@@ -133,6 +133,25 @@ async fn one_bad_operator_of_three_changes_nothing() {
         let answers = client.read_at(head.block, &balance(account)).await;
         let expected = U256::from(10_000) * U256::from(10).pow(U256::from(18));
         assert_eq!(answers.values().next().unwrap().word(), Some(expected));
+        // Who said it is seen to have said it, as soon as it is heard before the others agree; they are not.
+        let wanted = match act("eth_getBalance") {
+            Act::Say(_) => "says otherwise of a block",
+            Act::Garbage => "garbage",
+            Act::Status(429) | Act::Fail(..) => "rate limited",
+            Act::Status(_) => "http status 503",
+            // It has all the time that nobody waits for.
+            _ => "",
+        };
+        let said = || client.health().into_iter().find(|endpoint| endpoint.name == "liar").unwrap();
+        let heard = async {
+            while !said().cause.contains(wanted) {
+                client.read_at(head.block, &balance(account)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, heard).await.unwrap_or_else(|_| panic!("{wanted} of {:?}", said()));
+        assert_eq!(said().healthy, wanted.is_empty());
+        let others = client.health().into_iter().filter(|endpoint| endpoint.name != "liar");
+        assert!(others.into_iter().all(|endpoint| endpoint.healthy));
     }
     let lie = |method: &str, _: &serde_json::Value| {
         if method == "eth_getBalance" { Act::Say(json!("0x2a")) } else { Act::Pass }

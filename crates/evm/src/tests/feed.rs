@@ -280,6 +280,37 @@ async fn an_outage_is_said_and_loses_nothing() {
     assert_eq!(numbers, (4..=43).collect::<Vec<_>>());
 }
 
+/// Goal: an endpoint that answers, and nothing of use, is shown as what it is: garbage by its words, one that stands still by how far it is behind
+/// those who go on. Both are well again with their next good answer.
+#[tokio::test]
+async fn an_endpoint_of_no_use_is_said() {
+    let anvil = Anvil::start();
+    anvil.mine(3).await;
+    let proxy = Operator::start(&anvil.http, |_, _| Act::Pass).await;
+    let late = Operator::start(&anvil.http, |_, _| Act::Pass).await;
+    let config = config(1, vec![endpoint("a", &proxy.url), endpoint("late", &late.url), endpoint("b", &anvil.http)]);
+    let client = ChainClient::connect(config).await.unwrap();
+    let mut events = client.feed(BTreeSet::new(), Backfill::default());
+    until_ready(&mut events).await;
+    let header = anvil.call("eth_getBlockByNumber", json!(["latest", false])).await;
+    late.now(move |method, _| if method == "eth_getBlockByNumber" { Act::Say(header.clone()) } else { Act::Pass });
+    proxy.now(|_, _| Act::Garbage);
+    anvil.call("evm_increaseTime", json!([120])).await;
+    anvil.mine(1).await;
+    let said = |name: &str| client.health().into_iter().find(|endpoint| endpoint.name == name).unwrap().cause;
+    while !(said("a").contains("garbage") && said("late").contains("older than the agreed one")) {
+        next(&mut events).await;
+        anvil.mine(1).await;
+    }
+    assert_eq!(said("b"), "");
+    proxy.now(|_, _| Act::Pass);
+    late.now(|_, _| Act::Pass);
+    while !(said("a").is_empty() && said("late").is_empty()) {
+        anvil.mine(1).await;
+        next(&mut events).await;
+    }
+}
+
 /// Goal: with two of three, an operator that invents heads, and one that lags, hold nobody up.
 #[tokio::test]
 async fn an_inventor_of_heads_is_not_followed() {
