@@ -11,6 +11,7 @@ pub mod catalogue;
 mod context;
 mod deny;
 mod digest;
+mod document;
 mod expectation;
 pub mod expression;
 pub mod fault;
@@ -28,7 +29,8 @@ pub mod severity;
 mod trial;
 mod watch;
 
+pub use document::Document;
 pub use fault::{Complaint, Fault, Warning};
 pub use model::*;
-pub use parse::{RuleSet, is_drill_chain, parse, parse_rules};
+pub use parse::{RuleSet, is_drill_chain, parse, parse_rules, read};
 pub use query::{Quorum, Shortfall};

@@ -24,8 +24,9 @@ use toml::de::DeTable;
 use watchfire_types::{CharterDigest, CharterVersion, DetectorId, NetworkId};
 
 use crate::digest;
+use crate::document::Document;
 use crate::fault::{Fault, Warning};
-use crate::model::{Charter, Detector};
+use crate::model::{Charter, Detector, Rules};
 use crate::quorum;
 use crate::reader::{Log, Place, Section};
 use playbooks::Playbooks;
@@ -42,24 +43,28 @@ pub fn is_drill_chain(chain_id: u64) -> bool {
     matches!(chain_id, 31337 | 1337 | 2_004_221_952..=2_004_287_487)
 }
 
-/// Reads a charter.
-///
-/// # Errors
-/// Every fault at once, in line order; where the text is no TOML at all, its syntax errors alone.
-pub fn parse(source: &str) -> Result<(Charter, Vec<Warning>), Vec<Fault>> {
+/// Reads a charter, every fault at once; where the text is no TOML at all, its syntax errors alone.
+#[must_use]
+pub fn read(source: &str) -> Document {
     let log = Log::new("charter", source);
-    if source.len() > SOURCE_MAX {
+    let table = if source.len() > SOURCE_MAX {
         let at = Place { line: 1, key: String::new() };
         log.fault(&at, "too-long", format!("{} bytes, at most {SOURCE_MAX} are read", source.len()), "shorten it");
-        return Err(log.into_parts().0);
-    }
-    let table = log.syntax(source);
-    let built = table.as_ref().and_then(|table| document(&mut Section::root(&log, table)));
+        None
+    } else {
+        log.syntax(source)
+    };
+    let read = table.as_ref().map(|table| document(&mut Section::root(&log, table)));
     let (faults, warnings) = log.into_parts();
-    match built {
-        Some(charter) if faults.is_empty() => Ok((charter, warnings)),
-        _ => Err(faults),
-    }
+    Document { read, faults, warnings }
+}
+
+/// Reads a sound charter.
+///
+/// # Errors
+/// Every fault at once, as [`read`] tells them.
+pub fn parse(source: &str) -> Result<(Charter, Vec<Warning>), Vec<Fault>> {
+    read(source).into_charter()
 }
 
 /// Detector rules, with the charter that they stand in, if they do.
@@ -96,8 +101,8 @@ fn is_fragment(table: &DeTable<'_>) -> bool {
     !table.is_empty() && table.keys().all(|key| key.get_ref() == "detector")
 }
 
-/// Reads everything before deciding anything, so that one fault hides no other.
-fn document(root: &mut Section<'_>) -> Option<Charter> {
+/// Reads everything before deciding anything, so that one fault hides no other. What has one is left out, or stands at its least.
+fn document(root: &mut Section<'_>) -> Charter {
     let name = root.text("name", "a name for people");
     let version = root.number("version", 1..=u64::from(u32::MAX), "1 for the first charter");
     let version = version.and_then(|version| u32::try_from(version).ok()).map(CharterVersion::new);
@@ -121,26 +126,26 @@ fn document(root: &mut Section<'_>) -> Option<Charter> {
     outsiders::check(root.log, &context, &playbooks);
     root.finish();
     let mut charter = Charter {
-        name: name?,
-        version: version?,
-        drill: drill?,
+        name: name.unwrap_or_default(),
+        version: version.unwrap_or(CharterVersion::new(1)),
+        drill: drill.unwrap_or_default(),
         organisations: partners.organisations,
         members: partners.members,
         chains: chains.chains,
         safes: safes.safes,
         assets,
-        rules: rules?.rules,
+        rules: rules.map_or_else(Rules::least, |rules| rules.rules),
         playbooks: playbooks.playbooks,
         detectors,
         severities: matrix.into_rows(),
-        network: network?,
+        network: network.flatten(),
         digest: CharterDigest::from_bytes([0; 32]),
     };
     match digest::of(&charter) {
         Ok(digest) => charter.digest = digest,
         Err(error) => root.log.fault(&root.at, "no-digest", error, "report this: it is a mistake of the program"),
     }
-    Some(charter)
+    charter
 }
 
 /// The network id that later versions carry along; the outer `None` is a fault.

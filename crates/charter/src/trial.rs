@@ -12,7 +12,6 @@ impl Charter {
     /// find, and no digest of its own: it is for replays alone.
     #[must_use]
     pub fn trial(detectors: BTreeMap<DetectorId, Detector>, chain: ChainId, contracts: &BTreeSet<Address>) -> Self {
-        let rule = || Rule { organisations: 1, operators: 1, roles: BTreeMap::new() };
         let asset = |id: &AssetId| Asset {
             name: id.to_string(),
             chain,
@@ -43,12 +42,20 @@ impl Charter {
             chains: BTreeMap::from([(chain, facts)]),
             safes: BTreeMap::new(),
             assets,
-            rules: Rules { contain: rule(), extend: rule(), recover: rule(), amend: rule(), tune: rule() },
+            rules: Rules::least(),
             playbooks: BTreeMap::new(),
             detectors,
             severities: Vec::new(),
             network: None,
             digest: CharterDigest::from_bytes([0; 32]),
         }
+    }
+}
+
+impl Rules {
+    /// Anybody alone may do anything: where nobody acts on it.
+    pub(crate) fn least() -> Self {
+        let rule = || Rule { organisations: 1, operators: 1, roles: BTreeMap::new() };
+        Self { contain: rule(), extend: rule(), recover: rule(), amend: rule(), tune: rule() }
     }
 }

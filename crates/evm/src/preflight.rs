@@ -15,9 +15,9 @@ use crate::client::ChainClient;
 use crate::endpoint::Remote;
 use crate::error::RpcError;
 use crate::probe::Check;
-use crate::quorum::gather;
+use crate::quorum::{Agreement, gather};
 use crate::refusal::{self, Refusal};
-use crate::safe;
+use crate::safe::{self, Revert};
 use crate::simulate::{Simulated, Simulation};
 
 /// One endpoint's judgement; equal from k operators it is the outcome.
@@ -41,16 +41,20 @@ impl ChainClient {
             async move { vec![judge(&remote, &preflight, cap).await] }
         };
         let deadline = Instant::now() + self.config.limits.preflight;
-        let mut agreed = gather(&self.remotes, self.config.agree, 1, deadline, true, ask).await;
-        match agreed.pop() {
-            Some(Ok(Judgement::Passes)) => PreflightOutcome::Passes,
-            Some(Ok(Judgement::Refuted(refusal))) => PreflightOutcome::Refuted {
-                reason: refusal.to_string(),
-                by_guard: matches!(refusal, Refusal::Guard(_)),
-            },
-            Some(Err(cause)) => PreflightOutcome::Unknown { reason: cause },
-            None => PreflightOutcome::Unknown { reason: "nobody was asked".to_owned() },
-        }
+        outcome(gather(&self.remotes, self.config.agree, 1, deadline, true, ask).await.pop())
+    }
+
+    /// As [`Self::preflight`], once another transaction of the same Safe, at the nonce before, has executed: whether what was done can be undone. It
+    /// takes an endpoint with `eth_simulateV1`, and a refusal has the contract's own name alone.
+    pub async fn preflight_after(&self, before: &Preflight, preflight: &Preflight) -> PreflightOutcome {
+        let pair = Arc::new((before.clone(), preflight.clone()));
+        let cap = self.config.gas_cap;
+        let ask = |remote| {
+            let pair = Arc::clone(&pair);
+            async move { vec![judge_after(&remote, &pair.0, &pair.1, cap).await] }
+        };
+        let deadline = Instant::now() + self.config.limits.preflight;
+        outcome(gather(&self.remotes, self.config.agree, 1, deadline, true, ask).await.pop())
     }
 
     /// Why a threshold-signed transaction reverts at a block, equal from k operators; `Ok(None)` if it does not.
@@ -85,6 +89,17 @@ impl ChainClient {
     }
 }
 
+fn outcome(agreed: Option<Agreement<Judgement>>) -> PreflightOutcome {
+    match agreed {
+        Some(Ok(Judgement::Passes)) => PreflightOutcome::Passes,
+        Some(Ok(Judgement::Refuted(refusal))) => {
+            PreflightOutcome::Refuted { reason: refusal.to_string(), by_guard: matches!(refusal, Refusal::Guard(_)) }
+        }
+        Some(Err(cause)) => PreflightOutcome::Unknown { reason: cause },
+        None => PreflightOutcome::Unknown { reason: "nobody was asked".to_owned() },
+    }
+}
+
 async fn refusal(remote: &Arc<Remote>, exact: &Preflight, cap: u64) -> Result<Option<Refusal>, RpcError> {
     let simulation = simulation(exact, Vec::new(), cap);
     match simulation.run(remote, remote.limits.preflight).await? {
@@ -94,10 +109,31 @@ async fn refusal(remote: &Arc<Remote>, exact: &Preflight, cap: u64) -> Result<Op
     }
 }
 
-async fn judge(remote: &Arc<Remote>, preflight: &Preflight, cap: u64) -> Result<Judgement, RpcError> {
+fn checks(preflight: &Preflight) -> Vec<Check> {
     let checks = preflight.postconditions.iter().filter(|condition| condition.chain == preflight.chain);
-    let checks = checks.map(|c| Check { read: c.read.clone(), equals: c.equals.clone() }).collect();
-    let simulation = simulation(preflight, checks, cap);
+    checks.map(|c| Check { read: c.read.clone(), equals: c.equals.clone() }).collect()
+}
+
+async fn judge_after(
+    remote: &Arc<Remote>,
+    before: &Preflight,
+    preflight: &Preflight,
+    cap: u64,
+) -> Result<Judgement, RpcError> {
+    let mut simulation = simulation(preflight, checks(preflight), cap);
+    let first = self::simulation(before, Vec::new(), cap);
+    simulation.before.push(first.data);
+    simulation.storage.extend(first.storage);
+    match simulation.run(remote, remote.limits.preflight).await? {
+        Simulated::Executed { holds } if holds.iter().all(|holds| *holds) => Ok(Judgement::Passes),
+        Simulated::Executed { .. } => Ok(Judgement::Refuted(Refusal::NoEffect)),
+        Simulated::WantsMoreGas(cap) => Ok(Judgement::Refuted(Refusal::WantsMoreGas { cap })),
+        Simulated::Reverted(data) => Ok(Judgement::Refuted(Refusal::Inner(Revert::of(&data).name().to_owned()))),
+    }
+}
+
+async fn judge(remote: &Arc<Remote>, preflight: &Preflight, cap: u64) -> Result<Judgement, RpcError> {
+    let simulation = simulation(preflight, checks(preflight), cap);
     match simulation.run(remote, remote.limits.preflight).await? {
         Simulated::Executed { holds } if holds.iter().all(|holds| *holds) => Ok(Judgement::Passes),
         Simulated::Executed { .. } => Ok(Judgement::Refuted(Refusal::NoEffect)),
@@ -121,6 +157,7 @@ fn simulation(preflight: &Preflight, checks: Vec<Check>, cap: u64) -> Simulation
         from: preflight.submitter,
         to: preflight.safe,
         data: safe::exec_transaction(&preflight.transaction, &signatures),
+        before: Vec::new(),
         storage,
         checks,
         gas: Some(cap),

@@ -139,6 +139,7 @@ async fn inner(remote: &Arc<Remote>, preflight: &Preflight) -> Result<Option<Rev
             from: preflight.safe,
             to,
             data,
+            before: Vec::new(),
             storage: Vec::new(),
             checks: Vec::new(),
             gas: None,

@@ -33,7 +33,9 @@ pub(crate) struct Simulation {
     pub(crate) from: Address,
     pub(crate) to: Address,
     pub(crate) data: Bytes,
-    /// Storage of `to` replaced before.
+    /// Calls of `to` by the same sender that come first; each must execute.
+    pub(crate) before: Vec<Bytes>,
+    /// Storage of `to` replaced before all of them.
     pub(crate) storage: Vec<(B256, B256)>,
     /// Must hold after.
     pub(crate) checks: Vec<Check>,
@@ -110,8 +112,12 @@ impl Simulation {
         self.eth_call(remote, timeout).await
     }
 
+    fn call_of(&self, data: &Bytes) -> Value {
+        json!({ "from": self.from, "to": self.to, "data": AlloyBytes::from(data.clone()) })
+    }
+
     fn call(&self) -> Value {
-        let mut call = json!({ "from": self.from, "to": self.to, "data": AlloyBytes::from(self.data.clone()) });
+        let mut call = self.call_of(&self.data);
         if let (Some(gas), Some(call)) = (self.gas, call.as_object_mut()) {
             call.insert("gas".to_owned(), quantity(gas));
         }
@@ -166,8 +172,8 @@ impl Simulation {
         if let Some(first) = first.as_object_mut() {
             first.extend(early);
         }
-        let mut calls = vec![&call];
-        calls.extend(plain);
+        let before: Vec<Value> = self.before.iter().map(|data| self.call_of(data)).collect();
+        let calls: Vec<&Value> = before.iter().chain([&call]).chain(plain).collect();
         let mut blocks = vec![json!({ "stateOverrides": first, "calls": calls })];
         if !stored.is_empty() {
             blocks.push(json!({ "stateOverrides": last, "calls": stored }));
@@ -181,6 +187,11 @@ impl Simulation {
     fn judge(&self, blocks: Vec<SimulatedBlock>) -> Result<Simulated, RpcError> {
         let short = || RpcError::Garbage("fewer results than calls were simulated".to_owned());
         let mut calls = blocks.into_iter().flat_map(|block| block.calls);
+        for _ in &self.before {
+            if calls.next().ok_or_else(short)?.status.is_zero() {
+                return Err(RpcError::Unable("what comes before it does not execute".to_owned()));
+            }
+        }
         let main = calls.next().ok_or_else(short)?;
         if main.status.is_zero() {
             let data = main.error.and_then(|error| error.data).unwrap_or(main.return_data);
@@ -204,6 +215,9 @@ impl Simulation {
     }
 
     async fn eth_call(&self, remote: &Remote, timeout: Duration) -> Result<Simulated, RpcError> {
+        if !self.before.is_empty() {
+            return Err(RpcError::Unable("one transaction after another needs eth_simulateV1".to_owned()));
+        }
         let call = self.call();
         if self.checks.is_empty() {
             let executed = Simulated::Executed { holds: Vec::new() };

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
-use watchfire_charter::{Charter, Complaint, Fault, Warning};
+use watchfire_charter::{Charter, Complaint, Document, Fault, Warning};
 
 use crate::config::{ConfigError, read_text};
 
@@ -28,15 +28,22 @@ pub enum CharterError {
 /// # Errors
 /// [`CharterError`]; all faults at once.
 pub fn load(path: &Path) -> Result<(Charter, Vec<Warning>), CharterError> {
-    let text = match read_text(path) {
+    read(path)?.into_charter().map_err(|faults| CharterError::Faults { path: path.to_owned(), faults })
+}
+
+/// Reads a charter as far as its faults let it be read.
+///
+/// # Errors
+/// [`ConfigError`] where there is no file that could be read.
+pub fn read(path: &Path) -> Result<Document, ConfigError> {
+    match read_text(path) {
         // A charter in another encoding is a charter with a fault, which has a line.
         Err(ConfigError::NotText { line, .. }) => {
             let (message, remedy) = ("not UTF-8 text".to_owned(), "save the file as UTF-8".to_owned());
             let complaint =
                 Complaint { line, key: "charter".to_owned(), kind: "not-utf-8", message, remedy, excerpt: None };
-            return Err(CharterError::Faults { path: path.to_owned(), faults: vec![Fault(complaint)] });
+            Ok(Document::refused(vec![Fault(complaint)]))
         }
-        text => text?,
-    };
-    watchfire_charter::parse(&text).map_err(|faults| CharterError::Faults { path: path.to_owned(), faults })
+        text => Ok(watchfire_charter::read(&text?)),
+    }
 }

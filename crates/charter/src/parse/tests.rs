@@ -1,7 +1,7 @@
 //! Whole charters: the drill's and the example load, and say what their partners should know.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use super::{SOURCE_MAX, is_drill_chain, parse};
+use super::{SOURCE_MAX, is_drill_chain, parse, read};
 use crate::fault::Warning;
 
 mod faults;
@@ -26,6 +26,30 @@ fn all_faults_come_at_once() {
     let kinds: Vec<_> = faults.iter().map(|fault| fault.kind).collect();
     assert_eq!(kinds, ["safe-version", "bad-call", "out-of-bounds", "out-of-bounds"], "{faults:#?}");
     assert!(faults.is_sorted_by_key(|fault| fault.line));
+}
+
+/// A text with faults is no charter, whatever of it could be read; that is there to be compared, without the parts that have faults.
+#[test]
+fn a_faulty_text_is_no_charter_and_can_be_compared() {
+    let sound = parse(DRILL).unwrap().0;
+    let member = sound.members.keys().next().unwrap();
+    for (source, members) in [
+        (DRILL.replace("[rules.contain]", "[rules.contains]"), sound.members.len()),
+        (DRILL.replacen("name = ", "names = ", 1), sound.members.len()),
+        (edited("node_key = \"", 0, "node_key = \"zz").0, sound.members.len() - 1),
+    ] {
+        let document = read(&source);
+        assert!(document.charter().is_none() && !document.faults().is_empty(), "{document:?}");
+        assert_eq!(sound.members.keys().filter(|id| document.member(id).is_some()).count(), members);
+        assert_eq!(document.chains(), sound.chains.keys().copied().collect());
+        let chain = *sound.chains.keys().next().unwrap();
+        let reads = document.reads(chain);
+        assert!(!reads.is_empty() && reads.is_subset(&crate::live::reads(&sound, chain)), "{reads:?}");
+        assert!(document.into_charter().is_err());
+    }
+    let nothing = read("name = = 1");
+    assert!(nothing.member(member).is_none() && nothing.chains().is_empty() && nothing.charter().is_none());
+    assert_eq!(read(DRILL).charter().map(|charter| charter.digest()), Some(sound.digest()));
 }
 
 #[test]
@@ -97,6 +121,9 @@ fn warnings_name_what_hangs_on_one() {
     };
     let role = DRILL.replace("operators = 3", "operators = 3\nroles = { dao = 1 }");
     warned(&role, "single-point", "without organisation dogwood");
+    let single = parse(&role).unwrap().1.into_iter().find(|warning| warning.kind == "single-point").unwrap();
+    let line = role.lines().position(|line| line == "[rules.contain]").unwrap() + 1;
+    assert_eq!((single.key.as_str(), single.line), ("rules.contain", line));
     let shared = DRILL.replace("\"op-birch\"", "\"op-alder\"").replace("\"op-cedar\"", "\"op-alder\"");
     warned(&shared, "single-point", "without operator");
     let trigger =

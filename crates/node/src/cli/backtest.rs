@@ -80,7 +80,7 @@ fn asked(arguments: &BacktestArgs, url: &url::Url, charter: &Charter, teller: &m
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let (chain, client) = charter_live::connect(charter, url, pace).await?;
+        let (chain, client) = charter_live::connect(&charter.chains.keys().copied().collect(), url, pace).await?;
         let newest = client.latest().await?.block.number;
         let to = arguments.to.unwrap_or(newest);
         if to > newest || from > to {

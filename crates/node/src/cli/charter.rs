@@ -8,12 +8,12 @@ use watchfire_charter::{Charter, Fault, Warning};
 
 use super::finding::Finding;
 use super::output::{CliError, Output, code};
-use crate::charter_file::{CharterError, load};
+use crate::charter_file::{CharterError, load, read};
 
 /// What to do about a charter.
 #[derive(Debug, Subcommand)]
 pub(super) enum CharterCommand {
-    /// Report all faults at once, each with line, key and what to do.
+    /// Report all faults at once, each with line, key and what to do: those of the text, of entries, and of what the chain says.
     Check {
         /// The charter, a TOML file.
         file: PathBuf,
@@ -33,7 +33,7 @@ pub(super) enum CharterCommand {
     },
 }
 
-#[derive(Serialize, Default)]
+#[derive(Serialize)]
 struct Checked<'a> {
     file: String,
     ok: bool,
@@ -41,8 +41,8 @@ struct Checked<'a> {
     digest: Option<String>,
     faults: &'a [Fault],
     warnings: &'a [Warning],
-    live: Vec<Finding>,
-    entries: Vec<Finding>,
+    live: &'a [Finding],
+    entries: &'a [Finding],
 }
 
 /// Runs a `charter` command.
@@ -68,28 +68,23 @@ fn digest(file: &Path, output: Output) -> Result<u8, CliError> {
 
 fn check(file: &Path, rpc: &[url::Url], entry: &[PathBuf], output: Output) -> Result<u8, CliError> {
     let name = file.display().to_string();
-    let (charter, warnings) = match load(file) {
-        Ok((charter, warnings)) => (std::sync::Arc::new(charter), warnings),
-        Err(CharterError::Faults { faults, .. }) => {
-            let mut text: String = faults.iter().map(|fault| format!("fault: {name}: {fault}\n")).collect();
-            text.push_str(&format!("{} fault(s); the charter does not load", faults.len()));
-            output.answer(&text, &Checked { file: name, faults: &faults, ..Checked::default() })?;
-            return Ok(code::NO);
-        }
-        Err(error) => return Err(error.into()),
-    };
-    let mut entries = Vec::new();
-    for path in entry {
-        entries.extend(super::entries::check(&charter, path)?);
-    }
-    let live = if rpc.is_empty() { Vec::new() } else { super::charter_live::check(&charter, rpc, output)? };
-    let mut text: String = warnings.iter().map(|warning| format!("warning: {name}: {warning}\n")).collect();
-    entries.iter().chain(&live).for_each(|finding| text.push_str(&format!("{finding}\n")));
-    let found = entries.iter().chain(&live).filter(|finding| finding.is_fault()).count();
-    let ok = found == 0;
-    text.push_str(&summary(&charter, found));
-    let digest = Some(charter.digest().to_string());
-    output.answer(&text, &Checked { file: name, ok, digest, faults: &[], warnings: &warnings, live, entries })?;
+    let document = read(file).map_err(CharterError::Read)?;
+    let (faults, warnings) = (document.faults(), document.warnings());
+    let entries: Vec<Finding> = entry.iter().flat_map(|path| super::entries::check(&document, path)).collect();
+    let live = if rpc.is_empty() { Vec::new() } else { super::charter_live::check(&document, rpc, output)? };
+    let around: Vec<&Finding> = entries.iter().chain(&live).collect();
+    let found = around.iter().filter(|finding| finding.is_fault()).count();
+    let mut text: String = faults.iter().map(|fault| format!("fault: {name}: {fault}\n")).collect();
+    text.extend(warnings.iter().map(|warning| format!("warning: {name}: {warning}\n")));
+    text.extend(around.iter().map(|finding| format!("{finding}\n")));
+    text.push_str(&match document.charter() {
+        Some(charter) => summary(charter, found),
+        None if found == 0 => format!("{} fault(s); the charter does not load", faults.len()),
+        None => format!("{} fault(s), and {found} around it; the charter does not load", faults.len()),
+    });
+    let ok = faults.is_empty() && found == 0;
+    let digest = document.charter().map(|charter| charter.digest().to_string());
+    output.answer(&text, &Checked { file: name, ok, digest, faults, warnings, live: &live, entries: &entries })?;
     Ok(if ok { code::OK } else { code::NO })
 }
 

@@ -3,32 +3,47 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use watchfire_charter::live::{Fact, FactSeverity, judge, reads};
-use watchfire_charter::{Action, Charter, MemberKind, PlaybookPurpose};
-use watchfire_evm::{ChainClient, ChainConfig, ConnectError};
-use watchfire_protocol::Machine;
-use watchfire_types::duty::{Duty, Preflight};
+use watchfire_charter::live::{Fact, FactSeverity};
+use watchfire_charter::{Action, Charter, Document, MemberKind, Playbook, PlaybookPurpose};
+use watchfire_evm::{ChainClient, ChainConfig, ConnectError, HeadInfo};
+use watchfire_protocol::{Machine, transaction_of};
+use watchfire_types::body::{Authority, Decision};
+use watchfire_types::duty::{Duty, Postcondition, Preflight};
 use watchfire_types::input::{Input, PreflightOutcome};
-use watchfire_types::{B256, BlockView, ChainId, Epoch, OperatorId, PlaybookId, Read, ReadOutcome, SafeId};
+use watchfire_types::{
+    B256, BlockView, ChainId, Epoch, OperatorId, PlaybookId, Read, ReadOutcome, SafeId, StepIndex, U256,
+};
 
 use super::finding::{Finding, Severity};
 use super::output::{CliError, Output};
 use crate::run::now;
 
 /// What is found on the chains that these endpoints serve, faults first, each once; every endpoint must serve one.
-pub(super) fn check(charter: &Arc<Charter>, rpc: &[url::Url], output: Output) -> Result<Vec<Finding>, CliError> {
+pub(super) fn check(document: &Document, rpc: &[url::Url], output: Output) -> Result<Vec<Finding>, CliError> {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (chains, charter) = (document.chains(), document.charter().cloned().map(Arc::new));
     runtime.block_on(async {
         let mut found = BTreeSet::new();
         let mut judged = BTreeSet::new();
         for url in rpc {
-            let (chain, client) = connect(charter, url, None).await?;
-            output.progress(&format!("asking {} about chain {chain}", url.host_str().unwrap_or("the endpoint")));
-            found.extend(look(charter, chain, &client).await?);
-            judged.insert(chain);
+            let host = url.host_str().unwrap_or("the endpoint");
+            let asked = async {
+                let (chain, client) = connect(&chains, url, None).await?;
+                output.progress(&format!("asking {host} about chain {chain}"));
+                Ok::<_, CliError>((chain, look(document, charter.as_ref(), chain, &client).await?))
+            };
+            match asked.await {
+                Ok((chain, of_chain)) => {
+                    found.extend(of_chain);
+                    judged.insert(chain);
+                }
+                Err(error) => {
+                    found.insert(Finding::fault(error.kind, format!("endpoint {host}"), error.message, ""));
+                }
+            }
         }
-        for chain in charter.chains.keys().filter(|chain| !judged.contains(chain)) {
+        for chain in chains.difference(&judged) {
             let message = "no endpoint given serves this chain of the charter".to_owned();
             found.insert(Finding::warning("not-checked", format!("chain {chain}"), message, "give one with --rpc"));
         }
@@ -36,15 +51,15 @@ pub(super) fn check(charter: &Arc<Charter>, rpc: &[url::Url], output: Output) ->
     })
 }
 
-/// The chain of the charter that this endpoint serves, asked at most so many times a second, if that is said.
+/// One of these chains, the one that this endpoint serves, asked at most so many times a second, if that is said.
 pub(super) async fn connect(
-    charter: &Charter,
+    chains: &BTreeSet<ChainId>,
     url: &url::Url,
     pace: Option<u32>,
 ) -> Result<(ChainId, Arc<ChainClient>), CliError> {
     let operator: OperatorId = "rpc".parse()?;
     let mut refused = None;
-    for chain in charter.chains.keys() {
+    for chain in chains {
         let mut config = ChainConfig::single(*chain, operator.clone(), url.clone());
         for endpoint in &mut config.endpoints {
             endpoint.requests_per_second = pace.unwrap_or(endpoint.requests_per_second);
@@ -55,19 +70,47 @@ pub(super) async fn connect(
             Err(error) => return Err(error.into()),
         }
     }
-    Err(refused.map_or_else(|| CliError::failed("the charter names no chain; add a [[chain]] section"), Into::into))
+    Err(refused.map_or_else(
+        || CliError::failed("no chain could be read in the charter; add or mend a [[chain]] section"),
+        Into::into,
+    ))
 }
 
-async fn look(charter: &Arc<Charter>, chain: ChainId, client: &ChainClient) -> Result<Vec<Finding>, CliError> {
+/// What the chain says of the text as far as it could be read, and, where it is sound, whether each step would succeed now.
+async fn look(
+    document: &Document,
+    charter: Option<&Arc<Charter>>,
+    chain: ChainId,
+    client: &ChainClient,
+) -> Result<Vec<Finding>, CliError> {
     let head = client.latest().await?;
-    let mut wanted = reads(charter, chain);
-    wanted.extend(watchfire_protocol::reads(charter, chain));
+    let mut wanted = document.reads(chain);
+    wanted.extend(charter.iter().flat_map(|charter| watchfire_protocol::reads(charter, chain)));
     let answers = client.read_at(head.block, &wanted).await;
-    let mut found: Vec<Finding> = judge(charter, chain, &answers).into_iter().map(of_fact).collect();
-    found.extend(recoveries(charter, chain));
+    let mut found: Vec<Finding> = document.judge(chain, &answers).into_iter().map(of_fact).collect();
+    match charter {
+        Some(charter) => found.extend(tried(charter, chain, client, &head, &answers).await?),
+        None => {
+            let message = "no step is simulated while the text has faults".to_owned();
+            let subject = format!("chain {chain}");
+            found.push(Finding::warning("not-simulated", subject, message, "mend them and check again"));
+        }
+    }
+    Ok(found)
+}
+
+/// Whether each step would succeed now.
+async fn tried(
+    charter: &Arc<Charter>,
+    chain: ChainId,
+    client: &ChainClient,
+    head: &HeadInfo,
+    answers: &BTreeMap<Read, ReadOutcome>,
+) -> Result<Vec<Finding>, CliError> {
+    let mut found: Vec<Finding> = Vec::new();
     let mut open = steps(charter, chain);
     open.retain(|step| {
-        let contained = step.is_contained(&answers);
+        let contained = step.is_contained(answers);
         if contained {
             found.push(Finding {
                 severity: Severity::Info,
@@ -83,6 +126,7 @@ async fn look(charter: &Arc<Charter>, chain: ChainId, client: &ChainClient) -> R
     let Some((member, _)) = charter.members.iter().find(|(_, member)| member.kind == MemberKind::Guardian) else {
         return Ok(found);
     };
+    let mut contain = BTreeMap::new();
     let nobody = Epoch::from_bytes([0; 16]);
     let mut machine = Machine::new(Arc::clone(charter), charter.network_id(), member.clone(), nobody)?;
     let view = BlockView {
@@ -99,8 +143,10 @@ async fn look(charter: &Arc<Charter>, chain: ChainId, client: &ChainClient) -> R
     let mut simulated = BTreeSet::new();
     for duty in machine.owed(at).duties {
         let Duty::Preflight(preflight) = duty else { continue };
-        let made = open.iter().filter(|step| step.is_made_by(charter, &answers, &preflight));
-        let names: Vec<String> = made.map(StepOf::name).collect();
+        let made: Vec<_> = open.iter().filter(|step| step.is_made_by(charter, answers, &preflight)).collect();
+        // Steps come narrowest first: what is left is the widest of each playbook.
+        contain.extend(made.iter().map(|step| (step.playbook, preflight.clone())));
+        let names: Vec<String> = made.into_iter().map(StepOf::name).collect();
         simulated.extend(names.iter().cloned());
         if !names.is_empty() {
             found.extend(judged(&names.join(", "), &preflight, client.preflight(&preflight).await));
@@ -110,28 +156,92 @@ async fn look(charter: &Arc<Charter>, chain: ChainId, client: &ChainClient) -> R
     let covered = |step: &StepOf<'_>| {
         let playbook = charter.playbooks.get(step.playbook);
         let mut wider = playbook.into_iter().flat_map(|playbook| playbook.steps.iter().skip(step.number));
-        wider.any(|step| holds(step.actions.iter(), &answers))
+        wider.any(|step| holds(step.actions.iter(), answers))
     };
     for step in open.iter().filter(|step| !simulated.contains(&step.name()) && !covered(step)) {
         let (block, safe) = (head.block.number, step.safe);
         let message = format!("it could not be simulated at block {block}: safe {safe} cannot be read");
         found.push(Finding::warning("not-simulated", step.name(), message, "see what is said of its Safe"));
     }
+    found.extend(recoveries(charter, chain, client, &contain).await);
     Ok(found)
 }
 
-/// A recovery acts on what is contained: nothing simulates it before there is a containment, which is told.
-fn recoveries(charter: &Charter, chain: ChainId) -> impl Iterator<Item = Finding> {
-    let here = move |action: &Action| action.chain == chain;
-    let of = charter.playbooks.iter().filter(|(_, playbook)| playbook.purpose == PlaybookPurpose::Recover);
-    of.filter(move |(_, playbook)| playbook.actions().any(here)).map(|(id, _)| Finding {
-        severity: Severity::Info,
-        kind: "recovery-not-simulated",
-        subject: format!("playbook {id}"),
-        message: "a recovery acts on what is contained, and is simulated only then".to_owned(),
-        remedy: "pause and recover once on a fork of the chain (`anvil --fork-url`), with this charter's Safe and role"
-            .to_owned(),
-    })
+/// Whether what each asset's widest containment does could be undone: its recovery, simulated on top of it. A node itself simulates a recovery
+/// only once there is a containment.
+async fn recoveries(
+    charter: &Charter,
+    chain: ChainId,
+    client: &ChainClient,
+    contain: &BTreeMap<&PlaybookId, Preflight>,
+) -> Vec<Finding> {
+    let here = |playbook: &&Playbook| playbook.actions().any(|action| action.chain == chain);
+    let of =
+        charter.playbooks.iter().filter(|(_, playbook)| playbook.purpose == PlaybookPurpose::Recover && here(playbook));
+    let mut found = Vec::new();
+    for (id, playbook) in of {
+        let before =
+            contain.iter().find(|(of, _)| charter.playbooks.get(**of).is_some_and(|of| of.asset == playbook.asset));
+        for (index, step) in playbook.steps.iter().enumerate() {
+            let subject = format!("playbook {id} step {} ({})", index + 1, step.name);
+            let after = before.and_then(|(_, before)| Some((before, undoing(charter, id, playbook, index, before)?)));
+            let outcome = match &after {
+                Some((before, undoing)) => client.preflight_after(before, undoing).await,
+                None => PreflightOutcome::Unknown {
+                    reason: "it does not act through the one Safe of a containment that is simulated now".to_owned(),
+                },
+            };
+            match outcome {
+                PreflightOutcome::Passes => {}
+                PreflightOutcome::Refuted { reason, .. } => {
+                    let message = format!("once the widest step has contained {}, it would fail: {reason}", playbook.asset);
+                    let remedy = "give the Safe the power to undo what it may do, or mend the step";
+                    found.push(Finding::warning("recovery-refuted", subject, message, remedy));
+                }
+                PreflightOutcome::Unknown { reason } => found.push(Finding {
+                    severity: Severity::Info,
+                    kind: "recovery-not-simulated",
+                    subject,
+                    message: reason,
+                    remedy: "pause and recover once on a fork of the chain (`anvil --fork-url`), with this charter's Safe and role"
+                        .to_owned(),
+                }),
+            }
+        }
+    }
+    found
+}
+
+/// A recovery's step as it would follow a containment; `None` where it does not act through the very Safe alone.
+fn undoing(
+    charter: &Charter,
+    id: &PlaybookId,
+    playbook: &Playbook,
+    index: usize,
+    before: &Preflight,
+) -> Option<Preflight> {
+    let step = playbook.steps.get(index)?;
+    let (_, safe) = charter.safe_at(before.chain, &before.safe)?;
+    let whole = |action: &Action| {
+        action.chain == before.chain && charter.safes.get(&action.safe).is_some_and(|of| of.address == before.safe)
+    };
+    if !step.actions.iter().all(whole) {
+        return None;
+    }
+    let decision = Decision { version: charter.version, asset: playbook.asset.clone(), playbook: id.clone() };
+    let step_index = StepIndex::new(u8::try_from(index + 1).ok()?);
+    let authority = Authority::Step { decision, step: step_index, certificate: B256::ZERO };
+    let nonce = before.transaction.nonce.checked_add(U256::ONE)?;
+    let of = (before.chain, before.safe);
+    let transaction = transaction_of(charter, of, &authority, &BTreeSet::new(), nonce).ok()?;
+    let postconditions = step.actions.iter().map(|action| Postcondition {
+        chain: action.chain,
+        read: action.postcondition.read.clone(),
+        equals: action.postcondition.equals.clone(),
+    });
+    let safe_tx_hash = transaction.hashes(safe.version, before.chain.get(), before.safe).safe_tx_hash;
+    let postconditions = postconditions.collect();
+    Some(Preflight { transaction, safe_tx_hash, postconditions, ..before.clone() })
 }
 
 fn judged(subject: &str, preflight: &Preflight, outcome: PreflightOutcome) -> Option<Finding> {
@@ -221,7 +331,7 @@ impl StepOf<'_> {
                 let itself = to == action.target && *data == action.calldata;
                 let mut packed = action.target.to_vec();
                 packed.extend_from_slice(&[0; 32]);
-                packed.extend_from_slice(&alloy::primitives::U256::from(action.calldata.len()).to_be_bytes::<32>());
+                packed.extend_from_slice(&U256::from(action.calldata.len()).to_be_bytes::<32>());
                 packed.extend_from_slice(&action.calldata);
                 itself || data.windows(packed.len()).any(|window| window == packed)
             })

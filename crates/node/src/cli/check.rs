@@ -7,7 +7,7 @@ use watchfire_charter::{Charter, Warning};
 
 use super::NodeArgs;
 use super::output::{CliError, Output, code};
-use crate::charter_file::{CharterError, load};
+use crate::charter_file::read;
 use crate::config::{Config, ConfigError, Reading, directory_of};
 use crate::keys::{KeyFiles, PasswordSource, UnboundKeys};
 use crate::place::{self, PlaceFault};
@@ -38,22 +38,22 @@ pub(super) fn run(command: &ConfigCommand, output: Output) -> Result<u8, CliErro
             }
         }
     }
-    let charter = charter_file.as_deref().and_then(|file| charter(file, &mut faults));
-    if let (Some(config), Some((charter, _))) = (&config, &charter) {
+    let (charter, warnings) = charter_file.as_deref().map(|file| charter(file, &mut faults)).unwrap_or_default();
+    if let (Some(config), Some(charter)) = (&config, &charter) {
         faults.extend(place::faults(config, charter));
     }
     let member =
-        config.as_ref().zip(charter.as_ref()).and_then(|(config, (charter, _))| charter.members.get(&config.member));
+        config.as_ref().zip(charter.as_ref()).and_then(|(config, charter)| charter.members.get(&config.member));
     // Where the charter cannot tell, the files do.
     let guardian =
         member.map_or_else(|| KeyFiles::of(directory_of(path)).guardian.exists(), |member| member.guardian.is_some());
+    output.progress("opening the keys");
     let keys = password.and_then(|source| keys(directory_of(path), &source, guardian, &mut faults));
-    if let (Some(config), Some((charter, _)), Some(keys)) = (&config, &charter, &keys) {
+    if let (Some(config), Some(charter), Some(keys)) = (&config, &charter, &keys) {
         faults.extend(place::key_faults(config, charter, keys));
     }
-    let own = config.as_ref().zip(charter.as_ref()).map(|(config, (charter, _))| place::warnings(config, charter));
-    let warnings =
-        Warnings { charter: charter.map(|(_, warnings)| warnings).unwrap_or_default(), own: own.unwrap_or_default() };
+    let own = config.as_ref().zip(charter.as_ref()).map(|(config, charter)| place::warnings(config, charter));
+    let warnings = Warnings { charter: warnings, own: own.unwrap_or_default() };
     tell(path, charter_file.as_deref(), config.as_ref(), &faults, &warnings, output)?;
     Ok(if faults.is_empty() { code::OK } else { code::NO })
 }
@@ -64,15 +64,17 @@ struct Warnings {
     own: Vec<PlaceFault>,
 }
 
-fn charter(file: &Path, faults: &mut Vec<PlaceFault>) -> Option<(Charter, Vec<Warning>)> {
-    match load(file) {
-        Ok(loaded) => return Some(loaded),
-        Err(CharterError::Faults { faults: all, .. }) => {
-            faults.extend(all.iter().map(|fault| PlaceFault::of_text(file, fault)));
+fn charter(file: &Path, faults: &mut Vec<PlaceFault>) -> (Option<Charter>, Vec<Warning>) {
+    match read(file) {
+        Ok(document) => {
+            faults.extend(document.faults().iter().map(|fault| PlaceFault::of_text(file, fault)));
+            (document.charter().cloned(), document.warnings().to_vec())
         }
-        Err(CharterError::Read(error)) => faults.push(PlaceFault::of_file("charter-unreadable", file, &error)),
+        Err(error) => {
+            faults.push(PlaceFault::of_file("charter-unreadable", file, &error));
+            (None, Vec::new())
+        }
     }
-    None
 }
 
 fn keys(

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use watchfire_charter::{Charter, Member};
+use watchfire_charter::{Document, Member};
 
 use super::finding::Finding;
 use super::output::CliError;
@@ -13,27 +13,36 @@ const SIGNED: &str =
     "ask the member for the last line that `watchfire init --json` printed, and compare keys by another channel";
 
 /// What is wrong with the entry in this file; nothing if it holds.
-pub(super) fn check(charter: &Charter, path: &Path) -> Result<Vec<Finding>, CliError> {
+pub(super) fn check(document: &Document, path: &Path) -> Vec<Finding> {
     let subject = path.display().to_string();
-    let text = read_text(path)?;
+    let text = match read_text(path).map_err(CliError::from) {
+        Ok(text) => text,
+        Err(error) => return vec![Finding::fault(error.kind, subject, error.message, "")],
+    };
     let entry: SignedEntry = match serde_json::from_str(text.trim()) {
         Ok(entry) => entry,
         Err(error) => {
             let message = format!("it is no signed member entry: {error}");
-            return Ok(vec![Finding::fault("entry-malformed", subject, message, SIGNED)]);
+            return vec![Finding::fault("entry-malformed", subject, message, SIGNED)];
         }
     };
     let id = &entry.member.id;
     if !entry.holds() {
         let message = format!("the entry of {id} is not signed by the keys that it names");
-        return Ok(vec![Finding::fault("entry-not-signed", subject, message, SIGNED)]);
+        return vec![Finding::fault("entry-not-signed", subject, message, SIGNED)];
     }
-    let Some(member) = charter.members.get(id) else {
-        let message = format!("the charter has no member {id}");
-        return Ok(vec![Finding::fault("entry-not-in-charter", subject, message, "add its [[member]] block")]);
+    let Some(member) = document.member(id) else {
+        let (message, remedy) = match document.charter() {
+            Some(_) => (format!("the charter has no member {id}"), "add its [[member]] block"),
+            None => {
+                let message = format!("no member {id} could be read in the charter");
+                (message, "mend the faults of its [[member]] block, or add one")
+            }
+        };
+        return vec![Finding::fault("entry-not-in-charter", subject, message, remedy)];
     };
     let differing = differing(&entry.member, member);
-    Ok(differing
+    differing
         .into_iter()
         .map(|key| {
             let message = format!("{key} of {id} is not in the charter what its keys signed");
@@ -44,7 +53,7 @@ pub(super) fn check(charter: &Charter, path: &Path) -> Result<Vec<Finding>, CliE
                 "write the [[member]] block as signed, or get a new entry",
             )
         })
-        .collect())
+        .collect()
 }
 
 /// Keys of the entry whose values differ; lists are compared as sets, as the charter means them.

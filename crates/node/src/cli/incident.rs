@@ -312,6 +312,7 @@ fn approve(arguments: ApproveArgs, output: Output) -> Result<u8, CliError> {
     let step = StepIndex::new(arguments.step);
     let human = arguments.who.human(&config)?;
     about(&incident, output);
+    output.progress(&supported(&config, &playbook, step)?);
     act(&config, HumanAct::Approve { asset: incident.asset, playbook, step, human }, output)
 }
 
@@ -338,6 +339,17 @@ fn speak(
     let human = arguments.who.human(&config)?;
     about(&incident, output);
     act(&config, say(incident.id, human), output)
+}
+
+/// What a vote for a step supports, told before it is given: a wider step than the first has to be asked for.
+fn supported(config: &Config, playbook: &PlaybookId, step: StepIndex) -> Result<String, CliError> {
+    let (charter, _) = load(&config.charter)?;
+    let of = charter.playbooks.get(playbook).map_or(&[][..], |playbook| &playbook.steps);
+    let Some(named) = usize::from(step.get()).checked_sub(1).and_then(|index| of.get(index)) else {
+        let message = format!("playbook {playbook} has no step {}; it has {}, counted from 1", step.get(), of.len());
+        return Err(CliError::usage(message));
+    };
+    Ok(format!("playbook {playbook}, step {} of {} ({})", step.get(), of.len(), named.name))
 }
 
 /// Which incident a person's word is about, told before it is said.

@@ -120,6 +120,12 @@ pub(super) fn run(arguments: &InitArgs, output: Output) -> Result<u8, CliError> 
     let addresses = addresses(arguments)?;
     let source = source(arguments);
     let password = source.take_new()?;
+    if [&arguments.import_node, &arguments.import_guardian, &arguments.import_submitter]
+        .iter()
+        .any(|file| file.is_some())
+    {
+        output.progress("opening the imported keys; each takes a moment, as whoever guesses passwords should");
+    }
     let keys = gather(arguments, &password)?;
     let entry = entry(arguments, member.clone(), addresses, &keys).sign(&keys.node, keys.guardian.as_ref())?;
     if !entry.holds() {
@@ -128,6 +134,7 @@ pub(super) fn run(arguments: &InitArgs, output: Output) -> Result<u8, CliError> 
         ));
     }
     let derivation = if arguments.light_key_derivation { Derivation::Light } else { Derivation::Strong };
+    output.progress("encrypting the keys; each takes a moment, as whoever guesses passwords should");
     write(&directory, &keys, &password, derivation)?;
     // Last: a directory without config.toml is an unfinished one.
     create_private(&config, config_text(arguments, &member, &source, &directory).as_bytes())?;

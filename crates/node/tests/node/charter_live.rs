@@ -90,16 +90,20 @@ impl Treasury {
 
     /// What `charter check --rpc` finds wrong with the step of a charter over this vault.
     fn refuted(&self, vault: Address) -> Vec<Value> {
-        let text = std::fs::read_to_string(self.members.charter()).unwrap();
+        let live = self.told(vault, "");
+        assert!(of_kind(&live, "not-simulated").is_empty(), "{live}");
+        of_kind(&live, "refuted")
+    }
+
+    /// What it says of such a charter with this at its end.
+    fn told(&self, vault: Address, more: &str) -> Value {
+        let text = std::fs::read_to_string(self.members.charter()).unwrap() + more;
         let text = text.replace("0x5FbDB2315678afecb367f032d93F642f64180aa3", &self.safe.to_checksum(None));
         let text = text.replace("0xe7f1725E7734CE288F8367e1Bb143E90bb3F0512", &vault.to_checksum(None));
         let file = self.members.base.path().join("charter.toml");
         std::fs::write(&file, text).unwrap();
         let url = self.anvil.url().as_str();
-        let live =
-            answer(&watchfire(&["charter", "check", file.to_str().unwrap(), "--rpc", url, "--json"]))["live"].clone();
-        assert!(of_kind(&live, "not-simulated").is_empty(), "{live}");
-        of_kind(&live, "refuted")
+        answer(&watchfire(&["charter", "check", file.to_str().unwrap(), "--rpc", url, "--json"]))["live"].clone()
     }
 }
 
@@ -154,4 +158,73 @@ fn checks_signed_entries() {
     let (code, found) = check(&entry, charter.to_str().unwrap());
     assert_eq!((code, &found[0]["kind"]), (Some(1), &json!("entry-differs")), "{found}");
     assert!(found[0]["message"].as_str().unwrap().contains("operators"), "{found}");
+}
+
+/// What is wrong with the text hides nothing of what the chain and the entries say, nor do they hide each other: a charter whose partners
+/// correct it has all of it in one answer.
+#[test]
+fn tells_faults_of_text_entries_and_chain_at_once() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let path = locate(&npm::aloud).unwrap();
+    let anvil = runtime.block_on(Anvil::start(&path, 31337)).unwrap();
+    let members = Members::new(anvil.url().as_str());
+    let text = std::fs::read_to_string(members.charter()).unwrap();
+    let charter = members.base.path().join("faulty.toml");
+    std::fs::write(&charter, text.replace("window_s = ", "window_seconds = ").replace("op-birch", "op-burch")).unwrap();
+    let (birch, absent) = (members.base.path().join("birch.json"), members.base.path().join("absent.json"));
+    std::fs::write(&birch, members.entries["birch"].to_string()).unwrap();
+    let (charter, birch, absent) = (charter.to_str().unwrap(), birch.to_str().unwrap(), absent.to_str().unwrap());
+    let url = anvil.url().as_str();
+    let output = watchfire(&[
+        "charter",
+        "check",
+        charter,
+        "--entry",
+        birch,
+        "--entry",
+        absent,
+        "--rpc",
+        url,
+        "--rpc",
+        "http://127.0.0.1:1",
+        "--json",
+    ]);
+    let told = answer(&output);
+    assert_eq!((output.status.code(), &told["ok"]), (Some(1), &json!(false)), "{told}");
+    let kinds = |list: &Value| -> Vec<String> {
+        list.as_array().unwrap().iter().map(|one| one["kind"].as_str().unwrap().to_owned()).collect()
+    };
+    assert!(kinds(&told["faults"]).contains(&"unknown-key".to_owned()), "{told}");
+    assert!(!kinds(&told["warnings"]).is_empty(), "{told}");
+    assert_eq!(kinds(&told["entries"]), ["entry-differs", "file-unreadable"], "{told}");
+    let live = kinds(&told["live"]);
+    for kind in ["no-contract", "not-simulated", "chain-unreachable"] {
+        assert!(live.iter().any(|one| one == kind), "{kind} of {told}");
+    }
+    runtime.block_on(anvil.stop());
+}
+
+/// A recovery is tried on top of the containment that it undoes: one that works is not complained about, one that the vault refuses is named
+/// before there is anything to recover.
+#[test]
+fn a_recovery_is_tried_after_its_containment() {
+    let treasury = Treasury::new();
+    let recovery = |function: &str| {
+        format!(
+            "\n[[playbook]]\nid = \"recover-vault\"\nasset = \"vault-core\"\npurpose = \"recover\"\nmode = \"propose\"\nexpiry_s = 600\n\
+             cooldown_s = 0\n[[playbook.step]]\nname = \"release\"\n[[playbook.step.action]]\nchain = 31337\nsafe = \"guardian-safe\"\n\
+             target = \"0xe7f1725E7734CE288F8367e1Bb143E90bb3F0512\"\nfunction = \"{function}\"\narguments = []\n\
+             catalogue = \"recovery\"\npostcondition = {{ call = \"paused() returns (bool)\", arguments = [], equals = \"false\" }}\n"
+        )
+    };
+    let sound = treasury.told(treasury.vault, &recovery("unpause()"));
+    for kind in ["refuted", "recovery-refuted", "recovery-not-simulated"] {
+        assert!(of_kind(&sound, kind).is_empty(), "{sound}");
+    }
+    let stuck = of_kind(&treasury.told(treasury.vault, &recovery("resume()")), "recovery-refuted");
+    assert_eq!(stuck.len(), 1, "{stuck:?}");
+    let subject = json!("playbook recover-vault step 1 (release)");
+    assert_eq!((&stuck[0]["severity"], &stuck[0]["subject"]), (&json!("warning"), &subject));
+    assert!(stuck[0]["message"].as_str().unwrap().ends_with("it would fail: reverted without a reason"), "{stuck:?}");
+    treasury.runtime.block_on(treasury.anvil.stop());
 }

@@ -130,3 +130,41 @@ async fn blocks_left_out_stand_as_an_alarm() {
     node.on_feed(CHAIN, FeedEvent::Unseen { first: None, last: 90 }).await.unwrap();
     assert!(said(&node)[0].as_ref().is_some_and(|line| line.contains("windows up to 90")), "{:?}", said(&node));
 }
+
+/// The same block, so many seconds old, none of whose state anybody could read.
+fn unread(number: u64, age_s: u64) -> FeedEvent {
+    let mut event = holding(number, 0, 0, 100);
+    if let FeedEvent::Block { view, arrived, .. } = &mut event {
+        view.block.time = BlockTime::from_secs(arrived.as_millis() / 1_000 - age_s);
+        view.reads.values_mut().for_each(|outcome| *outcome = ReadOutcome::Unavailable("pruned".to_owned()));
+    }
+    event
+}
+
+/// What a node caught up with and could not read stands as an alarm, and after a restart too: a stretch of such blocks as one line. A young
+/// block without an answer does not: its state is read again with the next one.
+#[tokio::test]
+async fn past_blocks_without_state_stand_as_an_alarm() {
+    let (directory, config) = fixture::directory();
+    let Assembled { mut node, inbox: _inbox, output, socket: _socket } = assemble(open(&config).unwrap()).unwrap();
+    node.take(output).await.unwrap();
+    let said = |node: &Node| {
+        let lines = node.status().alarms.into_iter().filter(|line| line.starts_with("blocks-unseen"));
+        lines.map(|line| line.split(" were ").next().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+    };
+    let kept = || {
+        let text = std::fs::read(directory.path().join("scanned.json")).unwrap();
+        serde_json::from_slice::<serde_json::Value>(&text).unwrap()["31337"]["unseen"].clone()
+    };
+    node.on_feed(CHAIN, holding(2, 0, 0, 100)).await.unwrap();
+    node.on_feed(CHAIN, unread(3, PAST_S + 60)).await.unwrap();
+    assert_eq!(said(&node), ["blocks-unseen: chain 31337: blocks 3 to 3"]);
+    assert_eq!(kept(), serde_json::json!([[3, 3]]), "a crash now forgets it");
+    node.on_feed(CHAIN, unread(4, PAST_S + 50)).await.unwrap();
+    node.on_feed(CHAIN, holding(5, 0, 0, 100)).await.unwrap();
+    node.on_feed(CHAIN, unread(6, PAST_S + 40)).await.unwrap();
+    node.on_feed(CHAIN, unread(7, 0)).await.unwrap();
+    let both = ["blocks-unseen: chain 31337: blocks 3 to 4", "blocks-unseen: chain 31337: blocks 6 to 6"];
+    assert_eq!(said(&node), both);
+    assert_eq!(kept(), serde_json::json!([[3, 4], [6, 6]]));
+}
