@@ -15,8 +15,10 @@ use crate::child;
 use crate::npm::{self, NpmError, Package};
 use crate::rpc::{Rpc, RpcError};
 
-/// The least version that a drill accepts.
-pub const VERSION_MIN: [u32; 3] = [1, 7, 1];
+/// The version that drills are held to.
+const VERSION: [u32; 3] = [1, 7, 1];
+/// Whether npm has that version for this platform.
+const ON_NPM: bool = cfg!(all(target_os = "linux", target_arch = "x86_64"));
 /// Private key of anvil's first pre-funded account: public knowledge, worth nothing anywhere else.
 pub const FUNDER: &str = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
 
@@ -55,16 +57,16 @@ pub enum AnvilError {
     Rpc(#[from] RpcError),
 }
 
-/// Finds anvil: on PATH when it is new enough, else npm's build for this platform, installing it first if need be. Blocks.
+/// Finds anvil: on PATH when it is the version that drills are held to (a later one will do where npm has none), else npm's build for this platform, installing it first if need be. Blocks.
 ///
 /// # Errors
 /// When neither exists.
 pub fn locate(say: &dyn Fn(&str)) -> Result<PathBuf, AnvilError> {
-    let found = std::env::var_os("PATH").and_then(|paths| on_path(&paths));
+    let found = std::env::var_os("PATH").and_then(|paths| on_path(&paths, |version| fits(version, ON_NPM)));
     if let Some(path) = found {
         return Ok(path);
     }
-    if cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+    if ON_NPM {
         let modules = npm::install(Package::Drill, say)?;
         // The platform binary itself: its node wrapper would leave it running when killed.
         let path = modules.join("@foundry-rs/anvil-linux-amd64/bin/anvil");
@@ -75,10 +77,15 @@ pub fn locate(say: &dyn Fn(&str)) -> Result<PathBuf, AnvilError> {
     Err(AnvilError::NoBuild)
 }
 
-fn on_path(paths: &OsString) -> Option<PathBuf> {
+/// Two people who play one drill see one chain: another version is taken only where there is no choice.
+fn fits(version: [u32; 3], on_npm: bool) -> bool {
+    if on_npm { version == VERSION } else { version >= VERSION }
+}
+
+fn on_path(paths: &OsString, fits: impl Fn([u32; 3]) -> bool) -> Option<PathBuf> {
     std::env::split_paths(paths)
         .map(|directory| directory.join("anvil"))
-        .find(|path| path.is_file() && version_of(path).is_some_and(|version| version >= VERSION_MIN))
+        .find(|path| path.is_file() && version_of(path).is_some_and(&fits))
 }
 
 fn version_of(path: &Path) -> Option<[u32; 3]> {

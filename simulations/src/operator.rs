@@ -35,6 +35,8 @@ pub struct Conduct {
     pub holds_transactions: bool,
     /// Requests over HTTP that it answers in a second; "too many requests" and `Retry-After` beyond.
     pub ration: Option<u32>,
+    /// Serves what every client has and nothing else.
+    pub plain: bool,
     /// Blocks below the head whose state it still knows; older state is "missing trie node".
     pub keeps: Option<u64>,
 }
@@ -189,6 +191,11 @@ impl Desk {
         if conduct.ration.is_some_and(|ration| !self.within(ration)) {
             return Answer::Status(StatusCode::TOO_MANY_REQUESTS);
         }
+        if conduct.plain
+            && let Some(refusal) = beyond_plain(request)
+        {
+            return Answer::Body(refusal);
+        }
         if methods(request).any(|method| method == "eth_sendRawTransaction") {
             sent::keep(&mut self.sent.lock().unwrap_or_else(PoisonError::into_inner), request);
             let mut conduct = self.conduct.clone();
@@ -281,6 +288,26 @@ impl Desk {
         let request = json!({"jsonrpc": "2.0", "id": 0, "method": method, "params": [parameter, false]});
         parse_number(self.forward(&request).await?["result"]["number"].as_str()?)
     }
+}
+
+/// What a client that has only the plain methods says to a request for more; `None` where it answers.
+fn beyond_plain(request: &Value) -> Option<Value> {
+    let refuse = |code: i32, message: String| {
+        Some(json!({"jsonrpc": "2.0", "id": request["id"], "error": {"code": code, "message": message}}))
+    };
+    if request.is_array() {
+        return refuse(-32600, "batched requests are not supported".to_owned());
+    }
+    let method = request["method"].as_str().unwrap_or_default();
+    let missing = ["debug_", "trace_", "anvil_", "ots_"].iter().any(|space| method.starts_with(space));
+    if missing || matches!(method, "eth_getBlockReceipts" | "eth_simulateV1") {
+        return refuse(-32601, format!("the method {method} does not exist/is not available"));
+    }
+    let parameters = request["params"].as_array().map_or(&[][..], Vec::as_slice);
+    if parameters.iter().any(|parameter| parameter.get("blockHash").is_some() && method != "eth_getLogs") {
+        return refuse(-32602, "invalid argument: cannot unmarshal object into a block number".to_owned());
+    }
+    None
 }
 
 fn methods(request: &Value) -> impl Iterator<Item = &str> {

@@ -13,7 +13,6 @@ use super::play::Played;
 use super::report::{Blocks, DrillReport, Expectation, Loss, NodeReport, SafeReport, Timeline};
 use super::stage::Stage;
 use crate::bid;
-use crate::scenario::AttackKind;
 
 fn expectation(name: &str, expected: &str, actual: &str, passed: bool) -> Expectation {
     Expectation {
@@ -47,16 +46,8 @@ fn name_of(value: impl serde::Serialize) -> String {
 
 fn taken(stage: &Stage, played: &Played) -> U256 {
     let now = played.seen.blocks.last().map_or(U256::ZERO, |block| block.vault_wei);
-    match stage.scenario.attack.kind {
-        AttackKind::Reentrancy
-        | AttackKind::OracleManipulation
-        | AttackKind::InfiniteMint
-        | AttackKind::OwnerStolen
-        | AttackKind::UpgradeStolen
-        | AttackKind::ForgedMessage => stage.scenario.vault.wei.saturating_sub(now),
-        // A depositor's own coin is no loss.
-        AttackKind::Withdrawal | AttackKind::None => U256::ZERO,
-    }
+    // What a depositor takes out came in before, beside the vault's own.
+    stage.scenario.vault.wei.saturating_sub(now)
 }
 
 /// Why there was no pause, in the nodes' words. One cause, where every node that found something names it and none names another; else

@@ -12,7 +12,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use watchfire_types::control::{CanPause, Record};
-use watchfire_types::{MemberKey, OperatorId, OrganisationId};
+use watchfire_types::{B256, MemberKey, OperatorId, OrganisationId};
 
 use super::DrillError;
 use super::control;
@@ -251,6 +251,16 @@ impl Node {
         command(&self.executable, &self.organisation.id, &self.with_config(arguments)).await
     }
 
+    /// What `watchfire log verify` says of its log, which must hold.
+    pub(super) async fn verify(&self) -> Result<Kept, DrillError> {
+        let said = self.command(&["log", "verify", "--json"]).await?;
+        serde_json::from_str(said.lines().last().unwrap_or_default()).map_err(|error| DrillError::Command {
+            command: "log verify --json".to_owned(),
+            organisation: self.organisation.id.clone(),
+            output: format!("{error}: {said}"),
+        })
+    }
+
     /// What `watchfire status` says about pausing, by its exit code, as a script would read it; `None` where it is none of the three.
     pub(super) async fn can_pause(&self) -> Result<Option<CanPause>, DrillError> {
         let output = output(&self.executable, &self.with_config(&["status"])).await?;
@@ -267,6 +277,15 @@ impl Node {
         all.extend(["--config".to_owned(), self.directory.join("config.toml").display().to_string()]);
         all
     }
+}
+
+/// A log as `watchfire log verify --json` found it.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub(super) struct Kept {
+    /// Events in it, of all members.
+    pub(super) events: u64,
+    /// Root of the tree of the member's own newest epoch.
+    pub(super) log_root: B256,
 }
 
 impl Drop for Node {

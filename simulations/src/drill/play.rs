@@ -16,7 +16,7 @@ use super::progress::Progress;
 use super::report::ether;
 use super::stage::Stage;
 use crate::key::Order;
-use crate::scenario::{AttackKind, AttackStart, FaultKind, Moment, Who, words};
+use crate::scenario::{AttackKind, AttackStart, Fault, FaultKind, HumanPart, Moment, Who, words};
 use crate::vault;
 
 /// How often the launcher looks at the chain.
@@ -159,14 +159,15 @@ impl Play<'_> {
         for moment in self.came() {
             self.reached.entry(moment).or_insert_with(Instant::now);
         }
-        let due = |at: &Moment, delay_s: u64| {
-            self.reached.get(at).is_some_and(|since| since.elapsed() >= Duration::from_secs(delay_s))
-        };
+        let due = |at: &Moment, delay: Duration| self.reached.get(at).is_some_and(|since| since.elapsed() >= delay);
         let faults = self.stage.scenario.faults.iter().cloned().enumerate();
-        let faults: Vec<_> = faults.filter(|(index, fault)| !self.fired.contains(index) && due(&fault.at, 0)).collect();
+        let late = |fault: &Fault| Duration::from_millis(fault.delay_ms);
+        let faults: Vec<_> =
+            faults.filter(|(index, fault)| !self.fired.contains(index) && due(&fault.at, late(fault))).collect();
         let humans = self.stage.scenario.humans.iter().cloned().enumerate();
+        let late = |part: &HumanPart| Duration::from_secs(part.delay_s);
         let humans: Vec<_> =
-            humans.filter(|(index, part)| !self.acted.contains(index) && due(&part.at, part.delay_s)).collect();
+            humans.filter(|(index, part)| !self.acted.contains(index) && due(&part.at, late(part))).collect();
         for (index, fault) in faults {
             self.fired.insert(index);
             progress.said(&format!("fault: {}", words(&fault.what)));

@@ -113,11 +113,11 @@ pub struct NodeReport {
     pub id: MemberId,
     /// Organisation.
     pub organisation: OrganisationId,
-    /// Events in its log.
+    /// Events in its log, after it stopped.
     pub events: u64,
     /// Digest of the shared state; absent for a node that did not run at the end.
     pub state_digest: Option<B256>,
-    /// RFC 6962 root over its own newest epoch; absent for a node that did not run at the end.
+    /// RFC 6962 root over its own newest epoch, after it stopped; absent where `watchfire log verify` does not accept its log.
     pub log_root: Option<B256>,
     /// Whether `watchfire log verify` accepts its log.
     pub log_verified: bool,

@@ -99,3 +99,25 @@ async fn subscriptions_pass_through() {
     mine_every(&direct, 1).await.unwrap();
     assert!(tokio::time::timeout(Duration::from_millis(1_500), socket.next()).await.is_err());
 }
+
+/// A plain operator refuses what not every client has, each in the way clients do, and answers the rest.
+#[tokio::test]
+async fn a_plain_operator_serves_plain_methods() {
+    let (_anvil, direct, operator, rpc) = operator().await;
+    operator.behave(|conduct| conduct.plain = true);
+    assert_eq!(rpc.chain_id().await.unwrap(), 31337);
+    let head = direct.head().await.unwrap();
+    let account = Address::repeat_byte(1);
+    for (method, parameters) in [
+        ("eth_getBlockReceipts", json!(["latest"])),
+        ("eth_simulateV1", json!([{}, "latest"])),
+        ("debug_traceTransaction", json!([head.hash])),
+        ("eth_getBalance", json!([account, {"blockHash": head.hash}])),
+    ] {
+        assert!(matches!(rpc.call(method, parameters).await, Err(RpcError::Refused { .. })), "{method}");
+    }
+    assert!(rpc.call("eth_getLogs", json!([{"blockHash": head.hash}])).await.is_ok());
+    assert_eq!(rpc.balance_at(account, Some(0)).await.unwrap(), U256::ZERO);
+    let batch = json!([{"jsonrpc": "2.0", "id": 1, "method": "eth_chainId", "params": []}]);
+    assert!(beyond_plain(&batch).is_some());
+}

@@ -14,7 +14,7 @@ use super::world::{DiskLeft, Lies};
 pub struct Fault {
     /// When.
     pub at: Moment,
-    /// Milliseconds after that; simulated only.
+    /// Milliseconds after that.
     #[serde(default)]
     pub delay_ms: u64,
     /// What.

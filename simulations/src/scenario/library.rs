@@ -24,6 +24,7 @@ library!(
     "guard-blocks",
     "human-veto",
     "evidence-under-stress",
+    "plain-operators",
     "operator-outvoted",
     "fabrication-doubted",
     "walk-through",

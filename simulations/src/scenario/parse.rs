@@ -9,7 +9,7 @@ use thiserror::Error;
 use watchfire_types::{MemberId, OperatorId};
 
 use super::library;
-use super::{Act, AttackKind, FaultKind, Scenario, Stage, Who, names};
+use super::{Act, AttackKind, ChainPart, FaultKind, Scenario, Stage, Who, names};
 
 const FILE_BYTES_MAX: u64 = 256 << 10;
 
@@ -284,7 +284,7 @@ fn simulated_only(scenario: &Scenario) -> Option<&'static str> {
         matches!(scenario.attack.kind, AttackKind::Reentrancy | AttackKind::Withdrawal | AttackKind::None);
     let only = [
         ("links", scenario.links != Default::default()),
-        ("chain", scenario.chain != Default::default()),
+        ("chain", ChainPart { plain: false, ..scenario.chain.clone() } != Default::default()),
         ("adversary", !scenario.adversaries.is_empty()),
         ("voter", !scenario.voters.is_empty()),
         ("clones", !scenario.clones.is_empty()),
@@ -293,7 +293,6 @@ fn simulated_only(scenario: &Scenario) -> Option<&'static str> {
         ("pause_limits", scenario.governance.pause_limits),
         ("pause_reverts", scenario.vault.pause_reverts),
         ("twin", scenario.vault.twin),
-        ("delay_ms", scenario.faults.iter().any(|fault| fault.delay_ms > 0)),
         ("fault", scenario.faults.iter().any(|fault| !fault.what.is_live())),
         ("act", scenario.humans.iter().any(|human| !matches!(human.act, Act::Approve | Act::Veto))),
         ("pauses", scenario.expect.pauses.is_some()),

@@ -25,6 +25,9 @@ pub struct ChainPart {
     pub block_time_ms: u64,
     /// Until an operator answers, or shows a new block, in milliseconds, drawn evenly.
     pub rpc_ms: (u64, u64),
+    /// Operators serve what every client has and nothing else: no WebSocket, no batches, no `eth_getBlockReceipts`, no simulation of blocks, no
+    /// traces, no block hash in place of a number (EIP-1898); a drill's alone.
+    pub plain: bool,
 }
 
 /// A further node of an organisation: it votes.
@@ -157,7 +160,7 @@ impl Default for Links {
 
 impl Default for ChainPart {
     fn default() -> Self {
-        Self { block_time_ms: 1_000, rpc_ms: (5, 40) }
+        Self { block_time_ms: 1_000, rpc_ms: (5, 40), plain: false }
     }
 }
 

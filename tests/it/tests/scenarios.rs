@@ -297,10 +297,17 @@ fn guard_blocks() {
     assert_eq!(play("guard-blocks").cause.as_deref(), Some("guard-blocks"));
 }
 
-/// People decide: a veto by the contain rule's number of organisations stops what two approved.
+/// People decide: a veto by the contain rule's number of organisations stops what as many approved and signed.
 #[test]
 fn human_veto() {
     assert_eq!(play("human-veto").cause.as_deref(), Some("cancelled"));
+}
+
+/// Any client serves: without WebSocket, batches, block receipts, block simulation and EIP-1898 the same attack ends the same way.
+#[test]
+fn plain_operators() {
+    let report = play("plain-operators");
+    assert!(report.pause_tx.is_some());
 }
 
 /// Operators ration and prune while it is collected: the evidence is complete all the same, on every node.
