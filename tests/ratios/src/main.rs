@@ -84,6 +84,7 @@ mod world;
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
+use report::Report;
 
 /// What can be measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -145,70 +146,61 @@ struct Arguments {
     json: bool,
 }
 
+impl Ratio {
+    /// What takes minutes is measured when it is named.
+    fn waits_to_be_named(self) -> bool {
+        matches!(self, Self::SimulatedTime | Self::DecisionSimulated | Self::Growth)
+    }
+
+    fn measure(self, arguments: &Arguments) -> Vec<Report> {
+        let rounds = arguments.rounds;
+        match self {
+            Self::Decision => decision::measure(rounds),
+            Self::Ingest => vec![ingest::measure(rounds)],
+            Self::CatchUp => vec![catch_up::measure(rounds)],
+            Self::DurableAppend => durable_append::measure(rounds),
+            Self::ConcurrentAppend => concurrent_append::measure(rounds),
+            Self::MerkleAppend => vec![merkle_append::measure(rounds)],
+            Self::DiskBytes => disk_bytes::measure(),
+            Self::ColdOpen => vec![cold_open::measure(rounds)],
+            Self::DetectRules => vec![detect::rules(rounds)],
+            Self::DetectScaling => vec![detect::scaling(rounds)],
+            Self::DetectBloomMiss => vec![detect::bloom_miss(rounds)],
+            Self::DetectReorg => vec![detect::reorg(rounds)],
+            Self::SimulatedTime => simulated::pace(rounds),
+            Self::DecisionSimulated => simulated::decision(rounds),
+            Self::Growth => simulated::growth(rounds),
+            Self::Finding => vec![finding::measure(rounds)],
+            Self::Idle => idle::measure(arguments.idle_seconds).into(),
+            Self::Drill => vec![drill::measure(rounds)],
+        }
+    }
+}
+
+/// Tells each ratio as soon as it is measured: one that ends the run takes no other with it.
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let wanted = |ratio| arguments.names.is_empty() || arguments.names.contains(&ratio);
-    let mut reports = Vec::new();
-    if wanted(Ratio::Decision) {
-        reports.extend(decision::measure(arguments.rounds));
+    let chosen = |ratio: &&Ratio| match arguments.names.as_slice() {
+        [] => !ratio.waits_to_be_named(),
+        names => names.contains(ratio),
+    };
+    if !arguments.json {
+        print!("{}", report::heading());
     }
-    if wanted(Ratio::Ingest) {
-        reports.push(ingest::measure(arguments.rounds));
-    }
-    if wanted(Ratio::CatchUp) {
-        reports.push(catch_up::measure(arguments.rounds));
-    }
-    if wanted(Ratio::DurableAppend) {
-        reports.extend(durable_append::measure(arguments.rounds));
-    }
-    if wanted(Ratio::ConcurrentAppend) {
-        reports.extend(concurrent_append::measure(arguments.rounds));
-    }
-    if wanted(Ratio::MerkleAppend) {
-        reports.push(merkle_append::measure(arguments.rounds));
-    }
-    if wanted(Ratio::DiskBytes) {
-        reports.extend(disk_bytes::measure());
-    }
-    if wanted(Ratio::ColdOpen) {
-        reports.push(cold_open::measure(arguments.rounds));
-    }
-    if wanted(Ratio::DetectRules) {
-        reports.push(detect::rules(arguments.rounds));
-    }
-    if wanted(Ratio::DetectScaling) {
-        reports.push(detect::scaling(arguments.rounds));
-    }
-    if wanted(Ratio::DetectBloomMiss) {
-        reports.push(detect::bloom_miss(arguments.rounds));
-    }
-    if wanted(Ratio::DetectReorg) {
-        reports.push(detect::reorg(arguments.rounds));
-    }
-    if arguments.names.contains(&Ratio::SimulatedTime) {
-        reports.extend(simulated::pace(arguments.rounds));
-    }
-    if arguments.names.contains(&Ratio::DecisionSimulated) {
-        reports.extend(simulated::decision(arguments.rounds));
-    }
-    if arguments.names.contains(&Ratio::Growth) {
-        reports.extend(simulated::growth(arguments.rounds));
-    }
-    if wanted(Ratio::Finding) {
-        reports.push(finding::measure(arguments.rounds));
-    }
-    if wanted(Ratio::Idle) {
-        reports.extend(idle::measure(arguments.idle_seconds));
-    }
-    if wanted(Ratio::Drill) {
-        reports.push(drill::measure(arguments.rounds));
-    }
-    if arguments.json {
-        for report in &reports {
-            println!("{}", serde_json::to_string(report).expect("a report is plain data"));
+    let mut passed = true;
+    for ratio in Ratio::value_variants().iter().filter(chosen) {
+        eprintln!(
+            "measuring {}",
+            ratio.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+        );
+        for report in ratio.measure(&arguments) {
+            passed &= report.passed;
+            if arguments.json {
+                println!("{}", serde_json::to_string(&report).expect("a report is plain data"));
+            } else {
+                print!("{}", report.line());
+            }
         }
-    } else {
-        print!("{}", report::table(&reports));
     }
-    if reports.iter().all(|report| report.passed) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

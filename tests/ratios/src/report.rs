@@ -1,7 +1,5 @@
 //! The result: one line for each setting, as JSON or as a table.
 
-use std::fmt::Write;
-
 use serde::Serialize;
 
 /// On which side of the floor a median must be.
@@ -48,27 +46,24 @@ impl Report {
         };
         Self { ratio, setting, median, q1: at(1), q3: at(3), rounds: rounds.len(), floor, passed, bound }
     }
-}
 
-/// The reports for a person.
-pub(crate) fn table(reports: &[Report]) -> String {
-    let mut table = format!(
-        "{:<9} {:<28} {:>6} {:>6} {:>6} {:>6}  {:<13} {}\n",
-        "ratio", "setting", "median", "q1", "q3", "rounds", "bound", "verdict"
-    );
-    for report in reports {
-        let Report { ratio, setting, median, q1, q3, rounds, floor, .. } = report;
-        let side = match report.bound {
+    /// For a person, under [`heading`].
+    pub(crate) fn line(&self) -> String {
+        let Self { ratio, setting, median, q1, q3, rounds, floor, .. } = self;
+        let side = match self.bound {
             Bound::Most(_) => "at most",
             Bound::Least(_) => "at least",
         };
         let bound = format!("{side} {floor:.2}");
-        let verdict = if report.passed { "ok" } else { "MISSED" };
-        let line = writeln!(
-            table,
-            "{ratio:<9} {setting:<28} {median:>6.3} {q1:>6.3} {q3:>6.3} {rounds:>6}  {bound:<13} {verdict}"
-        );
-        line.expect("a string takes everything");
+        let verdict = if self.passed { "ok" } else { "MISSED" };
+        format!("{ratio:<18} {setting:<34} {median:>8.3} {q1:>8.3} {q3:>8.3} {rounds:>6}  {bound:<15} {verdict}\n")
     }
-    table
+}
+
+/// What the columns of [`Report::line`] are.
+pub(crate) fn heading() -> String {
+    format!(
+        "{:<18} {:<34} {:>8} {:>8} {:>8} {:>6}  {:<15} {}\n",
+        "ratio", "setting", "median", "q1", "q3", "rounds", "bound", "verdict"
+    )
 }
