@@ -113,6 +113,24 @@ fn another_kind_hides_nothing() {
     assert_eq!(bundle.blocks, Bundle::decode(&Story::whole().bundle()).unwrap().blocks);
 }
 
+/// What an operator answered about an account that is nobody's in the charter says nothing about the incident, and is not asked for.
+#[test]
+fn a_strangers_state_is_not_missed() {
+    let mut story = Story::whole();
+    let content = Bytes::from_static(
+        br#"{"result":{"address":"0x0000000000000000000000000000000000000002","storageProof":[{"key":"0x3"}]}}"#,
+    );
+    let object = B256::from_slice(&Sha256::digest(&content));
+    let mut more = manifest(&story);
+    more.items.truncate(1);
+    let (kind, size) = (EvidenceKind::StateProof, content.len() as u64);
+    more.items[0] = EvidenceItem { kind, object, size, ..more.items[0].clone() };
+    story.objects.insert(object, content);
+    story.authors[4].says(Body::EvidenceCollected(more));
+    let report = judged(&story.bundle());
+    assert!(!open(&report).iter().any(|(name, _)| *name == "state-left-out"), "{:?}", open(&report));
+}
+
 /// Words about something else between two of this incident, more than the liar's part of the room; or words of this incident alone.
 pub(crate) fn filler(of_incident: bool) -> Story {
     let mut story = Story::whole();

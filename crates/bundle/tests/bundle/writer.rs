@@ -8,9 +8,9 @@ use ed25519_dalek::{Signer as _, SigningKey};
 use sha2::{Digest as _, Sha256};
 use watchfire_bundle::{Outcome, verify};
 use watchfire_protocol::{content_digest, incident_id};
-use watchfire_transparency::{SignedCheckpoint, Witnessed};
+use watchfire_transparency::{SignedCheckpoint, Tree, Witnessed};
 use watchfire_types::body::{
-    Authority, Basis, Certificate, CoSignature, Decision, EpochHead, Purpose, Retracted, Vote,
+    Authority, Basis, Certificate, CoSignature, Decision, EpochHead, FaultProof, Purpose, Retracted, Vote,
 };
 use watchfire_types::{
     Body, Bytes, CharterVersion, Epoch, Event, EventHash, MemberKey, NetworkId, Seq, StepIndex, Unverified, Verified,
@@ -181,7 +181,7 @@ fn dropped() -> Vec<Mutation> {
         told("an earlier epoch dropped", Open("outside"), |story| {
             let mut author = Author::new(&story.charter, 4, 0xe0);
             let Body::Started(mut started) = author.log.remove(0).body.clone() else { panic!("no start") };
-            author.tree = watchfire_transparency::Tree::new();
+            author.tree = Tree::new();
             let head = EpochHead {
                 epoch: Epoch::from_bytes([1; 16]),
                 seq: Seq::new(3),
@@ -285,6 +285,43 @@ fn trees() -> Vec<Mutation> {
     ]
 }
 
+/// What stands beside the segments.
+fn beside() -> Vec<Mutation> {
+    let said = |index: usize, body: Body| Story::whole().authors[index].says(body).outer().clone();
+    let add = |b: &mut Bundle, outer: Bytes| {
+        b.further.push(outer);
+        b.further.sort_by_key(|outer| Sha256::digest(outer));
+    };
+    vec![
+        edited("a start that is no first event", Fails("further"), |b| {
+            let start = Story::whole().authors[4].log[0].body.clone();
+            add(b, said(4, start));
+        }),
+        edited("a fault of a member that says nothing here", Fails("further"), |b| {
+            let story = Story::whole();
+            let (first, second) = (
+                story.authors[4].log[1].to_unverified(),
+                story.authors[4].forks(1, story.authors[0].log[1].body.clone()),
+            );
+            let (first, second) = if first.hash() < second.hash() { (first, second) } else { (second, first) };
+            silence(b, 4);
+            add(b, said(0, Body::FaultProof(FaultProof { first: Box::new(first), second: Box::new(second) })));
+        }),
+        edited("a tree with an invented leaf", Fails("inclusion"), |b| {
+            let author = &Story::whole().authors[3];
+            let mut invented = Tree::new();
+            invented.push(b"invented");
+            author.log[..5].iter().for_each(|event| invented.push(event.outer()));
+            let stated = author.states(6, invented.root_at(6).unwrap());
+            let checkpoint = watchfire_transparency::Checkpoint::stated(author.network, author.epoch, &stated);
+            let tree = tree(b, 3);
+            tree.note = SignedCheckpoint::new(checkpoint, &author.key(), &stated.signature).to_string().into();
+            let proof = |index| Inclusion { index, path: invented.inclusion(index, 6).unwrap().path };
+            tree.inclusions = (2..6).map(proof).collect();
+        }),
+    ]
+}
+
 /// Objects, blocks, receipts, state.
 fn evidence() -> Vec<Mutation> {
     let other = || Bundle::decode(&Story::other().bundle()).unwrap();
@@ -359,7 +396,7 @@ fn charters() -> Vec<Mutation> {
 
 /// All of them.
 pub(crate) fn mutations() -> Vec<Mutation> {
-    let written = [dropped(), trees(), evidence(), charters()];
+    let written = [dropped(), trees(), beside(), evidence(), charters()];
     written.into_iter().flatten().chain(said::mutations()).collect()
 }
 
