@@ -59,6 +59,7 @@ pub fn subject(event: &Event) -> Option<(&AssetId, BlockTime)> {
         Body::Finding(finding) => Some((&finding.asset, finding.block.time)),
         Body::Vote(vote) => Some((&vote.decision.asset, vote.evidence.time)),
         Body::Veto(veto) => Some((&veto.decision.asset, veto.head.time)),
+        Body::Snoozed(snoozed) => Some((&snoozed.asset, snoozed.head.time)),
         Body::CloseVote(close) => Some((&close.decision.asset, close.closed_at.time)),
         Body::PostconditionChecked(checked) => Some((&checked.asset, checked.block.time)),
         Body::NotContained(stated) => Some((&stated.decision.asset, stated.head.time)),

@@ -31,6 +31,7 @@ mod reads;
 pub mod rejection;
 mod settle;
 mod shared;
+mod snooze;
 pub mod status;
 mod trees;
 mod view;

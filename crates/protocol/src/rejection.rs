@@ -133,6 +133,12 @@ pub enum Rejection {
         /// Why, and what to do.
         why: &'static str,
     },
+    /// A snooze that would not be one.
+    #[error("the snooze is not taken: {why}")]
+    SnoozeRefused {
+        /// Why, and what to do.
+        why: &'static str,
+    },
     /// A human's word on a close that would say nothing.
     #[error("the close is not taken: {why}")]
     CloseRefused {
@@ -239,6 +245,7 @@ impl Rejection {
             | Self::ChangeRefused { .. }
             | Self::UnknownRule { .. }
             | Self::PromotionRefused { .. }
+            | Self::SnoozeRefused { .. }
             | Self::CloseRefused { .. }
             | Self::NotVoting
             | Self::NoOperator

@@ -19,6 +19,7 @@ mod decision;
 mod evidence;
 mod promotion;
 mod sealed;
+mod snooze;
 
 pub use change::{Announced, Change, ChangeCall, ChangeCounted, ChangeSupported, ChangeWithdrawn, Known, Selector};
 pub use checkpoint::{Checkpoint, CheckpointFault, Inconsistency};
@@ -29,6 +30,7 @@ pub use evidence::{
 };
 pub use promotion::{Outcome, PromotionSupported};
 pub use sealed::{SEALED_TEXT_MAX, Sealed, SealedAbout, SealedKey};
+pub use snooze::{SNOOZE_MAX_S, Snoozed};
 
 /// The body of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,6 +91,8 @@ pub enum Body {
     ChangeCounted(ChangeCounted),
     /// A human wants a rule to vote by itself again.
     PromotionSupported(PromotionSupported),
+    /// A human's organisation need not be told of something for a while.
+    Snoozed(Snoozed),
     /// A body this version does not know: its field number and bytes, kept and inert.
     Unknown(u32, Bytes),
 }
@@ -129,6 +133,7 @@ impl Body {
             Self::ChangeWithdrawn(_) => "change-withdrawn",
             Self::ChangeCounted(_) => "change-counted",
             Self::PromotionSupported(_) => "promotion-supported",
+            Self::Snoozed(_) => "snoozed",
             Self::Unknown(..) => Self::UNKNOWN,
         }
     }

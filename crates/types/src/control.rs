@@ -1,7 +1,7 @@
 //! What a running node and the person (or drill launcher) beside it say to each other over the node's control socket:
 //! one JSON [`Request`] a line in, one JSON [`Reply`] a line out; `follow` answers with [`Record`] lines until hang-up.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::{Address, B256};
 use serde::{Deserialize, Serialize};
@@ -46,7 +46,7 @@ pub enum Request {
     /// An access to evidence objects: answered once its event is durable, and only then may they be read from the store.
     AccessEvidence {
         /// One to 256 objects.
-        objects: std::collections::BTreeSet<B256>,
+        objects: BTreeSet<B256>,
         /// `read`, `exported` or `disposed`.
         action: AccessAction,
         /// Who and why.
@@ -237,6 +237,10 @@ pub struct Status {
     pub alarms: Vec<String>,
     /// Duties still owed, a line each.
     pub owed: Vec<String>,
+    /// Incidents that nobody closed, as `watchfire incident list` has them.
+    pub incidents: Vec<OpenIncident>,
+    /// What this organisation does not want to be told now.
+    pub snoozes: Vec<Snooze>,
 }
 
 /// Can this network pause this asset now?
@@ -375,6 +379,57 @@ pub struct Incident {
     pub outcome: Option<Outcome>,
     /// One line per finding, vote, certificate, signature, submission, execution, human word, in local order.
     pub records: Vec<Record>,
+    /// The findings among them folded, a line a rule, by when the first came.
+    pub firings: Vec<Firings>,
+}
+
+/// A rule that fired in an incident: all its findings, whoever said them, in a line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Firings {
+    /// The rule.
+    pub rule: DetectorId,
+    /// Kind of its findings.
+    pub kind: String,
+    /// The worst of them.
+    pub severity: Severity,
+    /// How many.
+    pub count: u64,
+    /// Who said them.
+    pub organisations: BTreeSet<OrganisationId>,
+    /// The first block at which one stood.
+    pub first: BlockRef,
+    /// The last block at which one was evaluated.
+    pub last: BlockRef,
+    /// When the first came here, ms since the Unix epoch.
+    pub at_ms: u64,
+    /// What the last of them says.
+    pub text: String,
+}
+
+/// An incident that nobody closed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenIncident {
+    /// Id.
+    pub id: IncidentId,
+    /// Asset.
+    pub asset: AssetId,
+    /// Worst severity found or set.
+    pub severity: Severity,
+    /// `detection`, `containment` or `recovery`.
+    pub phase: String,
+}
+
+/// What an organisation does not want to be told for a while.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snooze {
+    /// Asset.
+    pub asset: AssetId,
+    /// The rule; `None` for every rule of the asset that only gives context.
+    pub detector: Option<DetectorId>,
+    /// Until when, block time of the asset's chain.
+    pub until: BlockTime,
+    /// Who said so, and why.
+    pub human: Human,
 }
 
 /// One thing that happened at this node, in its local order.

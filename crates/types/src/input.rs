@@ -240,6 +240,17 @@ pub enum HumanAct {
         /// Who and why.
         human: Human,
     },
+    /// Nothing is to be said for a while of what only gives context.
+    Snooze {
+        /// Asset.
+        asset: AssetId,
+        /// The rule; `None` for every rule of the asset that only gives context.
+        detector: Option<DetectorId>,
+        /// For how long, seconds of block time; 0 ends it.
+        lasts_s: u64,
+        /// Who and why.
+        human: Human,
+    },
     /// Free text.
     Note {
         /// Incident.

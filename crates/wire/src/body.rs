@@ -8,6 +8,7 @@ mod evidence;
 mod promotion;
 mod sealed;
 mod signature;
+mod snooze;
 
 pub(crate) use checkpoint::{checkpoint_fault_in, checkpoint_fault_out};
 pub(crate) use decode::{Nesting, decode, fault_proof_in, from_later_version};

@@ -15,7 +15,7 @@ use crate::scan::{self, FIRST_BODY};
 
 /// Whether a body of this number is in proto/watchfire/v1/event.proto.
 const fn is_known(number: u32) -> bool {
-    matches!(number, FIRST_BODY..=43)
+    matches!(number, FIRST_BODY..=44)
 }
 
 const CERTIFICATE: u32 = 20;

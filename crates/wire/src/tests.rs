@@ -13,4 +13,5 @@ mod refusals;
 mod round_trip;
 mod samples;
 mod sealed;
+mod snooze;
 mod strategies;

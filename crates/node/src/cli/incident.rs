@@ -3,10 +3,10 @@
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use watchfire_charter::PlaybookPurpose;
-use watchfire_types::body::{Human, Outcome};
-use watchfire_types::control::{Incident, Record, Reply, Request, SealedWords};
+use watchfire_types::body::{Human, Outcome, SNOOZE_MAX_S};
+use watchfire_types::control::{Firings, Incident, Record, Reply, Request, SealedWords};
 use watchfire_types::input::HumanAct;
-use watchfire_types::{AssetId, IncidentId, PlaybookId, Severity, StepIndex};
+use watchfire_types::{AssetId, DetectorId, IncidentId, PlaybookId, Severity, StepIndex};
 
 use super::NodeArgs;
 use super::incident_bundle::BundleArgs;
@@ -37,6 +37,9 @@ pub(super) enum IncidentCommand {
     /// Support closing, and say what it was: closed once as many organisations as the contain rule asks for do, on one block that all come to know.
     /// Of a closed one, say what it was.
     Close(CloseArgs),
+    /// Tell this organisation's people nothing for a while of what only gives context of the incident's asset. It quiets no rule that votes,
+    /// no other organisation, no vote and no event, and ends by itself.
+    Snooze(SnoozeArgs),
     /// Set the severity, over what the findings say.
     Classify(ClassifyArgs),
     /// Leave words about an incident, for everyone or sealed to named members.
@@ -48,6 +51,9 @@ pub(super) enum IncidentCommand {
 pub(super) struct ShowArgs {
     /// The incident's id, or the beginning of it; `latest` is the one that is open, or the newest where all are closed.
     incident: String,
+    /// Every finding a line of its own, where otherwise those of one rule are one line.
+    #[arg(long)]
+    all: bool,
     #[command(flatten)]
     node: NodeArgs,
 }
@@ -130,6 +136,19 @@ pub(super) struct DecideArgs {
     node: NodeArgs,
 }
 
+/// Something that people know of.
+#[derive(Debug, Args)]
+pub(super) struct SnoozeArgs {
+    #[command(flatten)]
+    speak: SpeakArgs,
+    /// One rule of class context; without it every such rule of the asset.
+    #[arg(long)]
+    rule: Option<DetectorId>,
+    /// For how many minutes of the chain's time, at most 10,080 (seven days); 0 ends a snooze of the same scope.
+    #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u64).range(0..=SNOOZE_MAX_S / 60))]
+    minutes: u64,
+}
+
 /// A severity, set by a person.
 #[derive(Debug, Args)]
 pub(super) struct ClassifyArgs {
@@ -175,6 +194,7 @@ pub(super) fn run(command: IncidentCommand, output: Output) -> Result<u8, CliErr
         IncidentCommand::Classify(ClassifyArgs { speak: arguments, severity }) => {
             speak(arguments, output, |incident, human| HumanAct::Classify { incident, severity, human })
         }
+        IncidentCommand::Snooze(arguments) => snooze(arguments, output),
         IncidentCommand::Note(arguments) => sealed::note(arguments, output),
         IncidentCommand::Ack(arguments) => {
             speak(arguments, output, |incident, human| HumanAct::Acknowledge { incident, human })
@@ -254,7 +274,15 @@ fn show(arguments: &ShowArgs, output: Output) -> Result<u8, CliError> {
     let words = sealed::words(&config, Some(incident.id))?;
     let mut text =
         format!("incident {}\nasset {}  {}  {}\n", incident.id, incident.asset, incident.severity, phase(&incident));
-    incident.records.iter().for_each(|record| text.push_str(&line(record)));
+    let mut lines: Vec<(u64, String)> = incident
+        .records
+        .iter()
+        .filter(|record| arguments.all || record.kind != "finding")
+        .map(|record| (record.at_ms, line(record)))
+        .collect();
+    lines.extend(incident.firings.iter().filter(|_| !arguments.all).map(|firings| (firings.at_ms, folded(firings))));
+    lines.sort_by_key(|(at_ms, _)| *at_ms);
+    lines.iter().for_each(|(_, line)| text.push_str(line));
     words.iter().for_each(|words| text.push_str(&sealed::text(words)));
     output.answer(&text, &Shown { incident, sealed: words })?;
     Ok(code::OK)
@@ -268,6 +296,20 @@ fn phase(incident: &Incident) -> String {
 
 fn line(record: &Record) -> String {
     format!("{}  {:<21} {}\n", time(record.at_ms), record.kind, record.text)
+}
+
+/// A rule's findings in a line.
+fn folded(firings: &Firings) -> String {
+    let Firings { rule, severity, count, organisations, first, last, at_ms, text, .. } = firings;
+    let times = if *count == 1 { "once".to_owned() } else { format!("{count} times") };
+    let by = organisations.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let blocks = if first == last {
+        format!("block {}", first.number)
+    } else {
+        format!("blocks {} to {}", first.number, last.number)
+    };
+    let text = format!("{severity} {rule}: {text} ({times}, {blocks}, by {by})");
+    format!("{}  {:<21} {text}\n", time(*at_ms), "finding")
 }
 
 pub(super) fn time(at_ms: u64) -> String {
@@ -350,6 +392,16 @@ fn supported(config: &Config, playbook: &PlaybookId, step: StepIndex) -> Result<
         return Err(CliError::usage(message));
     };
     Ok(format!("playbook {playbook}, step {} of {} ({})", step.get(), of.len(), named.name))
+}
+
+fn snooze(arguments: SnoozeArgs, output: Output) -> Result<u8, CliError> {
+    let SnoozeArgs { speak: SpeakArgs { incident, who, node }, rule, minutes } = arguments;
+    let config = Config::load(&node.config)?;
+    let incident = find(&config, &incident)?;
+    let human = who.human(&config)?;
+    about(&incident, output);
+    let lasts_s = minutes.saturating_mul(60);
+    act(&config, HumanAct::Snooze { asset: incident.asset, detector: rule, lasts_s, human }, output)
 }
 
 /// Which incident a person's word is about, told before it is said.

@@ -8,15 +8,17 @@ use clap::Args;
 use owo_colors::OwoColorize as _;
 use watchfire_charter::PlaybookPurpose;
 use watchfire_types::AssetId;
-use watchfire_types::control::{AssetStatus, CanPause, PeerStatus, Reply, Request, Status};
+use watchfire_types::control::{AssetStatus, CanPause, OpenIncident, PeerStatus, Reply, Request, Snooze, Status};
 
 use super::NodeArgs;
+use super::incident::time;
 use super::output::{CliError, Output, code, line_out, lost};
 use crate::charter_file::load;
 use crate::config::Config;
 use crate::control::client::{ClientError, ask};
 use crate::kept::look;
 use crate::run::describe::cause_name;
+use crate::run::open_incidents;
 
 /// Between two looks of `--watch`.
 const WATCH: Duration = Duration::from_secs(1);
@@ -121,6 +123,8 @@ fn kept(config: &Config, output: Output) -> Result<Status, CliError> {
         chains: Vec::new(),
         alarms,
         owed: Vec::new(),
+        incidents: open_incidents(&kept.machine),
+        snoozes: kept.machine.snoozes(),
     })
 }
 
@@ -131,6 +135,20 @@ fn verdict(status: &Status) -> u8 {
         // Nothing to pause is nothing that can be paused.
         Some(CanPause::No) | None => code::CANNOT_PAUSE,
     }
+}
+
+/// What is open, and what this organisation's people are not told of.
+fn incidents(status: &Status) -> Vec<String> {
+    let open = status.incidents.iter().map(|OpenIncident { id, asset, severity, phase }| {
+        format!("  {severity} {asset}: incident {} is open, {phase}", id.short())
+    });
+    let quiet = status.snoozes.iter().map(|Snooze { asset, detector, until, human }| {
+        let scope =
+            detector.as_ref().map_or_else(|| "what only gives context".to_owned(), |rule| format!("rule {rule}"));
+        let until = time(until.as_secs().saturating_mul(1_000));
+        format!("  quiet until {until}: {scope} of {asset}; {} ({})", human.person, human.role)
+    });
+    open.chain(quiet).collect()
 }
 
 fn text(status: &Status) -> String {
@@ -158,6 +176,7 @@ fn text(status: &Status) -> String {
             say(format!("  not contained: {cause}: {}", asset.cause_detail.as_deref().unwrap_or("")));
         }
     }
+    incidents(status).into_iter().for_each(&mut say);
     let state = if !status.running {
         "not running"
     } else if status.ready {

@@ -65,6 +65,7 @@ impl Keeper {
             Body::Vote(vote) => vote.evidence.time >= self.young,
             // A planned change counts until its window is over, and what was said of one is at most as old as it may be planned ahead.
             Body::ChangeSupported(said) => said.change.closes >= self.young,
+            Body::Snoozed(said) => said.until >= self.young,
             Body::ChangeWithdrawn(_) | Body::ChangeCounted(_) => {
                 let said = BlockTime::from_secs(event.time.as_millis() / 1_000);
                 said.plus_secs(CHANGE_AHEAD_S_MAX) >= self.young

@@ -3,7 +3,7 @@
 use alloy::primitives::{Address, B256};
 use watchfire_charter::Charter;
 use watchfire_types::body::{
-    Authority, Basis, Body, Certificate, CoSignature, Custodian, Human, Purpose, Sealed, SealedAbout, Vote,
+    Authority, Basis, Body, Certificate, CoSignature, Custodian, Human, Purpose, Sealed, SealedAbout, Snoozed, Vote,
 };
 use watchfire_types::control::Record;
 use watchfire_types::{AssetId, BlockRef, Event, StepIndex, Verified};
@@ -185,10 +185,25 @@ impl Facts {
                     human(&supported.human)
                 ))
             },
+            Body::Snoozed(snoozed) => Self::snooze(snoozed),
             Body::Unknown(field, _) => said(format!("an event of kind {field} that this version does not know")),
             // Named in `of`; said plainly should one ever come here.
             _ => said("an event".to_owned()),
         }
+    }
+
+    fn snooze(snoozed: &Snoozed) -> Self {
+        let Snoozed { asset, detector, head, until, human: who } = snoozed;
+        let scope = match detector {
+            Some(rule) => format!("rule {rule}"),
+            None => format!("what only gives context of {asset}"),
+        };
+        let text = if *until > head.time {
+            format!("need not be told of {scope} until block time {}; {}", until.as_secs(), human(who))
+        } else {
+            format!("wants to be told of {scope} again; {}", human(who))
+        };
+        Self { asset: Some(asset.clone()), block: Some(*head), ..said(text) }
     }
 
     fn change(body: &Body) -> Self {

@@ -14,6 +14,7 @@ pub mod describe;
 mod evidence;
 mod executor;
 mod feed;
+mod firings;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod indexing;
@@ -46,6 +47,7 @@ use crate::place::PlaceFault;
 
 pub use indexing::index_keys;
 pub use start::run;
+pub(crate) use status::open_incidents;
 pub(crate) use {chains::config_of, start::gossip_config};
 
 /// Why a node does not start, or stops.

@@ -5,18 +5,20 @@ use std::collections::BTreeSet;
 use watchfire_charter::{Asset, PlaybookPurpose};
 use watchfire_driver::{HeartbeatFacts, Witness};
 use watchfire_journal::Space;
-use watchfire_protocol::{AssetOutlook, Machine};
+use watchfire_protocol::{AssetOutlook, IncidentStatus, Machine};
 use watchfire_transparency::Frontier;
 use watchfire_types::body::Attested;
 use watchfire_types::bounds::ASSETS_MAX;
-use watchfire_types::control::{AssetStatus, CanPause, ChainStatus, Incident, PeerStatus, Record, Status};
-use watchfire_types::{AssetId, B256, BlockRef, Body, ChainId, DetectorId, MemberId, Timestamp};
+use watchfire_types::control::{
+    AssetStatus, CanPause, ChainStatus, Incident, OpenIncident, PeerStatus, Record, Status,
+};
+use watchfire_types::{AssetId, B256, BlockRef, Body, ChainId, DetectorId, Event, MemberId, Timestamp, Verified};
 
 use super::alarms::{self, BLIND_BLOCKS};
 use super::describe::{self, cause_name};
 use super::feed::ChainState;
 use super::node::Node;
-use super::{now, verdict};
+use super::{firings, now, verdict};
 
 /// A member whose newest heartbeat is older than this is not counted as live.
 const LIVE_MS: u64 = 12_000;
@@ -31,6 +33,18 @@ fn log_root(machine: &Machine) -> B256 {
     let tree = machine.charter().members.get(machine.member()).map(|member| member.node_key);
     let tree = tree.and_then(|key| machine.tree(key, machine.epoch()));
     B256::from(tree.map_or_else(|| Frontier::new().root(), Frontier::root))
+}
+
+/// What is not closed, as `incident list` has it.
+pub(crate) fn open_incidents(machine: &Machine) -> Vec<OpenIncident> {
+    let open = machine.incidents().into_iter().filter(IncidentStatus::is_open);
+    let told = open.map(|IncidentStatus { id, asset, severity, phase, .. }| OpenIncident {
+        id,
+        asset,
+        severity,
+        phase: phase.to_owned(),
+    });
+    told.collect()
 }
 
 impl Node {
@@ -53,6 +67,8 @@ impl Node {
             chains: self.chains.iter().map(|(chain, state)| self.chain(*chain, state, at)).collect(),
             alarms: self.alarms(at),
             owed: self.executor.owed(),
+            incidents: open_incidents(machine),
+            snoozes: machine.snoozes(),
         }
     }
 
@@ -281,15 +297,26 @@ impl Node {
     pub(super) fn incidents(&self) -> Vec<Incident> {
         let machine = self.driver.machine();
         let ledger = machine.ledger();
+        // What came before this process started is shown at its author's time.
+        let arrived =
+            |event: &Verified<Event>| self.arrivals.get(&event.hash()).copied().unwrap_or(event.time.as_millis());
         let incidents = machine.incidents().into_iter().map(|incident| {
-            let mut records: Vec<Record> = machine
-                .incident_events(&incident)
-                .into_iter()
+            let events = machine.incident_events(&incident);
+            let findings = events.iter().filter_map(|event| match &event.body {
+                Body::Finding(finding) => Some((arrived(event), self.charter.organisation_of(&event.author), finding)),
+                _ => None,
+            });
+            let mut firings = firings::fold(findings.clone());
+            for one in &mut firings {
+                let of = findings.clone().find(|(_, _, finding)| finding.detector == one.rule);
+                if let Some(before) = of.and_then(|(_, _, finding)| ledger.before(finding)) {
+                    one.text = format!("{} [{before}]", one.text);
+                }
+            }
+            let mut records: Vec<Record> = events
+                .iter()
                 .map(|event| {
-                    // What came before this process started is shown at its author's time.
-                    let claimed = event.time.as_millis();
-                    let at = self.arrivals.get(&event.hash()).copied().unwrap_or(claimed);
-                    let mut record = describe::event(event, at, &self.charter);
+                    let mut record = describe::event(event, arrived(event), &self.charter);
                     if let Body::Finding(finding) = &event.body
                         && let Some(before) = ledger.before(finding)
                     {
@@ -308,6 +335,7 @@ impl Node {
                 phase: incident.phase.to_owned(),
                 outcome: incident.outcome,
                 records,
+                firings,
             }
         });
         incidents.collect()

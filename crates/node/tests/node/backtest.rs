@@ -19,7 +19,8 @@ use watchfire_types::{Address, ChainId, U256};
 use crate::fixture::{Members, json as last, stderr, watchfire};
 
 const EVENT: &str = "[[detector]]\nid = \"vault-limited\"\nasset = \"vault-core\"\nseverity = \"SEV3\"\nkind = \"event\"\naddress = \"VAULT\"\n\
-                     event = \"WithdrawalsLimited(bool)\"\nstands_s = 600\n";
+                     event = \"WithdrawalsLimited(bool)\"\nstands_s = 600\n\n\
+                     [[severity]]\nkinds = [\"event\"]\nlow = \"SEV2\"\nmedium = \"SEV2\"\nhigh = \"SEV2\"\ncritical = \"SEV2\"\n";
 
 /// A chain on which a vault was drained in three blocks, and limited after.
 struct Attacked {
@@ -161,6 +162,7 @@ fn files_and_node_say_what_live_detectors_say() {
     assert_eq!((&found[0]["detector"], &found[0]["class"]), (&json!("vault-outflow"), &json!("decisive")));
     assert_eq!((&found[0]["block"], &found[0]["severity"]), (&json!(drained), &json!("SEV1")));
     assert_eq!((&found[1]["detector"], &found[1]["block"]), (&json!("vault-limited"), &json!(chain.head())));
+    assert_eq!(found[1]["severity"], "SEV2", "as the matrix says, not as is written at the detector");
     assert!(found[1]["tx"].is_string() && summary["transactions"] == chain.head(), "{summary}");
     assert_eq!((&summary["would_contain"], &summary["first_containment_block"]), (&json!(true), &json!(drained)));
     assert_eq!((&summary["findings"], &summary["decisive"]), (&json!(2), &json!(2)));

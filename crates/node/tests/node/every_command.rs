@@ -50,6 +50,7 @@ fn value(argument: &Arg) -> String {
         "safe" | "to" | "target" => "0x1111111111111111111111111111111111111111",
         "shell" => "bash",
         "severity" => "SEV2",
+        "minutes" => "1",
         other => panic!("what is a value of the argument {other:?}? say it here"),
     };
     text.to_owned()

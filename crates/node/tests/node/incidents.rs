@@ -17,11 +17,11 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const SECOND_ASSET: &str = "[[asset]]\nid = \"market\"\nname = \"Market\"\nchain = 31337\n\
     contracts = [\"0x9fE46736679d2D9a65F0992F2272dE9f3c7fa6e0\"]\ninternal = []\ncriticality = \"high\"\nrto_s = 3600\nrpo_s = 60\n";
 
-/// A finding of each asset, the market's later.
+/// Two findings of the vault by one rule, and one of the market, which is later.
 fn found(author: &Author) -> Vec<Bytes> {
     let (mut prev, started) = author.started();
     let mut events = vec![started];
-    for (seq, asset) in (1..).zip(["vault-core", "market"]) {
+    for (seq, asset) in (1..).zip(["vault-core", "vault-core", "market"]) {
         let time = BlockTime::from_secs(1_700_000_000 + seq);
         let block = BlockRef { chain: ChainId::new(31_337), number: 100 + seq, hash: B256::repeat_byte(1), time };
         let (hash, event) = author.says(
@@ -65,6 +65,32 @@ fn both(members: &Members) -> Vec<Value> {
     panic!("no two incidents: {}", std::fs::read_to_string(members.directory("alder").join("stderr.log")).unwrap());
 }
 
+/// Two findings of one rule at two blocks.
+fn findings_of_one_rule_are_one_line(members: &Members, incident: &str, firings: &Value) {
+    assert_eq!((firings.as_array().unwrap().len(), &firings[0]["count"]), (1, &2.into()), "{firings}");
+    assert_eq!((&firings[0]["first"]["number"], &firings[0]["last"]["number"]), (&101.into(), &102.into()));
+    let text = |all: &[&str]| {
+        let shown = watchfire(&[&["incident", "show", incident, "--config", &members.config("alder")], all].concat());
+        String::from_utf8_lossy(&shown.stdout).into_owned()
+    };
+    let line = "SEV2 vault-outflow: vault-core loses too much [never fired before] (2 times, blocks 101 to 102, by ";
+    assert!(text(&[]).contains(line), "{}", text(&[]));
+    assert_eq!((text(&[]).matches("loses").count(), text(&["--all"]).matches("loses").count()), (1, 2));
+}
+
+/// No chain is read here, so that no time is known that would end a snooze.
+fn nobody_snoozes_without_a_chain(members: &Members, incident: &str) {
+    let who = ["--person", "p-1", "--role", "lead", "--reason", "a test"];
+    let config = members.config("alder");
+    let snooze = [&["incident", "snooze", incident, "--minutes", "60", "--config", &config], &who[..]].concat();
+    let refused = watchfire(&snooze);
+    assert!(stderr(&refused).contains("no agreed head"), "{}", stderr(&refused));
+    assert_ne!(refused.status.code(), Some(0));
+    let status = json(&watchfire(&["status", "--json", "--config", &config]));
+    let told: Vec<_> = status["incidents"].as_array().unwrap().iter().map(|one| one["severity"].clone()).collect();
+    assert_eq!((told, &status["snoozes"]), (vec!["SEV2".into(), "SEV4".into()], &Value::Array(vec![])));
+}
+
 /// Nobody acts on the wrong one of two, and every word stands in the incident that it is about.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_speaks_to_one_of_two() {
@@ -106,6 +132,8 @@ async fn a_person_speaks_to_one_of_two() {
         for kind in ["finding", "acknowledged", "rejected", "classified", "note"] {
             assert!(kinds.contains(&kind), "{kind}: {kinds:?}");
         }
+        findings_of_one_rule_are_one_line(&members, vault, &shown["firings"]);
+        nobody_snoozes_without_a_chain(&members, vault);
         let market = answer(&members, &["incident", "show", open[0]["id"].as_str().unwrap()], 0);
         assert_eq!(market["records"].as_array().unwrap().len(), 1, "{market}");
         let both = both(&members);

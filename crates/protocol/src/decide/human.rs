@@ -43,6 +43,10 @@ pub(super) fn decide(machine: &Machine, act: &HumanAct) -> Result<Step, Rejectio
             bounded(human)?;
             crate::promotion::support(machine, detector, human)?
         }
+        HumanAct::Snooze { asset, detector, lasts_s, human } => {
+            bounded(human)?;
+            crate::snooze::support(machine, asset, detector.as_ref(), *lasts_s, human)?
+        }
         HumanAct::Note { incident, human } => Body::Note(said(machine, *incident, human)?),
         HumanAct::Classify { incident, severity, human } => {
             let HumanStatement { incident, human } = said(machine, *incident, human)?;

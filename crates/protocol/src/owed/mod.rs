@@ -53,6 +53,7 @@ pub(crate) fn owed(machine: &Machine, now: Timestamp) -> Owed {
     duties.extend(submitting::duties(machine, now, owed));
     duties.extend(catch_up(machine));
     crate::status::alarm_pages(machine, &mut pages);
+    crate::snooze::pages(machine, &mut pages);
     Owed { drafts, duties, pages }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use alloy_primitives::B256;
 use watchfire_charter::Charter;
-use watchfire_types::body::{Body, CloseVote, Decision, Outcome, Sealed, SealedAbout};
+use watchfire_types::body::{Body, CloseVote, Decision, Outcome, Sealed, SealedAbout, Snoozed};
 use watchfire_types::{
     AssetId, BlockRef, BlockTime, ChainId, ChangeId, DetectorId, Event, EventHash, IncidentId, MemberKey, NetworkId,
     OperatorId, OrganisationId, PlaybookId, StepIndex, Verified,
@@ -77,6 +77,8 @@ pub(crate) struct Derived {
     pub(crate) fired: Fired,
     /// Rules that may vote by themselves again.
     pub(crate) promotions: Promotions,
+    /// Snoozes, by asset and rule, in the order of their authors' clocks.
+    pub(crate) snoozes: BTreeMap<(AssetId, Option<DetectorId>), InOrder>,
     /// What each author observed.
     pub(crate) observed: BTreeMap<MemberKey, Observations>,
 }
@@ -185,6 +187,7 @@ impl Derived {
             Body::PromotionSupported(said) if promotion::check(charter, author, said).is_ok() => {
                 self.promotions.put(way, organisation, said, event);
             }
+            Body::Snoozed(said) if charter.assets.contains_key(&said.asset) => self.snooze(way, said, event),
             Body::ChangeCounted(counted) => {
                 let of = self.observed.entry(*author).or_default().counted.entry(counted.change).or_default();
                 way.put(of, event.hash(), event);
@@ -220,6 +223,7 @@ impl Derived {
             | Body::ChangeSupported(_)
             | Body::ChangeWithdrawn(_)
             | Body::PromotionSupported(_)
+            | Body::Snoozed(_)
             | Body::Started(_)
             | Body::CoSignature(_)
             | Body::Unknown(..) => {}
@@ -241,6 +245,11 @@ impl Derived {
             let order = (event.time.as_millis(), event.seq.get(), event.hash());
             way.put(self.classified.entry(incident).or_default(), order, event);
         }
+    }
+
+    fn snooze(&mut self, way: Way, said: &Snoozed, event: &Arc<Verified<Event>>) {
+        let order = (event.time.as_millis(), event.seq.get(), event.hash());
+        way.put(self.snoozes.entry((said.asset.clone(), said.detector.clone())).or_default(), order, event);
     }
 
     fn carry(&mut self, way: Way, safe_transaction: B256, event: &Arc<Verified<Event>>) {

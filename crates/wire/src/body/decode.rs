@@ -15,6 +15,7 @@ use super::evidence::{self, accessed_in, collected_in, missed_in};
 use super::promotion;
 use super::sealed::sealed_in;
 use super::signature::{attested_in, co_signature_in};
+use super::snooze::snoozed_in;
 use crate::bounds::{MAX_EARLIER_EPOCHS, MAX_FIGURE_VALUE, MAX_FIGURES, MAX_LABEL, MAX_LINE, MAX_VOTES};
 use crate::common::{block_in, decision_in, human_in, out_of_enum, severity_in};
 use crate::error::WireError;
@@ -75,6 +76,7 @@ pub(crate) fn decode(body: In) -> Result<Body, WireError> {
         In::ChangeWithdrawn(withdrawn) => Body::ChangeWithdrawn(withdrawn_in(withdrawn)?),
         In::ChangeCounted(counted) => Body::ChangeCounted(counted_in(counted)?),
         In::PromotionSupported(supported) => Body::PromotionSupported(promotion::supported_in(supported)?),
+        In::Snoozed(snoozed) => Body::Snoozed(snoozed_in(snoozed)?),
     })
 }
 

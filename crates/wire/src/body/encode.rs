@@ -12,6 +12,7 @@ use super::evidence::{accessed_out, collected_out, missed_out};
 use super::promotion;
 use super::sealed::sealed_out;
 use super::signature::{attested_out, co_signature_out};
+use super::snooze::snoozed_out;
 use crate::common::{block_out, decision_out, human_out, severity_out};
 use crate::field::raw;
 use crate::proto::event::Body as Out;
@@ -48,6 +49,7 @@ pub(crate) fn encode(body: &Body) -> Option<Out> {
         Body::ChangeWithdrawn(withdrawn) => Out::ChangeWithdrawn(withdrawn_out(withdrawn)),
         Body::ChangeCounted(counted) => Out::ChangeCounted(counted_out(counted)),
         Body::PromotionSupported(supported) => Out::PromotionSupported(promotion::supported_out(supported)),
+        Body::Snoozed(snoozed) => Out::Snoozed(snoozed_out(snoozed)),
         Body::Unknown(..) => return None,
     })
 }

@@ -11,7 +11,7 @@ use watchfire_types::body::{
     Custody, Decision, EpochCheckpoint, EpochHead, EvidenceAccessed, EvidenceCheck, EvidenceCollected, EvidenceItem,
     EvidenceKind, EvidenceMissed, Executed, FaultProof, Finding, Heartbeat, Human, HumanStatement, Inconsistency,
     MissCause, NotContained, Outcome, PostconditionChecked, PromotionSupported, Purpose, Retracted, Sealed,
-    SealedAbout, SealedKey, Selector, Started, Submitted, Veto, Vote,
+    SealedAbout, SealedKey, Selector, Snoozed, Started, Submitted, Veto, Vote,
 };
 use watchfire_types::{
     BlockRef, BlockTime, ChainId, ChangeId, CharterDigest, CharterVersion, Epoch, Event, EventHash, IncidentId,
@@ -213,6 +213,7 @@ pub(super) fn bodies() -> Vec<(&'static str, Body)> {
         ),
         ("change-withdrawn", Body::ChangeWithdrawn(ChangeWithdrawn { change: change_id(), human: human() })),
         ("promotion-supported", Body::PromotionSupported(promotion_supported())),
+        ("snoozed", Body::Snoozed(snoozed())),
         ("change-counted", Body::ChangeCounted(ChangeCounted { change: change_id(), counts: true, head: block(120) })),
         ("unknown", Body::Unknown(4_000, Bytes::from_static(b"from a later version"))),
     ]
@@ -404,6 +405,16 @@ pub(super) fn promotion_supported() -> PromotionSupported {
         through: block(100).time,
         operator: "op-alder".parse().unwrap(),
         head: block(119),
+        human: human(),
+    }
+}
+
+pub(super) fn snoozed() -> Snoozed {
+    Snoozed {
+        asset: "vault-core".parse().unwrap(),
+        detector: Some("vault-rate".parse().unwrap()),
+        head: block(119),
+        until: block(119).time.plus_secs(3_600),
         human: human(),
     }
 }

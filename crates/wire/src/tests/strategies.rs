@@ -271,6 +271,7 @@ pub(super) fn body() -> impl Strategy<Value = Body> {
         super::sealed::body(),
         super::change::body(),
         super::promotion::body(),
+        super::snooze::body(),
         super::fault::body(),
         statement().prop_map(Body::Acknowledged),
         statement().prop_map(Body::Rejected),
