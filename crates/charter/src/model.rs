@@ -17,6 +17,10 @@ pub use crate::watch::{Class, Comparison, Detector, Quantity, Watch};
 /// The kind of the finding that a contained asset still loses.
 pub const CONTAINMENT_FAILED: &str = "containment-failed";
 
+/// The kind of the finding that somebody outside the chain said something: a monitor, or a person. It gives context whoever says it, and no
+/// trigger can name it.
+pub const REPORT: &str = "report";
+
 /// One version of the governance document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Charter {

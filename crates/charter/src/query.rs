@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::Address;
+use watchfire_types::body::Finding;
 use watchfire_types::planted::{Mutation, planted};
 use watchfire_types::{
     AssetId, ChainId, CharterDigest, DetectorId, MemberId, MemberKey, NetworkId, OperatorId, OrganisationId,
@@ -10,9 +11,10 @@ use watchfire_types::{
 };
 
 use crate::model::{
-    Action, Asset, Chain, Charter, Class, Condition, Detector, Member, MemberKind, Playbook, PlaybookPurpose, Rule,
-    Safe, Step, Trigger,
+    Action, Asset, Chain, Charter, Class, Condition, Detector, Member, MemberKind, Playbook, PlaybookPurpose, REPORT,
+    Rule, Safe, Step, Trigger,
 };
+use crate::severity::{Case, usual};
 
 /// Whether a set of votes meets a [`Rule`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -216,6 +218,26 @@ impl Charter {
     #[must_use]
     pub fn class_of(&self, detector: &DetectorId) -> Class {
         self.detectors.get(detector).map_or(Class::Decisive, |detector| detector.class)
+    }
+
+    /// Whether a finding raises attention only: one of such a detector, and everything that is reported from outside the chain, whatever name
+    /// its author gives it.
+    #[must_use]
+    pub fn is_context_finding(&self, finding: &Finding) -> bool {
+        finding.kind == REPORT || self.is_context(&finding.detector)
+    }
+
+    /// How bad it is that somebody reports something of an asset: what the matrix says of kind `report` and class `context`, else what is usual.
+    /// A row that names detectors is about none of it.
+    #[must_use]
+    pub fn severity_of_report(&self, asset: &AssetId) -> Option<Severity> {
+        let criticality = self.assets.get(asset)?.criticality;
+        let (class, pausable) = (Class::Context, self.can_be_paused(asset));
+        let source = REPORT.parse().ok()?;
+        let case = Case { detector: &source, kind: REPORT, class, criticality, pausable };
+        let mut rows = self.severities.iter().filter(|row| row.detectors.is_empty());
+        let by_row = rows.find(|row| row.is_about(&case)).map(|row| row.severities.of(criticality));
+        Some(by_row.unwrap_or_else(|| usual(&case)))
     }
 
     /// Whether this network can pause an asset: one of its containment playbooks has a step that no delay stands before.

@@ -1,5 +1,6 @@
 //! `config.toml`: what one node's operator decides; everything that partners share is in the charter.
 
+pub mod intake;
 mod read;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,6 +12,7 @@ use url::Url;
 use watchfire_charter::Fault;
 use watchfire_types::{ChainId, MemberId, OperatorId, OrganisationId};
 
+use self::intake::IntakeSection;
 use crate::keys::PasswordSource;
 
 /// Largest configuration or charter file: 1 MiB.
@@ -95,6 +97,8 @@ pub struct Config {
     pub password: PasswordSource,
     /// Days for which evidence is kept before a human may dispose of it.
     pub retention_days: u32,
+    /// Where reports from outside the chain are taken, if they are.
+    pub intake: Option<IntakeSection>,
     /// Chains.
     pub chains: BTreeMap<ChainId, ChainSection>,
 }

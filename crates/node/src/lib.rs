@@ -15,6 +15,7 @@ pub mod control;
 pub mod disclosure;
 mod durably;
 pub mod evidence;
+pub mod intake;
 pub mod kept;
 pub mod keys;
 pub mod people;

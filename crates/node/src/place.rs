@@ -7,8 +7,10 @@ use serde::Serialize;
 use watchfire_charter::{Charter, Fault, Member};
 use watchfire_types::OperatorId;
 
+use crate::config::intake::IntakeSection;
 use crate::config::{ChainSection, Config, ConfigError};
 use crate::control::socket_fault;
+use crate::intake::secret::Secret;
 use crate::keys::{KeyError, UnboundKeys};
 use crate::run::{config_of, gossip_config};
 
@@ -116,6 +118,27 @@ pub fn faults(config: &Config, charter: &Charter) -> Vec<PlaceFault> {
         faults.push(PlaceFault::of_error("path-too-long", &config.directory.display().to_string(), &fault));
     }
     faults.extend(config.chains.values().flat_map(|section| chain_faults(config, charter, section)));
+    faults.extend(config.intake.iter().flat_map(|section| intake_faults(config, charter, section)));
+    faults
+}
+
+/// What keeps reports from being taken as configured.
+fn intake_faults(config: &Config, charter: &Charter, section: &IntakeSection) -> Vec<PlaceFault> {
+    let mut faults = Vec::new();
+    for (name, source) in &section.sources {
+        let at = format!("{}: intake.source {name}", config.path.display());
+        if !charter.assets.contains_key(&source.asset) {
+            let message = format!("{} is no asset of the charter", source.asset);
+            faults.push(PlaceFault::of("asset-unknown", &at, message, "correct its name"));
+        }
+        if charter.detectors.contains_key(name) {
+            let message = "a rule of the charter has this name".to_owned();
+            faults.push(PlaceFault::of("name-taken", &at, message, "give the source another one"));
+        }
+        if let Err(error) = Secret::read(&source.secret_file, source.signature) {
+            faults.push(PlaceFault::of_error("secret-unusable", &at, &error));
+        }
+    }
     faults
 }
 

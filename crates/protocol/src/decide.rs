@@ -39,6 +39,9 @@ pub(crate) fn decide(machine: &Machine, now: Timestamp, input: &Input) -> Result
             Ok(Step::authored(vec![Draft::Body(Body::Submitted(submitted.clone()))]))
         }
         Input::Evidence(statement) => Ok(Step::authored(vec![Draft::Body(statement.body())])),
+        Input::Reported(report) => {
+            Ok(Step::authored(vec![Draft::Body(crate::report::by_source(machine, now, report)?)]))
+        }
         Input::Submission(_)
         | Input::Block(_)
         | Input::Orphaned { .. }

@@ -185,7 +185,7 @@ fn carriers(
             let finding = machine.shared.derived.fired.finding(basis);
             let finding = finding.filter(|event| event.author == vote.event().author);
             let Some(Body::Finding(finding)) = finding.map(|event| &event.body) else { continue };
-            if finding.asset == *asset && !machine.charter.is_context(&finding.detector) {
+            if finding.asset == *asset && !machine.charter.is_context_finding(finding) {
                 let of = carriers.entry(finding.detector.clone()).or_default();
                 let widest = of.steps.entry(id.clone()).or_insert(step);
                 *widest = step.max(*widest);

@@ -29,6 +29,7 @@ mod promotion;
 mod rank;
 mod reads;
 pub mod rejection;
+mod report;
 mod settle;
 mod shared;
 mod snooze;

@@ -3,7 +3,7 @@
 use alloy_primitives::Address;
 use thiserror::Error;
 use watchfire_types::{
-    AssetId, DetectorId, Epoch, IncidentId, MemberKey, NetworkId, PlaybookId, Seq, StepIndex, Verdict,
+    AssetId, DetectorId, Epoch, EventHash, IncidentId, MemberKey, NetworkId, PlaybookId, Seq, StepIndex, Verdict,
 };
 
 use crate::certificate::CertificateFault;
@@ -139,6 +139,23 @@ pub enum Rejection {
         /// Why, and what to do.
         why: &'static str,
     },
+    /// A report that is none of a source's.
+    #[error("the report is not taken: {why}")]
+    ReportRefused {
+        /// Why, and what to do.
+        why: &'static str,
+    },
+    /// A report that this organisation's log holds.
+    #[error("the report is in the log already, as event {event}")]
+    ReportHeld {
+        /// The event.
+        event: EventHash,
+    },
+    /// This node said so much of late that the rest of its quota is left to decisions.
+    #[error(
+        "this node says no more reports for now: what is left of its own quota is kept for decisions; send it again in a minute"
+    )]
+    ReportsFull,
     /// A human's word on a close that would say nothing.
     #[error("the close is not taken: {why}")]
     CloseRefused {
@@ -246,6 +263,9 @@ impl Rejection {
             | Self::UnknownRule { .. }
             | Self::PromotionRefused { .. }
             | Self::SnoozeRefused { .. }
+            | Self::ReportRefused { .. }
+            | Self::ReportHeld { .. }
+            | Self::ReportsFull
             | Self::CloseRefused { .. }
             | Self::NotVoting
             | Self::NoOperator

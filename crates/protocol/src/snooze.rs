@@ -74,6 +74,11 @@ fn is_quiet(machine: &Machine, of: &OrganisationId, asset: &AssetId, rule: &Dete
     machine.charter.is_context(rule) && scopes.into_iter().any(|scope| lasting(machine, asset, of, scope).is_some())
 }
 
+/// Whether they are told nothing of what only gives context of an asset, whatever says it.
+pub(crate) fn is_all_quiet(machine: &Machine, asset: &AssetId) -> bool {
+    lasting(machine, asset, machine.own.organisation(), None).is_some()
+}
+
 /// What only gives context and stands in the own view: people are told once, unless they know.
 pub(crate) fn pages(machine: &Machine, pages: &mut BTreeSet<Page>) {
     let standing = machine.view.chains.values().flat_map(|chain| &chain.standing);

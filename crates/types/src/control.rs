@@ -1,19 +1,23 @@
 //! What a running node and the person (or drill launcher) beside it say to each other over the node's control socket:
 //! one JSON [`Request`] a line in, one JSON [`Reply`] a line out; `follow` answers with [`Record`] lines until hang-up.
 
+mod incidents;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::{Address, B256};
 use serde::{Deserialize, Serialize};
 
 use crate::block::BlockRef;
-use crate::body::{AccessAction, Change, Custodian, EvidenceKind, Human, Known, Outcome, SealedAbout};
+use crate::body::{AccessAction, Change, Custodian, EvidenceKind, Human, Known, SealedAbout};
 use crate::id::{
     AssetId, ChainId, ChangeId, DetectorId, Epoch, EventHash, IncidentId, MemberId, MemberKey, OrganisationId,
-    PlaybookId, Seq, Severity, StepIndex,
+    PlaybookId, Seq, StepIndex,
 };
 use crate::input::HumanAct;
 use crate::time::BlockTime;
+
+pub use incidents::{Firings, Incident, IntakeStatus, OpenIncident, ReportCount, Snooze};
 
 /// One request line, at most 64 KiB.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -241,6 +245,8 @@ pub struct Status {
     pub incidents: Vec<OpenIncident>,
     /// What this organisation does not want to be told now.
     pub snoozes: Vec<Snooze>,
+    /// Where reports from outside the chain are taken; `None` where they are not.
+    pub intake: Option<IntakeStatus>,
 }
 
 /// Can this network pause this asset now?
@@ -362,74 +368,6 @@ pub struct RuleDemoted {
     pub promoted_by: Vec<OrganisationId>,
     /// What a promotion still needs.
     pub missing: String,
-}
-
-/// One incident: events grouped for people.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Incident {
-    /// Id.
-    pub id: IncidentId,
-    /// Asset.
-    pub asset: AssetId,
-    /// Worst severity found or set.
-    pub severity: Severity,
-    /// `detection`, `containment`, `recovery`, `closed`.
-    pub phase: String,
-    /// What people certified a closed one to be.
-    pub outcome: Option<Outcome>,
-    /// One line per finding, vote, certificate, signature, submission, execution, human word, in local order.
-    pub records: Vec<Record>,
-    /// The findings among them folded, a line a rule, by when the first came.
-    pub firings: Vec<Firings>,
-}
-
-/// A rule that fired in an incident: all its findings, whoever said them, in a line.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Firings {
-    /// The rule.
-    pub rule: DetectorId,
-    /// Kind of its findings.
-    pub kind: String,
-    /// The worst of them.
-    pub severity: Severity,
-    /// How many.
-    pub count: u64,
-    /// Who said them.
-    pub organisations: BTreeSet<OrganisationId>,
-    /// The first block at which one stood.
-    pub first: BlockRef,
-    /// The last block at which one was evaluated.
-    pub last: BlockRef,
-    /// When the first came here, ms since the Unix epoch.
-    pub at_ms: u64,
-    /// What the last of them says.
-    pub text: String,
-}
-
-/// An incident that nobody closed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OpenIncident {
-    /// Id.
-    pub id: IncidentId,
-    /// Asset.
-    pub asset: AssetId,
-    /// Worst severity found or set.
-    pub severity: Severity,
-    /// `detection`, `containment` or `recovery`.
-    pub phase: String,
-}
-
-/// What an organisation does not want to be told for a while.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Snooze {
-    /// Asset.
-    pub asset: AssetId,
-    /// The rule; `None` for every rule of the asset that only gives context.
-    pub detector: Option<DetectorId>,
-    /// Until when, block time of the asset's chain.
-    pub until: BlockTime,
-    /// Who said so, and why.
-    pub human: Human,
 }
 
 /// One thing that happened at this node, in its local order.

@@ -8,6 +8,7 @@ use crate::body::{Change, EvidenceStatement, Finding, Human, Outcome, Sealed, Su
 use crate::event::Event;
 use crate::id::{AssetId, ChainId, ChangeId, DetectorId, IncidentId, MemberKey, PlaybookId, Severity, StepIndex};
 use crate::signed::Verified;
+use crate::time::Timestamp;
 
 /// One door in.
 #[derive(Debug, Clone)]
@@ -59,9 +60,35 @@ pub enum Input {
     },
     /// What this node's evidence keeper did or could not do: becomes an event as it stands.
     Evidence(Box<EvidenceStatement>),
+    /// What somebody outside the chain says, once it is known who says it.
+    Reported(Box<Report>),
     /// Time passed.
     Tick,
 }
+
+/// What a monitor says of an asset. It was checked that the source said it, not that it is so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// Asset.
+    pub asset: AssetId,
+    /// Who says it, by the name that this node's configuration gives it.
+    pub source: DetectorId,
+    /// The source's own name for this message, 1 to [`REPORT_ID_MAX`] bytes: what was said once is not said again.
+    pub id: String,
+    /// When it was sent, by the source's clock.
+    pub sent: Timestamp,
+    /// What it says; the first [`REPORT_MAX`] bytes of one line stand in the log.
+    pub summary: String,
+    /// SHA-256 of the message as it came.
+    pub digest: B256,
+}
+
+/// Longest name of a message, bytes.
+pub const REPORT_ID_MAX: usize = 128;
+/// Longest words of a report in the log, bytes.
+pub const REPORT_MAX: usize = 320;
+/// The source of what people report.
+pub const PERSON: &str = "person";
 
 /// Outcome of simulating the whole `execTransaction`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -249,6 +276,13 @@ pub enum HumanAct {
         /// For how long, seconds of block time; 0 ends it.
         lasts_s: u64,
         /// Who and why.
+        human: Human,
+    },
+    /// A person says something of an asset that no rule found: the human's reason is what they say.
+    Report {
+        /// Asset.
+        asset: AssetId,
+        /// Who, and what.
         human: Human,
     },
     /// Free text.

@@ -7,7 +7,7 @@ use watchfire_types::{AssetId, DetectorId, Severity};
 use super::detectors::{Detectors, class};
 use super::playbooks::{FINDING_KINDS, Playbooks, severity};
 use super::references::{Declared, refer};
-use crate::model::{Asset, CONTAINMENT_FAILED, Criticality, Detector};
+use crate::model::{Asset, CONTAINMENT_FAILED, Criticality, Detector, REPORT};
 use crate::reader::{Log, Place, Section};
 use crate::severity::{ByFunds, Case, SeverityRow, by_rows, usual};
 
@@ -40,13 +40,14 @@ pub(crate) fn read(root: &mut Section<'_>, declared: &Declared) -> Matrix {
 
 fn row(section: &mut Section<'_>, declared: &Declared) -> Option<SeverityRow> {
     let mut kinds = BTreeSet::new();
-    for value in section.values("kinds", FINDING_KINDS.len()) {
+    for value in section.values("kinds", FINDING_KINDS.len() + 1) {
         let Some(kind) = value.text() else { continue };
         if kind == CONTAINMENT_FAILED {
             let message = "an asset that still loses after its containment is always SEV1";
             value.fault("out-of-bounds", message, "remove it");
-        } else if !FINDING_KINDS.contains(&kind.as_str()) {
-            let known: Vec<&str> = FINDING_KINDS.iter().copied().filter(|kind| *kind != CONTAINMENT_FAILED).collect();
+        } else if kind != REPORT && !FINDING_KINDS.contains(&kind.as_str()) {
+            let rules = FINDING_KINDS.iter().copied().filter(|kind| *kind != CONTAINMENT_FAILED);
+            let known: Vec<&str> = rules.chain([REPORT]).collect();
             value.fault("unknown-kind", format!("{kind:?} is no kind of finding"), format!("use {}", known.join(", ")));
         }
         kinds.insert(kind);

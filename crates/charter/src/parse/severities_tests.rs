@@ -76,3 +76,19 @@ fn a_wrong_matrix_is_told_with_its_place() {
     let twice = format!("{DRILL}\n[[severity]]\n{ROW}\n[[severity]]\nkinds = [\"event\"]\n{ROW}");
     assert!(read(&twice).1.iter().any(|(kind, _)| *kind == "unreachable-row"));
 }
+
+/// What is reported from outside is as bad as the matrix says, else as what gives context usually is; a row about detectors is about no report, and no
+/// trigger can name one.
+#[test]
+fn a_report_has_its_row_and_no_trigger() {
+    let asset = "vault-core".parse().unwrap();
+    let of = |text: &str| read(text).0.severity_of_report(&asset).unwrap();
+    assert_eq!(of(DRILL), Severity::Sev3, "critical, and it can be paused");
+    assert_eq!(of(&format!("{DRILL}\n[[severity]]\nkinds = [\"report\"]\n{ROW}")), Severity::Sev2);
+    assert_eq!(of(&format!("{DRILL}\n[[severity]]\nclass = \"decisive\"\n{ROW}")), Severity::Sev3);
+    assert_eq!(of(&format!("{DRILL}\n[[severity]]\ndetectors = [\"vault-outflow\"]\n{ROW}")), Severity::Sev3);
+    assert_eq!(read(DRILL).0.severity_of_report(&"nothing".parse().unwrap()), None);
+    let trigger = DRILL.replacen("kinds = [\"outflow\", \"event\"]", "kinds = [\"outflow\", \"report\"]", 1);
+    let faults = parse(&trigger).expect_err("is refused");
+    assert_eq!(faults.iter().map(|fault| fault.kind).collect::<Vec<_>>(), ["unknown-kind"]);
+}

@@ -17,6 +17,7 @@ use crate::charter_file::CharterError;
 use crate::config::ConfigError;
 use crate::control::client::ClientError;
 use crate::evidence::store::StoreError;
+use crate::intake::IntakeError;
 use crate::kept::{KeptError, NoLog};
 use crate::keys::sealing::SealError;
 use crate::keys::{KeyError, KeyFaults};
@@ -199,6 +200,9 @@ fn run(error: &RunError) -> &'static str {
         RunError::NetworkEnded(_) => "network-ended",
         RunError::Chain(error) => connect(error),
         RunError::Control(_) => "socket-unusable",
+        RunError::Intake(IntakeError::File(error)) => error.kind(),
+        RunError::Intake(IntakeError::Secret { .. }) => "secret-unusable",
+        RunError::Intake(IntakeError::Listen { .. }) => "cannot-listen",
         RunError::System { .. } => "io",
     }
 }

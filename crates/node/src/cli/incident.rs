@@ -40,6 +40,8 @@ pub(super) enum IncidentCommand {
     /// Tell this organisation's people nothing for a while of what only gives context of the incident's asset. It quiets no rule that votes,
     /// no other organisation, no vote and no event, and ends by itself.
     Snooze(SnoozeArgs),
+    /// Say what no rule found: it opens or joins the asset's incident as a finding that only gives context, and wakes people. It votes for nothing.
+    Report(ReportArgs),
     /// Set the severity, over what the findings say.
     Classify(ClassifyArgs),
     /// Leave words about an incident, for everyone or sealed to named members.
@@ -149,6 +151,21 @@ pub(super) struct SnoozeArgs {
     minutes: u64,
 }
 
+/// What somebody saw.
+#[derive(Debug, Args)]
+pub(super) struct ReportArgs {
+    /// The asset concerned, by its id in the charter.
+    #[arg(long)]
+    asset: AssetId,
+    /// What happened, in a line of at most 320 bytes; everyone can read it. What is not for everyone goes into `watchfire vulnerability report`.
+    #[arg(long)]
+    summary: String,
+    #[command(flatten)]
+    speaker: SpeakerArgs,
+    #[command(flatten)]
+    node: NodeArgs,
+}
+
 /// A severity, set by a person.
 #[derive(Debug, Args)]
 pub(super) struct ClassifyArgs {
@@ -195,6 +212,11 @@ pub(super) fn run(command: IncidentCommand, output: Output) -> Result<u8, CliErr
             speak(arguments, output, |incident, human| HumanAct::Classify { incident, severity, human })
         }
         IncidentCommand::Snooze(arguments) => snooze(arguments, output),
+        IncidentCommand::Report(ReportArgs { asset, summary, speaker, node }) => {
+            let config = Config::load(&node.config)?;
+            let human = speaker.human(&config, summary)?;
+            act(&config, HumanAct::Report { asset, human }, output)
+        }
         IncidentCommand::Note(arguments) => sealed::note(arguments, output),
         IncidentCommand::Ack(arguments) => {
             speak(arguments, output, |incident, human| HumanAct::Acknowledge { incident, human })

@@ -9,7 +9,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use serde::Serialize;
-use watchfire_types::control::{CanPause, Reply, Request, Status};
+use watchfire_types::control::{CanPause, Reply, ReportCount, Request, Status};
 
 use super::NodeArgs;
 use super::output::{CliError, Output, code};
@@ -109,6 +109,13 @@ fn of_status(status: &Status) -> Vec<Sample> {
         if let Some(wei) = chain.submitter_balance.as_ref().and_then(|wei| wei.parse().ok()) {
             say("watchfire_submitter_balance_wei", "What this node's submitter holds", label, wei);
         }
+    }
+    for ReportCount { source, outcome, count } in status.intake.iter().flat_map(|intake| &intake.counts) {
+        let source = source.as_ref().map(ToString::to_string).unwrap_or_default();
+        samples.push(Sample {
+            labels: vec![("source", source), ("outcome", outcome.clone())],
+            ..one("watchfire_reports", "Answers to reports from outside the chain since the start", *count as f64)
+        });
     }
     samples
 }

@@ -7,8 +7,10 @@ use std::time::Duration;
 use clap::Args;
 use owo_colors::OwoColorize as _;
 use watchfire_charter::PlaybookPurpose;
-use watchfire_types::AssetId;
-use watchfire_types::control::{AssetStatus, CanPause, OpenIncident, PeerStatus, Reply, Request, Snooze, Status};
+use watchfire_types::control::{
+    AssetStatus, CanPause, IntakeStatus, OpenIncident, PeerStatus, Reply, ReportCount, Request, Snooze, Status,
+};
+use watchfire_types::{AssetId, DetectorId};
 
 use super::NodeArgs;
 use super::incident::time;
@@ -125,6 +127,7 @@ fn kept(config: &Config, output: Output) -> Result<Status, CliError> {
         owed: Vec::new(),
         incidents: open_incidents(&kept.machine),
         snoozes: kept.machine.snoozes(),
+        intake: None,
     })
 }
 
@@ -149,6 +152,17 @@ fn incidents(status: &Status) -> Vec<String> {
         format!("  quiet until {until}: {scope} of {asset}; {} ({})", human.person, human.role)
     });
     open.chain(quiet).collect()
+}
+
+/// Where reports are taken, and how often whose were answered how.
+fn reports(intake: &IntakeStatus) -> String {
+    let counts = intake.counts.iter().map(|ReportCount { source, outcome, count }| {
+        let source = source.as_ref().map_or("strangers", DetectorId::as_str);
+        format!("{source} {outcome} {count}")
+    });
+    let counts: Vec<String> = counts.collect();
+    let counts = if counts.is_empty() { "none came".to_owned() } else { counts.join(", ") };
+    format!("  reports at {}: {counts}", intake.listen)
 }
 
 fn text(status: &Status) -> String {
@@ -177,6 +191,7 @@ fn text(status: &Status) -> String {
         }
     }
     incidents(status).into_iter().for_each(&mut say);
+    status.intake.iter().map(reports).for_each(&mut say);
     let state = if !status.running {
         "not running"
     } else if status.ready {

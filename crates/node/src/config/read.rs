@@ -8,6 +8,7 @@ use watchfire_charter::multiaddress::{self, MultiaddressError};
 use watchfire_charter::reader::{Log, Section, Value};
 use watchfire_types::{ChainId, MemberId};
 
+use super::intake::intake;
 use super::{ChainSection, Config, EndpointSection, Reading, directory_of};
 use crate::evidence::retention::RETENTION_DAYS;
 use crate::keys::PasswordSource;
@@ -57,6 +58,10 @@ fn whole(root: &mut Section<'_>, path: &Path, reading: &mut Reading) -> Option<C
         }),
         None => Some(RETENTION_DAYS),
     };
+    let intake = match root.get("intake") {
+        Some(value) => value.section().and_then(|section| intake(section, directory)).map(Some),
+        None => Some(None),
+    };
     let chains = chains(root);
     root.finish();
     reading.charter.clone_from(&charter);
@@ -71,6 +76,7 @@ fn whole(root: &mut Section<'_>, path: &Path, reading: &mut Reading) -> Option<C
         peers,
         password: password?,
         retention_days: retention_days?,
+        intake: intake?,
         chains,
     })
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use watchfire_charter::REPORT;
 use watchfire_types::body::{Body, Purpose};
 use watchfire_types::{BlockRef, Event, EventHash, MemberKey, Verified};
 
@@ -38,6 +39,8 @@ impl Scene {
         for event in events {
             let is_own = event.author == own;
             match &event.body {
+                // What is reported from outside names no block: nothing is to be looked at where it happened to come.
+                Body::Finding(finding) if finding.kind == REPORT => {}
                 Body::Finding(finding) if is_own => drop(mine.insert((finding.first.number, event.hash()))),
                 Body::Finding(finding) => others = earliest(others, finding.first.number),
                 Body::Vote(vote) => others = earliest(others, vote.evidence.number),

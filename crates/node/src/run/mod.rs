@@ -18,6 +18,7 @@ mod firings;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod indexing;
+mod intake;
 mod live;
 mod locating;
 mod node;
@@ -99,6 +100,9 @@ pub enum RunError {
     /// The control socket.
     #[error(transparent)]
     Control(#[from] ServerError),
+    /// Reports cannot be taken.
+    #[error(transparent)]
+    Intake(#[from] crate::intake::IntakeError),
     /// The operating system refused.
     #[error("cannot {doing}: {source}; see the limits of this user (open files, threads) and of this system")]
     System {

@@ -22,6 +22,7 @@ use super::chains::{ChainMessage, Scanned};
 use super::evidence::Keeper;
 use super::executor::Executor;
 use super::feed::ChainState;
+use super::intake::Intake;
 use super::live::LiveReport;
 use super::signals::Signals;
 use super::supervisor::Supervisor;
@@ -30,6 +31,7 @@ use crate::config::Config;
 use crate::control::records::Records;
 use crate::control::server::Ask;
 use crate::evidence::told::Told;
+use crate::intake::Delivery;
 use crate::keys::KeyRing;
 use crate::keys::sealing::Opener;
 
@@ -52,6 +54,7 @@ pub(super) struct Inbox {
     pub(super) live: mpsc::Receiver<LiveReport>,
     pub(super) traced: mpsc::Receiver<TraceReport>,
     pub(super) asks: mpsc::Receiver<Ask>,
+    pub(super) reports: mpsc::Receiver<Delivery>,
     pub(super) checked: mpsc::Receiver<Checked>,
     pub(super) evidence: mpsc::Receiver<Told>,
 }
@@ -73,6 +76,7 @@ pub(super) struct Node {
     pub(super) baseline: Baseline,
     pub(super) live_out: mpsc::Sender<LiveReport>,
     pub(super) tracing: Tracing,
+    pub(super) intake: Intake,
     pub(super) floors: BTreeMap<AssetId, BlockRef>,
     /// Planned changes about which the detectors are quiet.
     pub(super) announced: Vec<Announced>,
@@ -130,6 +134,7 @@ impl Node {
                     Turned::On
                 }
                 Some(ask) = inbox.asks.recv() => { self.on_ask(ask).await?; Turned::On }
+                Some(report) = inbox.reports.recv() => { self.on_report(report).await?; Turned::On }
                 Some(told) = inbox.evidence.recv() => { self.on_told(told).await?; Turned::On }
                 Some(report) = inbox.live.recv() => { self.on_live(report); Turned::On }
                 Some(report) = inbox.traced.recv() => { self.on_traced(report); Turned::On }

@@ -20,6 +20,7 @@ use super::chains::{ChainTask, Scanned, config_of};
 use super::evidence::Keeper;
 use super::executor::Executor;
 use super::feed::ChainState;
+use super::intake::Intake;
 use super::live::LiveFacts;
 use super::node::{Inbox, Node};
 use super::{RunError, index_keys, now};
@@ -132,6 +133,7 @@ pub(super) fn assemble(opened: Opened) -> Result<Assembled, RunError> {
     let (live_out, live) = mpsc::channel(ANSWERS_MAX);
     let (tracing, traced) = Tracing::new();
     let (catching_up, checked) = CatchingUp::new();
+    let (intake, reports) = Intake::open(&config)?;
     let (chain_out, chain_messages) = mpsc::channel(CHAIN_MESSAGES_MAX);
     let scanned = Scanned::load(&config.directory);
     let (baseline, lost) = match Baseline::load(&config.directory) {
@@ -157,6 +159,7 @@ pub(super) fn assemble(opened: Opened) -> Result<Assembled, RunError> {
         baseline,
         live_out,
         tracing,
+        intake,
         floors: BTreeMap::new(),
         announced: Vec::new(),
         connected: BTreeSet::new(),
@@ -177,7 +180,7 @@ pub(super) fn assemble(opened: Opened) -> Result<Assembled, RunError> {
         node.stands("baseline", text);
     }
     let (gossip, chains) = (gossip_events, chain_messages);
-    let inbox = Inbox { gossip, chains, preflights, live, traced, asks, checked, evidence: told };
+    let inbox = Inbox { gossip, chains, preflights, live, traced, asks, reports, checked, evidence: told };
     Ok(Assembled { node, inbox, output, socket })
 }
 

@@ -69,6 +69,7 @@ impl Node {
             owed: self.executor.owed(),
             incidents: open_incidents(machine),
             snoozes: machine.snoozes(),
+            intake: self.intake_status(),
         }
     }
 

@@ -40,7 +40,7 @@ fn value(argument: &Arg) -> String {
         "organisation" => "alder",
         "incident" => "latest",
         "object" | "what" | "event" | "change" => "ab",
-        "reason" | "text" | "name" | "asset" | "rule" => "vault-core",
+        "reason" | "text" | "name" | "asset" | "rule" | "summary" => "vault-core",
         "outcome" => "false",
         "output" => "/nowhere/out",
         "archives" | "blocks" | "charter" | "file" | "scenarios" | "scenario" => "/nowhere/file",

@@ -12,6 +12,7 @@ mod fixture;
 mod full;
 mod incidents;
 mod inspect_trace;
+mod intake;
 mod kills;
 mod ledger;
 mod log_query;

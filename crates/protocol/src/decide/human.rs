@@ -47,6 +47,10 @@ pub(super) fn decide(machine: &Machine, act: &HumanAct) -> Result<Step, Rejectio
             bounded(human)?;
             crate::snooze::support(machine, asset, detector.as_ref(), *lasts_s, human)?
         }
+        HumanAct::Report { asset, human } => {
+            bounded(human)?;
+            crate::report::by_person(machine, asset, human)?
+        }
         HumanAct::Note { incident, human } => Body::Note(said(machine, *incident, human)?),
         HumanAct::Classify { incident, severity, human } => {
             let HumanStatement { incident, human } = said(machine, *incident, human)?;

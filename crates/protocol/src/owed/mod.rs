@@ -54,12 +54,13 @@ pub(crate) fn owed(machine: &Machine, now: Timestamp) -> Owed {
     duties.extend(catch_up(machine));
     crate::status::alarm_pages(machine, &mut pages);
     crate::snooze::pages(machine, &mut pages);
+    crate::report::pages(machine, &mut pages);
     Owed { drafts, duties, pages }
 }
 
 /// How many own events that decide nothing fit into the own quota beside [`KEPT_FOR_DECISIONS`]. What finds no room waits: it is recomputed
 /// with every turn, and the quota grows with time.
-fn room(machine: &Machine, now: Timestamp) -> usize {
+pub(crate) fn room(machine: &Machine, now: Timestamp) -> usize {
     let own = machine.shared.chains.get(&(machine.own.key(), machine.own.epoch));
     let left = own.and_then(|own| Some(quota(own.started()?, now).saturating_sub(own.next().get())));
     left.map_or(usize::MAX, |left| usize::try_from(left.saturating_sub(KEPT_FOR_DECISIONS)).unwrap_or(usize::MAX))

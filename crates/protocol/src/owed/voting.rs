@@ -17,7 +17,7 @@ use crate::machine::Machine;
 use crate::shared::voices;
 
 /// The step a finding triggers: the widest of what the playbook's triggers name for its kind, detector and severity, given what else stands of its
-/// asset where a trigger asks for several kinds together. One of a detector that only gives context triggers none, and none counts beside another.
+/// asset where a trigger asks for several kinds together. One that only gives context triggers none, and none counts beside another.
 #[must_use]
 pub fn triggered(
     charter: &Charter,
@@ -25,7 +25,7 @@ pub fn triggered(
     finding: &Finding,
     standing: &[&Finding],
 ) -> Option<StepIndex> {
-    if charter.is_context(&finding.detector) {
+    if charter.is_context_finding(finding) {
         return None;
     }
     steps(charter, playbook, finding, standing, &|_, _| true).max()
@@ -61,7 +61,7 @@ fn stands_together(
     let counts = |other: &&Finding| {
         other.asset == finding.asset
             && other.kind != CONTAINMENT_FAILED
-            && !charter.is_context(&other.detector)
+            && !charter.is_context_finding(other)
             && trigger.matches_finding(&other.detector, &other.kind, other.severity)
     };
     let others: Vec<&Finding> = standing.iter().copied().chain([finding]).filter(counts).collect();
@@ -176,7 +176,7 @@ fn widest_trusted<'a>(
 ) -> Option<(&'a Finding, StepIndex)> {
     let standing = of_asset(machine, playbook);
     let counts = |finding: &Finding, step| held.since(&finding.detector, step).is_none();
-    let decisive = standing.iter().copied().filter(|finding| !machine.charter.is_context(&finding.detector));
+    let decisive = standing.iter().copied().filter(|finding| !machine.charter.is_context_finding(finding));
     let trusted = decisive.filter_map(|finding| {
         let found = steps(&machine.charter, playbook, finding, &standing, &counts).max()?;
         counts(finding, escalation::step(machine, id, playbook, found, finding)).then_some((finding, found))

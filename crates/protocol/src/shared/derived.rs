@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use alloy_primitives::B256;
-use watchfire_charter::Charter;
+use watchfire_charter::{Charter, REPORT};
 use watchfire_types::body::{Body, CloseVote, Decision, Outcome, Sealed, SealedAbout, Snoozed};
 use watchfire_types::{
     AssetId, BlockRef, BlockTime, ChainId, ChangeId, DetectorId, Event, EventHash, IncidentId, MemberKey, NetworkId,
@@ -15,6 +15,7 @@ use watchfire_types::{
 use super::changes::Changes;
 use super::fired::Fired;
 use super::promotions::Promotions;
+use super::reports::Reports;
 use super::told::Told;
 use super::voices::Voices;
 use crate::{certificate, change, incident, promotion};
@@ -79,6 +80,8 @@ pub(crate) struct Derived {
     pub(crate) promotions: Promotions,
     /// Snoozes, by asset and rule, in the order of their authors' clocks.
     pub(crate) snoozes: BTreeMap<(AssetId, Option<DetectorId>), InOrder>,
+    /// What was reported from outside the chain.
+    pub(crate) reports: Reports,
     /// What each author observed.
     pub(crate) observed: BTreeMap<MemberKey, Observations>,
 }
@@ -136,10 +139,10 @@ impl Way {
     }
 }
 
-/// The blocks that an observation is bound to.
+/// The blocks that an observation is bound to. What is reported from outside is so whatever becomes of the block at which it came.
 pub(crate) fn bound_to(event: &Event) -> impl Iterator<Item = BlockRef> {
     let blocks = match &event.body {
-        Body::Finding(finding) => [Some(finding.first), Some(finding.block)],
+        Body::Finding(finding) if finding.kind != REPORT => [Some(finding.first), Some(finding.block)],
         Body::Executed(executed) => [Some(executed.block), None],
         Body::PostconditionChecked(checked) => [Some(checked.block), None],
         _ => [None, None],
@@ -211,6 +214,7 @@ impl Derived {
             | Body::Attested(_) => {
                 let needed = usize::from(charter.rules.contain.organisations);
                 self.fired.put(way, needed, organisation, event);
+                self.reports.put(way, organisation, event);
                 self.observe(way, event);
             }
             Body::Vote(_)

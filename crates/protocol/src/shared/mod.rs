@@ -14,6 +14,7 @@ pub(crate) mod fired;
 pub(crate) mod pace;
 pub(crate) mod promotions;
 mod quota;
+pub(crate) mod reports;
 pub(crate) mod told;
 pub(crate) mod voices;
 

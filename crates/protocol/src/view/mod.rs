@@ -391,7 +391,7 @@ pub(crate) fn observe(machine: &mut Machine, now: Timestamp, input: &Input) {
             }
         }
         Input::Tick => settle(machine),
-        Input::Human(_) | Input::Evidence(_) => {}
+        Input::Human(_) | Input::Evidence(_) | Input::Reported(_) => {}
     }
 }
 

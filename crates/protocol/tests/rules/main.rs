@@ -18,6 +18,7 @@ mod properties;
 mod refusals_certificates;
 mod refusals_recovery;
 mod refusals_signing;
+mod report;
 mod snooze;
 mod together;
 mod traces_cancel;

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use proptest::prelude::*;
-use watchfire_types::body::{Body, Executed, PostconditionChecked};
+use watchfire_types::body::{Body, Executed, Finding, PostconditionChecked};
 use watchfire_types::{Address, B256, BlockRef, Event, StepIndex, Verified};
 
 use super::*;
@@ -52,6 +52,18 @@ fn an_attack_has_one_window() {
 fn others_words_alone_are_no_occasion() {
     assert_eq!(scene(&[]), None);
     assert_eq!(scene(&[finding(2, 100, 100), finding(3, 100, 100)]), None);
+}
+
+/// Goal: what is reported from outside names no block, so that nobody can have evidence looked for where nothing happened, or windows taken from an attack.
+#[test]
+fn a_report_is_no_occasion() {
+    let report = |number| match finding(1, number, number).body.clone() {
+        Body::Finding(finding) => said(1, Body::Finding(Finding { kind: "report".to_owned(), ..finding })),
+        _ => panic!("a finding"),
+    };
+    assert_eq!(scene(&[report(100)]), None);
+    let reports: Vec<_> = (0..40).map(|n| report(n * 100)).chain([finding(1, 5_000, 5_000)]).collect();
+    assert_eq!(stretches(&reports), [(5_000, 5_015)]);
 }
 
 proptest! {
