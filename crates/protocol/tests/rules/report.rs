@@ -112,6 +112,20 @@ fn no_vote_rests_on_a_report() {
     assert!(c.votes(0, 1) > 0 && c.execute() == 1);
 }
 
+/// However old it grows, it is no pause that was wanted and did not come: its source is a rule that the charter does not know, which is else taken for
+/// one that votes.
+#[test]
+fn a_report_wants_no_pause() {
+    let mut c = Cluster::new(charter(eager), 98);
+    c.mine(&[]);
+    hear(&mut c, 0, report("msg-1")).expect("is taken");
+    for later in [1, EXPIRY_S / 2, EXPIRY_S, 2 * EXPIRY_S] {
+        c.mine_to(100 + later);
+        assert_eq!(c.count(0, |body| matches!(body, Body::NotContained(_))), 0, "{later} s later");
+        assert!(c.nodes[0].machine.outlooks().iter().all(|outlook| outlook.why_not.is_none()), "{later} s later");
+    }
+}
+
 /// What was said is not said again: not from another block, and not by a node that was started anew. Another source, or another organisation, may
 /// have the same name for something else.
 #[test]
