@@ -298,17 +298,20 @@ async fn an_endpoint_of_no_use_is_said() {
     anvil.call("evm_increaseTime", json!([120])).await;
     anvil.mine(1).await;
     let said = |name: &str| client.health().into_iter().find(|endpoint| endpoint.name == name).unwrap().cause;
-    while !(said("a").contains("garbage") && said("late").contains("older than the agreed one")) {
-        next(&mut events).await;
-        anvil.mine(1).await;
-    }
-    assert_eq!(said("b"), "");
-    proxy.now(|_, _| Act::Pass);
-    late.now(|_, _| Act::Pass);
-    while !(said("a").is_empty() && said("late").is_empty()) {
-        anvil.mine(1).await;
-        next(&mut events).await;
-    }
+    let shown = async {
+        while !(said("a").contains("garbage") && said("late").contains("older than the agreed one")) {
+            next(&mut events).await;
+            anvil.mine(1).await;
+        }
+        assert_eq!(said("b"), "");
+        proxy.now(|_, _| Act::Pass);
+        late.now(|_, _| Act::Pass);
+        while !(said("a").is_empty() && said("late").is_empty()) {
+            anvil.mine(1).await;
+            next(&mut events).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, shown).await.unwrap_or_else(|_| panic!("{:?}", client.health()));
 }
 
 /// Goal: with two of three, an operator that invents heads, and one that lags, hold nobody up.
