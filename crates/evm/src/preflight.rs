@@ -38,7 +38,7 @@ impl ChainClient {
         let cap = self.config.gas_cap;
         let ask = |remote| {
             let preflight = Arc::clone(&preflight);
-            async move { vec![judge(&remote, &preflight, cap).await] }
+            async move { vec![judge(&remote, None, &preflight, cap).await] }
         };
         let deadline = Instant::now() + self.config.limits.preflight;
         outcome(gather(&self.remotes, self.config.agree, 1, deadline, true, ask).await.pop())
@@ -51,7 +51,7 @@ impl ChainClient {
         let cap = self.config.gas_cap;
         let ask = |remote| {
             let pair = Arc::clone(&pair);
-            async move { vec![judge_after(&remote, &pair.0, &pair.1, cap).await] }
+            async move { vec![judge(&remote, Some(&pair.0), &pair.1, cap).await] }
         };
         let deadline = Instant::now() + self.config.limits.preflight;
         outcome(gather(&self.remotes, self.config.agree, 1, deadline, true, ask).await.pop())
@@ -114,30 +114,27 @@ fn checks(preflight: &Preflight) -> Vec<Check> {
     checks.map(|c| Check { read: c.read.clone(), equals: c.equals.clone() }).collect()
 }
 
-async fn judge_after(
+/// Judges a transaction, on top of another where there is one: what then refuses it has the name that its revert gives, since all that would tell
+/// more is asked of the block itself.
+async fn judge(
     remote: &Arc<Remote>,
-    before: &Preflight,
+    before: Option<&Preflight>,
     preflight: &Preflight,
     cap: u64,
 ) -> Result<Judgement, RpcError> {
     let mut simulation = simulation(preflight, checks(preflight), cap);
-    let first = self::simulation(before, Vec::new(), cap);
-    simulation.before.push(first.data);
-    simulation.storage.extend(first.storage);
-    match simulation.run(remote, remote.limits.preflight).await? {
-        Simulated::Executed { holds } if holds.iter().all(|holds| *holds) => Ok(Judgement::Passes),
-        Simulated::Executed { .. } => Ok(Judgement::Refuted(Refusal::NoEffect)),
-        Simulated::WantsMoreGas(cap) => Ok(Judgement::Refuted(Refusal::WantsMoreGas { cap })),
-        Simulated::Reverted(data) => Ok(Judgement::Refuted(Refusal::Inner(Revert::of(&data).name().to_owned()))),
+    if let Some(before) = before {
+        let first = self::simulation(before, Vec::new(), cap);
+        simulation.before.push(first.data);
+        simulation.storage.extend(first.storage);
     }
-}
-
-async fn judge(remote: &Arc<Remote>, preflight: &Preflight, cap: u64) -> Result<Judgement, RpcError> {
-    let simulation = simulation(preflight, checks(preflight), cap);
     match simulation.run(remote, remote.limits.preflight).await? {
         Simulated::Executed { holds } if holds.iter().all(|holds| *holds) => Ok(Judgement::Passes),
         Simulated::Executed { .. } => Ok(Judgement::Refuted(Refusal::NoEffect)),
         Simulated::WantsMoreGas(cap) => Ok(Judgement::Refuted(Refusal::WantsMoreGas { cap })),
+        Simulated::Reverted(data) if before.is_some() => {
+            Ok(Judgement::Refuted(Refusal::Inner(Revert::of(&data).name().to_owned())))
+        }
         Simulated::Reverted(data) => refusal::name(remote, preflight, &simulation, &data).await.map(Judgement::Refuted),
     }
 }

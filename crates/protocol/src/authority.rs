@@ -210,11 +210,12 @@ impl Machine {
             if self.scheduled(id, playbook, step).is_some() {
                 continue;
             }
-            // What can never be built is as good as refuted.
-            if matches!(self.all_effects(rung), Err((_, Unbuilt::Never(_)))) {
-                continue;
-            }
-            let effects = self.effects(rung);
+            let effects = match self.all_effects(rung) {
+                Ok(effects) => effects,
+                Err((_, Unbuilt::Unread)) => self.effects(rung),
+                // What can never be built is as good as refuted.
+                Err((_, Unbuilt::Never(_))) => continue,
+            };
             if self.preflight_refutes(&effects) {
                 if planted(Mutation::RefutedBlocks) {
                     break;

@@ -135,17 +135,18 @@ fn future_evidence_counts_for_nothing() {
     assert!(c.owed_steps(0).is_empty());
 }
 
-/// Modes: a playbook that only observes finds, votes for nothing and wakes nobody; what people say of it counts all the same.
-#[test]
-fn observe_asks_nobody_and_humans_may_decide() {
-    let mut c = Cluster::new(charter(|text| text.replace("mode = \"auto\"", "mode = \"observe\"")), 98);
+/// Everybody finds a drain while the playbook is in this mode.
+fn found_in(mode: &str) -> Cluster {
+    let mode = format!("mode = \"{mode}\"");
+    let mut c = Cluster::new(charter(|text| text.replace("mode = \"auto\"", &mode)), 98);
     c.mine(&[]);
     c.all_find("vault-outflow");
     c.mine(&[]);
-    assert!(c.count(0, |body| matches!(body, Body::Finding(_))) > 0);
-    assert_eq!(c.count(0, |body| matches!(body, Body::Vote(_))), 0);
-    let pages = c.nodes[0].machine.owed(c.now).pages;
-    assert!(pages.iter().all(|page| page.kind != "approval-wanted"), "{pages:?}");
+    c
+}
+
+/// Three people approve, and it is paused.
+fn approved(c: &mut Cluster) {
     for index in 0..3 {
         c.approve(index, "contain-vault", 2);
     }
@@ -153,21 +154,25 @@ fn observe_asks_nobody_and_humans_may_decide() {
     assert!(c.chain.head().paused);
 }
 
+/// Modes: a playbook that only observes finds, votes for nothing and wakes nobody; what people say of it counts all the same.
+#[test]
+fn observe_asks_nobody_and_humans_may_decide() {
+    let mut c = found_in("observe");
+    assert!(c.count(0, |body| matches!(body, Body::Finding(_))) > 0);
+    assert_eq!(c.count(0, |body| matches!(body, Body::Vote(_))), 0);
+    let pages = c.nodes[0].machine.owed(c.now).pages;
+    assert!(pages.iter().all(|page| page.kind != "approval-wanted"), "{pages:?}");
+    approved(&mut c);
+}
+
 /// Modes: `propose` asks, and humans' approvals are votes.
 #[test]
 fn propose_pages_and_humans_decide() {
-    let mut c = Cluster::new(charter(|text| text.replace("mode = \"auto\"", "mode = \"propose\"")), 98);
-    c.mine(&[]);
-    c.all_find("vault-outflow");
-    c.mine(&[]);
+    let mut c = found_in("propose");
     assert_eq!(c.votes(0, 1), 0);
     let pages = c.nodes[0].machine.owed(c.now).pages;
     assert!(pages.iter().any(|page| page.kind == "approval-wanted"));
-    for index in 0..3 {
-        c.approve(index, "contain-vault", 2);
-    }
-    assert_eq!(c.execute(), 1);
-    assert!(c.chain.head().paused);
+    approved(&mut c);
 }
 
 /// A veto is re-issued against newer votes though the own node sees nothing of what others see: that is who vetoes a false alarm.
