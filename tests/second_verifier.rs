@@ -16,6 +16,7 @@ const REQUIREMENTS: &str = include_str!("requirements.txt");
 pub(crate) const LEFT_OUT: &[&str] = &[
     "charter-text",
     "outside",
+    "as-of",
     "reference",
     "authority",
     "threshold",

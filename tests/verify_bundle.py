@@ -4,7 +4,7 @@
 SET is a FileDescriptorSet of bundle.proto and event.proto with their imports, --digest a charter digest known from elsewhere. Prints one JSON object
 a file with every check; exit code 0 only if none fails. Numbers are sections of bundle.proto. Left to `watchfire verify`: [charter-text], [account],
 [slot]; of [co-signature] whose key it is; of [format], [signature] most bounds, names' form and values of later versions; and of the checks that never
-fail [outside], [reference], [threshold], [state-left-out], [execution], [evidence-missed], [authority].
+fail [outside], [as-of], [reference], [threshold], [state-left-out], [execution], [evidence-missed], [authority].
 """
 import argparse, base64, hashlib, json, sys
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey

@@ -37,6 +37,7 @@ const LIMITS: &[&str] = &[
     "that an operator's raw answer was honest where no root of a header binds it",
     "that a key was used by its owner alone, or a witness's clock was right",
     "that an author has no event of the incident before its segment's first or after its last: compare other organisations' bundles",
+    "that the bundle is no older than it is said to be: it shows nothing from after its newest witness's time",
 ];
 
 /// The whole result.
@@ -56,6 +57,8 @@ pub struct Report {
     pub events: usize,
     /// Those of them that belong to the incident.
     pub belonging: usize,
+    /// The newest time at which a witness of another organisation says that it saw a log that is here, s since 1970.
+    pub witnessed_s: Option<u64>,
     /// Every check, in order.
     pub checks: Vec<Check>,
     /// The first that fails.
@@ -122,6 +125,7 @@ impl Checks {
             charters: Vec::new(),
             events: 0,
             belonging: 0,
+            witnessed_s: None,
             checks: self.0,
             first_failure,
             not_proved: LIMITS.to_vec(),

@@ -70,8 +70,11 @@ pub fn verify(file: &Bytes, trusted: Option<&Charter>) -> Report {
     };
     checks.holds("format", "file", format!("{} bytes, made by {:?}", file.len(), bundle.software));
     let charters = charters::check(&bundle, trusted, &mut checks);
-    let (events, belonging) =
-        if charters.len() == bundle.charters.len() { judge(&bundle, &charters, &mut checks) } else { (0, 0) };
+    let Judged { events, belonging, witnessed_s } = if charters.len() == bundle.charters.len() {
+        judge(&bundle, &charters, &mut checks)
+    } else {
+        Judged::default()
+    };
     Report {
         network: Some(bundle.network),
         incident: Some(bundle.incident.id),
@@ -79,12 +82,21 @@ pub fn verify(file: &Bytes, trusted: Option<&Charter>) -> Report {
         charters: charters.iter().map(|(version, charter)| (*version, charter.digest())).collect(),
         events,
         belonging,
+        witnessed_s,
         ..checks.into_report()
     }
 }
 
-/// Everything after the charters; answers how many events there are and how many belong.
-fn judge(bundle: &Bundle, charters: &BTreeMap<CharterVersion, Charter>, checks: &mut Checks) -> (usize, usize) {
+/// What is reported beside the checks.
+#[derive(Default)]
+struct Judged {
+    events: usize,
+    belonging: usize,
+    witnessed_s: Option<u64>,
+}
+
+/// Everything after the charters.
+fn judge(bundle: &Bundle, charters: &BTreeMap<CharterVersion, Charter>, checks: &mut Checks) -> Judged {
     charters::incident(bundle, charters, checks);
     let events = events::open(bundle, charters, checks);
     let known: Vec<Known<'_>> =
@@ -94,7 +106,7 @@ fn judge(bundle: &Bundle, charters: &BTreeMap<CharterVersion, Charter>, checks: 
     events::chains(&opened, checks);
     outside::check(&opened, checks);
     further::check(&opened, checks);
-    trees::check(&opened, checks);
+    let witnessed_s = trees::check(&opened, checks);
     decisions::references(&opened, checks);
     decisions::certificates(&opened, checks);
     decisions::co_signatures(&opened, checks);
@@ -102,5 +114,6 @@ fn judge(bundle: &Bundle, charters: &BTreeMap<CharterVersion, Charter>, checks: 
     chain::check(&opened, checks);
     unproved::check(&opened, checks);
     custody::check(&opened, checks);
-    (opened.events.len(), opened.belonging.told.len() + opened.belonging.faults.len())
+    let belonging = opened.belonging.told.len() + opened.belonging.faults.len();
+    Judged { events: opened.events.len(), belonging, witnessed_s }
 }

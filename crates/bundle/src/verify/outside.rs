@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use watchfire_transparency::SignedCheckpoint;
 use watchfire_types::body::Started;
-use watchfire_types::{Body, Epoch, MemberId, MemberKey};
+use watchfire_types::{Body, Epoch, MemberId, MemberKey, Seq, Unverified};
 use watchfire_wire::bundle::BundledTree;
 
 use super::events::{name, opened_events};
@@ -18,22 +18,26 @@ pub(super) fn check(opened: &Opened<'_>, checks: &mut Checks) {
     let here: BTreeSet<Chain> = opened.bundle.segments.iter().map(|segment| (segment.author, segment.epoch)).collect();
     let trees: BTreeMap<Chain, &BundledTree> =
         opened.bundle.trees.iter().map(|tree| ((tree.author, tree.epoch), tree)).collect();
-    let starts = starts(opened);
+    let (starts, named) = (starts(opened), named(opened));
     for segment in &opened.bundle.segments {
         let chain = (segment.author, segment.epoch);
         // One with an event that does not verify failed as such.
-        let Some(first) = opened_events(opened, segment).ok().and_then(|events| events.first().copied()) else {
-            continue;
-        };
+        let events = opened_events(opened, segment).unwrap_or_default();
+        let (Some(first), Some(last)) = (events.first(), events.last()) else { continue };
         let (start, seq) = (starts.get(&chain), first.event().seq.get());
         let before = seq.saturating_sub(u64::from(start.is_some()));
-        let after = trees.get(&chain).map_or(0, |tree| after(tree));
+        let beyond = named.get(&chain).map_or(0, |named| named.get().saturating_sub(last.event().seq.get()));
+        let after = trees.get(&chain).map_or(0, |tree| after(tree)).max(beyond);
         let earlier = start.map_or(0, |started| {
             started.earlier.iter().filter(|head| !here.contains(&(segment.author, head.epoch))).count()
         });
         let subject = name(opened, segment);
         if (before, after, earlier) == (0, 0, 0) {
-            checks.holds("outside", subject, "nothing of the epoch, as far as its first event and its checkpoint tell");
+            checks.holds(
+                "outside",
+                subject,
+                "nothing of the epoch, as far as its first event, its checkpoint and what others name tell",
+            );
         } else {
             let detail = format!(
                 "{before} event(s) of the epoch before these, {after} at least after them and {earlier} earlier epoch(s) are not here"
@@ -59,6 +63,29 @@ fn starts<'a>(opened: &'a Opened<'_>) -> BTreeMap<Chain, &'a Started> {
         _ => None,
     });
     start.collect()
+}
+
+/// The last position of each chain that something here names which its author signed: the ends in a later epoch's first event, the votes of
+/// certificates, the events of fault proofs.
+fn named(opened: &Opened<'_>) -> BTreeMap<Chain, Seq> {
+    let mut named = BTreeMap::new();
+    let mut name = |chain: Chain, seq: Seq| {
+        let known = named.entry(chain).or_insert(seq);
+        *known = seq.max(*known);
+    };
+    for event in opened.events.values().map(Unverified::event) {
+        let inner = match &event.body {
+            Body::Started(started) => {
+                started.earlier.iter().for_each(|head| name((event.author, head.epoch), head.seq));
+                continue;
+            }
+            Body::Certificate(certificate) => certificate.votes.iter().collect(),
+            Body::FaultProof(proof) => vec![&*proof.first, &*proof.second],
+            _ => continue,
+        };
+        inner.into_iter().map(Unverified::event).for_each(|inner| name((inner.author, inner.epoch), inner.seq));
+    }
+    named
 }
 
 /// Leaves of the checkpoint after the last one that is proved here.

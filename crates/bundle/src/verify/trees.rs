@@ -1,4 +1,4 @@
-//! Section 6: checkpoints, witnesses, inclusion.
+//! Section 6: checkpoints, witnesses, inclusion, and as of when a log is shown.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,12 @@ use super::events::{name, opened_events};
 use super::{Opened, member};
 use crate::report::Checks;
 
-pub(super) fn check(opened: &Opened<'_>, checks: &mut Checks) {
+/// What a member says of an incident stands in a checkpoint a minute later; the rest is for its way to a witness and for clocks, s.
+const COVERED_S: u64 = 300;
+
+/// Answers the newest time at which a witness says that it saw a log, s since 1970.
+pub(super) fn check(opened: &Opened<'_>, checks: &mut Checks) -> Option<u64> {
+    let mut newest = None;
     let of = |author, epoch| opened.bundle.trees.iter().find(|tree| (tree.author, tree.epoch) == (author, epoch));
     for segment in &opened.bundle.segments {
         let subject = name(opened, segment);
@@ -22,8 +27,12 @@ pub(super) fn check(opened: &Opened<'_>, checks: &mut Checks) {
         match checkpoint(opened, tree) {
             Ok(note) => {
                 checks.holds("checkpoint", &subject, format!("of {} events", note.checkpoint().size));
-                witnesses(opened, tree, &note, &subject, checks);
+                let witnessed_s = witnesses(opened, tree, &note, &subject, checks);
                 inclusion(opened, segment, tree, &note, &subject, checks);
+                if let Some(witnessed_s) = witnessed_s {
+                    as_of(opened, segment, witnessed_s, subject, checks);
+                    newest = newest.max(Some(witnessed_s));
+                }
             }
             Err(error) => checks.fails("checkpoint", subject, error),
         }
@@ -32,6 +41,7 @@ pub(super) fn check(opened: &Opened<'_>, checks: &mut Checks) {
     for tree in opened.bundle.trees.iter().filter(|tree| !segments.contains(&(tree.author, tree.epoch))) {
         checks.fails("checkpoint", member(opened.charters, &tree.author), "a tree without a segment");
     }
+    newest
 }
 
 /// Names and keys of everyone in any charter; a member's newest key.
@@ -54,29 +64,63 @@ fn checkpoint(opened: &Opened<'_>, tree: &BundledTree) -> Result<SignedCheckpoin
     Ok(note)
 }
 
-fn witnesses(opened: &Opened<'_>, tree: &BundledTree, note: &SignedCheckpoint, subject: &str, checks: &mut Checks) {
+/// Answers the newest time at which another organisation cosigned it, by its clock, s since 1970.
+fn witnesses(
+    opened: &Opened<'_>,
+    tree: &BundledTree,
+    note: &SignedCheckpoint,
+    subject: &str,
+    checks: &mut Checks,
+) -> Option<u64> {
     let members = members(opened);
     let witnessed = match note.verify(&tree.author, &members) {
         Ok(witnessed) => witnessed,
-        Err(error) => return checks.fails("witness", subject, error),
+        Err(error) => {
+            checks.fails("witness", subject, error);
+            return None;
+        }
     };
     if witnessed.len() + 1 != note.signatures().len() {
         let detail = format!("{} signature lines, {} of known members", note.signatures().len(), witnessed.len() + 1);
-        return checks.fails("witness", subject, detail);
+        checks.fails("witness", subject, detail);
+        return None;
     }
-    let organisation =
-        |key: &MemberKey| opened.charters.values().rev().find_map(|charter| charter.organisation_of(key)).cloned();
-    let own = organisation(&tree.author);
-    let others: BTreeSet<OrganisationId> = witnessed
+    let own = organisation(opened, &tree.author);
+    let others: Vec<(&OrganisationId, u64)> = witnessed
         .iter()
-        .filter_map(|line| organisation(members.get(&line.witness)?))
-        .filter(|organisation| Some(organisation) != own.as_ref())
+        .filter_map(|line| Some((organisation(opened, members.get(&line.witness)?)?, line.time_s)))
+        .filter(|(organisation, _)| Some(*organisation) != own)
         .collect();
-    if others.is_empty() {
+    let names: BTreeSet<&OrganisationId> = others.iter().map(|(organisation, _)| *organisation).collect();
+    if names.is_empty() {
         checks.open("witness", subject, "no other organisation cosigned this checkpoint");
     } else {
-        let names: Vec<_> = others.iter().map(ToString::to_string).collect();
+        let names: Vec<_> = names.into_iter().map(ToString::to_string).collect();
         checks.holds("witness", subject, format!("{} other organisation(s): {}", names.len(), names.join(", ")));
+    }
+    others.into_iter().map(|(_, time_s)| time_s).max()
+}
+
+/// The organisation of a member by any of its keys, newest charter first.
+fn organisation<'a>(opened: &Opened<'a>, key: &MemberKey) -> Option<&'a OrganisationId> {
+    opened.charters.values().rev().find_map(|charter| charter.organisation_of(key))
+}
+
+/// Whether other organisations speak of the incident long after this log was last seen: who writes a bundle can show it as it was then.
+fn as_of(opened: &Opened<'_>, segment: &Segment, witnessed_s: u64, subject: String, checks: &mut Checks) {
+    let own = organisation(opened, &segment.author);
+    let others =
+        opened.told().map(|(_, event)| event.event()).filter(|event| organisation(opened, &event.author) != own);
+    let last_s = others.map(|event| event.time.as_millis() / 1_000).max().unwrap_or(0);
+    let later_s = last_s.saturating_sub(witnessed_s);
+    if later_s > COVERED_S {
+        let detail = format!(
+            "others speak of the incident until {later_s} s after a witness last saw this log: what its author said in between is not here, \
+             if it said anything"
+        );
+        checks.open("as-of", subject, detail);
+    } else {
+        checks.holds("as-of", subject, "seen by a witness as late as others speak of the incident");
     }
 }
 

@@ -33,6 +33,7 @@ fn whole_story_holds() {
         "checkpoint",
         "witness",
         "inclusion",
+        "as-of",
         "reference",
         "certificate",
         "co-signature",

@@ -10,7 +10,8 @@ use watchfire_bundle::{Outcome, verify};
 use watchfire_protocol::{content_digest, incident_id};
 use watchfire_transparency::{SignedCheckpoint, Tree, Witnessed};
 use watchfire_types::body::{
-    Authority, Basis, Certificate, CoSignature, Decision, EpochHead, FaultProof, Purpose, Retracted, Vote,
+    Authority, Basis, Certificate, CoSignature, Decision, EpochHead, FaultProof, HumanStatement, Purpose, Retracted,
+    Vote,
 };
 use watchfire_types::{
     Body, Bytes, CharterVersion, Epoch, Event, EventHash, MemberKey, NetworkId, Seq, StepIndex, Unverified, Verified,
@@ -18,7 +19,7 @@ use watchfire_types::{
 };
 use watchfire_wire::bundle::{Bundle, BundledCharter, BundledTree, Inclusion, Segment};
 
-use crate::fixture::{Author, CHARTER, Story, block, charter, decision, framed, whole};
+use crate::fixture::{Author, CHARTER, Story, block, charter, decision, framed, human, whole};
 use crate::mutations::{body, content, instead};
 
 /// How a mutation is seen.
@@ -394,9 +395,41 @@ fn charters() -> Vec<Mutation> {
     ]
 }
 
+/// Logs as they were at an earlier time.
+fn as_they_were() -> Vec<Mutation> {
+    vec![
+        told("older states of logs, beside what another said an hour later", Open("as-of"), |story| {
+            let incident = story.incident();
+            let word = HumanStatement { incident, human: human() };
+            story.authors[2].says_at(3_600, Body::Note(word));
+        }),
+        told("an epoch cut off before the end that the next one names", Open("outside"), |story| {
+            let author = &story.authors[3];
+            let last = author.log.last().unwrap();
+            let head = EpochHead {
+                epoch: author.epoch,
+                seq: Seq::new(last.seq.get() + 2),
+                hash: last.hash(),
+                checkpoint: None,
+            };
+            let mut next = Author::new(&story.charter, 3, 0xf0);
+            let Body::Started(mut started) = next.log.remove(0).body.clone() else { panic!("no start") };
+            next.tree = Tree::new();
+            started.earlier.push(head);
+            next.says(Body::Started(started));
+            let word = HumanStatement { incident: story.incident(), human: human() };
+            next.says(Body::Note(word));
+            let checkpoint = next.checkpoint();
+            let lines = story.authors[..3].iter().map(|other| other.witness(&checkpoint)).collect();
+            story.witnessed.insert(checkpoint, lines);
+            story.authors.push(next);
+        }),
+    ]
+}
+
 /// All of them.
 pub(crate) fn mutations() -> Vec<Mutation> {
-    let written = [dropped(), trees(), beside(), evidence(), charters()];
+    let written = [dropped(), trees(), as_they_were(), beside(), evidence(), charters()];
     written.into_iter().flatten().chain(said::mutations()).collect()
 }
 
