@@ -54,6 +54,9 @@ pub struct Charter {
     /// Digest of all of the above, computed once when the charter was parsed.
     #[serde(skip)]
     pub(crate) digest: CharterDigest,
+    /// Members by node key: asked of every message.
+    #[serde(skip)]
+    pub(crate) by_key: BTreeMap<MemberKey, MemberId>,
 }
 
 /// A partner.

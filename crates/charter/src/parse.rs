@@ -125,6 +125,7 @@ fn document(root: &mut Section<'_>) -> Charter {
     coverage::check(root.log, &context, &assets, &playbooks);
     outsiders::check(root.log, &context, &playbooks);
     root.finish();
+    let by_key = partners.members.iter().map(|(id, member)| (member.node_key, id.clone())).collect();
     let mut charter = Charter {
         name: name.unwrap_or_default(),
         version: version.unwrap_or(CharterVersion::new(1)),
@@ -140,6 +141,7 @@ fn document(root: &mut Section<'_>) -> Charter {
         severities: matrix.into_rows(),
         network: network.flatten(),
         digest: CharterDigest::from_bytes([0; 32]),
+        by_key,
     };
     match digest::of(&charter) {
         Ok(digest) => charter.digest = digest,

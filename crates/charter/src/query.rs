@@ -123,7 +123,7 @@ impl Charter {
     /// The member with this node key.
     #[must_use]
     pub fn member_by_key(&self, key: &MemberKey) -> Option<(&MemberId, &Member)> {
-        self.members.iter().find(|(_, member)| member.node_key == *key)
+        self.members.get_key_value(self.by_key.get(key)?)
     }
 
     /// The organisation of the member with this node key.

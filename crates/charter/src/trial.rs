@@ -48,6 +48,7 @@ impl Charter {
             severities: Vec::new(),
             network: None,
             digest: CharterDigest::from_bytes([0; 32]),
+            by_key: BTreeMap::new(),
         }
     }
 }

@@ -26,6 +26,7 @@ use crate::log::Log;
 use crate::outbox::Outbox;
 use crate::output::{Answer, Output};
 use crate::own::OwnChain;
+use crate::settle::Settled;
 use crate::verifier::Verifier;
 use crate::witness::Witness;
 
@@ -41,6 +42,7 @@ pub struct Driver<S: Storage, K: Keys> {
     pub(crate) own: OwnChain,
     pub(crate) guard: Guard,
     pub(crate) outbox: Outbox,
+    pub(crate) settled: Option<Settled>,
     pub(crate) pages: BTreeSet<Page>,
     pub(crate) violation: Option<Violation>,
     pub(crate) checkpoints: Checkpoints,
@@ -86,6 +88,7 @@ impl<S: Storage, K: Keys> Driver<S, K> {
             keys,
             guard,
             outbox: Outbox::default(),
+            settled: None,
             pages: BTreeSet::new(),
             violation: None,
             checkpoints: Checkpoints::default(),

@@ -63,8 +63,9 @@ impl Heartbeats {
         }
         if let Some(held) = self.newest.get(&author) {
             let (held, epoch) = (held.heartbeat(), signed.heartbeat().epoch);
-            let later = machine.follows(author, epoch, held.epoch);
-            let earlier = machine.follows(author, held.epoch, epoch);
+            let anew = epoch != held.epoch;
+            let later = anew && machine.follows(author, epoch, held.epoch);
+            let earlier = anew && machine.follows(author, held.epoch, epoch);
             if earlier && held.time_ms < time_ms {
                 // The process that another one took over from sends heartbeats still, or its last one was on its way.
                 verifier.heartbeat(signed)?;

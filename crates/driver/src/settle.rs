@@ -1,11 +1,13 @@
 //! From owed to done: author what the protocol wants until it wants nothing more, with a sync between what must be durable
 //! first and what builds on it.
 
+use std::collections::BTreeMap;
+
 use watchfire_journal::{JournalError, Storage};
 use watchfire_protocol::{Draft, Owed, Rejection, Stage};
-use watchfire_types::body::ChangeCounted;
+use watchfire_types::body::{Announced, ChangeCounted};
 use watchfire_types::input::Input;
-use watchfire_types::{Body, EventHash, Timestamp};
+use watchfire_types::{AssetId, BlockRef, Body, EventHash, Timestamp};
 use watchfire_wire::seal;
 
 use crate::driver::Driver;
@@ -13,6 +15,16 @@ use crate::guard::{self, Guard, Violation};
 use crate::keys::Keys;
 use crate::outbox::Origin;
 use crate::output::{Notice, Output};
+
+/// What was owed when nothing of it was left to author. Nothing else is owed until the machine changes; what only time makes owed a tick tells.
+#[derive(Debug)]
+pub(crate) struct Settled {
+    /// The machine's revision then; `None` where more is owed than one turn may author.
+    revision: Option<u64>,
+    owed: Owed,
+    window_floors: BTreeMap<AssetId, BlockRef>,
+    announced: Vec<Announced>,
+}
 
 /// Rounds of authoring in one turn. Each round makes at least one event, so this bounds a turn; the rest goes on in the next.
 const ROUNDS_MAX: usize = 64;
@@ -58,17 +70,19 @@ impl<S: Storage, K: Keys> Driver<S, K> {
     /// them before a sync covers both, and a signature that completes a set is not kept behind the disk.
     pub(crate) fn finish(&mut self, now: Timestamp, output: &mut Output) -> Result<(), JournalError> {
         self.log.tend()?;
-        let owed = self.settle(now, output)?;
+        self.settle(now, output)?;
         self.judge_checkpoints(now, output)?;
         self.checkpoint_if_due(now, output)?;
         if self.outbox.has_own() || self.log.sync_is_due(now) {
             self.release(output)?;
         }
-        output.duties = owed.duties;
-        output.pages = owed.pages.difference(&self.pages).cloned().collect();
-        self.pages = owed.pages;
-        output.window_floors = self.machine.window_floors();
-        output.announced = self.machine.announced();
+        if let Some(Settled { owed, window_floors, announced, .. }) = &self.settled {
+            output.duties.clone_from(&owed.duties);
+            output.pages = owed.pages.difference(&self.pages).cloned().collect();
+            self.pages.clone_from(&owed.pages);
+            output.window_floors.clone_from(window_floors);
+            output.announced.clone_from(announced);
+        }
         self.witness_turn(now, output)
     }
 
@@ -78,13 +92,19 @@ impl<S: Storage, K: Keys> Driver<S, K> {
         Ok(())
     }
 
-    fn settle(&mut self, now: Timestamp, output: &mut Output) -> Result<Owed, JournalError> {
+    fn settle(&mut self, now: Timestamp, output: &mut Output) -> Result<(), JournalError> {
+        if self.settled.as_ref().is_some_and(|settled| settled.revision == Some(self.machine.revision())) {
+            return Ok(());
+        }
         let mut refused: Vec<Draft> = Vec::new();
         let mut stage = Stage::Observe;
         for _ in 0..ROUNDS_MAX {
             let mut owed = self.machine.owed(now);
             owed.drafts.retain(|draft| !refused.contains(draft));
-            let Some(next) = owed.drafts.first().map(Draft::stage) else { return Ok(owed) };
+            let Some(next) = owed.drafts.first().map(Draft::stage) else {
+                self.settled = Some(self.settled(owed));
+                return Ok(());
+            };
             if next != stage && self.outbox.has_own() {
                 self.release(output)?;
             }
@@ -96,7 +116,13 @@ impl<S: Storage, K: Keys> Driver<S, K> {
             }
         }
         output.notices.push(Notice::Unsettled { rounds: ROUNDS_MAX });
-        Ok(self.machine.owed(now))
+        self.settled = Some(Settled { revision: None, ..self.settled(self.machine.owed(now)) });
+        Ok(())
+    }
+
+    fn settled(&self, owed: Owed) -> Settled {
+        let (window_floors, announced) = (self.machine.window_floors(), self.machine.announced());
+        Settled { revision: Some(self.machine.revision()), owed, window_floors, announced }
     }
 
     /// Signs, appends and applies one own event. `None` when it could not be made; a notice says why.

@@ -14,7 +14,6 @@ use watchfire_types::{AssetId, BlockRef, BlockTime, ChainId, Operation, Playbook
 use crate::effect::{self, Effect, EffectFault};
 use crate::machine::Machine;
 use crate::shared::content::Kind;
-use crate::view::{code, key};
 
 /// Whether `block` is later than `than`; equal is not. Across chains, block time decides.
 pub(crate) fn later(block: &BlockRef, than: &BlockRef) -> bool {
@@ -70,7 +69,7 @@ impl Machine {
 
     /// Newest block where a reading of an action's postcondition turned to `value`.
     fn turned(&self, action: &Action, value: bool) -> Option<BlockRef> {
-        self.view.conditions.get(&key(action.chain, &action.postcondition))?.became(&value)
+        self.view.conditions.get(action.chain, &action.postcondition)?.became(&value)
     }
 
     /// Blocks where a postcondition of a step turned false.
@@ -93,9 +92,11 @@ impl Machine {
     pub(crate) fn last_containment(&self, asset: &AssetId) -> Option<BlockRef> {
         let playbooks = self.charter.playbooks_of(asset).map(|(_, playbook)| playbook);
         let contain = playbooks.filter(|playbook| playbook.purpose == PlaybookPurpose::Contain);
-        newest(contain.flat_map(Playbook::actions).filter_map(|action| {
-            self.view.conditions.get(&key(action.chain, &action.postcondition))?.became_or_began(&true)
-        }))
+        newest(
+            contain.flat_map(Playbook::actions).filter_map(|action| {
+                self.view.conditions.get(action.chain, &action.postcondition)?.became_or_began(&true)
+            }),
+        )
     }
 
     /// Evidence at or before this block is cancelled.
@@ -106,7 +107,7 @@ impl Machine {
     /// Whether every postcondition of a step holds by the newest reading.
     pub(crate) fn took_effect(&self, step: &Step) -> bool {
         step.actions.iter().all(|action| {
-            let track = self.view.conditions.get(&key(action.chain, &action.postcondition));
+            let track = self.view.conditions.get(action.chain, &action.postcondition);
             track.and_then(|track| track.last()).copied().unwrap_or(false)
         })
     }
@@ -157,7 +158,7 @@ impl Machine {
         view.threshold.at(&head)?;
         let mut omitted = BTreeSet::new();
         for (index, action) in effect::calls(rung, safe) {
-            let track = self.view.conditions.get(&key(action.chain, &action.postcondition))?;
+            let track = self.view.conditions.get(action.chain, &action.postcondition)?;
             if *track.at(&self.view.head(action.chain)?)? && !planted(Mutation::OmitsNothing) {
                 omitted.insert(index);
             }
@@ -179,7 +180,7 @@ impl Machine {
     /// told it yet.
     fn code_is_pinned(&self, chain: ChainId) -> Option<bool> {
         let pinned = self.charter.chains.get(&chain)?.multi_send_call_only?;
-        self.view.conditions.get(&code(chain, &pinned))?.last().copied()
+        self.view.conditions.pinned(chain, &pinned)?.last().copied()
     }
 
     /// Whether a simulation at the newest answer refutes any of a step's transactions.

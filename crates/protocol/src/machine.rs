@@ -58,6 +58,11 @@ pub struct Machine {
     pub(crate) judgements: OnceLock<Judgements>,
     /// Every transaction owed, which rests on those; empty after every change.
     owing: OnceLock<Vec<OwedEffect>>,
+    /// Digest of the shared state, once asked for; empty after every event.
+    digest: OnceLock<B256>,
+    revision: u64,
+    /// [`Machine::revision`] when [`crate::settle`] last ended.
+    pub(crate) settled: Option<u64>,
     pub(crate) hashes: Hashes,
 }
 
@@ -78,20 +83,29 @@ impl Machine {
         let shared = Shared::new(Arc::clone(&charter), network);
         let view = View::new(&charter);
         let own = Own { member, entry, epoch };
-        let (judgements, owing) = (OnceLock::new(), OnceLock::new());
-        Ok(Self { charter, network, own, shared, view, judgements, owing, hashes: Hashes::default() })
+        let (judgements, owing, digest) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+        let hashes = Hashes::default();
+        Ok(Self { charter, network, own, shared, view, judgements, owing, digest, revision: 0, settled: None, hashes })
     }
 
     /// Feeds the clock and the own view. Called with every input, before [`Machine::decide`]; changes nothing shared.
     pub fn observe(&mut self, now: Timestamp, input: &Input) {
-        crate::view::observe(self, now, input);
-        self.forget();
+        if crate::view::observe(self, now, input) {
+            self.forget();
+        }
     }
 
     /// State or view changed: what followed from them is worked out anew.
     pub(crate) fn forget(&mut self) {
+        self.revision += 1;
         self.judgements.take();
         self.owing.take();
+    }
+
+    /// Rises whenever what is owed may have become another, but for what time alone does: that is for [`Input::Tick`] to tell.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.revision
     }
 
     /// Every Safe transaction owed now: worked out once between two changes, however often it is asked.
@@ -114,6 +128,7 @@ impl Machine {
     /// The (author, epoch) of a base that is no state of a chain.
     pub fn begin(&mut self, bases: &[ChainBase]) -> Result<(), (MemberKey, Epoch)> {
         self.shared.begin(bases)?;
+        self.digest.take();
         self.forget();
         Ok(())
     }
@@ -127,6 +142,7 @@ impl Machine {
             self.view.admissions.took(seen, event.author, named);
         }
         self.shared.apply(event, seen);
+        self.digest.take();
         if seen > Timestamp::from_millis(0) {
             let epochs = &self.shared.epochs;
             self.view.lives.said(event.author, event.epoch, seen, |epoch| epochs.over(&(event.author, *epoch)));
@@ -146,7 +162,9 @@ impl Machine {
         if author == self.own.key() && epoch != self.own.epoch {
             self.view.lives.beat(author, self.own.epoch, now);
         }
-        self.view.lives.beat(author, epoch, now);
+        if self.view.lives.beat(author, epoch, now) {
+            self.forget();
+        }
     }
 
     /// Whether its author says that this epoch is its own: by its newest heartbeat, or by the `Started` of a held epoch.
@@ -200,10 +218,10 @@ impl Machine {
         crate::owed::next_timeout(self)
     }
 
-    /// Digest of the shared state: equal for equal event sets. Not for the hot path: linear in authors and epochs.
+    /// Digest of the shared state: equal for equal event sets. Linear in authors and epochs, once between two events.
     #[must_use]
     pub fn state_digest(&self) -> B256 {
-        self.shared.digest()
+        *self.digest.get_or_init(|| self.shared.digest())
     }
 
     /// Where the windows of each asset's detectors start at the earliest: the block of its last executed recovery.

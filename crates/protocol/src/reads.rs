@@ -2,45 +2,43 @@
 
 use std::collections::BTreeSet;
 
-use alloy_primitives::{B256, keccak256};
+use alloy_primitives::{B256, b256};
 use watchfire_charter::{Charter, PlaybookPurpose, Safe};
 use watchfire_types::{Bytes, ChainId, Read};
 
 /// Slot of a Safe's transaction guard, since 1.3.0: `keccak256("guard_manager.guard.address")`.
-#[must_use]
-pub fn guard_slot() -> B256 {
-    keccak256(b"guard_manager.guard.address")
-}
+pub const GUARD_SLOT: B256 = b256!("4a204f620c8c5ccdca3fd54d003badd85ba500436a431f0cbda4f558c93c34c8");
 
 /// Slot of a Safe's module guard, since 1.5.0: `keccak256("module_manager.module_guard.address")`.
-#[must_use]
-pub fn module_guard_slot() -> B256 {
-    keccak256(b"module_manager.module_guard.address")
-}
+pub const MODULE_GUARD_SLOT: B256 = b256!("b104e0b93118902c651344349b610029d694cfdec91c589c91ebafbcd0289947");
 
-fn call(safe: &Safe, signature: &str) -> Read {
-    let selector = keccak256(signature.as_bytes());
-    Read::Call { to: safe.address, data: Bytes::copy_from_slice(&selector[..4]) }
+/// First four bytes of the Keccak-256 of `nonce()`, `getOwners()` and `getThreshold()`.
+const NONCE: [u8; 4] = [0xaf, 0xfe, 0xd0, 0xe0];
+const OWNERS: [u8; 4] = [0xa0, 0xe6, 0x7e, 0x2b];
+const THRESHOLD: [u8; 4] = [0xe7, 0x52, 0x35, 0xb8];
+
+fn call(safe: &Safe, selector: &'static [u8; 4]) -> Read {
+    Read::Call { to: safe.address, data: Bytes::from_static(selector) }
 }
 
 pub(crate) fn nonce(safe: &Safe) -> Read {
-    call(safe, "nonce()")
+    call(safe, &NONCE)
 }
 
 pub(crate) fn owners(safe: &Safe) -> Read {
-    call(safe, "getOwners()")
+    call(safe, &OWNERS)
 }
 
 pub(crate) fn threshold(safe: &Safe) -> Read {
-    call(safe, "getThreshold()")
+    call(safe, &THRESHOLD)
 }
 
 pub(crate) fn guard(safe: &Safe) -> Read {
-    Read::Storage { account: safe.address, slot: guard_slot() }
+    Read::Storage { account: safe.address, slot: GUARD_SLOT }
 }
 
 pub(crate) fn module_guard(safe: &Safe) -> Read {
-    Read::Storage { account: safe.address, slot: module_guard_slot() }
+    Read::Storage { account: safe.address, slot: MODULE_GUARD_SLOT }
 }
 
 /// Nonce, owners, threshold and both guard slots of every Safe of the chain, every postcondition and `stays` of every playbook there, and the
@@ -62,4 +60,21 @@ pub fn lookback_s(charter: &Charter, chain: ChainId) -> u64 {
     let on_chain =
         contain.filter(|playbook| charter.assets.get(&playbook.asset).is_some_and(|asset| asset.chain == chain));
     on_chain.map(|playbook| playbook.expiry_s).max().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy_primitives::keccak256;
+
+    use super::*;
+
+    #[test]
+    fn selectors_and_slots_are_the_hashes_of_their_names() {
+        let selectors = [(NONCE, "nonce()"), (OWNERS, "getOwners()"), (THRESHOLD, "getThreshold()")];
+        for (selector, signature) in selectors {
+            assert_eq!(selector, keccak256(signature)[..4], "{signature}");
+        }
+        assert_eq!(GUARD_SLOT, keccak256("guard_manager.guard.address"));
+        assert_eq!(MODULE_GUARD_SLOT, keccak256("module_manager.module_guard.address"));
+    }
 }

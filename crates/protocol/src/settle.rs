@@ -32,6 +32,7 @@ pub(crate) fn settle(machine: &mut Machine) {
     }
     machine.view.first_owed = first_owed;
     machine.view.asked = asked;
+    machine.settled = Some(machine.revision());
 }
 
 fn refuted(machine: &mut Machine) {

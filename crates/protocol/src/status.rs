@@ -14,7 +14,6 @@ use watchfire_types::{
 use crate::machine::Machine;
 use crate::owed::stating;
 use crate::shared::content::{Kind, Signed};
-use crate::view;
 
 /// Events of one asset grouped for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -383,7 +382,7 @@ fn broken_stays(machine: &Machine, page: &mut impl FnMut(&'static str, Severity,
             for (chain, condition) in
                 step.actions.iter().flat_map(|action| action.stays.iter().map(|stays| (action.chain, stays)))
             {
-                let reads = machine.view.conditions.get(&view::key(chain, condition)).and_then(|track| track.last());
+                let reads = machine.view.conditions.get(chain, condition).and_then(|track| track.last());
                 if reads == Some(&false) {
                     let text = format!(
                         "{id} step {index} stands on {}, and what must stay true with it does not hold: {}; see who is harmed",

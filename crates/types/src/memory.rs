@@ -5,9 +5,9 @@
 //! that were asked about, under their SHA-256, so that no answer is another than it would be without.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 
-use alloy_primitives::Address;
+use alloy_primitives::map::B256Map;
+use alloy_primitives::{Address, B256};
 use ed25519_dalek::{Signature, VerifyingKey};
 
 use crate::{Bytes, Unverified, sha256};
@@ -21,26 +21,27 @@ const DECODED_MAX: usize = 1 << 14;
 /// Answers of one kind in two runs: once the younger one is full the older one, the first half of what is remembered, is forgotten whole.
 #[derive(Debug)]
 struct Answers<T, const MOST: usize = MAX> {
-    younger: BTreeMap<[u8; 32], T>,
-    older: BTreeMap<[u8; 32], T>,
+    younger: B256Map<T>,
+    older: B256Map<T>,
 }
 
 impl<T, const MOST: usize> Default for Answers<T, MOST> {
     fn default() -> Self {
-        Self { younger: BTreeMap::new(), older: BTreeMap::new() }
+        Self { younger: B256Map::default(), older: B256Map::default() }
     }
 }
 
 impl<T: Clone, const MOST: usize> Answers<T, MOST> {
     fn get(&self, key: &[u8; 32]) -> Option<T> {
-        self.younger.get(key).or_else(|| self.older.get(key)).cloned()
+        let key = B256::new(*key);
+        self.younger.get(&key).or_else(|| self.older.get(&key)).cloned()
     }
 
     fn keep(&mut self, key: [u8; 32], answer: T) {
         if self.younger.len() == MOST / 2 {
             self.older = std::mem::take(&mut self.younger);
         }
-        self.younger.insert(key, answer);
+        self.younger.insert(B256::new(key), answer);
     }
 }
 
@@ -113,6 +114,11 @@ pub fn holds_strictly(key: &VerifyingKey, input: &[u8], signature: &[u8; 64]) ->
     let check = || key.verify_strict(input, &Signature::from_bytes(signature)).is_ok();
     // Key and signature are of one length each, so the parts cannot run into one another.
     remembered(&[key.as_bytes(), signature, input], |memory| &mut memory.strict, check)
+}
+
+/// Notes that a signature holds, for who has just made it with the key's secret half.
+pub fn signed(key: &VerifyingKey, input: &[u8], signature: &[u8; 64]) {
+    let _ = remembered(&[key.as_bytes(), signature, input], |memory| &mut memory.strict, || true);
 }
 
 /// Whether the signature of an event holds strictly, as `check` works it out: `hash` is that of its outer bytes, which name network and author.

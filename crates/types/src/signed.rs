@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ed25519_dalek::{Signature, VerifyingKey};
+use ed25519_dalek::VerifyingKey;
 use thiserror::Error;
 
 use crate::domain;
@@ -125,7 +125,7 @@ impl Unverified {
         // Network, key and signature are in the outer bytes, so that their hash asks the whole question.
         let holds = memory::event_holds(self.hash.as_bytes(), || {
             let input = domain::signing_input(domain::EVENT, network, &self.event_bytes);
-            key.verify_strict(&input, &Signature::from_bytes(&self.signature)).is_ok()
+            memory::holds_strictly(key, &input, &self.signature)
         });
         if holds { Ok(()) } else { Err(VerifyError::BadSignature { author }) }
     }

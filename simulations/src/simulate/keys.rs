@@ -9,6 +9,7 @@ use alloy_primitives::{Address, B256};
 use ed25519_dalek::Signer;
 use sha2::{Digest, Sha256};
 use watchfire_driver::{KeyError, Keys};
+use watchfire_types::memory;
 use watchfire_types::{ChainId, MemberKey, SafeTransaction, SafeVersion};
 
 /// The keys of one member.
@@ -57,7 +58,9 @@ impl Secrets {
     }
 
     pub(crate) fn sign(&self, input: &[u8]) -> [u8; 64] {
-        self.node.sign(input).to_bytes()
+        let signature = self.node.sign(input).to_bytes();
+        memory::signed(&self.node.verifying_key(), input, &signature);
+        signature
     }
 
     /// r || s || v over a Safe transaction hash; `None` never with a sound key.

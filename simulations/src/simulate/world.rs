@@ -43,13 +43,13 @@ const STEPS_MAX: u64 = 3_000_000;
 /// One gossip message on its way to several.
 #[derive(Debug)]
 pub(crate) struct Message {
-    pub(crate) id: [u8; 32],
+    pub(crate) id: B256,
     pub(crate) bytes: Bytes,
 }
 
 impl Message {
     pub(crate) fn new(bytes: Bytes) -> Rc<Self> {
-        Rc::new(Self { id: Sha256::digest(&bytes).into(), bytes })
+        Rc::new(Self { id: B256::from_slice(&Sha256::digest(&bytes)), bytes })
     }
 }
 

@@ -13,6 +13,8 @@ const DELAY_MS: u64 = 50;
 /// Simulated seconds per wall second at [`PACE_NODES`] nodes.
 const PACE: f64 = 700.0;
 const PACE_NODES: u16 = 25;
+/// Simulated seconds that follow an incident where an hour is played.
+const AFTERWARDS_S: u64 = 3_540;
 /// Steps of the simulator per step of a bare heap.
 const STEPS: f64 = 0.10;
 /// Entries of the bare heap, as many as a run of 25 nodes has on its agenda, and steps of one round of it.
@@ -34,15 +36,20 @@ fn threshold(guardians: u16) -> u16 {
     (guardians / 2 + 1).min(guardians - 2).max(2)
 }
 
-/// A drain of one transaction a block over links without chance; the first so many members misbehave.
-fn play(guardians: u16, misbehave: &[(u16, &str)], seed: u64) -> ScenarioReport {
+/// A drain of one transaction a block over links without chance, and so many seconds after its end; the first so many members misbehave.
+fn play(guardians: u16, misbehave: &[(u16, &str)], afterwards_s: u64, seed: u64) -> ScenarioReport {
     let contain = threshold(guardians);
     let mut text = format!(
-        "name = \"ratio\"\ntitle = \"ratio\"\nruns = [\"simulate\"]\nseconds_max = 60\nguardians = {guardians}\n\
+        "name = \"ratio\"\ntitle = \"ratio\"\nruns = [\"simulate\"]\nseconds_max = {}\nguardians = {guardians}\n\
          [governance]\ncontain = {contain}\nsafe_threshold = {contain}\n[links]\ndelay_ms = [{DELAY_MS}, {DELAY_MS}]\n\
          [attack]\nkind = \"reentrancy\"\nafter = \"ready\"\ntransactions = 6\nwei = \"1000000000000000000\"\ntimes = 11\n\
-         [expect]\npaused = true\n"
+         [expect]\npaused = true\n",
+        60 + afterwards_s
     );
+    if afterwards_s > 0 {
+        let delay_ms = afterwards_s * 1_000;
+        text.push_str(&format!("[[fault]]\nat = \"contained\"\ndelay_ms = {delay_ms}\nkind = \"heal-all\"\n"));
+    }
     let mut next = 1;
     for (count, kind) in misbehave {
         for number in next..next + count {
@@ -67,19 +74,24 @@ fn play(guardians: u16, misbehave: &[(u16, &str)], seed: u64) -> ScenarioReport 
 
 /// Simulated seconds per wall second, and steps per second against a bare heap, of the same runs.
 pub(crate) fn pace(rounds: u32) -> Vec<Report> {
-    let mut times = Vec::new();
-    let mut steps = Vec::new();
+    let settings = [("a drain", 0), ("a drain within an hour", AFTERWARDS_S)];
+    let mut times = settings.map(|_| Vec::new());
+    let mut steps = settings.map(|_| Vec::new());
     for round in 0..rounds {
-        let heap = heap();
-        let report = play(PACE_NODES, &[], round.into());
-        times.push(report.simulated_s as f64 / report.wall_s);
-        steps.push(report.steps as f64 / report.wall_s / heap);
+        for (at, (_, afterwards_s)) in settings.iter().enumerate() {
+            let heap = heap();
+            let report = play(PACE_NODES, &[], *afterwards_s, round.into());
+            times[at].push(report.simulated_s as f64 / report.wall_s);
+            steps[at].push(report.steps as f64 / report.wall_s / heap);
+        }
     }
-    let setting = || format!("{PACE_NODES} nodes, a drain");
-    vec![
-        Report::new("simulated-time", setting(), times, Bound::Least(PACE)),
-        Report::new("simulator-events", setting(), steps, Bound::Least(STEPS)),
-    ]
+    let named = |name: &'static str, figures: [Vec<f64>; 2], bound: Bound| {
+        let told = settings.into_iter().zip(figures);
+        told.map(|((setting, _), figures)| Report::new(name, format!("{PACE_NODES} nodes, {setting}"), figures, bound))
+            .collect::<Vec<_>>()
+    };
+    let times = named("simulated-time", times, Bound::Least(PACE));
+    times.into_iter().chain(named("simulator-events", steps, Bound::Least(STEPS))).collect()
 }
 
 /// Steps per second of a queue that does nothing but hand out its earliest entry and take a later one.
@@ -116,7 +128,7 @@ pub(crate) fn decision(rounds: u32) -> Vec<Report> {
         ];
         for (name, misbehave, most) in settings {
             let mut hops: Vec<f64> =
-                (0..rounds).map(|seed| play(guardians, &misbehave, seed.into()).hops.p50).collect();
+                (0..rounds).map(|seed| play(guardians, &misbehave, 0, seed.into()).hops.p50).collect();
             if name.ends_with("p99") {
                 // Of fewer than a hundred rounds the worst is their 99th percentile: it is what is held to the bound.
                 let worst = hops.iter().copied().fold(0.0, f64::max);
@@ -136,7 +148,7 @@ pub(crate) fn growth(rounds: u32) -> Vec<Report> {
     let mut messages = Vec::new();
     let mut processor = Vec::new();
     for seed in 0..rounds {
-        let [small, large] = [few, many].map(|guardians| play(guardians, &[], seed.into()));
+        let [small, large] = [few, many].map(|guardians| play(guardians, &[], 0, seed.into()));
         messages.push(power(large.messages_per_node as f64 / small.messages_per_node as f64));
         let each = |report: &ScenarioReport, nodes: u16| report.wall_s / f64::from(nodes);
         processor.push(power(each(&large, many) / each(&small, few)));

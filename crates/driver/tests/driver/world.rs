@@ -210,6 +210,11 @@ impl<S: Storage> World<S> {
             let clock = Instant::now();
             let output = self.nodes[index].driver.handle(now, door).expect("sound storage");
             let took_us = if self.measured { u64::try_from(clock.elapsed().as_micros()).unwrap() } else { 0 };
+            if !self.measured {
+                // What a driver remembers to be owed is what follows from its machine now.
+                let owed = self.nodes[index].driver.machine().owed(now);
+                assert_eq!((owed.drafts, owed.duties), (Vec::new(), output.duties.clone()), "node {index} at {now:?}");
+            }
             let done_us = start_us + took_us;
             self.nodes[index].free_us = done_us;
             self.deal(index, done_us, output);

@@ -7,7 +7,6 @@ use watchfire_types::{BlockRef, PlaybookId, StepIndex};
 
 use crate::authority::later;
 use crate::machine::Machine;
-use crate::view::key;
 
 /// The step to vote for: `found`, or the next wider one that the preflight does not refute when for `escalate_after` blocks the widest
 /// step that holds or was found did not end the finding. Blocks are counted up to the one where the finding was judged last: those that
@@ -40,9 +39,10 @@ pub(super) fn step(
 /// Since when a step's postconditions all hold; `None` while one does not.
 fn held_since(machine: &Machine, playbook: &Playbook, step: StepIndex) -> Option<BlockRef> {
     let rung = playbook.step(step).filter(|rung| machine.took_effect(rung))?;
-    let turned = rung.actions.iter().filter_map(|action| {
-        machine.view.conditions.get(&key(action.chain, &action.postcondition))?.became_or_began(&true)
-    });
+    let turned = rung
+        .actions
+        .iter()
+        .filter_map(|action| machine.view.conditions.get(action.chain, &action.postcondition)?.became_or_began(&true));
     turned.fold(None, |newest: Option<BlockRef>, block| match newest {
         Some(newest) if !later(&block, &newest) => Some(newest),
         _ => Some(block),

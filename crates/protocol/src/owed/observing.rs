@@ -14,7 +14,6 @@ use crate::draft::{Draft, cut, line};
 use crate::machine::Machine;
 use crate::probe::{self, Look};
 use crate::shared::derived::Observations;
-use crate::view::key;
 
 /// What is to be said, as far as there is room in the own quota; what a vote waits for is said in any case.
 pub(super) fn drafts(machine: &Machine, room: &mut usize) -> Vec<Draft> {
@@ -91,7 +90,7 @@ fn checked(machine: &Machine, id: &PlaybookId, playbook: &Playbook, step: StepIn
     let mut holds = true;
     let mut turned: Option<BlockRef> = None;
     for action in &rung.actions {
-        let track = machine.view.conditions.get(&key(action.chain, &action.postcondition))?;
+        let track = machine.view.conditions.get(action.chain, &action.postcondition)?;
         holds &= *track.at(&machine.view.head(action.chain)?)?;
         let since = track.since()?;
         turned = turned.filter(|turned| !later(&since, turned)).or(Some(since));

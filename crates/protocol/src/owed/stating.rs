@@ -48,7 +48,8 @@ fn not_contained(machine: &Machine, id: &PlaybookId, playbook: &Playbook) -> Opt
     }
     let own = machine.shared.derived.observed.get(&machine.own.key());
     let said = own.and_then(|own| own.not_contained.get(&decision)?.last_key_value());
-    if said.is_some_and(|((at, _), _)| *at > wanted.time) {
+    let contained = machine.last_containment(&playbook.asset);
+    if said.is_some_and(|((at, _), _)| *at > wanted.time) || contained.is_some_and(|at| !later(&wanted, &at)) {
         return None;
     }
     let WhyNot { step, cause, detail, .. } = why_not(machine, id, playbook)?;

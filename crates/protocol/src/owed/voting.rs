@@ -386,9 +386,8 @@ fn held_back(
 fn cools_down(machine: &Machine, playbook: &Playbook, step: StepIndex) -> bool {
     let Some(head) = machine.asset_head(&playbook.asset).filter(|_| playbook.cooldown_s > 0) else { return false };
     let lately = playbook.steps_indexed().filter(|(index, _)| *index >= step).flat_map(|(_, rung)| &rung.actions);
-    let mut turned = lately.filter_map(|action| {
-        machine.view.conditions.get(&crate::view::key(action.chain, &action.postcondition))?.became(&true)
-    });
+    let mut turned =
+        lately.filter_map(|action| machine.view.conditions.get(action.chain, &action.postcondition)?.became(&true));
     turned.any(|block| head.time.secs_since(block.time) < playbook.cooldown_s)
 }
 

@@ -78,9 +78,12 @@ impl Lives {
         self.0.entry(author).or_default().events.hear(epoch, at, over);
     }
 
-    /// Notes a heartbeat heard at `at`, newer than any before by its author's clock.
-    pub(crate) fn beat(&mut self, author: MemberKey, epoch: Epoch, at: Timestamp) {
-        self.0.entry(author).or_default().heartbeats.hear(epoch, at, |_| false);
+    /// Notes a heartbeat heard at `at`, newer than any before by its author's clock; answers whether two of the author's were ever heard beside
+    /// each other.
+    pub(crate) fn beat(&mut self, author: MemberKey, epoch: Epoch, at: Timestamp) -> bool {
+        let heartbeats = &mut self.0.entry(author).or_default().heartbeats;
+        heartbeats.hear(epoch, at, |_| false);
+        heartbeats.two.is_some()
     }
 
     /// Whether two epochs of anybody were ever heard beside each other.

@@ -3,6 +3,7 @@
 //! Never persisted and never fed by another member's words. Every collection is bounded; what goes first is said at each bound.
 
 pub(crate) mod admission;
+mod conditions;
 pub(crate) mod lives;
 pub(crate) mod safe;
 pub(crate) mod track;
@@ -10,20 +11,20 @@ pub(crate) mod track;
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::{Address, B256, U256};
-use watchfire_charter::{Charter, Condition, PinnedCode};
+use watchfire_charter::Charter;
 use watchfire_types::body::{Body, Finding};
 use watchfire_types::input::{Input, PreflightOutcome, SubmissionFailure, SubmissionReport};
 use watchfire_types::{
-    AssetId, BlockRef, BlockView, Bytes, ChainId, DetectorId, MemberKey, OperatorId, PlaybookId, Read, ReadOutcome,
-    SafeId, StepIndex, Timestamp,
+    AssetId, BlockRef, BlockView, ChainId, DetectorId, Event, MemberKey, OperatorId, PlaybookId, SafeId, StepIndex,
+    Timestamp, Verified,
 };
 
 use crate::machine::Machine;
 use crate::settle::settle;
 use admission::Admissions;
+use conditions::Conditions;
 use lives::Lives;
 use safe::SafeView;
-use track::Track;
 
 /// Canonical blocks remembered per chain, the oldest go first: two hours of a chain with four blocks a second. Evidence older than them does
 /// not stand, so a certificate dies after as many blocks if its playbook lets it live longer.
@@ -96,9 +97,6 @@ fn balance(finding: &Finding) -> Option<U256> {
     finding.figures.get("balance_now")?.parse().ok()
 }
 
-/// A condition on a chain: the read and the answer that makes it hold.
-pub(crate) type ConditionKey = (ChainId, Read, Bytes);
-
 /// What became of a submission that had no effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Failed {
@@ -130,7 +128,7 @@ pub(crate) struct View {
     pub(crate) clock: Timestamp,
     pub(crate) chains: BTreeMap<ChainId, ChainView>,
     pub(crate) safes: BTreeMap<SafeId, SafeView>,
-    pub(crate) conditions: BTreeMap<ConditionKey, Track<bool>>,
+    pub(crate) conditions: Conditions,
     pub(crate) outcomes: BTreeMap<B256, Outcome>,
     /// Since which block a step is refuted without a break.
     pub(crate) refuted_since: BTreeMap<(PlaybookId, StepIndex), BlockRef>,
@@ -150,15 +148,6 @@ pub(crate) struct View {
     pub(crate) own_epoch_claimed: bool,
 }
 
-pub(crate) fn key(chain: ChainId, condition: &Condition) -> ConditionKey {
-    (chain, condition.read.clone(), condition.equals.clone())
-}
-
-/// That a contract's code is the pinned one, as a condition.
-pub(crate) fn code(chain: ChainId, pinned: &PinnedCode) -> ConditionKey {
-    (chain, Read::CodeHash { account: pinned.address }, Bytes::copy_from_slice(pinned.code_hash.as_slice()))
-}
-
 /// Whether a contract is a Safe of the chain or one that a step calls there.
 fn concerns(charter: &Charter, chain: ChainId, contract: Address) -> bool {
     let mut actions = charter.playbooks.values().flat_map(|playbook| playbook.actions());
@@ -168,16 +157,10 @@ fn concerns(charter: &Charter, chain: ChainId, contract: Address) -> bool {
 
 impl View {
     pub(crate) fn new(charter: &Charter) -> Self {
-        let conditions = charter.playbooks.values().flat_map(|playbook| &playbook.steps).flat_map(|step| &step.actions);
-        let conditions = conditions.flat_map(|action| {
-            std::iter::once(&action.postcondition).chain(&action.stays).map(|condition| key(action.chain, condition))
-        });
-        let pinned =
-            charter.chains.iter().filter_map(|(id, chain)| Some(code(*id, chain.multi_send_call_only.as_ref()?)));
         Self {
             chains: charter.chains.keys().map(|chain| (*chain, ChainView::default())).collect(),
             safes: charter.safes.keys().map(|safe| (safe.clone(), SafeView::default())).collect(),
-            conditions: conditions.chain(pinned).map(|key| (key, Track::default())).collect(),
+            conditions: Conditions::new(charter),
             ..Self::default()
         }
     }
@@ -219,11 +202,7 @@ impl View {
                 safe.rollback(number, now);
             }
         }
-        for ((at, _, _), track) in &mut self.conditions {
-            if *at == chain {
-                track.rollback(number);
-            }
-        }
+        self.conditions.rollback(chain, number);
         // What an outcome or a want was measured at may be gone; both are cheap to measure again.
         for outcome in self.outcomes.values_mut() {
             let gone = |block: &BlockRef| block.chain == chain && block.number >= number;
@@ -268,15 +247,7 @@ impl View {
         for (id, safe) in charter.safes.iter().filter(|(_, safe)| safe.chain == chain) {
             self.safes.entry(id.clone()).or_default().observe(safe, view, now);
         }
-        for ((at, read, equals), track) in &mut self.conditions {
-            if *at == chain {
-                match view.reads.get(read) {
-                    Some(ReadOutcome::Value(answer)) => track.push(view.block, answer == equals),
-                    Some(ReadOutcome::Reverted(_)) => track.push(view.block, false),
-                    Some(ReadOutcome::Unavailable(_)) | None => {}
-                }
-            }
-        }
+        self.conditions.observe(view);
     }
 
     fn outcome(&mut self, hash: B256, now: Timestamp) -> &mut Outcome {
@@ -330,58 +301,43 @@ impl View {
     }
 }
 
-/// Feeds one input into the view.
-pub(crate) fn observe(machine: &mut Machine, now: Timestamp, input: &Input) {
+/// Feeds one input into the view; answers whether something changed after which [`settle`] did not look.
+pub(crate) fn observe(machine: &mut Machine, now: Timestamp, input: &Input) -> bool {
     let charter = std::sync::Arc::clone(&machine.charter);
     machine.view.clock = machine.view.clock.max(now);
     match input {
-        Input::Received(event) => {
-            let own = event.author == machine.own.key() && event.epoch == machine.own.epoch;
-            if own && !machine.shared.holds(event.author, event.epoch, event.seq, event.hash()) {
-                machine.view.own_epoch_claimed = true;
-            }
-            let member = charter.member_by_key(&event.author).is_some();
-            if let Body::CoSignature(signature) = &event.body
-                && member
-            {
-                machine.shared.content.receive_signature(&charter, event.hash(), signature);
-            }
-        }
+        Input::Received(event) => received(machine, event),
         Input::Block(block) => {
-            // What was owed at the old head counts as owed until it was seen executed.
-            settle(machine);
+            if machine.settled != Some(machine.revision()) {
+                // What was owed at the old head counts as owed until it was seen executed.
+                settle(machine);
+            }
             machine.view.block(&charter, now, block);
             settle(machine);
+            false
         }
         Input::Orphaned { chain, blocks } => {
             if let Some(lowest) = blocks.iter().map(|block| block.number).min() {
                 machine.view.rollback(&charter, *chain, lowest, now);
             }
+            true
         }
-        Input::Detected { block, standing } => {
-            if let Some(chain) = machine.view.chains.get_mut(&block.chain)
-                && chain.head.is_some_and(|head| head.hash == block.hash)
-            {
-                chain.detected(standing);
-                let failed = crate::authority::containment_failed(machine, block.chain);
-                if let Some(chain) = machine.view.chains.get_mut(&block.chain) {
-                    chain.failing = failed.iter().map(|f| (f.detector.clone(), f.first)).collect();
-                    chain.standing.extend(failed);
-                }
-            }
-        }
+        Input::Detected { block, standing } => detected(machine, block, standing),
         Input::ChainSilent { chain, cause } => {
             if let Some(chain) = machine.view.chains.get_mut(chain) {
                 chain.silent = Some(cause.clone());
             }
+            true
         }
         Input::Preflighted { safe_tx_hash, block, outcome } => {
             machine.view.preflighted(*safe_tx_hash, block, outcome, now);
             settle(machine);
+            false
         }
         Input::Submission(report) => {
             machine.view.submission(now, report);
             settle(machine);
+            false
         }
         Input::Peer { member, connected } => {
             if *connected {
@@ -389,10 +345,43 @@ pub(crate) fn observe(machine: &mut Machine, now: Timestamp, input: &Input) {
             } else {
                 machine.view.connected.remove(member);
             }
+            true
         }
-        Input::Tick => settle(machine),
-        Input::Human(_) | Input::Evidence(_) | Input::Reported(_) => {}
+        Input::Tick => {
+            settle(machine);
+            false
+        }
+        Input::Human(_) | Input::Evidence(_) | Input::Reported(_) => false,
     }
+}
+
+/// Counts a guardian's signature though its event waits for others, and notices who speaks in the name of this process.
+fn received(machine: &mut Machine, event: &Verified<Event>) -> bool {
+    let own = event.author == machine.own.key() && event.epoch == machine.own.epoch;
+    let claimed = own && !machine.shared.holds(event.author, event.epoch, event.seq, event.hash());
+    machine.view.own_epoch_claimed |= claimed;
+    let signature = match &event.body {
+        Body::CoSignature(signature) if machine.charter.member_by_key(&event.author).is_some() => signature,
+        _ => return claimed,
+    };
+    machine.shared.content.receive_signature(&machine.charter, event.hash(), signature);
+    true
+}
+
+/// Takes what stands at the head, and what of it goes on though a step holds.
+fn detected(machine: &mut Machine, block: &BlockRef, standing: &[Finding]) -> bool {
+    let Some(chain) = machine.view.chains.get_mut(&block.chain) else { return false };
+    if chain.head.is_none_or(|head| head.hash != block.hash) {
+        return false;
+    }
+    let stood = !chain.standing.is_empty();
+    chain.detected(standing);
+    let failed = crate::authority::containment_failed(machine, block.chain);
+    if let Some(chain) = machine.view.chains.get_mut(&block.chain) {
+        chain.failing = failed.iter().map(|f| (f.detector.clone(), f.first)).collect();
+        chain.standing.extend(failed);
+    }
+    stood || !standing.is_empty()
 }
 
 #[cfg(test)]

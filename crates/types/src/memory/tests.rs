@@ -25,8 +25,13 @@ fn every_byte_decides() {
     };
     let wanted = [true, false, false, false, true, false, false, false];
     assert!(answers().eq(wanted));
-    let _memory = Remembering::begin();
-    assert!(answers().eq(wanted));
+    {
+        let _memory = Remembering::begin();
+        assert!(answers().eq(wanted));
+    }
+    let _told = Remembering::begin();
+    signed(&points[0], b"one", &signature);
+    assert!(answers().eq(wanted), "who signed says of these very bytes that they hold");
 }
 
 /// The second time nobody works; in another thread, or once it is over, everybody does.

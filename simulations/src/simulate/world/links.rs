@@ -3,9 +3,11 @@
 //! Gossip is modelled by what the production settings amount to: an own message goes to every connected member at once (flood
 //! publish), an accepted one is passed on to up to eight, and each node takes a message once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
+use alloy_primitives::B256;
+use alloy_primitives::map::B256Map;
 use watchfire_driver::{Door, HeartbeatFacts};
 use watchfire_types::input::Input;
 use watchfire_types::{Bytes, Verdict};
@@ -30,16 +32,16 @@ pub(crate) struct Links {
     cut: BTreeSet<(usize, usize)>,
     count: usize,
     /// By a message's hash: whose present process has heard it, a flag for each place. Gossip hands each message over once.
-    heard: BTreeMap<[u8; 32], Vec<bool>>,
+    heard: B256Map<Vec<bool>>,
 }
 
 impl Links {
     pub(crate) fn new(count: usize) -> Self {
-        Self { cut: BTreeSet::new(), count, heard: BTreeMap::new() }
+        Self { cut: BTreeSet::new(), count, heard: B256Map::default() }
     }
 
     /// Notes that a message came to a process; answers whether it is the first time.
-    fn hear(&mut self, place: usize, id: &[u8; 32]) -> bool {
+    fn hear(&mut self, place: usize, id: &B256) -> bool {
         let by = self.heard.entry(*id).or_insert_with(|| vec![false; self.count]);
         !std::mem::replace(&mut by[place], true)
     }

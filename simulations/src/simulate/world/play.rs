@@ -50,6 +50,8 @@ pub(crate) struct Planned {
 pub(crate) struct Play {
     pub(crate) planned: Vec<Planned>,
     pub(crate) reached: BTreeMap<Moment, Micros>,
+    /// How many of them what is planned was looked through for.
+    looked_through: usize,
     pub(super) fired: BTreeSet<usize>,
     pub(super) done: BTreeSet<usize>,
     acted: BTreeSet<usize>,
@@ -112,6 +114,7 @@ impl Play {
         Self {
             planned,
             reached: BTreeMap::new(),
+            looked_through: 0,
             fired: BTreeSet::new(),
             done: BTreeSet::new(),
             acted: BTreeSet::new(),
@@ -240,12 +243,14 @@ impl World<'_> {
             (Moment::AttackOver, play.attack.over),
             (Moment::Recovered, play.pauses > 0 && !state.paused),
         ];
-        for (moment, came) in came {
-            if came {
-                self.play.reached.entry(moment).or_insert(self.now);
-            }
-        }
-        if !self.play.reached.contains_key(&Moment::Ready) {
+        let new = came.into_iter().filter(|(moment, came)| *came && !self.play.reached.contains_key(moment));
+        let new: Vec<Moment> = new.map(|(moment, _)| moment).collect();
+        self.play.reached.extend(new.into_iter().map(|moment| (moment, self.now)));
+        // After every step: nearly always nothing came that was not looked at.
+        let ready = self.play.reached.contains_key(&Moment::Ready);
+        if !ready
+            || std::mem::replace(&mut self.play.looked_through, self.play.reached.len()) == self.play.reached.len()
+        {
             return;
         }
         for index in 0..self.play.planned.len() {

@@ -173,9 +173,12 @@ impl World<'_> {
             .collect();
         process.floors = output.window_floors;
         process.announced = output.announced;
-        process.duties = output.duties;
-        process.payer.set(&process.duties);
-        let preflights = process.set_preflights();
+        let mut preflights = Vec::new();
+        if process.duties != output.duties {
+            process.duties = output.duties;
+            process.payer.set(&process.duties);
+            preflights = process.set_preflights();
+        }
         let bids: Vec<B256> = process.payer.due().iter().map(|submission| submission.safe_tx_hash).collect();
         let next = process.driver.next_timeout().filter(|at| process.wakes.is_none_or(|wakes| *at < wakes));
         if let Some(at) = next {
