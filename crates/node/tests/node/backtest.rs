@@ -23,46 +23,59 @@ const EVENT: &str = "[[detector]]\nid = \"vault-limited\"\nasset = \"vault-core\
                      [[severity]]\nkinds = [\"event\"]\nlow = \"SEV2\"\nmedium = \"SEV2\"\nhigh = \"SEV2\"\ncritical = \"SEV2\"\n";
 
 /// A chain on which a vault was drained in three blocks, and limited after.
-struct Attacked {
-    runtime: tokio::runtime::Runtime,
-    anvil: Anvil,
-    rpc: Rpc,
-    members: Members,
-    vault: Address,
+pub(crate) struct Attacked {
+    pub(crate) runtime: tokio::runtime::Runtime,
+    pub(crate) anvil: Anvil,
+    pub(crate) rpc: Rpc,
+    pub(crate) members: Members,
+    pub(crate) vault: Address,
+    /// Who may flag and pause it.
+    pub(crate) pauser: Address,
+    /// What the transactions before the attack made, where they made something.
+    pub(crate) made: Vec<Address>,
 }
 
-fn ether(count: u64) -> U256 {
+pub(crate) fn ether(count: u64) -> U256 {
     U256::from(count) * U256::from(10).pow(U256::from(18))
 }
 
 impl Attacked {
     fn new() -> Self {
+        Self::after(|_| Vec::new())
+    }
+
+    /// Attacked after these transactions with the vault, a block each.
+    pub(crate) fn after(first: impl FnOnce(Address) -> Vec<Order>) -> Self {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let path = locate(&npm::aloud).unwrap();
         let anvil = runtime.block_on(Anvil::start(&path, 31337)).unwrap();
         let rpc = Rpc::new(anvil.url().clone()).unwrap();
         let members = Members::new(anvil.url().as_str());
-        let vault = runtime.block_on(async {
+        let (vault, pauser, made) = runtime.block_on(async {
             let mut payer = Account::open(from_hex(FUNDER).unwrap(), 31337, &rpc).await.unwrap();
             let own = payer.address();
-            let vault = vault::deploy(&rpc, &mut payer, own, U256::ONE, ether(100)).await.unwrap();
+            let vault = vault::deploy(&rpc, &mut payer, own, ether(5), ether(100)).await.unwrap();
+            let mut made = Vec::new();
+            for order in first(vault) {
+                made.extend(payer.execute(&rpc, &order).await.unwrap().contract);
+            }
             let attacker = payer.execute(&rpc, &vault::attacker(vault).unwrap()).await.unwrap().contract.unwrap();
             for _ in 0..3 {
                 payer.execute(&rpc, &vault::attack(attacker, 20, ether(1))).await.unwrap();
             }
             let limit = [&keccak256("setWithdrawalsLimited(bool)")[..4], &U256::ONE.to_be_bytes::<32>()].concat();
             payer.execute(&rpc, &Order::call("a limit", vault, limit, 200_000)).await.unwrap();
-            vault
+            (vault, own, made)
         });
-        Self { runtime, anvil, rpc, members, vault }
+        Self { runtime, anvil, rpc, members, vault, pauser, made }
     }
 
-    fn head(&self) -> u64 {
+    pub(crate) fn head(&self) -> u64 {
         self.runtime.block_on(self.rpc.head()).unwrap().number
     }
 
     /// The charter over this vault, on this chain.
-    fn charter(&self, chain: &str) -> String {
+    pub(crate) fn charter(&self, chain: &str) -> String {
         let vault = self.vault.to_checksum(None);
         let text = std::fs::read_to_string(self.members.charter()).unwrap() + EVENT;
         // The vault may lie where the charter has its Safe, which nobody asks here.
@@ -77,7 +90,7 @@ impl Attacked {
     }
 
     /// Every block as a line of the command's own input, with the vault's balance at it.
-    fn blocks(&self) -> Vec<Value> {
+    pub(crate) fn blocks(&self) -> Vec<Value> {
         let ask = |method, params| self.runtime.block_on(self.rpc.call(method, params)).unwrap();
         let block = |number: u64| {
             let at = format!("{number:#x}");
@@ -91,7 +104,7 @@ impl Attacked {
         (0..=self.head()).map(block).collect()
     }
 
-    fn file(&self, name: &str, blocks: &[Value]) -> String {
+    pub(crate) fn file(&self, name: &str, blocks: &[Value]) -> String {
         let text: String = blocks.iter().map(|block| format!("{block}\n")).collect();
         self.raw_file(name, text.as_bytes())
     }
@@ -129,7 +142,7 @@ impl Attacked {
 }
 
 /// All lines but the last, and the last.
-fn told(output: &Output) -> (Vec<Value>, Value) {
+pub(crate) fn told(output: &Output) -> (Vec<Value>, Value) {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let mut lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let summary = lines.pop().unwrap_or_else(|| panic!("{}", stderr(output)));

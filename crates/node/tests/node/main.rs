@@ -4,6 +4,7 @@
 mod author;
 mod backtest;
 mod bad_input;
+mod calls;
 mod charter_live;
 mod commands;
 mod equivocator;

@@ -1,0 +1,135 @@
+//! The calls inside real transactions on a real chain: what a rule of kind `calls` says of an attack and of honest use that moves as much, and what
+//! one of kind `governance` says of a proposal that was made there.
+
+use alloy::sol;
+use alloy::sol_types::{SolCall as _, SolEvent as _};
+use serde_json::{Value, json};
+use watchfire_simulations::key::Order;
+use watchfire_simulations::vault;
+use watchfire_types::{Address, U256};
+
+use crate::backtest::{Attacked, ether, told};
+use crate::fixture::{stderr, watchfire};
+
+const CALLS: &str = "[[detector]]\nid = \"vault-calls\"\nasset = \"vault-core\"\nkind = \"calls\"\n\
+                     limits = { native = \"1000000000000000000\" }\nstands_s = 86400\n";
+
+sol! {
+    event ProposalCreated(
+        uint256 id, address proposer, address[] targets, uint256[] values, string[] signatures, bytes[] calldatas, uint256 start, uint256 end,
+        string description
+    );
+    function transferOwnership(address newOwner);
+}
+
+/// Somebody puts in much more than may be lost, and takes it out again.
+fn honest(vault: Address) -> Vec<Order> {
+    vec![vault::deposit(vault, ether(20)), vault::withdraw(vault)]
+}
+
+/// A contract whose making emits a proposal to give the vault away.
+fn proposing(vault: Address) -> Order {
+    let call = transferOwnershipCall { newOwner: Address::repeat_byte(0xee) };
+    let event = ProposalCreated {
+        id: U256::from(7),
+        proposer: Address::repeat_byte(0xee),
+        targets: vec![vault],
+        values: vec![U256::ZERO],
+        signatures: vec![String::new()],
+        calldatas: vec![call.abi_encode().into()],
+        start: U256::ONE,
+        end: U256::from(2),
+        description: "a better owner".to_owned(),
+    };
+    let data = event.encode_data();
+    let length = u16::try_from(data.len()).unwrap().to_be_bytes();
+    // Copies what follows these 49 bytes, and emits it under the topic.
+    let code = [
+        &[0x61, length[0], length[1], 0x61, 0x00, 0x31, 0x60, 0x00, 0x39, 0x7f][..],
+        ProposalCreated::SIGNATURE_HASH.as_slice(),
+        &[0x61, length[0], length[1], 0x60, 0x00, 0xa1, 0x00],
+        &data,
+    ];
+    Order::deploy("a proposal", code.concat())
+}
+
+/// The charter of this chain with one rule more.
+fn with_rule(chain: &Attacked, rule: &str) -> String {
+    let charter = chain.charter("31337");
+    let text = std::fs::read_to_string(&charter).unwrap() + rule;
+    std::fs::write(&charter, text).unwrap();
+    charter
+}
+
+/// What rules of this kind said, the summary, and what was told beside.
+fn backtest(charter: &str, kind: &str, more: &[&str]) -> (Vec<Value>, Value, String) {
+    let output = watchfire(&[&["backtest", "--charter", charter, "--json"], more].concat());
+    let (found, end) = told(&output);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    (found.into_iter().filter(|line| line["kind"] == kind).collect(), end["summary"].clone(), stderr(&output))
+}
+
+/// From files and from the node alike: nobody emits anything and the vault is not called directly, so that only its balance says where to look.
+/// The honest withdrawal takes out as much and is traced as well, and nothing is said of it; without traces that is told.
+#[test]
+fn an_attack_is_told_from_honest_use() {
+    let chain = Attacked::after(honest);
+    let charter = with_rule(&chain, CALLS);
+    let mut blocks = chain.blocks();
+    let bare = chain.file("bare.jsonl", &blocks);
+    for block in &mut blocks {
+        let traced = |transaction: &Value| {
+            let tracer = json!({ "tracer": "callTracer", "tracerConfig": { "withLog": true } });
+            let ask = chain.rpc.call("debug_traceTransaction", json!([transaction["hash"], tracer]));
+            json!({ "txHash": transaction["hash"], "result": chain.runtime.block_on(ask).unwrap() })
+        };
+        block["traces"] = block["block"]["transactions"].as_array().unwrap().iter().map(traced).collect();
+    }
+    let file = chain.file("traced.jsonl", &blocks);
+    let (found, summary, _) = backtest(&charter, "calls", &["--blocks", &file]);
+    let (asked, asked_summary, _) = backtest(&charter, "calls", &["--rpc", chain.anvil.url().as_str(), "--from", "0"]);
+    assert_eq!((&found, &summary["blind"]), (&asked, &asked_summary["blind"]));
+    assert_eq!((found.len(), &summary["blind"]), (1, &json!([])), "{found:?}");
+    let first = chain.head() - 3;
+    assert_eq!((&found[0]["block"], &found[0]["class"]), (&json!(first), &json!("context")));
+    let figures = &found[0]["figures"];
+    assert_eq!((&figures["lost"], &figures["coin"]), (&json!(ether(19).to_string()), &json!("native")));
+    assert!(figures["patterns"].as_str().unwrap().contains("re-entry"), "{figures}");
+    assert_eq!(found[0]["tx"], figures["transaction"]);
+    assert!(found[0]["explanation"].as_str().unwrap().contains("was called again 19 time(s)"), "{found:?}");
+
+    // Up to the attack there is a withdrawal over the limit, seen from inside, and no finding.
+    let calm = chain.file("calm.jsonl", &blocks[..usize::try_from(first).unwrap()]);
+    let (found, summary, _) = backtest(&charter, "calls", &["--blocks", &calm]);
+    assert_eq!((found.len(), &summary["blind"], &summary["blocks"]), (0, &json!([]), &json!(first)));
+
+    let (found, summary, progress) = backtest(&charter, "calls", &["--blocks", &bare]);
+    let blind = &summary["blind"][0];
+    assert_eq!((found.len(), &blind["detector"], &blind["why"]), (0, &json!("vault-calls"), &json!("untraced")));
+    assert!(progress.contains("vault-calls has no traces"), "{progress}");
+    let tried = watchfire(&["rules", "test", &charter, "--blocks", &file, "--json"]);
+    let lines = String::from_utf8_lossy(&tried.stdout).into_owned();
+    let line: Value = serde_json::from_str(lines.lines().find(|line| line.contains("vault-calls")).unwrap()).unwrap();
+    assert_eq!((&line["fired"], &line["blocks"], &line["class"]), (&json!(1), &json!([first]), &json!("context")));
+    chain.runtime.block_on(chain.anvil.stop());
+}
+
+/// A proposal that a contract on a real chain emitted is read from the node, and the same event of another contract is nothing.
+#[test]
+fn a_proposal_on_a_chain_is_told() {
+    let chain = Attacked::after(|vault| vec![proposing(vault), proposing(vault)]);
+    let rule = format!(
+        "[[detector]]\nid = \"vault-proposals\"\nasset = \"vault-core\"\nkind = \"governance\"\nfrom = [\"{}\"]\nstands_s = 600\n",
+        chain.made[1].to_checksum(None)
+    );
+    let charter = with_rule(&chain, &rule);
+    let (found, ..) = backtest(&charter, "governance", &["--rpc", chain.anvil.url().as_str(), "--from", "0"]);
+    assert_eq!(found.len(), 1, "{found:?}");
+    let (line, figures) = (&found[0], &found[0]["figures"]);
+    assert_eq!((&line["class"], &line["block"]), (&json!("context"), &json!(chain.head() - 5)));
+    assert_eq!((&figures["privilege"], &figures["call"]), (&json!("owner"), &json!("1")));
+    let explanation = line["explanation"].as_str().unwrap();
+    let begin = format!("proposal 7 of {} would change the owner of {}", chain.made[1], chain.vault);
+    assert!(explanation.starts_with(&begin), "{explanation}");
+    chain.runtime.block_on(chain.anvil.stop());
+}
