@@ -34,16 +34,28 @@ const REREADS: u32 = 4;
 /// Wait after the first failure; doubles with each: an endpoint that refuses for half a minute is given up.
 const WAIT: Duration = Duration::from_millis(250);
 
+/// A block of the past.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PastBlock {
+    /// What detectors are shown.
+    pub view: BlockView,
+    /// How many transactions it has, whether or not they were asked for.
+    pub transactions: usize,
+}
+
 /// A block as k operators tell it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Told {
     head: Head,
+    /// How many there are.
+    count: usize,
+    /// All of them, where they were asked for, else none.
     transactions: Vec<Transaction>,
 }
 
 impl ChainClient {
     /// The blocks `from..=to` in order, logs proved by their headers, `reads` pinned to each. Those whose header's bloom `concerns` nobody come
-    /// without their logs, which are not asked for. At most 16 are in flight; whoever reads slowly
+    /// without their logs, which are not asked for; transactions, each with whether it succeeded, come where they are `wanted`. At most 16 are in flight; whoever reads slowly
     /// holds the rest back. A block that is not agreed on is asked for eight times within half a minute, and then is the error that ends it;
     /// one with reads that are not answered is asked for once more and then given without them. That each is the child of the one before is
     /// for the reader to see.
@@ -53,11 +65,12 @@ impl ChainClient {
         to: u64,
         reads: BTreeSet<Read>,
         concerns: impl Fn(&[u8; 256]) -> bool + 'static,
-    ) -> impl Stream<Item = Result<BlockView, NotAgreed>> {
+        wanted: bool,
+    ) -> impl Stream<Item = Result<PastBlock, NotAgreed>> {
         let (client, asked) = (Arc::clone(self), Rc::new((reads, concerns)));
         let blocks = stream::iter(from..=to).map(move |number| {
             let (client, asked) = (Arc::clone(&client), Rc::clone(&asked));
-            async move { client.past(number, &asked.0, &asked.1).await }
+            async move { client.past(number, &asked.0, &asked.1, wanted).await }
         });
         blocks.buffered(BLOCKS_AT_ONCE)
     }
@@ -67,13 +80,14 @@ impl ChainClient {
         number: u64,
         reads: &BTreeSet<Read>,
         concerns: &impl Fn(&[u8; 256]) -> bool,
-    ) -> Result<BlockView, NotAgreed> {
+        wanted: bool,
+    ) -> Result<PastBlock, NotAgreed> {
         let mut attempt = 0;
         loop {
-            let told = self.past_once(number, reads, concerns).await;
+            let told = self.past_once(number, reads, concerns, wanted).await;
             attempt += 1;
             match &told {
-                Ok(view) if attempt > 1 || view.is_read() => return told,
+                Ok(past) if attempt > 1 || past.view.is_read() => return told,
                 Err(_) if attempt >= ATTEMPTS => return told,
                 Ok(_) | Err(_) => tokio::time::sleep(WAIT * 2_u32.pow(attempt - 1)).await,
             }
@@ -85,19 +99,25 @@ impl ChainClient {
         number: u64,
         reads: &BTreeSet<Read>,
         concerns: &impl Fn(&[u8; 256]) -> bool,
-    ) -> Result<BlockView, NotAgreed> {
+        wanted: bool,
+    ) -> Result<PastBlock, NotAgreed> {
         let (chain, timeout) = (self.config.chain, self.config.limits.request);
-        let ask = |remote| async move { vec![block(remote, chain, number, timeout).await] };
+        let ask = |remote| async move {
+            vec![match wanted {
+                true => outcomes(remote, chain, number, timeout).await,
+                false => block(remote, chain, number, false, timeout).await,
+            }]
+        };
         let mut told = gather(&self.remotes, self.config.agree, 1, Instant::now() + timeout, false, ask).await;
         let told = told.pop().unwrap_or_else(|| Err("nobody was asked".to_owned()));
-        let Told { mut head, transactions } =
+        let Told { mut head, count, transactions } =
             told.map_err(|cause| self.not_agreed(format!("block {number}"), cause))?;
         if !concerns(head.bloom.data()) {
             // As of a block without logs nobody is asked.
             head.bloom = Bloom::ZERO;
         }
         let view = self.view(&head, reads, false).await?;
-        Ok(BlockView { transactions, ..view })
+        Ok(PastBlock { view: BlockView { transactions, ..view }, transactions: count })
     }
 
     /// As [`Self::whole_view`], of a block that is caught up with: while a read has no answer all is asked for again, four times within four
@@ -150,8 +170,15 @@ impl ChainClient {
     }
 }
 
-async fn block(remote: Arc<Remote>, chain: ChainId, number: u64, timeout: Duration) -> Result<Told, RpcError> {
-    let request = Request::new("eth_getBlockByNumber", json!([quantity(number), true]));
+/// With its transactions, or with nothing but their number: a node recovers who sent each before it tells them whole.
+async fn block(
+    remote: Arc<Remote>,
+    chain: ChainId,
+    number: u64,
+    wanted: bool,
+    timeout: Duration,
+) -> Result<Told, RpcError> {
+    let request = Request::new("eth_getBlockByNumber", json!([quantity(number), wanted]));
     let text: Box<RawValue> = remote.one(Priority::Feed, request, timeout).await?.ok_or(RpcError::UnknownBlock)?;
     let header: Header = decode(&text)?.ok_or(RpcError::UnknownBlock)?;
     let body: Body = decode(&text)?.ok_or(RpcError::UnknownBlock)?;
@@ -160,16 +187,16 @@ async fn block(remote: Arc<Remote>, chain: ChainId, number: u64, timeout: Durati
         return Err(RpcError::Garbage(format!("asked for block {number}, got {}", head.block.number)));
     }
     let count = body.transactions.hashes().len();
-    let transactions = body.transactions.whole();
-    if transactions.len() != count {
+    let transactions = if wanted { body.transactions.whole() } else { Vec::new() };
+    if wanted && transactions.len() != count {
         return Err(RpcError::Garbage(format!("block {number} has hashes where its {count} transactions belong")));
     }
-    Ok(Told { head, transactions })
+    Ok(Told { head, count, transactions })
 }
 
 /// As [`block`], with whether each transaction succeeded, where the endpoint has receipts at all.
 async fn outcomes(remote: Arc<Remote>, chain: ChainId, number: u64, timeout: Duration) -> Result<Told, RpcError> {
-    let mut told = block(Arc::clone(&remote), chain, number, timeout).await?;
+    let mut told = block(Arc::clone(&remote), chain, number, true, timeout).await?;
     if told.transactions.is_empty() {
         return Ok(told);
     }

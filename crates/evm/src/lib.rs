@@ -49,6 +49,7 @@ pub use error::{ConnectError, NotAgreed};
 pub use evidence::{RawFault, RawRequest};
 pub use feed::{Backfill, FeedEvent};
 pub use gas::GasCall;
+pub use history::PastBlock;
 pub use limits::Limits;
 pub use payer::{GasPayer, OuterTransaction};
 pub use snapshot::{Snapshot, SnapshotError, snapshot};

@@ -15,7 +15,9 @@ use watchfire_charter::{Asset, Charter, Class, Mode, PlaybookPurpose};
 use watchfire_detect::trace::Traced;
 use watchfire_detect::{Blindness, BlockTraces, Detectors, Interest};
 use watchfire_types::body::Finding;
-use watchfire_types::{AssetId, B256, BlockRef, BlockView, ChainId, DetectorId, PlaybookId, Read, Severity, StepIndex};
+use watchfire_types::{
+    AssetId, B256, BlockRef, BlockView, ChainId, DetectorId, PlaybookId, Read, Severity, StepIndex, Transaction,
+};
 
 use harm::Harm;
 pub use harm::Saved;
@@ -86,6 +88,14 @@ pub enum Unfit {
         /// The block before.
         newest: B256,
     },
+}
+
+impl Told {
+    /// Whether its rule names no transaction.
+    #[must_use]
+    pub fn is_unnamed(&self) -> bool {
+        !self.figures.contains_key("transaction")
+    }
 }
 
 impl Unfit {
@@ -191,6 +201,19 @@ impl<'a> Replay<'a> {
         let assets = self.charter.assets.values().filter(|asset| asset.chain == chain);
         let contracts = assets.flat_map(|asset| &asset.contracts);
         Some(self.lines.get(&chain)?.detectors.interest().with_contracts(contracts))
+    }
+
+    /// Whether detectors of a chain are about transactions.
+    #[must_use]
+    pub fn wants_transactions(&self, chain: ChainId) -> bool {
+        self.lines.get(&chain).is_some_and(|line| line.detectors.wants_transactions())
+    }
+
+    /// Names the transaction behind each finding whose rule names none, of a block that was taken without its transactions.
+    pub fn name(&self, told: &mut [Told], view: &BlockView, transactions: &[Transaction]) {
+        for one in told.iter_mut().filter(|one| one.is_unnamed()) {
+            one.tx = self.charter.assets.get(&one.asset).and_then(|asset| touching(asset, view, transactions));
+        }
     }
 
     /// Whether detectors of a chain are about the calls inside transactions.
@@ -350,13 +373,17 @@ fn first(block: BlockRef, finding: &Finding, playbook: &PlaybookId, step: StepIn
     }
 }
 
-/// The transaction behind a finding: the one that it names, else the only one of the block that calls the asset's contracts or makes
-/// them emit something.
+/// The transaction behind a finding: the one that it names, else the only one of the block that touches the asset.
 fn cause(finding: &Finding, asset: &Asset, view: &BlockView) -> Option<B256> {
     if let Some(named) = finding.figures.get("transaction") {
         return named.parse().ok();
     }
-    let calls = view.transactions.iter().filter(|one| one.to.is_some_and(|to| asset.contracts.contains(&to)));
+    touching(asset, view, &view.transactions)
+}
+
+/// The only transaction of a block that calls the asset's contracts or makes them emit something.
+fn touching(asset: &Asset, view: &BlockView, transactions: &[Transaction]) -> Option<B256> {
+    let calls = transactions.iter().filter(|one| one.to.is_some_and(|to| asset.contracts.contains(&to)));
     let emits = view.logs.iter().filter(|log| asset.contracts.contains(&log.address));
     let touching: BTreeSet<B256> = calls.map(|one| one.hash).chain(emits.map(|log| log.transaction)).collect();
     let mut touching = touching.into_iter();

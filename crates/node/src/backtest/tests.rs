@@ -67,6 +67,39 @@ fn a_drain_and_what_a_pause_would_have_kept() {
     assert!(summary.blind.is_empty() && summary.gaps.is_empty() && summary.proposal.is_none());
 }
 
+/// A block that came without its transactions has the one behind a finding named afterwards, and only where there is but one.
+#[test]
+fn the_transaction_behind_a_finding_is_named_afterwards() {
+    let charter = charter("auto");
+    let mut replay = Replay::new(&charter, None);
+    assert!(!replay.wants_transactions(CHAIN), "nothing here is about transactions");
+    replay.take(&view(1, Some(100)), 2).unwrap();
+    let drained = view(2, Some(50));
+    let told = replay.take(&drained, 2).unwrap().told;
+    let sent = |hash: u8, to| Transaction {
+        hash: B256::repeat_byte(hash),
+        kind: 2,
+        from: Address::ZERO,
+        to: Some(to),
+        value: U256::ZERO,
+        input: Default::default(),
+        succeeded: None,
+    };
+    let (call, other) = (sent(1, vault()), sent(2, Address::repeat_byte(9)));
+    let emits = BlockView { logs: vec![unpaused(2)], ..drained.clone() };
+    let table = [
+        (&drained, vec![], None),
+        (&drained, vec![call.clone(), other.clone()], Some(B256::repeat_byte(1))),
+        (&drained, vec![call.clone(), sent(3, vault())], None),
+        (&emits, vec![call, other], None),
+    ];
+    for (row, (view, transactions, expected)) in table.into_iter().enumerate() {
+        let mut told = told.clone();
+        replay.name(&mut told, view, &transactions);
+        assert_eq!((told.len(), told[0].tx, told[0].is_unnamed()), (1, expected, true), "row {row}");
+    }
+}
+
 /// Where people are asked nothing would have been contained by itself, and where nobody is asked nothing is said.
 #[test]
 fn the_mode_decides() {
@@ -136,7 +169,7 @@ fn traces_are_judged_with_their_block() {
     assert!(replay.wants_traces());
     let touched = |number: u64, transaction: u8| {
         let mut view = view(number, None);
-        view.transactions = vec![watchfire_types::Transaction {
+        view.transactions = vec![Transaction {
             hash: B256::repeat_byte(transaction),
             kind: 2,
             from: Address::repeat_byte(1),

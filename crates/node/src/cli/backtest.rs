@@ -1,6 +1,6 @@
 //! `watchfire backtest`: what the shipped detectors would have said of blocks that are past.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -10,6 +10,7 @@ use serde_json::json;
 use watchfire_charter::Charter;
 use watchfire_detect::Blindness;
 use watchfire_detect::trace::Traced;
+use watchfire_evm::PastBlock;
 use watchfire_types::{BlockView, ChainId, DetectorId};
 
 use super::charter_live;
@@ -92,16 +93,26 @@ fn asked(arguments: &BacktestArgs, url: &url::Url, charter: &Charter, teller: &m
         let interest = teller.replay.interest(chain);
         let concerns = move |bloom: &[u8; 256]| interest.as_ref().is_some_and(|interest| interest.may_concern(bloom));
         let (output, mut untraced) = (teller.output, false);
-        let mut blocks = std::pin::pin!(client.history(from, to, teller.replay.reads(chain), concerns));
-        while let Some(view) = blocks.next().await {
-            match view {
-                Ok(view) => {
-                    let transactions = view.transactions.len();
+        let wanted = teller.replay.wants_transactions(chain);
+        let mut blocks = std::pin::pin!(client.history(from, to, teller.replay.reads(chain), concerns, wanted));
+        while let Some(past) = blocks.next().await {
+            match past {
+                Ok(PastBlock { view, transactions }) => {
                     let Asked { traces, fault } = traces(&client, &view.block, &teller.replay.to_trace(&view)).await;
                     if let Some(fault) = fault.filter(|_| !std::mem::replace(&mut untraced, true)) {
                         output.progress(&format!("watchfire: at block {}: {fault}", view.block.number));
                     }
-                    teller.block(&view, transactions, traces, String::new)?;
+                    let Some(mut taken) = teller.take(&view, transactions, traces, String::new) else { continue };
+                    if !wanted && taken.told.iter().any(Told::is_unnamed) {
+                        // Most blocks need no transactions: those of this one are asked for to name the one behind a finding.
+                        let number = view.block.number;
+                        let mut whole =
+                            std::pin::pin!(client.history(number, number, BTreeSet::new(), |_| false, true));
+                        if let Some(Ok(PastBlock { view: whole, .. })) = whole.next().await {
+                            teller.replay.name(&mut taken.told, &view, &whole.transactions);
+                        }
+                    }
+                    teller.tell(&view, taken)?;
                 }
                 // What was replayed so far is told all the same.
                 Err(error) => {
@@ -180,13 +191,22 @@ impl<'a> Teller<'a> {
         traces: Vec<Traced>,
         place: impl Fn() -> String,
     ) -> Result<(), CliError> {
-        let taken = match self.replay.take_traced(view, transactions, traces) {
-            Ok(taken) => taken,
-            Err(unfit) => {
-                self.refuse(at(&place(), &unfit.into()));
-                return Ok(());
-            }
-        };
+        self.take(view, transactions, traces, place).map_or(Ok(()), |taken| self.tell(view, taken))
+    }
+
+    /// What the block comes to; nothing, where it has no place here.
+    fn take(
+        &mut self,
+        view: &BlockView,
+        transactions: usize,
+        traces: Vec<Traced>,
+        place: impl Fn() -> String,
+    ) -> Option<Taken> {
+        let taken = self.replay.take_traced(view, transactions, traces);
+        taken.map_err(|unfit| self.refuse(at(&place(), &unfit.into()))).ok()
+    }
+
+    fn tell(&mut self, view: &BlockView, taken: Taken) -> Result<(), CliError> {
         self.say_first();
         let Taken { told, blinded, gap } = taken;
         if let Some(gap) = gap {
