@@ -21,6 +21,7 @@ pub mod keys;
 pub mod people;
 pub mod place;
 pub mod prune;
+mod replay;
 pub mod run;
 pub mod text_file;
 mod traces;

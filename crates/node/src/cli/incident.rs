@@ -1,15 +1,15 @@
 //! `watchfire incident`: what happened, and what this organisation's people say to it.
 
 use clap::{Args, Subcommand};
-use serde::Serialize;
 use watchfire_charter::PlaybookPurpose;
 use watchfire_types::body::{Human, Outcome, SNOOZE_MAX_S};
-use watchfire_types::control::{Firings, Incident, Record, Reply, Request, SealedWords};
+use watchfire_types::control::{Incident, Reply, Request};
 use watchfire_types::input::HumanAct;
 use watchfire_types::{AssetId, DetectorId, IncidentId, PlaybookId, Severity, StepIndex};
 
 use super::NodeArgs;
 use super::incident_bundle::BundleArgs;
+use super::incident_show::ShowArgs;
 use super::output::{CliError, Output, code};
 use super::people::SpeakerArgs;
 use super::sealed::{self, NoteArgs};
@@ -46,18 +46,6 @@ pub(super) enum IncidentCommand {
     Classify(ClassifyArgs),
     /// Leave words about an incident, for everyone or sealed to named members.
     Note(NoteArgs),
-}
-
-/// Which incident.
-#[derive(Debug, Args)]
-pub(super) struct ShowArgs {
-    /// The incident's id, or the beginning of it; `latest` is the one that is open, or the newest where all are closed.
-    incident: String,
-    /// Every finding a line of its own, where otherwise those of one rule are one line.
-    #[arg(long)]
-    all: bool,
-    #[command(flatten)]
-    node: NodeArgs,
 }
 
 /// Who speaks, and why. People appear by pseudonym only.
@@ -182,18 +170,11 @@ fn severity(text: &str) -> Result<Severity, String> {
     named.ok_or_else(|| "give one of SEV1, SEV2, SEV3, SEV4, SEV5".to_owned())
 }
 
-#[derive(Serialize)]
-struct Shown {
-    #[serde(flatten)]
-    incident: Incident,
-    sealed: Vec<SealedWords>,
-}
-
 /// Runs an `incident` command.
 pub(super) fn run(command: IncidentCommand, output: Output) -> Result<u8, CliError> {
     match command {
         IncidentCommand::List(node) => list(&node, output),
-        IncidentCommand::Show(arguments) => show(&arguments, output),
+        IncidentCommand::Show(arguments) => super::incident_show::run(&arguments, output),
         IncidentCommand::Bundle(arguments) => super::incident_bundle::run(&arguments, output),
         IncidentCommand::Approve(arguments) => approve(arguments, output),
         IncidentCommand::Veto(arguments) => {
@@ -290,48 +271,10 @@ fn list(node: &NodeArgs, output: Output) -> Result<u8, CliError> {
     Ok(code::OK)
 }
 
-fn show(arguments: &ShowArgs, output: Output) -> Result<u8, CliError> {
-    let config = Config::load(&arguments.node.config)?;
-    let incident = find(&config, &arguments.incident)?;
-    let words = sealed::words(&config, Some(incident.id))?;
-    let mut text =
-        format!("incident {}\nasset {}  {}  {}\n", incident.id, incident.asset, incident.severity, phase(&incident));
-    let mut lines: Vec<(u64, String)> = incident
-        .records
-        .iter()
-        .filter(|record| arguments.all || record.kind != "finding")
-        .map(|record| (record.at_ms, line(record)))
-        .collect();
-    lines.extend(incident.firings.iter().filter(|_| !arguments.all).map(|firings| (firings.at_ms, folded(firings))));
-    lines.sort_by_key(|(at_ms, _)| *at_ms);
-    lines.iter().for_each(|(_, line)| text.push_str(line));
-    words.iter().for_each(|words| text.push_str(&sealed::text(words)));
-    output.answer(&text, &Shown { incident, sealed: words })?;
-    Ok(code::OK)
-}
-
 /// Its phase, and what it was.
-fn phase(incident: &Incident) -> String {
+pub(super) fn phase(incident: &Incident) -> String {
     let outcome = incident.outcome.map(|outcome| format!(", {}", outcome.name())).unwrap_or_default();
     format!("{}{outcome}", incident.phase)
-}
-
-fn line(record: &Record) -> String {
-    format!("{}  {:<21} {}\n", time(record.at_ms), record.kind, record.text)
-}
-
-/// A rule's findings in a line.
-fn folded(firings: &Firings) -> String {
-    let Firings { rule, severity, count, organisations, first, last, at_ms, text, .. } = firings;
-    let times = if *count == 1 { "once".to_owned() } else { format!("{count} times") };
-    let by = organisations.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    let blocks = if first == last {
-        format!("block {}", first.number)
-    } else {
-        format!("blocks {} to {}", first.number, last.number)
-    };
-    let text = format!("{severity} {rule}: {text} ({times}, {blocks}, by {by})");
-    format!("{}  {:<21} {text}\n", time(*at_ms), "finding")
 }
 
 pub(super) fn time(at_ms: u64) -> String {

@@ -14,6 +14,7 @@ mod finding;
 mod help;
 mod incident;
 mod incident_bundle;
+mod incident_show;
 mod init;
 mod inspect_trace;
 mod log;

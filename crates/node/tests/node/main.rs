@@ -23,6 +23,7 @@ mod made_blocks;
 mod port;
 mod printing;
 mod pruned;
+mod replay;
 mod restarts;
 mod rules;
 mod supervised;
