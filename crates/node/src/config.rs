@@ -2,6 +2,7 @@
 
 pub mod intake;
 mod read;
+pub mod silence;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
@@ -13,6 +14,7 @@ use watchfire_charter::Fault;
 use watchfire_types::{ChainId, MemberId, OperatorId, OrganisationId};
 
 use self::intake::IntakeSection;
+use self::silence::SilenceSection;
 use crate::keys::PasswordSource;
 
 /// Largest configuration or charter file: 1 MiB.
@@ -99,6 +101,8 @@ pub struct Config {
     pub retention_days: u32,
     /// Where reports from outside the chain are taken, if they are.
     pub intake: Option<IntakeSection>,
+    /// How long what should be heard may be silent, if that is to be said.
+    pub silence: Option<SilenceSection>,
     /// Chains.
     pub chains: BTreeMap<ChainId, ChainSection>,
 }

@@ -119,6 +119,11 @@ pub fn faults(config: &Config, charter: &Charter) -> Vec<PlaceFault> {
     }
     faults.extend(config.chains.values().flat_map(|section| chain_faults(config, charter, section)));
     faults.extend(config.intake.iter().flat_map(|section| intake_faults(config, charter, section)));
+    let silent = config.silence.iter().flat_map(|section| &section.assets);
+    for asset in silent.filter(|asset| !charter.assets.contains_key(*asset)) {
+        let message = format!("{asset} is no asset of the charter");
+        faults.push(PlaceFault::of("asset-unknown", &at("silence.assets"), message, "correct its name"));
+    }
     faults
 }
 

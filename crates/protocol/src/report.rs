@@ -1,4 +1,4 @@
-//! What is reported from outside the chain: a monitor's message or a person's words, as a finding that only gives context.
+//! What is reported from outside the chain: a monitor's message, a person's words, or what this node itself does not hear, as a finding that only gives context.
 //!
 //! Such a finding is of kind [`REPORT`], which no trigger can name and whose class is context whatever its author calls it. It stands in nobody's
 //! view, so that no vote can rest on it by itself, is bound to no block that a reorg could take, and sets off no collecting of evidence. What it does:
@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use watchfire_charter::REPORT;
 use watchfire_types::body::{Body, Finding, Human};
 use watchfire_types::duty::Page;
-use watchfire_types::input::{PERSON, REPORT_ID_MAX, REPORT_MAX, Report};
+use watchfire_types::input::{PERSON, REPORT_ID_MAX, REPORT_MAX, Report, SILENCE};
 use watchfire_types::{AssetId, DetectorId, EventHash, Timestamp};
 
 use crate::draft::{cut, line};
@@ -42,7 +42,7 @@ pub(crate) fn by_source(machine: &Machine, now: Timestamp, report: &Report) -> R
         (ID, id.clone()),
         ("sent_ms", sent.as_millis().to_string()),
         ("sha256", digest.to_string()),
-        ("source", "webhook".to_owned()),
+        ("source", if source.as_str() == SILENCE { "node" } else { "webhook" }.to_owned()),
     ];
     finding(
         machine,

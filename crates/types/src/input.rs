@@ -87,6 +87,8 @@ pub struct Report {
 pub const REPORT_ID_MAX: usize = 128;
 /// Longest words of a report in the log, bytes.
 pub const REPORT_MAX: usize = 320;
+/// The source of what a node itself misses: blocks, answers, heartbeats.
+pub const SILENCE: &str = "silence";
 /// The source of what people report.
 pub const PERSON: &str = "person";
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use watchfire_charter::reader::{Section, Value};
-use watchfire_types::input::PERSON;
+use watchfire_types::input::{PERSON, SILENCE};
 use watchfire_types::{AssetId, DetectorId};
 
 /// Most sources: together they say less than a node's quota grows by.
@@ -79,8 +79,9 @@ pub(super) fn intake(mut section: Section<'_>, directory: &Path) -> Option<Intak
 fn name(section: &mut Section<'_>) -> Option<DetectorId> {
     let value = section.need("name", "a short name such as \"oz-monitor\"")?;
     let name: DetectorId = value.parsed("a short name such as \"oz-monitor\"")?;
-    if name.as_str() == PERSON {
-        value.fault("reserved", format!("{PERSON:?} is what people report under"), "give the source another name");
+    if [PERSON, SILENCE].contains(&name.as_str()) {
+        let message = format!("{name:?} is what people, or this node itself, report under");
+        value.fault("reserved", message, "give the source another name");
         return None;
     }
     Some(name)

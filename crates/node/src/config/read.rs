@@ -9,6 +9,7 @@ use watchfire_charter::reader::{Log, Section, Value};
 use watchfire_types::{ChainId, MemberId};
 
 use super::intake::intake;
+use super::silence::silence;
 use super::{ChainSection, Config, EndpointSection, Reading, directory_of};
 use crate::evidence::retention::RETENTION_DAYS;
 use crate::keys::PasswordSource;
@@ -62,6 +63,10 @@ fn whole(root: &mut Section<'_>, path: &Path, reading: &mut Reading) -> Option<C
         Some(value) => value.section().and_then(|section| intake(section, directory)).map(Some),
         None => Some(None),
     };
+    let silence = match root.get("silence") {
+        Some(value) => value.section().and_then(silence).map(Some),
+        None => Some(None),
+    };
     let chains = chains(root);
     root.finish();
     reading.charter.clone_from(&charter);
@@ -77,6 +82,7 @@ fn whole(root: &mut Section<'_>, path: &Path, reading: &mut Reading) -> Option<C
         password: password?,
         retention_days: retention_days?,
         intake: intake?,
+        silence: silence?,
         chains,
     })
 }

@@ -62,6 +62,9 @@ fn names_each_mistake() {
         ("= 200", "= 200\nevidence_only = true", "the endpoints have 0"),
         ("password_file = \"password\"", "password_file = \"p\"\npassword_env = \"P\"", "only one of"),
         ("[network]", "[network", "line 5"),
+        ("[keys]", "[silence]\nassets = [\"vault\"]\n[keys]", "how long it may be silent"),
+        ("[keys]", "[silence]\nassets = []\nhead_s = 60\n[keys]", "no asset is named"),
+        ("[keys]", "[silence]\nassets = [\"vault\"]\nmember_s = 1\n[keys]", "silence.member_s: 1 is not within"),
     ];
     for (from, to, expected) in cases {
         let error = parse(&GOOD.replacen(from, to, 1)).unwrap_err().to_string();

@@ -26,6 +26,7 @@ mod peers;
 mod release;
 mod sealed;
 mod signals;
+mod silence;
 mod start;
 mod status;
 mod supervisor;

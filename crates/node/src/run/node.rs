@@ -25,6 +25,7 @@ use super::feed::ChainState;
 use super::intake::Intake;
 use super::live::LiveReport;
 use super::signals::Signals;
+use super::silence::Silence;
 use super::supervisor::Supervisor;
 use super::{RunError, now};
 use crate::config::Config;
@@ -77,6 +78,7 @@ pub(super) struct Node {
     pub(super) live_out: mpsc::Sender<LiveReport>,
     pub(super) tracing: Tracing,
     pub(super) intake: Intake,
+    pub(super) silence: Silence,
     pub(super) floors: BTreeMap<AssetId, BlockRef>,
     /// Planned changes about which the detectors are quiet.
     pub(super) announced: Vec<Announced>,

@@ -112,6 +112,7 @@ impl Node {
 
     pub(super) async fn on_heartbeat(&mut self) -> Result<(), RunError> {
         self.keep_scanned();
+        self.listen().await?;
         let facts = self.heartbeat_facts();
         match self.driver.heartbeat(now(), facts) {
             Ok(bytes) => self.publish(bytes).await,

@@ -23,6 +23,7 @@ use super::feed::ChainState;
 use super::intake::Intake;
 use super::live::LiveFacts;
 use super::node::{Inbox, Node};
+use super::silence::Silence;
 use super::{RunError, index_keys, now};
 use crate::charter_file;
 use crate::config::Config;
@@ -160,6 +161,7 @@ pub(super) fn assemble(opened: Opened) -> Result<Assembled, RunError> {
         live_out,
         tracing,
         intake,
+        silence: Silence::default(),
         floors: BTreeMap::new(),
         announced: Vec::new(),
         connected: BTreeSet::new(),
