@@ -45,6 +45,8 @@ pub struct Driver<S: Storage, K: Keys> {
     pub(crate) settled: Option<Settled>,
     pub(crate) pages: BTreeSet<Page>,
     pub(crate) violation: Option<Violation>,
+    /// An event of this process's epoch came that it did not make, signed with its key: nothing more is said in this epoch.
+    pub(crate) epoch_claimed: bool,
     pub(crate) checkpoints: Checkpoints,
     pub(crate) witness: Option<Witness<S>>,
     /// Chains of which it was asked who witnessed them, in turn.
@@ -91,6 +93,7 @@ impl<S: Storage, K: Keys> Driver<S, K> {
             settled: None,
             pages: BTreeSet::new(),
             violation: None,
+            epoch_claimed: false,
             checkpoints: Checkpoints::default(),
             witness: None,
             witness_turns: 0,

@@ -1,5 +1,6 @@
 //! Cheap checks of facts about the own log and the charter, made before the own keys are used. They are independent of the protocol's
-//! reasoning about what is owed. Remote data can never trip them: what they look at is what this process authored and what its log holds.
+//! reasoning about what is owed. Others' data can never trip them: what they look at is what this process authored, what its log holds, and what
+//! is signed with the own key.
 
 use std::collections::BTreeMap;
 
@@ -48,6 +49,10 @@ pub enum Violation {
         /// Position.
         seq: Seq,
     },
+    /// Another process signed an event of this process's epoch with this node's key: it goes on from a copy of this one's memory, or the key is
+    /// out. Whatever this one said next there could be the other half of a fork.
+    #[error("another process signs in the running epoch of this one")]
+    EpochClaimed,
     /// The next own checkpoint is not of the own events: it would not extend the last one (S8).
     #[error("a checkpoint over {size} own events would not be of what this process authored")]
     CheckpointDiffers {

@@ -98,6 +98,7 @@ impl<S: Storage, K: Keys> Driver<S, K> {
         let step = match self.machine.decide(now, &input) {
             Ok(step) => step,
             Err(rejection) => {
+                self.epoch_claimed |= matches!(rejection, Rejection::OwnEpoch { .. });
                 if let (Rejection::Future { .. }, Input::Received(event)) = (&rejection, &input) {
                     self.clocks.ahead(event.author, event.time);
                 }

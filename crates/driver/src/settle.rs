@@ -136,6 +136,10 @@ impl<S: Storage, K: Keys> Driver<S, K> {
         if !self.log.has_room(Origin::Own) && self.own.has_begun() {
             return Ok(None);
         }
+        if self.epoch_claimed {
+            self.stop_signing(Violation::EpochClaimed, output);
+            return Ok(None);
+        }
         let Some(body) = self.body(draft, output) else { return Ok(None) };
         let kind = body.kind();
         let event = self.own.next(now, body);

@@ -10,12 +10,12 @@
 //! Every kept checkpoint is held against the log: those whose events are not there are remembered, as many as lines are kept, until they are.
 
 mod carried;
+mod judge;
 mod log;
 mod message;
 mod store;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Bound;
 
 use watchfire_charter::Charter;
 use watchfire_journal::{JournalError, SegmentRepair, Space, Storage};
@@ -51,10 +51,6 @@ const REWRITE_MIN: usize = 1_024;
 const REWRITE_MAX: usize = 131_072;
 /// Checkpoints that are cosigned in one turn; the rest goes on in the next.
 const PER_TURN: usize = 64;
-/// How often kept checkpoints whose events were not there are held against the log, ms.
-const JUDGE_MS: u64 = 1_000;
-/// Of them so many at once: with more, each has its turn.
-const JUDGED_AT_ONCE: usize = 4_096;
 
 /// The witness's memory, on disk and here.
 #[derive(Debug)]
@@ -65,6 +61,8 @@ pub struct Witness<S: Storage> {
     behind: BTreeMap<ChainKey, Seq>,
     /// Kept checkpoints that the own log could not be held against yet, and those that were driven out since and had no turn.
     unjudged: BTreeSet<(Origin, u64)>,
+    /// Those of them whose events this log has held: of the own events, or cosigned here. It has lost them since.
+    forgotten: BTreeSet<(Origin, u64)>,
     /// When they were last looked at, and the last one.
     judged: Option<Timestamp>,
     judged_through: Option<(Origin, u64)>,
@@ -88,6 +86,7 @@ impl<S: Storage> Witness<S> {
             store: Store::default(),
             behind: BTreeMap::new(),
             unjudged: BTreeSet::new(),
+            forgotten: BTreeSet::new(),
             judged: None,
             judged_through: None,
             paces: BTreeMap::new(),
@@ -129,16 +128,6 @@ impl<S: Storage> Witness<S> {
     pub(crate) fn sync(&mut self) -> Result<(), JournalError> {
         self.since = None;
         self.log.sync()
-    }
-
-    /// Those whose turn it is to be held against the log.
-    fn next_unjudged(&mut self) -> Vec<(Origin, u64)> {
-        let after = |last: &(Origin, u64)| (Bound::Excluded(last.clone()), Bound::Unbounded);
-        let from = self.judged_through.as_ref().map_or((Bound::Unbounded, Bound::Unbounded), after);
-        let next: Vec<(Origin, u64)> = self.unjudged.range(from).take(JUDGED_AT_ONCE).cloned().collect();
-        // Past the last one it begins anew.
-        self.judged_through = next.last().filter(|_| next.len() == JUDGED_AT_ONCE).cloned();
-        next
     }
 
     fn allows(&mut self, now: Timestamp, witness: &MemberId) -> bool {
@@ -330,48 +319,6 @@ impl<S: Storage, K: Keys> Driver<S, K> {
             self.author(now, Draft::Body(Body::CheckpointFault(fault)), output)?;
         }
         Ok(())
-    }
-
-    /// Before the sync of a turn, once a second: holds kept checkpoints against the events that are there by now.
-    pub(crate) fn judge_checkpoints(&mut self, now: Timestamp, output: &mut Output) -> Result<(), JournalError> {
-        let Some(witness) = &mut self.witness else { return Ok(()) };
-        let due = witness.judged.is_none_or(|judged| now.millis_since(judged) >= JUDGE_MS);
-        if witness.unjudged.is_empty() || !due {
-            return Ok(());
-        }
-        witness.judged = Some(now);
-        for (origin, size) in witness.next_unjudged() {
-            if self.judge_checkpoint(now, &origin, size, output)?
-                && let Some(witness) = &mut self.witness
-            {
-                witness.unjudged.remove(&(origin, size));
-            }
-        }
-        Ok(())
-    }
-
-    /// Holds a kept checkpoint against the author's events; answers whether they are all here.
-    fn judge_checkpoint(
-        &mut self,
-        now: Timestamp,
-        origin: &Origin,
-        size: u64,
-        output: &mut Output,
-    ) -> Result<bool, JournalError> {
-        let kept = self.witness.as_ref().and_then(|witness| witness.store.stated(origin, size));
-        let Some((author, root, signature)) = kept else { return Ok(true) };
-        // What was pruned since was held against the events before they went.
-        if self.machine.base_tree(author, origin.epoch).is_some_and(|base| size < base.size()) {
-            return Ok(true);
-        }
-        let Some((at, held)) = self.machine.root_at(author, origin.epoch, size) else { return Ok(false) };
-        if held != root {
-            let member = origin.member.clone();
-            let checkpoint = body::Checkpoint { member, size, root: B256::new(root), signature };
-            let fault = CheckpointFault { author, epoch: origin.epoch, checkpoint, against: None };
-            self.convict(now, fault, at, output)?;
-        }
-        Ok(true)
     }
 
     /// After the sync of a turn: cosigns checkpoints whose events are durable here.

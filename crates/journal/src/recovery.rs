@@ -7,7 +7,8 @@
 //!
 //! A last segment without its header is prepared room, not a segment yet: its header reaches the disk with its first commit.
 //!
-//! Limit: a last commit that holds 512 zero bytes of its own in one whole sector *and* rots later looks torn.
+//! Limit: a last commit of which a whole sector is zero, its own or since the disk lost it, looks torn. That it was acknowledged is for others to
+//! tell: the index, which follows what is durable alone ([`JournalError::TailLost`]), the witnesses' memory, and peers.
 
 use crate::error::{DamageKind, JournalError};
 use crate::frame::{self, Content};
@@ -21,7 +22,7 @@ const PREPARED_MIN: usize = 1024;
 /// What opening the log found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Recovery {
-    /// Bytes of the incomplete tail that were dropped; 0 after a clean stop. None of them was ever acknowledged.
+    /// Bytes of the incomplete tail that were dropped; 0 after a clean stop. As far as the journal alone can tell none was ever acknowledged.
     pub dropped_bytes: u64,
     /// Segment files.
     pub segments: u32,

@@ -15,6 +15,7 @@ mod kill;
 mod load;
 mod repaired;
 mod restarts;
+mod resumed;
 mod stopped;
 mod trees;
 mod walk_through;

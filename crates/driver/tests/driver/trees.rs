@@ -16,6 +16,7 @@ use crate::forge::{Author, charter, network, note, started};
 use crate::world::{TestKeys, gossip, member, open};
 
 mod carried;
+mod forgotten;
 mod full;
 mod honest;
 mod unjudged;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use watchfire_detect::{Blind, Blindness, Unanswered};
 use watchfire_evm::EndpointHealth;
+use watchfire_transparency::Origin;
 use watchfire_types::bounds::BACKFILL_BLOCKS_MAX;
 use watchfire_types::{Address, ChainId, Read, ReadOutcome};
 
@@ -50,6 +51,21 @@ pub(super) fn unfunded(
         let payer = payer.to_checksum(None);
         format!("submitter-unfunded: {payer} holds {balance} wei on chain {chain}, too little for one pause at 10x fee; send it gas money")
     })
+}
+
+/// The log has lost what its witness memory knows that it held.
+pub(super) fn forgotten<'a>(mut forgotten: impl Iterator<Item = (&'a Origin, u64)>) -> Option<String> {
+    let (origin, size) = forgotten.next()?;
+    let more = match forgotten.count() {
+        0 => String::new(),
+        more => format!(", and of {more} more checkpoints"),
+    };
+    Some(format!(
+        "log-forgot: this log held the first {size} events of {} in epoch {} when they were cosigned{more}, and has lost some since; peers give \
+         them back; see that the disk is sound, and that no older copy of this node runs",
+        origin.member,
+        origin.epoch.short()
+    ))
 }
 
 /// The index does not keep up with the journal.

@@ -235,6 +235,7 @@ impl Node {
             let health = self.executor.client(*chain).map(|client| client.health()).unwrap_or_default();
             lines.extend(health.iter().filter_map(|health| alarms::unusable(*chain, health)));
         }
+        lines.extend(alarms::forgotten(self.driver.forgotten()));
         lines.extend(self.driver.clock_alarms(at));
         lines.extend(self.driver.machine().alarms());
         let lag = self.index.lag();

@@ -7,7 +7,7 @@ use watchfire_wire::{CatchUpRequest, CatchUpResponse};
 use super::*;
 
 /// What one asks another, over the wire's own bytes.
-fn carry(
+pub(super) fn carry(
     asking: &mut Driver<MemoryStorage, TestKeys>,
     answering: &Driver<MemoryStorage, TestKeys>,
     ms: u64,
@@ -138,7 +138,8 @@ fn a_witness_that_lost_its_state() {
         let (mut again, _) = open(&crate::world::charter(), 1, MemoryStorage::new(), 3, at(0));
         again.set_witness(witness([damaged, MemoryStorage::new()], 1));
         hear(&mut again, 2_000, &signed);
-        assert!(witness_lines(&hear(&mut again, 3_000, &messages(&second))).is_empty(), "byte {byte}");
+        // Before that line has its next turn against the log: nothing but itself stands in the way.
+        assert!(witness_lines(&hear(&mut again, 2_100, &messages(&second))).is_empty(), "byte {byte}");
     }
     assert!(lost > 10, "{lost}");
 }
