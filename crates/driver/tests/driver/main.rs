@@ -16,6 +16,7 @@ mod load;
 mod repaired;
 mod restarts;
 mod resumed;
+mod settled;
 mod stopped;
 mod trees;
 mod walk_through;
