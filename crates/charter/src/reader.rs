@@ -9,6 +9,7 @@ use std::str::FromStr;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
+use watchfire_types::Address;
 
 use crate::fault::{Complaint, Fault, Warning};
 
@@ -361,6 +362,29 @@ impl<'a> Value<'a> {
             return None;
         };
         Some(Section { log: self.log, at: self.at.clone(), table, known: BTreeSet::new() })
+    }
+}
+
+/// An address with its EIP-55 checksum that is not zero.
+pub fn address(value: &Value<'_>) -> Option<Address> {
+    let text = value.text()?;
+    match Address::parse_checksummed(&text, None) {
+        Ok(Address::ZERO) => {
+            value.fault("zero-address", "the zero address is nobody", "write the address that is meant");
+            None
+        }
+        Ok(address) => Some(address),
+        Err(_) => {
+            match text.parse::<Address>() {
+                Ok(address) => value.fault(
+                    "bad-checksum",
+                    format!("{text} has a wrong or no EIP-55 checksum"),
+                    format!("copy it from its source again; these digits would be {}", address.to_checksum(None)),
+                ),
+                Err(_) => value.fault("malformed", format!("{text:?} is no address"), "write 0x and 40 hex digits"),
+            }
+            None
+        }
     }
 }
 

@@ -17,12 +17,10 @@ use watchfire_types::{BlockRef, BlockView, Log};
 
 use crate::detectors::Evaluation;
 use crate::sightings::Sightings;
-use decode::{CALL_SCHEDULED, Call, PROPOSAL_CREATED, Plan, QUEUE_TRANSACTION, address, plan};
+use decode::{CALL_SCHEDULED, Call, PROPOSAL_CREATED, Plan, QUEUE_TRANSACTION, plan};
 
 mod decode;
 
-/// First words of a call's arguments that may name what it is about.
-const ARGUMENTS_MAX: usize = 8;
 /// Most characters of a function's signature in a line, and of a figure.
 const NAME_MAX: usize = 128;
 
@@ -121,12 +119,7 @@ impl GovernanceWatch {
     fn touches<'a>(&'a self, log: &'a Log, plan: &'a Plan<'a>) -> impl Iterator<Item = Touch> + 'a {
         let touch = |(place, call): (usize, &Call<'a>)| {
             let known = call.selector.and_then(|selector| self.functions.get(&selector));
-            let named = || {
-                let words = known.map_or(&[][..], |_| call.arguments).chunks_exact(32).take(ARGUMENTS_MAX);
-                let mut named = words.filter_map(|word| address(word.try_into().ok()?).ok());
-                named.find(|address| self.watched.contains(address))
-            };
-            let contract = Some(call.target).filter(|target| self.watched.contains(target)).or_else(named)?;
+            let contract = functions::concerned(&self.watched, call.target, known.is_some(), call.arguments)?;
             let (privilege, what) = match (known, call.selector) {
                 (Some((privilege, signature)), _) => (*privilege, signature.chars().take(NAME_MAX).collect()),
                 (None, Some(selector)) => ("call", format!("a function that is not known here, {selector}")),

@@ -1,6 +1,7 @@
 //! `config.toml`: what one node's operator decides; everything that partners share is in the charter.
 
 pub mod intake;
+pub mod lookout;
 mod read;
 pub mod silence;
 
@@ -11,9 +12,10 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 use url::Url;
 use watchfire_charter::Fault;
-use watchfire_types::{ChainId, MemberId, OperatorId, OrganisationId};
+use watchfire_types::{ChainId, DetectorId, MemberId, OperatorId, OrganisationId};
 
 use self::intake::IntakeSection;
+use self::lookout::LookoutSection;
 use self::silence::SilenceSection;
 use crate::keys::PasswordSource;
 
@@ -103,6 +105,8 @@ pub struct Config {
     pub intake: Option<IntakeSection>,
     /// How long what should be heard may be silent, if that is to be said.
     pub silence: Option<SilenceSection>,
+    /// What of the world outside the chain this node looks at by itself, by name.
+    pub lookouts: BTreeMap<DetectorId, LookoutSection>,
     /// Chains.
     pub chains: BTreeMap<ChainId, ChainSection>,
 }

@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
 use thiserror::Error;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use watchfire_types::control::ReportCount;
 use watchfire_types::input::Report;
 use watchfire_types::{AssetId, DetectorId, EventHash};
@@ -27,7 +27,7 @@ use crate::config::intake::{IntakeSection, Mapping, Scheme, SourceSection};
 use crate::keys::KeyError;
 use secret::Secret;
 
-/// Why reports cannot be taken at all.
+/// Why reports cannot be taken, or nothing be asked for, at all.
 #[derive(Debug, Error)]
 pub enum IntakeError {
     /// A secret's file cannot be read, or others can.
@@ -40,6 +40,18 @@ pub enum IntakeError {
         path: PathBuf,
         /// What it should be.
         reason: &'static str,
+    },
+    /// What is sent to be let in cannot be sent.
+    #[error("{}: its first line is no token of visible ASCII characters; put the token there, or correct token_file", path.display())]
+    Token {
+        /// File.
+        path: PathBuf,
+    },
+    /// HTTP cannot be spoken.
+    #[error("cannot speak HTTP: {cause}; see to this system's TLS roots")]
+    Client {
+        /// Why.
+        cause: String,
     },
     /// Nothing can listen there.
     #[error(
@@ -177,6 +189,21 @@ pub struct Delivery {
     pub report: Report,
     /// Where the answer goes; dropped, the sender is told to send it again.
     pub reply: oneshot::Sender<Result<EventHash, Refusal>>,
+}
+
+/// Brings a report to the loop, and its answer back.
+///
+/// # Errors
+/// [`Refusal`].
+pub(crate) async fn deliver(out: &mpsc::Sender<Delivery>, report: Report) -> Result<EventHash, Refusal> {
+    let (reply, answered) = oneshot::channel();
+    out.try_send(Delivery { report, reply }).map_err(|_| Refusal::Busy)?;
+    answered.await.unwrap_or(Err(Refusal::Busy))
+}
+
+/// What an answer is counted as.
+pub(crate) fn outcome(result: &Result<EventHash, Refusal>) -> &'static str {
+    result.as_ref().map_or_else(Refusal::code, |_| "accepted")
 }
 
 /// One source with its secret.

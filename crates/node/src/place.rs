@@ -1,17 +1,20 @@
 //! Whether a node's configuration and keys are those of the member that its charter names.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 
 use serde::Serialize;
 use watchfire_charter::{Charter, Fault, Member};
-use watchfire_types::OperatorId;
+use watchfire_types::{AssetId, DetectorId, OperatorId};
 
 use crate::config::intake::IntakeSection;
+use crate::config::lookout::LookoutSection;
 use crate::config::{ChainSection, Config, ConfigError};
 use crate::control::socket_fault;
 use crate::intake::secret::Secret;
 use crate::keys::{KeyError, UnboundKeys};
+use crate::lookout;
 use crate::run::{config_of, gossip_config};
 
 /// One thing that keeps a node from running as configured.
@@ -124,6 +127,8 @@ pub fn faults(config: &Config, charter: &Charter) -> Vec<PlaceFault> {
         let message = format!("{asset} is no asset of the charter");
         faults.push(PlaceFault::of("asset-unknown", &at("silence.assets"), message, "correct its name"));
     }
+    let sources = config.intake.iter().flat_map(|section| section.sources.keys()).collect();
+    faults.extend(config.lookouts.iter().flat_map(|lookout| lookout_faults(config, charter, &sources, lookout)));
     faults
 }
 
@@ -132,17 +137,43 @@ fn intake_faults(config: &Config, charter: &Charter, section: &IntakeSection) ->
     let mut faults = Vec::new();
     for (name, source) in &section.sources {
         let at = format!("{}: intake.source {name}", config.path.display());
-        if !charter.assets.contains_key(&source.asset) {
-            let message = format!("{} is no asset of the charter", source.asset);
-            faults.push(PlaceFault::of("asset-unknown", &at, message, "correct its name"));
-        }
-        if charter.detectors.contains_key(name) {
-            let message = "a rule of the charter has this name".to_owned();
-            faults.push(PlaceFault::of("name-taken", &at, message, "give the source another one"));
-        }
+        faults.extend(source_faults(&at, charter, name, &source.asset));
         if let Err(error) = Secret::read(&source.secret_file, source.signature) {
             faults.push(PlaceFault::of_error("secret-unusable", &at, &error));
         }
+    }
+    faults
+}
+
+/// What keeps this node from looking at something as configured.
+fn lookout_faults(
+    config: &Config,
+    charter: &Charter,
+    sources: &BTreeSet<&DetectorId>,
+    (name, section): (&DetectorId, &LookoutSection),
+) -> Vec<PlaceFault> {
+    let at = format!("{}: lookout {name}", config.path.display());
+    let mut faults = source_faults(&at, charter, name, &section.asset);
+    if sources.contains(name) {
+        let message = "a source of [intake] has this name".to_owned();
+        faults.push(PlaceFault::of("name-taken", &at, message, "give one of them another"));
+    }
+    if let Err(error) = lookout::check(section) {
+        faults.push(PlaceFault::of_error("lookout-unusable", &at, &error));
+    }
+    faults
+}
+
+/// What is wrong with the name and asset of whoever reports.
+fn source_faults(at: &str, charter: &Charter, name: &DetectorId, asset: &AssetId) -> Vec<PlaceFault> {
+    let mut faults = Vec::new();
+    if !charter.assets.contains_key(asset) {
+        let message = format!("{asset} is no asset of the charter");
+        faults.push(PlaceFault::of("asset-unknown", at, message, "correct its name"));
+    }
+    if charter.detectors.contains_key(name) {
+        let message = "a rule of the charter has this name".to_owned();
+        faults.push(PlaceFault::of("name-taken", at, message, "give the source another one"));
     }
     faults
 }

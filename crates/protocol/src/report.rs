@@ -1,4 +1,5 @@
-//! What is reported from outside the chain: a monitor's message, a person's words, or what this node itself does not hear, as a finding that only gives context.
+//! What is reported from outside the chain: a monitor's message, what this node asked for or does not hear, or a person's words, as a finding that only gives
+//! context.
 //!
 //! Such a finding is of kind [`REPORT`], which no trigger can name and whose class is context whatever its author calls it. It stands in nobody's
 //! view, so that no vote can rest on it by itself, is bound to no block that a reorg could take, and sets off no collecting of evidence. What it does:
@@ -9,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use watchfire_charter::REPORT;
 use watchfire_types::body::{Body, Finding, Human};
 use watchfire_types::duty::Page;
-use watchfire_types::input::{PERSON, REPORT_ID_MAX, REPORT_MAX, Report, SILENCE};
+use watchfire_types::input::{PERSON, REPORT_FIGURES_MAX, REPORT_ID_MAX, REPORT_MAX, Report};
 use watchfire_types::{AssetId, DetectorId, EventHash, Timestamp};
 
 use crate::draft::{cut, line};
@@ -18,9 +19,12 @@ use crate::machine::Machine;
 use crate::rejection::Rejection;
 use crate::shared::reports::ID;
 
+/// Longest figure of a finding, bytes: what the wire takes.
+const FIGURE_MAX: usize = 128;
+
 /// What a source said, unless this organisation's log holds it.
 pub(crate) fn by_source(machine: &Machine, now: Timestamp, report: &Report) -> Result<Body, Rejection> {
-    let Report { asset, source, id, sent, summary, digest } = report;
+    let Report { asset, source, channel, id, sent, summary, digest, figures } = report;
     let refused = |why| Err(Rejection::ReportRefused { why });
     if source.as_str() == PERSON || machine.charter.detectors.contains_key(source) {
         return refused(
@@ -38,19 +42,18 @@ pub(crate) fn by_source(machine: &Machine, now: Timestamp, report: &Report) -> R
     if crate::owed::room(machine, now) == 0 {
         return Err(Rejection::ReportsFull);
     }
-    let figures = [
+    let own = [
         (ID, id.clone()),
         ("sent_ms", sent.as_millis().to_string()),
         ("sha256", digest.to_string()),
-        ("source", if source.as_str() == SILENCE { "node" } else { "webhook" }.to_owned()),
+        ("source", channel.name().to_owned()),
     ];
-    finding(
-        machine,
-        asset,
-        source.clone(),
-        &format!("reported: {}", cut(&one_line(summary), REPORT_MAX)),
-        figures.into(),
-    )
+    let shown = figures.iter().take(REPORT_FIGURES_MAX);
+    let shown = shown.map(|(name, value)| (*name, cut(&one_line(value), FIGURE_MAX)));
+    // Whoever asked names its figures; those that every report has stand above them.
+    let figures = shown.chain(own).collect();
+    let words = format!("{}: {}", channel.verb(), cut(&one_line(summary), REPORT_MAX));
+    finding(machine, asset, source.clone(), &words, figures)
 }
 
 /// What a person said at this node.

@@ -19,7 +19,7 @@ pub mod verify;
 
 pub use checkpoint::{Checkpoint, Origin, Statement, witness_name};
 pub use error::{NoteError, ProofError};
-pub use note::{KeyId, Note, NoteSignature, cosigner_key_id, log_key_id};
+pub use note::{KeyId, NAME_MAX, Note, NoteSignature, cosigner_key_id, log_key_id};
 pub use proof::{ConsistencyProof, InclusionProof};
 pub use text::{ConsistencyText, InclusionText};
 pub use tree::{Frontier, Hash, Tree, leaf_hash, merkle_root, node_hash};

@@ -17,7 +17,7 @@ use crate::id::{
 use crate::input::HumanAct;
 use crate::time::BlockTime;
 
-pub use incidents::{Firings, Incident, IntakeStatus, OpenIncident, ReportCount, Snooze};
+pub use incidents::{Firings, Incident, IntakeStatus, LookoutStatus, OpenIncident, ReportCount, Snooze};
 
 /// One request line, at most 64 KiB.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -245,7 +245,7 @@ pub struct Status {
     pub incidents: Vec<OpenIncident>,
     /// What this organisation does not want to be told now.
     pub snoozes: Vec<Snooze>,
-    /// Where reports from outside the chain are taken; `None` where they are not.
+    /// Reports from outside the chain; `None` where none are taken and nothing is asked for.
     pub intake: Option<IntakeStatus>,
 }
 

@@ -1,5 +1,7 @@
 //! What reaches the protocol from outside, each already reduced to data.
 
+use std::collections::BTreeMap;
+
 use alloy_primitives::B256;
 use serde::{Deserialize, Serialize};
 
@@ -66,21 +68,66 @@ pub enum Input {
     Tick,
 }
 
-/// What a monitor says of an asset. It was checked that the source said it, not that it is so.
+/// What is said of an asset from outside the chain. It was checked that the source said it, not that it is so.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
     /// Asset.
     pub asset: AssetId,
     /// Who says it, by the name that this node's configuration gives it.
     pub source: DetectorId,
+    /// How it came here.
+    pub channel: Channel,
     /// The source's own name for this message, 1 to [`REPORT_ID_MAX`] bytes: what was said once is not said again.
     pub id: String,
-    /// When it was sent, by the source's clock.
+    /// When it was sent, by the source's clock; where this node asked, when it was answered, by its own.
     pub sent: Timestamp,
     /// What it says; the first [`REPORT_MAX`] bytes of one line stand in the log.
     pub summary: String,
     /// SHA-256 of the message as it came.
     pub digest: B256,
+    /// What else is to be shown of it, at most [`REPORT_FIGURES_MAX`]; the first 128 bytes of a line of each stand in the log.
+    pub figures: BTreeMap<&'static str, String>,
+}
+
+/// How a report came here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Channel {
+    /// Its source posted and signed it.
+    Webhook,
+    /// This node asked a Prometheus.
+    Prometheus,
+    /// This node looked at what waits in a Safe's queue.
+    SafeQueue,
+    /// This node fetched a front end.
+    FrontEnd,
+    /// This node does not hear what it should.
+    Silence,
+}
+
+impl Channel {
+    /// Its name, the figure `source` of the finding.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Webhook => "webhook",
+            Self::Prometheus => "prometheus",
+            Self::SafeQueue => "safe-queue",
+            Self::FrontEnd => "front-end",
+            Self::Silence => "node",
+        }
+    }
+
+    /// What the finding's words begin with.
+    #[must_use]
+    pub const fn verb(self) -> &'static str {
+        match self {
+            Self::Webhook => "reported",
+            Self::Prometheus => "measured",
+            Self::SafeQueue => "queued",
+            Self::FrontEnd => "served",
+            Self::Silence => "missed",
+        }
+    }
 }
 
 /// Longest name of a message, bytes.
@@ -89,6 +136,8 @@ pub const REPORT_ID_MAX: usize = 128;
 pub const REPORT_MAX: usize = 320;
 /// The source of what a node itself misses: blocks, answers, heartbeats.
 pub const SILENCE: &str = "silence";
+/// Most figures of a report beside those that every one has.
+pub const REPORT_FIGURES_MAX: usize = 24;
 /// The source of what people report.
 pub const PERSON: &str = "person";
 

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::str::FromStr;
 
-use alloy_primitives::Address;
 use watchfire_types::{AssetId, ChainId, DetectorId, MemberId, OrganisationId, PlaybookId, SafeId};
 
+pub(crate) use crate::reader::address;
 use crate::reader::{Place, Section, Value};
 
 /// First place of every declared name.
@@ -99,27 +99,4 @@ fn known<T: Ord + Display>(value: &Value<'_>, id: &T, declared: &BTreeMap<T, Pla
         value.fault("unknown-reference", message, format!("declare it or use one of: {names}"));
     }
     known
-}
-
-/// An address with its EIP-55 checksum that is not zero.
-pub(crate) fn address(value: &Value<'_>) -> Option<Address> {
-    let text = value.text()?;
-    match Address::parse_checksummed(&text, None) {
-        Ok(Address::ZERO) => {
-            value.fault("zero-address", "the zero address is nobody", "write the address that is meant");
-            None
-        }
-        Ok(address) => Some(address),
-        Err(_) => {
-            match text.parse::<Address>() {
-                Ok(address) => value.fault(
-                    "bad-checksum",
-                    format!("{text} has a wrong or no EIP-55 checksum"),
-                    format!("copy it from its source again; these digits would be {}", address.to_checksum(None)),
-                ),
-                Err(_) => value.fault("malformed", format!("{text:?} is no address"), "write 0x and 40 hex digits"),
-            }
-            None
-        }
-    }
 }

@@ -2,9 +2,9 @@
 //!
 //! Of the same projects as the events. As they do, the list is closed: nodes that know different functions say different things.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use alloy_primitives::keccak256;
+use alloy_primitives::{Address, keccak256};
 use watchfire_types::body::Selector;
 
 use super::Privilege::{self, Admin, Fee, Mint, Owner, Parameter, Role, Upgrade};
@@ -118,6 +118,24 @@ pub fn by_selector() -> BTreeMap<Selector, (Privilege, &'static str)> {
         Selector([a, b, c, d])
     };
     FUNCTIONS.iter().map(|(privilege, signature)| (selector(signature), (*privilege, *signature))).collect()
+}
+
+/// First words of a call's arguments that may name what it is about.
+const ARGUMENTS_MAX: usize = 8;
+
+/// Which of what is watched a call is about: its target, or else, where its function is known, the first that its first eight arguments name (an
+/// admin contract that upgrades a proxy). `arguments` is the call data behind the selector.
+#[must_use]
+pub fn concerned(watched: &BTreeSet<Address>, target: Address, is_known: bool, arguments: &[u8]) -> Option<Address> {
+    if watched.contains(&target) {
+        return Some(target);
+    }
+    let words = if is_known { arguments } else { &[] }.chunks_exact(32).take(ARGUMENTS_MAX);
+    let mut named = words.filter_map(|word| {
+        let (padding, address) = word.split_last_chunk::<20>()?;
+        padding.iter().all(|byte| *byte == 0).then(|| Address::from(*address))
+    });
+    named.find(|address| watched.contains(address))
 }
 
 #[cfg(test)]

@@ -94,7 +94,7 @@ fn call<'a>(target: Address, signature: &[u8], input: &'a [u8]) -> Result<Call<'
 }
 
 /// The address in a word, if it is one.
-pub(crate) fn address(word: &[u8; WORD]) -> Result<Address, NoAnswer> {
+fn address(word: &[u8; WORD]) -> Result<Address, NoAnswer> {
     match word.split_last_chunk::<20>() {
         Some((padding, address)) if padding.iter().all(|byte| *byte == 0) => Ok(Address::from(*address)),
         _ => Err(NoAnswer::Undecodable),

@@ -23,6 +23,7 @@ use crate::keys::sealing::SealError;
 use crate::keys::{KeyError, KeyFaults};
 use crate::people::PeopleError;
 use crate::prune::PruneError;
+use crate::release::ReleaseError;
 use crate::run::RunError;
 use crate::text_file::TextFileError;
 
@@ -48,6 +49,7 @@ pub(super) fn kind_of(error: &(dyn Error + 'static)) -> &'static str {
         ExportError => export,
         ImportError => import,
         PruneError => prune,
+        ReleaseError => release,
         RunError => run,
         ConnectError => connect,
         NotAgreed => not_agreed,
@@ -62,6 +64,16 @@ pub(super) fn kind_of(error: &(dyn Error + 'static)) -> &'static str {
         std::io::Error => system,
     }
     "failed"
+}
+
+const fn release(error: &ReleaseError) -> &'static str {
+    match error {
+        ReleaseError::Read { .. } => "file-unreadable",
+        ReleaseError::Unfit { .. } => "release-unfit",
+        ReleaseError::Note(_) | ReleaseError::Malformed { .. } => "release-malformed",
+        ReleaseError::Key(_) => "usage",
+        ReleaseError::Unsigned => "release-unsigned",
+    }
 }
 
 const fn not_agreed(_: &NotAgreed) -> &'static str {
@@ -201,7 +213,8 @@ fn run(error: &RunError) -> &'static str {
         RunError::Chain(error) => connect(error),
         RunError::Control(_) => "socket-unusable",
         RunError::Intake(IntakeError::File(error)) => error.kind(),
-        RunError::Intake(IntakeError::Secret { .. }) => "secret-unusable",
+        RunError::Intake(IntakeError::Secret { .. } | IntakeError::Token { .. }) => "secret-unusable",
+        RunError::Intake(IntakeError::Client { .. }) => "no-http",
         RunError::Intake(IntakeError::Listen { .. }) => "cannot-listen",
         RunError::System { .. } => "io",
     }

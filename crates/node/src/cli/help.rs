@@ -77,6 +77,7 @@ fn own(path: &str) -> &'static [(u8, &'static str)] {
         "charter digest" => &[(0, "done"), (1, "the charter has faults and no digest")],
         "incident bundle" => &[(0, "written, and it holds"), (1, "written, and it does not hold")],
         "verify" => &[(0, "no check fails; what stays open is listed"), (1, "a check fails; the first is named")],
+        "safe review" => &[(0, "nothing is to be looked at"), (1, "something is, all of it is listed")],
         "simulate" => &[
             (0, "every property held in every run"),
             (1, "something happened that never may"),

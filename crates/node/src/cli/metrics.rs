@@ -9,7 +9,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use serde::Serialize;
-use watchfire_types::control::{CanPause, Reply, ReportCount, Request, Status};
+use watchfire_types::control::{CanPause, IntakeStatus, LookoutStatus, Reply, ReportCount, Request, Status};
 
 use super::NodeArgs;
 use super::output::{CliError, Output, code};
@@ -110,14 +110,26 @@ fn of_status(status: &Status) -> Vec<Sample> {
             say("watchfire_submitter_balance_wei", "What this node's submitter holds", label, wei);
         }
     }
-    for ReportCount { source, outcome, count } in status.intake.iter().flat_map(|intake| &intake.counts) {
+    samples.extend(status.intake.iter().flat_map(of_intake));
+    samples
+}
+
+/// What came of reports, and of looks outside the chain.
+fn of_intake(intake: &IntakeStatus) -> Vec<Sample> {
+    let reports = intake.counts.iter().map(|ReportCount { source, outcome, count }| {
         let source = source.as_ref().map(ToString::to_string).unwrap_or_default();
-        samples.push(Sample {
+        Sample {
             labels: vec![("source", source), ("outcome", outcome.clone())],
             ..one("watchfire_reports", "Answers to reports from outside the chain since the start", *count as f64)
-        });
-    }
-    samples
+        }
+    });
+    let looks = intake.lookouts.iter().flat_map(|LookoutStatus { source, seen, failed, .. }| {
+        [("seen", seen), ("failed", failed)].map(|(outcome, count)| Sample {
+            labels: vec![("source", source.to_string()), ("outcome", outcome.to_owned())],
+            ..one("watchfire_looks", "Looks at what lies outside the chain since the start", *count as f64)
+        })
+    });
+    reports.chain(looks).collect()
 }
 
 /// As an exporter reads it.

@@ -28,6 +28,7 @@ mod metrics;
 pub mod output;
 mod people;
 mod record;
+mod release;
 mod rules;
 mod rules_import;
 mod rules_stats;
@@ -104,9 +105,12 @@ enum Command {
     /// Check a node's configuration, keys and place in its charter.
     #[command(subcommand)]
     Config(check::ConfigCommand),
-    /// Compute what a hardware wallet shows for a Safe transaction.
+    /// Compute what a hardware wallet shows for a Safe transaction, and look at what waits in a Safe's queue.
     #[command(subcommand)]
     Safe(safe::SafeCommand),
+    /// Sign what a front end is made of, so that partners' nodes can hold what is served against it.
+    #[command(subcommand)]
+    Release(Box<release::ReleaseCommand>),
     /// Score the calls inside transactions: benign, suspicious or attack, with every reason. With --json one object a transaction, each on its line.
     InspectTrace(inspect_trace::InspectTraceArgs),
     /// Replay past blocks through a charter's detectors: what would have fired, when, and what it would have saved. With --json one object a
@@ -205,6 +209,7 @@ fn dispatch(command: Command, output: Output) -> Result<u8, CliError> {
         Command::Rules(command) => rules::run(command, output),
         Command::Config(command) => check::run(&command, output),
         Command::Safe(command) => safe::run(command, output),
+        Command::Release(command) => release::run(*command, output),
         Command::InspectTrace(arguments) => inspect_trace::run(&arguments, output),
         Command::Backtest(arguments) => backtest::run(&arguments, output),
         Command::Drill(arguments) => drill::run(arguments, output),

@@ -1,15 +1,52 @@
-//! `watchfire safe hash`: domain hash, message hash and safeTxHash, offline.
+//! `watchfire safe`: domain hash, message hash and safeTxHash of a transaction, and what is to be looked at in a queue; offline.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use serde::Serialize;
 use watchfire_types::{Address, Bytes, Operation, SafeTransaction, SafeVersion, U256};
 
 use super::output::{CliError, Output, code};
+use crate::review::service::queue;
+use crate::review::{Reviewed, WatchedSafe, review};
+use crate::text_file;
 
 /// What to do about Safe transactions.
 #[derive(Debug, Subcommand)]
 pub(super) enum SafeCommand {
     /// Print the three hashes that a hardware wallet shows for a Safe transaction, without any network.
     Hash(Box<HashArgs>),
+    /// Look at what waits in a Safe's queue before you sign: hashed anew, calls read, signatures recovered. Without any network.
+    Review(ReviewArgs),
+}
+
+/// A queue, and the Safe as you know it.
+#[derive(Debug, Args)]
+pub(super) struct ReviewArgs {
+    /// What a Safe transaction service answers: its list of multisig-transactions, or one of them; `-` is standard input.
+    file: PathBuf,
+    /// EIP-155 chain id.
+    #[arg(long)]
+    chain_id: u64,
+    /// The Safe's address, 0x and 40 hex digits.
+    #[arg(long, value_parser = address)]
+    safe: Address,
+    /// Version of the Safe contract, 1.0.0 or later.
+    #[arg(long, default_value = "1.5.0", value_parser = version)]
+    safe_version: SafeVersion,
+    /// An owner of the Safe, as you know it; give all of them. Without any, whose a signature is is told and not judged.
+    #[arg(long = "owner", value_name = "ADDRESS", value_parser = address)]
+    owners: Vec<Address>,
+    /// A contract over which authority is watched: calls that would change it are told.
+    #[arg(long = "watch", value_name = "ADDRESS", value_parser = address)]
+    watched: Vec<Address>,
+}
+
+/// What is answered about a queue.
+#[derive(Serialize)]
+struct Review {
+    transactions: Vec<Reviewed>,
 }
 
 /// A Safe transaction as on the Safe's own pages.
@@ -113,8 +150,44 @@ fn version(text: &str) -> Result<SafeVersion, String> {
 
 /// Runs a `safe` command.
 pub(super) fn run(command: SafeCommand, output: Output) -> Result<u8, CliError> {
-    let SafeCommand::Hash(arguments) = command;
-    let HashArgs { chain_id, safe, safe_version, operation, .. } = *arguments;
+    match command {
+        SafeCommand::Hash(arguments) => print_hashes(*arguments, output),
+        SafeCommand::Review(arguments) => look(arguments, output),
+    }
+}
+
+fn look(arguments: ReviewArgs, output: Output) -> Result<u8, CliError> {
+    let ReviewArgs { file, chain_id, safe, safe_version, owners, watched } = arguments;
+    let text = text_file::read(&file)?;
+    let waiting = queue(&text).map_err(|error| {
+        CliError::failed(format!("{}: {error}; save what the service answers whole", file.display())).of("no-queue")
+    })?;
+    let safe = WatchedSafe {
+        chain_id,
+        safe,
+        version: safe_version,
+        owners: owners.into_iter().collect(),
+        watched: watched.into_iter().collect(),
+        call_only: BTreeSet::new(),
+    };
+    let transactions = review(&safe, &waiting);
+    let is_quiet = transactions.iter().all(|one| one.concerns.is_empty());
+    let lines: Vec<String> = transactions.iter().flat_map(lines).collect();
+    let text = if lines.is_empty() { "nothing waits".to_owned() } else { lines.join("\n") };
+    output.answer(&text, &Review { transactions })?;
+    Ok(if is_quiet { code::OK } else { code::NO })
+}
+
+fn lines(reviewed: &Reviewed) -> Vec<String> {
+    let Reviewed { safe_tx_hash, nonce, calls, signed, concerns, .. } = reviewed;
+    let mut lines = vec![format!("nonce {nonce}  safeTxHash {safe_tx_hash}  signed by {}", signed.len())];
+    lines.extend(calls.iter().map(|call| format!("  {} wei to {}: {}", call.value, call.to, call.what)));
+    lines.extend(concerns.iter().map(|concern| format!("  LOOK {}: {}", concern.kind, concern.text)));
+    lines
+}
+
+fn print_hashes(arguments: HashArgs, output: Output) -> Result<u8, CliError> {
+    let HashArgs { chain_id, safe, safe_version, operation, .. } = arguments;
     let transaction = SafeTransaction {
         to: arguments.to,
         value: arguments.value,

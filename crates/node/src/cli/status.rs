@@ -8,7 +8,8 @@ use clap::Args;
 use owo_colors::OwoColorize as _;
 use watchfire_charter::PlaybookPurpose;
 use watchfire_types::control::{
-    AssetStatus, CanPause, IntakeStatus, OpenIncident, PeerStatus, Reply, ReportCount, Request, Snooze, Status,
+    AssetStatus, CanPause, IntakeStatus, LookoutStatus, OpenIncident, PeerStatus, Reply, ReportCount, Request, Snooze,
+    Status,
 };
 use watchfire_types::{AssetId, DetectorId};
 
@@ -154,15 +155,20 @@ fn incidents(status: &Status) -> Vec<String> {
     open.chain(quiet).collect()
 }
 
-/// Where reports are taken, and how often whose were answered how.
-fn reports(intake: &IntakeStatus) -> String {
+/// Where reports are taken, what is asked for, and how often whose were answered how.
+fn reports(intake: &IntakeStatus) -> Vec<String> {
     let counts = intake.counts.iter().map(|ReportCount { source, outcome, count }| {
         let source = source.as_ref().map_or("strangers", DetectorId::as_str);
         format!("{source} {outcome} {count}")
     });
     let counts: Vec<String> = counts.collect();
     let counts = if counts.is_empty() { "none came".to_owned() } else { counts.join(", ") };
-    format!("  reports at {}: {counts}", intake.listen)
+    let place = intake.listen.as_ref().map_or_else(String::new, |listen| format!(" at {listen}"));
+    let lookouts = intake.lookouts.iter().map(|LookoutStatus { source, asks, seen, failed, fault, .. }| {
+        let fault = fault.as_ref().map_or_else(String::new, |fault| format!("; the last saw nothing: {fault}"));
+        format!("  asks {source} ({asks}): {seen} looks, {failed} failed{fault}")
+    });
+    std::iter::once(format!("  reports{place}: {counts}")).chain(lookouts).collect()
 }
 
 fn text(status: &Status) -> String {
@@ -191,7 +197,7 @@ fn text(status: &Status) -> String {
         }
     }
     incidents(status).into_iter().for_each(&mut say);
-    status.intake.iter().map(reports).for_each(&mut say);
+    status.intake.iter().flat_map(reports).for_each(&mut say);
     let state = if !status.running {
         "not running"
     } else if status.ready {

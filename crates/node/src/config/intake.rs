@@ -76,7 +76,8 @@ pub(super) fn intake(mut section: Section<'_>, directory: &Path) -> Option<Intak
     Some(IntakeSection { listen: listen?, sources })
 }
 
-fn name(section: &mut Section<'_>) -> Option<DetectorId> {
+/// A source's name.
+pub(super) fn name(section: &mut Section<'_>) -> Option<DetectorId> {
     let value = section.need("name", "a short name such as \"oz-monitor\"")?;
     let name: DetectorId = value.parsed("a short name such as \"oz-monitor\"")?;
     if [PERSON, SILENCE].contains(&name.as_str()) {

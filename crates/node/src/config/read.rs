@@ -9,6 +9,7 @@ use watchfire_charter::reader::{Log, Section, Value};
 use watchfire_types::{ChainId, MemberId};
 
 use super::intake::intake;
+use super::lookout::lookouts;
 use super::silence::silence;
 use super::{ChainSection, Config, EndpointSection, Reading, directory_of};
 use crate::evidence::retention::RETENTION_DAYS;
@@ -67,6 +68,10 @@ fn whole(root: &mut Section<'_>, path: &Path, reading: &mut Reading) -> Option<C
         Some(value) => value.section().and_then(silence).map(Some),
         None => Some(None),
     };
+    let lookouts = match root.get("lookout") {
+        Some(value) => value.section().map(|section| lookouts(section, directory)),
+        None => Some(BTreeMap::new()),
+    };
     let chains = chains(root);
     root.finish();
     reading.charter.clone_from(&charter);
@@ -83,6 +88,7 @@ fn whole(root: &mut Section<'_>, path: &Path, reading: &mut Reading) -> Option<C
         retention_days: retention_days?,
         intake: intake?,
         silence: silence?,
+        lookouts: lookouts?,
         chains,
     })
 }
@@ -233,7 +239,7 @@ fn endpoint(mut section: Section<'_>, names: &mut BTreeSet<String>) -> Option<En
 }
 
 /// An address of one of these schemes.
-fn url(value: &Value<'_>, schemes: [&str; 2]) -> Option<url::Url> {
+pub(super) fn url(value: &Value<'_>, schemes: [&str; 2]) -> Option<url::Url> {
     let [plain, secure] = schemes;
     let address: url::Url = value.parsed(&format!("an address such as \"{plain}://127.0.0.1:8545\""))?;
     if !schemes.contains(&address.scheme()) {

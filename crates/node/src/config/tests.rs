@@ -102,3 +102,77 @@ fn a_faulty_file_still_names_charter_and_password() {
     let nothing = read::document(Path::new("config.toml"), "= 1");
     assert!(nothing.config.is_err() && nothing.charter.is_none() && nothing.password.is_none());
 }
+
+const LOOKOUTS: &str = r#"
+[[lookout.prometheus]]
+name = "solvency"
+asset = "vault-core"
+url = "https://prometheus.alder.example/base"
+query = "assets / debt"
+compare = "<"
+bound = "1.02"
+for_s = 60
+[[lookout.safe_queue]]
+name = "treasury"
+asset = "vault-core"
+service = "https://safe.alder.example/tx-service/eth"
+safe = "0x1000000000000000000000000000000000000001"
+version = "1.4.1"
+owners = ["0x2000000000000000000000000000000000000002"]
+every_s = 30
+token_file = "token"
+[[lookout.front_end]]
+name = "app"
+asset = "vault-core"
+page = "https://app.alder.example/"
+releases = ["release.txt"]
+keys = ["PUBLIC"]
+proxy = "http://127.0.0.1:3128"
+"#;
+
+fn with_lookouts(text: &str) -> String {
+    let key = ed25519_dalek::SigningKey::from_bytes(&[1; 32]);
+    let public = crate::release::ReleaseKey::of("app.alder.example", &key).unwrap().to_string();
+    GOOD.to_owned() + &text.replace("PUBLIC", &public)
+}
+
+/// What is looked at arrives with what is usual where nothing is said.
+#[test]
+fn reads_what_is_looked_at() {
+    use super::lookout::Asks;
+    let config = parse(&with_lookouts(LOOKOUTS)).unwrap();
+    let all: Vec<_> = config.lookouts.values().map(|one| (one.every_s, one.asks.name())).collect();
+    assert_eq!(all, [(300, "front-end"), (30, "prometheus"), (30, "safe-queue")]);
+    let Asks::SafeQueue(queue) = &config.lookouts[&"treasury".parse().unwrap()].asks else { panic!("a queue") };
+    assert_eq!(queue.token_file.as_deref(), Some(Path::new("/node/token")));
+    let Asks::FrontEnd(app) = &config.lookouts[&"app".parse().unwrap()].asks else { panic!("a front end") };
+    assert_eq!(app.releases, [Path::new("/node/release.txt")]);
+}
+
+/// Each mistake about what is looked at is named with its key.
+#[test]
+fn names_each_mistake_about_lookouts() {
+    for (right, wrong, expected) in [
+        ("name = \"app\"", "name = \"treasury\"", "treasury is named twice"),
+        ("name = \"app\"", "name = \"person\"", "or this node itself, report under"),
+        ("compare = \"<\"", "compare = \"~\"", "is no comparison"),
+        ("bound = \"1.02\"", "bound = \"NaN\"", "no decimal number"),
+        ("bound = \"1.02\"", "bound = 1.02", "expected a string"),
+        ("for_s = 60", "for_s = 604801", "not within 0 to 604800"),
+        ("every_s = 30", "every_s = 4", "not within 5 to 86400"),
+        ("https://prometheus", "https://user:word@prometheus", "holds more than an address"),
+        ("/base\"", "/base?a=b\"", "holds more than an address"),
+        ("https://prometheus", "ftp://prometheus", "must be"),
+        ("0x1000000000000000000000000000000000000001", "0x01", "is no address"),
+        ("[\"0x2000000000000000000000000000000000000002\"]", "[]", "no owner is named"),
+        ("version = \"1.4.1\"", "version = \"0.1\"", "MAJOR.MINOR.PATCH"),
+        ("keys = [\"PUBLIC\"]", "keys = [\"app+00+AQ==\"]", "no NAME+ID+KEY"),
+        ("keys = [\"PUBLIC\"]", "keys = []", "keys is empty"),
+        ("releases = [\"release.txt\"]", "", "`releases` is missing"),
+        ("proxy =", "proxies =", "proxies"),
+    ] {
+        assert!(LOOKOUTS.contains(right), "{right}");
+        let error = parse(&with_lookouts(&LOOKOUTS.replace(right, wrong))).unwrap_err().to_string();
+        assert!(error.contains(expected), "{wrong}: {error}");
+    }
+}

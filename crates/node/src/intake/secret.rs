@@ -26,16 +26,24 @@ impl std::fmt::Debug for Secret {
     }
 }
 
+/// The first line of a private file, without blanks around it.
+///
+/// # Errors
+/// [`IntakeError::File`].
+pub(crate) fn first_line(path: &Path) -> Result<Zeroizing<Vec<u8>>, IntakeError> {
+    let bytes = read_private(path)?;
+    let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    Ok(Zeroizing::new(line.trim_ascii().to_vec()))
+}
+
 impl Secret {
     /// The first line of a private file.
     ///
     /// # Errors
     /// [`IntakeError`]: others can read the file, or its first line is no secret of this kind.
     pub fn read(path: &Path, scheme: Scheme) -> Result<Self, IntakeError> {
-        let bytes = read_private(path)?;
-        let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
         let none = |reason| IntakeError::Secret { path: path.to_owned(), reason };
-        Self::parse(line.trim_ascii(), scheme).map_err(none)
+        Self::parse(&first_line(path)?, scheme).map_err(none)
     }
 
     /// A secret as it is written.

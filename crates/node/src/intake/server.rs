@@ -15,12 +15,12 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use sha2::{Digest as _, Sha256};
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, mpsc, oneshot};
-use watchfire_types::input::Report;
+use tokio::sync::{Semaphore, mpsc};
+use watchfire_types::input::{Channel, Report};
 use watchfire_types::{B256, DetectorId, EventHash};
 
 use super::signature::{Headers, Signed, check};
-use super::{Accepted, Counts, Delivery, IntakeError, Refusal, Refused, Source, mapping};
+use super::{Accepted, Counts, Delivery, IntakeError, Refusal, Refused, Source, deliver, mapping, outcome};
 use crate::run::now;
 
 /// Connections served at once; a further one is closed unanswered.
@@ -45,7 +45,7 @@ struct Desk {
     out: mpsc::Sender<Delivery>,
 }
 
-/// Listens; reports come out of the receiver, and while it is there the address is held. Within a runtime.
+/// Listens; reports go to `out`, and until its receiver is dropped the address is held. Within a runtime.
 ///
 /// # Errors
 /// [`IntakeError::Listen`].
@@ -53,14 +53,14 @@ pub fn spawn(
     listen: SocketAddr,
     sources: BTreeMap<DetectorId, Source>,
     counts: Counts,
-) -> Result<mpsc::Receiver<Delivery>, IntakeError> {
+    out: mpsc::Sender<Delivery>,
+) -> Result<(), IntakeError> {
     let failed = |source| IntakeError::Listen { address: listen, source };
     let listener = std::net::TcpListener::bind(listen).map_err(failed)?;
     listener.set_nonblocking(true).map_err(failed)?;
     let listener = TcpListener::from_std(listener).map_err(failed)?;
-    let (out, deliveries) = mpsc::channel(WAITING_MAX);
     tokio::spawn(accept(listener, Arc::new(Desk { sources, counts, out })));
-    Ok(deliveries)
+    Ok(())
 }
 
 async fn accept(listener: TcpListener, desk: Arc<Desk>) {
@@ -100,8 +100,7 @@ async fn answer(request: Request<Incoming>, desk: Arc<Desk>) -> Result<Response<
         Some((name, source)) => take(request, name, source, &desk.out).await,
         None => Err(Refusal::UnknownSource),
     };
-    let outcome = result.as_ref().map_or_else(Refusal::code, |_| "accepted");
-    desk.counts.count(source.map(|(name, _)| name), outcome);
+    desk.counts.count(source.map(|(name, _)| name), outcome(&result));
     Ok(match result {
         Ok(event) => response(StatusCode::OK, &Accepted { event }),
         Err(refusal) => {
@@ -148,8 +147,15 @@ async fn take(
     let Signed { id, sent } = check(source.scheme, &source.secret, &head.headers, &body, now())?;
     let summary = mapping::summary(source.mapping, &body)?;
     let digest = B256::from(<[u8; 32]>::from(Sha256::digest(&body)));
-    let report = Report { asset: source.asset.clone(), source: name.clone(), id, sent, summary, digest };
-    let (reply, answered) = oneshot::channel();
-    out.try_send(Delivery { report, reply }).map_err(|_| Refusal::Busy)?;
-    answered.await.unwrap_or(Err(Refusal::Busy))
+    let report = Report {
+        asset: source.asset.clone(),
+        source: name.clone(),
+        channel: Channel::Webhook,
+        id,
+        sent,
+        summary,
+        digest,
+        figures: BTreeMap::new(),
+    };
+    deliver(out, report).await
 }

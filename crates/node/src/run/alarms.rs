@@ -6,6 +6,7 @@ use watchfire_detect::{Blind, Blindness, Unanswered};
 use watchfire_evm::EndpointHealth;
 use watchfire_transparency::Origin;
 use watchfire_types::bounds::BACKFILL_BLOCKS_MAX;
+use watchfire_types::control::LookoutStatus;
 use watchfire_types::{Address, ChainId, Read, ReadOutcome};
 
 use super::verdict::paid_pauses;
@@ -16,6 +17,8 @@ const STALE_BLOCKS: u64 = 8;
 const STALE_MS_MIN: u64 = 15_000;
 /// Blocks in a row that may leave a detector without an answer: an endpoint's hiccup is shorter.
 pub(super) const BLIND_BLOCKS: u64 = 4;
+/// Looks in a row that may see nothing: a service's restart is shorter.
+const SIGHTLESS_LOOKS: u64 = 3;
 /// Durable records that the index may be behind: many times what it takes up between two looks.
 const LAG_RECORDS_MAX: u64 = 10_000;
 
@@ -109,6 +112,13 @@ pub(super) fn blind(blind: &Blind) -> String {
              see that the charter names the right contract, and the endpoints"
         ),
     }
+}
+
+/// A lookout that sees nothing of what it is for.
+pub(super) fn sightless(lookout: &LookoutStatus) -> Option<String> {
+    let LookoutStatus { source, asks, blind, fault, .. } = lookout;
+    let fault = fault.as_ref().filter(|_| *blind >= SIGHTLESS_LOOKS)?;
+    Some(format!("lookout-blind: {source} ({asks}): its last {blind} looks saw nothing: {fault}"))
 }
 
 /// An expression that has no answer about some of what it should judge.

@@ -1,8 +1,9 @@
-//! Reports from outside the chain at the loop: what a source may say at once, and what its report becomes.
+//! Reports from outside the chain at the loop, posted or asked for: what a source may say at once, and what its report becomes.
 
 use std::collections::BTreeMap;
 
 use tokio::sync::mpsc;
+use watchfire_charter::Charter;
 use watchfire_driver::Answer;
 use watchfire_protocol::Rejection;
 use watchfire_types::control::IntakeStatus;
@@ -14,20 +15,33 @@ use super::{RunError, now};
 use crate::config::Config;
 use crate::intake::rate::Bucket;
 use crate::intake::{Counts, Delivery, Refusal, server, sources};
+use crate::lookout::{self, Post, Sights};
 
 /// What is known of the sources.
 pub(super) struct Intake {
     buckets: BTreeMap<DetectorId, Bucket>,
     counts: Counts,
+    sights: Sights,
 }
 
 impl Intake {
-    /// Listens where the configuration says so; without an `[intake]` nothing ever comes out of the receiver.
-    pub(super) fn open(config: &Config) -> Result<(Self, mpsc::Receiver<Delivery>), RunError> {
-        let intake = Self { buckets: BTreeMap::new(), counts: Counts::default() };
-        let Some(section) = &config.intake else { return Ok((intake, mpsc::channel(1).1)) };
-        let deliveries = server::spawn(section.listen, sources(section)?, intake.counts.clone())?;
-        tracing::info!(address = %section.listen, "takes reports");
+    /// Listens and asks as the configuration says; where it says neither nothing ever comes out of the receiver.
+    pub(super) fn open(config: &Config, charter: &Charter) -> Result<(Self, mpsc::Receiver<Delivery>), RunError> {
+        let intake = Self { buckets: BTreeMap::new(), counts: Counts::default(), sights: Sights::default() };
+        let (out, deliveries) = mpsc::channel(server::WAITING_MAX);
+        if let Some(section) = &config.intake {
+            server::spawn(section.listen, sources(section)?, intake.counts.clone(), out.clone())?;
+            tracing::info!(address = %section.listen, "takes reports");
+        }
+        for (name, section) in &config.lookouts {
+            let post = Post {
+                source: name.clone(),
+                asset: section.asset.clone(),
+                counts: intake.counts.clone(),
+                out: out.clone(),
+            };
+            lookout::spawn(section, charter, post, &intake.sights)?;
+        }
         Ok((intake, deliveries))
     }
 
@@ -64,7 +78,9 @@ impl Node {
 
     /// What people are told of it.
     pub(super) fn intake_status(&self) -> Option<IntakeStatus> {
-        let section = self.config.intake.as_ref()?;
-        Some(IntakeStatus { listen: section.listen.to_string(), counts: self.intake.counts.all() })
+        let listen = self.config.intake.as_ref().map(|section| section.listen.to_string());
+        let lookouts = self.intake.sights.all();
+        let idle = listen.is_none() && lookouts.is_empty();
+        (!idle).then(|| IntakeStatus { listen, counts: self.intake.counts.all(), lookouts })
     }
 }

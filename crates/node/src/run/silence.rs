@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 use watchfire_driver::Answer;
 use watchfire_evm::EndpointHealth;
 use watchfire_protocol::Rejection;
-use watchfire_types::input::{Input, Report, SILENCE};
+use watchfire_types::input::{Channel, Input, Report, SILENCE};
 use watchfire_types::{AssetId, B256, BlockRef, ChainId, MemberId, Timestamp};
 
 use super::node::Node;
@@ -118,7 +118,16 @@ impl Node {
             let digest = B256::from(<[u8; 32]>::from(Sha256::digest(&text)));
             // As short as a name may be, and one for each asset: what was said of one is not yet said of another.
             let name = hex::encode(Sha256::digest(format!("{id} {asset}")));
-            let report = Report { asset: asset.clone(), source, id: name, sent: at, summary: text, digest };
+            let report = Report {
+                asset: asset.clone(),
+                source,
+                channel: Channel::Silence,
+                id: name,
+                sent: at,
+                summary: text,
+                digest,
+                figures: BTreeMap::new(),
+            };
             let answer = self.input(Input::Reported(Box::new(report))).await?;
             if let Some(Answer { result: Ok(_) | Err(Rejection::ReportHeld { .. }), .. }) = answer {
                 self.silence.said.insert((asset, id));

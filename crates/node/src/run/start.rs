@@ -134,7 +134,7 @@ pub(super) fn assemble(opened: Opened) -> Result<Assembled, RunError> {
     let (live_out, live) = mpsc::channel(ANSWERS_MAX);
     let (tracing, traced) = Tracing::new();
     let (catching_up, checked) = CatchingUp::new();
-    let (intake, reports) = Intake::open(&config)?;
+    let (intake, reports) = Intake::open(&config, &charter)?;
     let (chain_out, chain_messages) = mpsc::channel(CHAIN_MESSAGES_MAX);
     let scanned = Scanned::load(&config.directory);
     let (baseline, lost) = match Baseline::load(&config.directory) {

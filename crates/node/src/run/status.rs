@@ -236,6 +236,7 @@ impl Node {
             lines.extend(health.iter().filter_map(|health| alarms::unusable(*chain, health)));
         }
         lines.extend(alarms::forgotten(self.driver.forgotten()));
+        lines.extend(self.intake_status().iter().flat_map(|intake| &intake.lookouts).filter_map(alarms::sightless));
         lines.extend(self.driver.clock_alarms(at));
         lines.extend(self.driver.machine().alarms());
         let lag = self.index.lag();

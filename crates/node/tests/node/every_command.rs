@@ -47,6 +47,8 @@ fn value(argument: &Arg) -> String {
         "chain_id" | "nonce" | "index" => "1",
         "opens" => "1",
         "closes" => "2",
+        "directory" | "key" => "/nowhere/here",
+        "release" => "app 1.4.2",
         "safe" | "to" | "target" => "0x1111111111111111111111111111111111111111",
         "shell" => "bash",
         "severity" => "SEV2",

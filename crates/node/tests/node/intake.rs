@@ -199,6 +199,68 @@ fn a_signed_report_is_a_finding_in_the_log() {
     intake.runtime.block_on(intake.anvil.stop());
 }
 
+/// A Prometheus for as long as the process lives: every query has this answer.
+fn prometheus(value: &str) -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let body = json!({ "status": "success", "data": { "resultType": "vector", "result": [
+        { "metric": { "job": "vault" }, "value": [1_700_000_000.5, value] }
+    ] } });
+    let answer =
+        format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.to_string().len());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            // The question fits into one read, and whoever hangs up has heard enough.
+            let _ = stream.read(&mut [0; 8192]);
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    format!("http://{address}")
+}
+
+/// What a running node asks for becomes a finding with its figures, said once however often it is seen; what cannot be asked is told.
+#[test]
+fn a_node_asks_by_itself() {
+    let intake = Intake::new();
+    let lookouts = format!(
+        "[[lookout.prometheus]]\nname = \"solvency\"\nasset = \"vault-core\"\nurl = \"{}\"\nquery = \"assets / debt\"\n\
+         compare = \"<\"\nbound = \"1.02\"\nevery_s = 5\n\
+         [[lookout.prometheus]]\nname = \"broken\"\nasset = \"vault-core\"\nurl = \"http://127.0.0.1:1\"\nquery = \"up\"\n\
+         compare = \"=\"\nbound = \"0\"\nevery_s = 5\n",
+        prometheus("1.0199")
+    );
+    append(&intake.members.directory("alder").join("config.toml"), &lookouts);
+    let node = intake.node();
+    // Each question is a process of its own: the node looks meanwhile.
+    let lookout = |status: &Value, name: &str| {
+        let all = status["intake"]["lookouts"].as_array().unwrap().clone();
+        all.into_iter().find(|one| one["source"] == name).unwrap()
+    };
+    let status = (0..3_000).map(|_| intake.status()).find(|status| {
+        lookout(status, "solvency")["seen"].as_u64() >= Some(2)
+            && lookout(status, "broken")["failed"].as_u64() >= Some(3)
+    });
+    let status = status.expect("it looks again and again");
+    let broken = lookout(&status, "broken");
+    assert!(broken["seen"] == 0 && broken["fault"].as_str().unwrap().contains("cannot be reached"), "{broken}");
+    assert!(status["alarms"].to_string().contains("lookout-blind: broken"), "{}", status["alarms"]);
+    let shown = intake.answer(&["incident", "show", "latest"]);
+    let firings = shown["firings"].as_array().unwrap();
+    assert_eq!(firings.len(), 1, "{firings:?}");
+    assert_eq!((&firings[0]["rule"], &firings[0]["kind"]), (&Value::from("solvency"), &Value::from("report")));
+    // A first look may come before the node knows a block: then it is said at a later one, with how long it held.
+    let text = firings[0]["text"].as_str().unwrap();
+    assert!(text.starts_with("measured: 1.0199 < 1.02"), "{text}");
+    assert!(text.ends_with(": assets / debt of {job=\"vault\"}"), "{text}");
+    let metrics = watchfire(&["metrics", "--config", &intake.members.config("alder")]);
+    let metrics = String::from_utf8_lossy(&metrics.stdout).into_owned();
+    assert!(metrics.contains("watchfire_looks{source=\"broken\",outcome=\"failed\"}"), "{metrics}");
+    assert_eq!(node.stop(), Some(0));
+    assert_eq!(intake.logged().len(), 1, "said once");
+    intake.runtime.block_on(intake.anvil.stop());
+}
+
 /// Whatever is wrong with a message has a name and a status, and leaves nothing in the log.
 #[test]
 fn a_bad_report_is_refused_by_name() {
@@ -260,7 +322,9 @@ fn an_intake_that_cannot_be_is_told() {
         "\n[intake]\nlisten = \"127.0.0.1:9780\"\n\
          [[intake.source]]\nname = \"a\"\nasset = \"no-such-asset\"\nsecret_file = \"absent\"\n\
          [[intake.source]]\nname = \"vault-outflow\"\nasset = \"vault-core\"\nsecret_file = \"open\"\n\
-         [[intake.source]]\nname = \"b\"\nasset = \"vault-core\"\nsecret_file = \"short\"\n",
+         [[intake.source]]\nname = \"b\"\nasset = \"vault-core\"\nsecret_file = \"short\"\n\
+         [[lookout.prometheus]]\nname = \"a\"\nasset = \"vault-core\"\nurl = \"http://127.0.0.1:1\"\nquery = \"up\"\n\
+         compare = \"=\"\nbound = \"0\"\ntoken_file = \"absent\"\n",
     );
     let check = |code: i32| {
         let output = watchfire(&["config", "check", "--config", &members.config("birch"), "--json"]);
@@ -269,7 +333,15 @@ fn an_intake_that_cannot_be_is_told() {
     };
     let faults = check(1);
     let kinds: Vec<_> = faults.iter().map(|fault| fault["kind"].as_str().unwrap()).collect();
-    let expected = ["asset-unknown", "secret-unusable", "secret-unusable", "name-taken", "secret-unusable"];
+    let expected = [
+        "asset-unknown",
+        "secret-unusable",
+        "secret-unusable",
+        "name-taken",
+        "secret-unusable",
+        "name-taken",
+        "lookout-unusable",
+    ];
     assert_eq!(kinds, expected, "{faults:?}");
     for (fault, words) in [(1, "absent"), (2, "24 to 64 bytes"), (4, "permissions")] {
         assert!(faults[fault].to_string().contains(words), "{}", faults[fault]);

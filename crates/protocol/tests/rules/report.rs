@@ -1,11 +1,11 @@
 //! What is reported from outside the chain: said once, told to people, and never a reason for anything that signs.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use watchfire_protocol::Rejection;
 use watchfire_types::body::{Body, Finding};
 use watchfire_types::duty::Page;
-use watchfire_types::input::{HumanAct, Input, REPORT_MAX, Report};
+use watchfire_types::input::{Channel, HumanAct, Input, REPORT_FIGURES_MAX, REPORT_MAX, Report};
 use watchfire_types::*;
 
 use crate::cluster::*;
@@ -22,10 +22,12 @@ fn report(id: &str) -> Report {
     Report {
         asset: name("vault-core"),
         source: name("oz-monitor"),
+        channel: Channel::Webhook,
         id: id.to_owned(),
         sent: Timestamp::from_millis(1_700_000_000_000),
         summary: "Large transfer\u{1b}[2J\r\n of 5 ether \u{202e}".to_owned(),
         digest: B256::repeat_byte(7),
+        figures: BTreeMap::new(),
     }
 }
 
@@ -145,6 +147,25 @@ fn a_message_is_said_once() {
     hear(&mut c, 0, Report { source: name("grafana"), ..report("msg-1") }).expect("another source's");
     hear(&mut c, 1, report("msg-1")).expect("another organisation's");
     assert_eq!(findings(&c).len(), 3);
+}
+
+/// What a node asked for says how, with what it measured: as much as a finding may hold, and nothing that it names can pass for what every report has.
+#[test]
+fn what_was_asked_for_says_how() {
+    let mut c = Cluster::new(charter(str::to_owned), 98);
+    c.mine(&[]);
+    let figures = BTreeMap::from([("value", format!("{}\n{}", "a".repeat(127), "b")), ("source", "person".to_owned())]);
+    hear(&mut c, 0, Report { channel: Channel::Prometheus, figures, ..report("a") }).expect("is taken");
+    let names = "abcdefghijklmnopqrstuvwxy";
+    let many = (0..names.len()).map(|at| (&names[at..=at], String::new())).collect();
+    hear(&mut c, 0, Report { figures: many, ..report("b") }).expect("is taken, and cut");
+    let found = findings(&c);
+    let one = found.iter().find(|finding| finding.figures["id"] == "a").expect("is there");
+    assert!(one.explanation.starts_with("measured: Large transfer"), "{}", one.explanation);
+    assert_eq!(one.figures["source"], "prometheus");
+    assert_eq!(one.figures["value"], format!("{} ", "a".repeat(127)), "the first 128 bytes of one line");
+    let other = found.iter().find(|finding| finding.figures["id"] == "b").expect("is there");
+    assert_eq!(other.figures.len(), REPORT_FIGURES_MAX + 4);
 }
 
 /// What is no report is refused by name, and nothing is said.

@@ -78,13 +78,32 @@ pub struct Snooze {
     pub human: Human,
 }
 
-/// The intake of reports of a running node.
+/// What a running node is told, and asks for, of what lies outside the chain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IntakeStatus {
-    /// Address that it listens on.
-    pub listen: String,
-    /// Answers since the process started, by source and outcome.
+    /// Address that reports are taken at; `None` where none are.
+    pub listen: Option<String>,
+    /// What became of reports since the process started, by source and outcome.
     pub counts: Vec<ReportCount>,
+    /// What the node asks by itself.
+    pub lookouts: Vec<LookoutStatus>,
+}
+
+/// What a node asks by itself, again and again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LookoutStatus {
+    /// Its name, and the source of what it reports.
+    pub source: DetectorId,
+    /// What is asked: `prometheus`, `safe-queue`, `front-end`.
+    pub asks: String,
+    /// Looks since the process started that saw what they were to see.
+    pub seen: u64,
+    /// Looks that did not.
+    pub failed: u64,
+    /// How many of them since the last that did.
+    pub blind: u64,
+    /// Why the last look saw nothing, if it did not.
+    pub fault: Option<String>,
 }
 
 /// How often a source was answered so.

@@ -123,7 +123,7 @@ async fn a_stale_head_is_a_finding_that_never_votes() {
     let told = found(&node);
     assert_eq!(told.len(), 1, "{told:?}");
     assert_eq!((told[0].kind.as_str(), told[0].detector.as_str(), told[0].block), ("report", SILENCE, head(5)));
-    assert!(told[0].explanation.starts_with("reported: head-stale: no block of chain 31337 after 5 for 6"), "{told:?}");
+    assert!(told[0].explanation.starts_with("missed: head-stale: no block of chain 31337 after 5 for 6"), "{told:?}");
     assert_eq!(told[0].figures["source"], "node");
     assert!(node.charter.is_context_finding(&told[0]));
     let votes = node.driver.machine().events().filter(|event| matches!(event.body, Body::Vote(_))).count();
