@@ -47,7 +47,7 @@ pub use ledger::Ledger;
 pub use machine::{Machine, UnknownMember};
 pub use owed::voting::triggered;
 pub use rank::rank;
-pub use reads::{GUARD_SLOT, MODULE_GUARD_SLOT, lookback_s, reads};
+pub use reads::{lookback_s, reads};
 pub use rejection::Rejection;
 pub use shared::content::{SignatureFault, check_co_signature, transaction_of};
 pub use status::{AssetOutlook, DecisionStatus, IncidentStatus, MemberStatus, SafeStatus, SignatureCount, WhyNot};

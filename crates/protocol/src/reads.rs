@@ -2,15 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use alloy_primitives::{B256, b256};
+use watchfire_charter::live::{GUARD_SLOT, MODULE_GUARD_SLOT};
 use watchfire_charter::{Charter, PlaybookPurpose, Safe};
 use watchfire_types::{Bytes, ChainId, Read};
-
-/// Slot of a Safe's transaction guard, since 1.3.0: `keccak256("guard_manager.guard.address")`.
-pub const GUARD_SLOT: B256 = b256!("4a204f620c8c5ccdca3fd54d003badd85ba500436a431f0cbda4f558c93c34c8");
-
-/// Slot of a Safe's module guard, since 1.5.0: `keccak256("module_manager.module_guard.address")`.
-pub const MODULE_GUARD_SLOT: B256 = b256!("b104e0b93118902c651344349b610029d694cfdec91c589c91ebafbcd0289947");
 
 /// First four bytes of the Keccak-256 of `nonce()`, `getOwners()` and `getThreshold()`.
 const NONCE: [u8; 4] = [0xaf, 0xfe, 0xd0, 0xe0];

@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use watchfire_driver::{Door, Driver, HeartbeatFacts, Keys};
 use watchfire_journal::MemoryStorage;
-use watchfire_types::body::Submitted;
-use watchfire_types::input::{Input, SubmissionReport};
-use watchfire_types::{Address, B256, Bytes, ChainId, MemberKey, Timestamp};
+use watchfire_types::input::Input;
+use watchfire_types::{Bytes, MemberKey, Timestamp};
 
-use crate::world::{TestKeys, charter, open};
+use crate::world::{TestKeys, charter, open, sending};
 
 type MemoryDriver = Driver<MemoryStorage, TestKeys>;
 
@@ -98,17 +97,7 @@ impl World {
 
     fn say(&mut self, by: usize, heard: bool) {
         self.said = self.said.wrapping_add(1);
-        let submitted = Submitted {
-            chain: ChainId::new(31_337),
-            safe: Address::ZERO,
-            safe_transaction: B256::repeat_byte(self.said),
-            transaction: B256::ZERO,
-            submitter: Address::ZERO,
-            max_fee_per_gas: 1,
-            max_priority_fee_per_gas: 1,
-            attempt: 0,
-        };
-        let report = Input::Submission(SubmissionReport::Sending(submitted));
+        let report = sending(self.said);
         let clock = self.clock(by);
         let output = self.processes[by].driver.handle(clock, vec![Door::Input(report)]).unwrap();
         if heard {

@@ -3,11 +3,9 @@
 
 use watchfire_driver::{Door, Driver, Keys, Output, Violation};
 use watchfire_journal::MemoryStorage;
-use watchfire_types::body::Submitted;
-use watchfire_types::input::{Input, SubmissionReport};
-use watchfire_types::{Address, B256, ChainId, Timestamp};
+use watchfire_types::Timestamp;
 
-use crate::world::{TestKeys, charter, open};
+use crate::world::{TestKeys, charter, open, sending};
 
 type MemoryDriver = Driver<MemoryStorage, TestKeys>;
 
@@ -18,18 +16,7 @@ fn at(ms: u64) -> Timestamp {
 }
 
 fn say(driver: &mut MemoryDriver, ms: u64, word: u8) -> Output {
-    let submitted = Submitted {
-        chain: ChainId::new(31_337),
-        safe: Address::ZERO,
-        safe_transaction: B256::repeat_byte(word),
-        transaction: B256::ZERO,
-        submitter: Address::ZERO,
-        max_fee_per_gas: 1,
-        max_priority_fee_per_gas: 1,
-        attempt: 0,
-    };
-    let report = Input::Submission(SubmissionReport::Sending(submitted));
-    driver.handle(at(ms), vec![Door::Input(report)]).unwrap()
+    driver.handle(at(ms), vec![Door::Input(sending(word))]).unwrap()
 }
 
 fn hear(driver: &mut MemoryDriver, ms: u64, said: &Output) -> Output {

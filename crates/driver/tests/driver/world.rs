@@ -10,8 +10,9 @@ use ed25519_dalek::Signer;
 use watchfire_charter::Charter;
 use watchfire_driver::{Door, Driver, KeyError, Keys, Output};
 use watchfire_journal::{Journal, JournalOptions, Storage};
+use watchfire_types::body::Submitted;
 use watchfire_types::duty::{Duty, Submission};
-use watchfire_types::input::{Input, PreflightOutcome};
+use watchfire_types::input::{Input, PreflightOutcome, SubmissionReport};
 use watchfire_types::{
     Bytes, ChainId, Epoch, Event, MemberId, MemberKey, SafeTransaction, SafeVersion, Timestamp, Verified,
 };
@@ -304,6 +305,20 @@ impl<S: Storage> World<S> {
             }
         }
     }
+}
+
+/// The report of a submission that is about to leave: an event that a driver makes by itself, told from others by its word.
+pub(crate) fn sending(word: u8) -> Input {
+    Input::Submission(SubmissionReport::Sending(Submitted {
+        chain: ChainId::new(31_337),
+        safe: Address::ZERO,
+        safe_transaction: B256::repeat_byte(word),
+        transaction: B256::ZERO,
+        submitter: Address::ZERO,
+        max_fee_per_gas: 1,
+        max_priority_fee_per_gas: 1,
+        attempt: 0,
+    }))
 }
 
 /// A gossip message around an event.

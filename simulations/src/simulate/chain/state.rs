@@ -137,7 +137,9 @@ impl State {
             Read::Balance { account } if *account == cast.vault => Some(word(self.wei)),
             Read::Balance { account } if Some(*account) == cast.twin => self.twin.map(|twin| word(twin.wei)),
             Read::Balance { .. } => Some(word(U256::ZERO)),
-            Read::Storage { account, slot } if *account == cast.safe && *slot == watchfire_protocol::GUARD_SLOT => {
+            Read::Storage { account, slot }
+                if *account == cast.safe && *slot == watchfire_charter::live::GUARD_SLOT =>
+            {
                 Some(word(of_address(self.guard)))
             }
             Read::Storage { .. } | Read::Delegation { .. } => Some(word(U256::ZERO)),
