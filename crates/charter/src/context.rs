@@ -167,3 +167,14 @@ pub struct Governance {
     /// How long the finding stands, seconds of block time.
     pub stands_s: u64,
 }
+
+/// Contracts that are made with money of listed sources and hold the asset's address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FreshCode {
+    /// Accounts whose money is of interest: mixers, bridges, exchanges.
+    pub sources: BTreeSet<Address>,
+    /// How long whom they pay counts as funded, seconds of block time.
+    pub funded_s: u64,
+    /// How long the finding stands, seconds of block time.
+    pub stands_s: u64,
+}

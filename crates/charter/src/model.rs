@@ -9,7 +9,7 @@ use watchfire_types::{
     OrganisationId, PlaybookId, Read, SafeId, SafeVersion, Severity, StepIndex,
 };
 
-pub use crate::context::{Calls, Ewma, Governance, Pattern, Rate, Rated};
+pub use crate::context::{Calls, Ewma, FreshCode, Governance, Pattern, Rate, Rated};
 pub use crate::expectation::StateExpectation;
 pub use crate::severity::{ByFunds, SeverityRow};
 pub use crate::watch::{Class, Comparison, Detector, Quantity, Watch};

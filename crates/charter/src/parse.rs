@@ -7,6 +7,7 @@ pub(crate) mod chains;
 mod coverage;
 pub(crate) mod detectors;
 mod expressions;
+mod fresh;
 mod governance;
 mod measures;
 mod outsiders;

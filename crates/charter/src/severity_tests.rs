@@ -7,7 +7,7 @@ use watchfire_types::Severity;
 use super::*;
 
 const FUNDS: [Criticality; 4] = [Criticality::Low, Criticality::Medium, Criticality::High, Criticality::Critical];
-const KINDS: [&str; 12] = [
+const KINDS: [&str; 13] = [
     "outflow",
     "event",
     "state",
@@ -20,6 +20,7 @@ const KINDS: [&str; 12] = [
     "rate",
     "calls",
     "governance",
+    "fresh-code",
 ];
 
 fn severities() -> impl Strategy<Value = Severity> {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use watchfire_types::body::Selector;
 use watchfire_types::{AssetId, Read, Severity};
 
-use crate::context::{Calls, Governance, Rate, Rated};
+use crate::context::{Calls, FreshCode, Governance, Rate, Rated};
 use crate::expectation::StateExpectation;
 use crate::expression::{Expression, Subject};
 
@@ -179,6 +179,8 @@ pub enum Watch {
     Calls(Calls),
     /// What governors and timelocks are about to do to watched contracts.
     Governance(Governance),
+    /// Contracts that are made with money of listed sources and hold the asset's address.
+    FreshCode(FreshCode),
 }
 
 /// A number on a chain.
@@ -249,7 +251,8 @@ impl Quantity {
 }
 
 impl Watch {
-    /// The kind of its findings: `outflow`, `event`, `state`, `leap`, `invariant`, `stale`, `authority`, `approval-drain`, `expression`, `rate`, `calls`, `governance`.
+    /// The kind of its findings: `outflow`, `event`, `state`, `leap`, `invariant`, `stale`, `authority`, `approval-drain`, `expression`, `rate`, `calls`, `governance`,
+    /// `fresh-code`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
@@ -265,6 +268,7 @@ impl Watch {
             Self::Rate(_) => "rate",
             Self::Calls(_) => "calls",
             Self::Governance(_) => "governance",
+            Self::FreshCode(_) => "fresh-code",
         }
     }
 
@@ -281,6 +285,7 @@ impl Watch {
             Self::Rate(rate) => rate.span_s(),
             Self::Calls(calls) => calls.stands_s,
             Self::Governance(governance) => governance.stands_s,
+            Self::FreshCode(fresh) => fresh.funded_s.saturating_add(fresh.stands_s),
             Self::Invariant { .. } | Self::Stale { .. } => 0,
         }
     }
@@ -288,7 +293,7 @@ impl Watch {
     /// Whether it raises attention and can be given no vote.
     #[must_use]
     pub fn never_votes(&self) -> bool {
-        matches!(self, Self::Rate(_) | Self::Calls(_) | Self::Governance(_))
+        matches!(self, Self::Rate(_) | Self::Calls(_) | Self::Governance(_) | Self::FreshCode(_))
     }
 
     /// Whether it is about what the asset's contracts hold or lose, so that it has to know them.
@@ -308,7 +313,8 @@ impl Watch {
             | Self::Expression { .. }
             | Self::Rate(_)
             | Self::Calls(_)
-            | Self::Governance(_) => (None, None),
+            | Self::Governance(_)
+            | Self::FreshCode(_) => (None, None),
             Self::State { what, read, .. } => (Some((what.as_str(), read)), None),
             Self::Leap { of, .. } | Self::Stale { of, .. } => (of.call(), None),
             Self::Invariant { left, right, .. } => (left.call(), right.call()),
@@ -337,7 +343,8 @@ impl Watch {
             | Self::Expression { .. }
             | Self::Rate(_)
             | Self::Calls(_)
-            | Self::Governance(_) => (None, None),
+            | Self::Governance(_)
+            | Self::FreshCode(_) => (None, None),
         };
         first.into_iter().chain(second)
     }

@@ -94,6 +94,7 @@ impl Rule {
             }
             Watching::Calls(watch) => watch.observe(view, floor),
             Watching::Governance(watch) => watch.observe(view, logs, floor),
+            Watching::Fresh(watch) => watch.observe(view, logs, floor),
         };
         // Its figures are those of more than this block.
         let lacks = matches!((&self.watching, &evaluation), (Watching::Rate(_), Evaluation::Unknown));
@@ -129,6 +130,7 @@ impl Rule {
             Watching::State(_) | Watching::Leap(_) | Watching::Invariant(_) | Watching::Stale(_) => Vec::new(),
             Watching::Calls(watch) => watch.keys().map(log).collect(),
             Watching::Governance(watch) => watch.keys().into_iter().map(log).collect(),
+            Watching::Fresh(watch) => watch.keys().map(log).collect(),
         }
     }
 
@@ -162,6 +164,7 @@ impl Rule {
             Watching::Rate(_) => "rate",
             Watching::Calls(_) => "calls",
             Watching::Governance(_) => "governance",
+            Watching::Fresh(_) => "fresh-code",
         }
     }
 }
@@ -171,7 +174,8 @@ impl Rule {
 /// Memory: per outflow and leap rule one entry (about 150 bytes) for each block of its window; per event, expression, governance and state rule one entry
 /// for each firing that still stands; per rule about authority one for each of 65 blocks with an act, and of
 /// 65 for each account that it lists; per approval-drain rule at most 33,024 transfers of about 120 bytes; per rate rule one entry for each of its windows and of
-/// 65 blocks; per rule about calls one finding for each of 65 blocks and 4,096 contracts that were created; per rule one finding for each block at which it was found; never less than [`crate::REORG_DEPTH`] blocks.
+/// 65 blocks; per rule about calls one finding for each of 65 blocks and 4,096 contracts that were created; per rule about fresh code 4,096 fundings and
+/// those of 64 blocks; per rule one finding for each block at which it was found; never less than [`crate::REORG_DEPTH`] blocks.
 ///
 /// Time: a block costs one look into a table for each of its logs, and what the rules cost that it concerns. A rule about an event, or an expression, is
 /// judged at blocks with such an event and as long as one may still stand; every other is judged at every block.
@@ -245,7 +249,7 @@ impl Detectors {
     /// Rules about transactions, each with what it is for.
     pub fn about_transactions(&self) -> impl Iterator<Item = (&DetectorId, &AssetId)> {
         let about = |rule: &&Rule| match &rule.watching {
-            Watching::Authority(_) => true,
+            Watching::Authority(_) | Watching::Fresh(_) => true,
             Watching::Expression(watch) => matches!(watch.key(), Key::Transaction(..)),
             Watching::Rate(watch) => watch.is_about_transactions(),
             _ => false,
@@ -264,7 +268,8 @@ impl Detectors {
                 | Watching::Authority(_)
                 | Watching::Drain(_)
                 | Watching::Expression(_)
-                | Watching::Governance(_) => {}
+                | Watching::Governance(_)
+                | Watching::Fresh(_) => {}
                 Watching::Calls(watch) => reads.extend(watch.reads()),
                 Watching::State(watch) => {
                     reads.insert(watch.read().clone());
@@ -292,6 +297,7 @@ impl Detectors {
             Watching::Rate(watch) => watch.span_s(),
             Watching::Calls(watch) => watch.stands_s(),
             Watching::Governance(watch) => watch.stands_s(),
+            Watching::Fresh(watch) => watch.span_s(),
             Watching::Invariant(_) | Watching::Stale(_) => 0,
         };
         self.rules.iter().map(window).max().unwrap_or(0)
@@ -389,6 +395,7 @@ impl Detectors {
                 Watching::Rate(watch) => watch.rollback(to),
                 Watching::Calls(watch) => watch.rollback(to),
                 Watching::Governance(watch) => watch.rollback(to),
+                Watching::Fresh(watch) => watch.rollback(to),
                 // These judge one block alone.
                 Watching::Invariant(_) | Watching::Stale(_) => {}
             }

@@ -3,7 +3,7 @@
 use watchfire_charter::{StateExpectation, Watch};
 
 use crate::REORG_DEPTH;
-use crate::{calls, drain};
+use crate::{calls, drain, fresh};
 
 /// Bytes of an entry: a block with what was measured at it.
 const ENTRY: u64 = 160;
@@ -23,6 +23,8 @@ pub fn footprint(watch: &Watch, block_time_ms: u64) -> u64 {
         Watch::Leap { window_s, .. } => blocks(*window_s).saturating_add(KEPT).saturating_add(KEPT),
         Watch::Event { .. } => KEPT,
         Watch::Governance(_) => KEPT * 4,
+        // A funding takes half an entry; of those of the newest blocks as many again.
+        Watch::FreshCode(_) => KEPT * 2 + fresh::FUNDED_MAX as u64,
         Watch::Expression { .. } => KEPT * SEEN_ENTRIES,
         Watch::Authority { admins, .. } => KEPT.saturating_mul(1 + admins.len() as u64),
         Watch::State { expect: StateExpectation::Unchanged, .. } => KEPT + KEPT,

@@ -17,6 +17,7 @@ mod expression;
 #[cfg(test)]
 mod fixture;
 mod footprint;
+mod fresh;
 mod governance;
 mod index;
 mod interest;

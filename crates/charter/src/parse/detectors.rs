@@ -11,6 +11,7 @@ use super::actions::call;
 use super::authority;
 use super::chains::hash;
 use super::expressions;
+use super::fresh;
 use super::governance;
 use super::measures;
 use super::patterns;
@@ -22,8 +23,8 @@ use crate::model::{Class, Detector, StateExpectation, Watch};
 use crate::reader::{Place, Section, Value};
 
 const DETECTORS_MAX: usize = 1024;
-const KINDS: &str =
-    "outflow, event, state, authority, leap, invariant, stale, approval-drain, expression, rate, calls or governance";
+const KINDS: &str = "outflow, event, state, authority, leap, invariant, stale, approval-drain, expression, rate, calls, governance or \
+     fresh-code";
 pub(super) const WEEK_S: u64 = 7 * 24 * 3600;
 pub(super) const MONTH_S: u64 = 30 * 24 * 3600;
 
@@ -102,6 +103,7 @@ fn watch(section: &mut Section<'_>) -> Option<Watch> {
         "rate" => rates::rate(section),
         "calls" => patterns::calls(section),
         "governance" => governance::governance(section),
+        "fresh-code" => fresh::fresh_code(section),
         other => {
             kind.fault("unknown-kind", format!("{other:?} is no kind of detector"), format!("write {KINDS}"));
             None

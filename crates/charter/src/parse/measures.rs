@@ -23,7 +23,9 @@ const SCALE_BITS: usize = 128;
 /// The class of a rule that names none: a run of deposits or of claims looks like drained allowances from transfers alone.
 pub(super) fn usual_class(watch: &Watch) -> Class {
     match watch {
-        Watch::ApprovalDrain { .. } | Watch::Rate(_) | Watch::Calls(_) | Watch::Governance(_) => Class::Context,
+        Watch::ApprovalDrain { .. } | Watch::Rate(_) | Watch::Calls(_) | Watch::Governance(_) | Watch::FreshCode(_) => {
+            Class::Context
+        }
         Watch::Outflow { .. }
         | Watch::Event { .. }
         | Watch::State { .. }

@@ -68,7 +68,8 @@ fn reason(watch: &Watch) -> Option<&'static str> {
         | Watch::Authority { .. }
         | Watch::Rate(_)
         | Watch::Calls(_)
-        | Watch::Governance(_) => None,
+        | Watch::Governance(_)
+        | Watch::FreshCode(_) => None,
     }
 }
 

@@ -33,6 +33,7 @@ pub(crate) const FINDING_KINDS: &[&str] = &[
     "rate",
     "calls",
     "governance",
+    "fresh-code",
     CONTAINMENT_FAILED,
 ];
 pub(crate) use crate::model::CONTAINMENT_FAILED;

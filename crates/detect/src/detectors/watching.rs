@@ -9,6 +9,7 @@ use crate::calls::CallsWatch;
 use crate::drain::{self, DrainWatch};
 use crate::event::EventWatch;
 use crate::expression::ExpressionWatch;
+use crate::fresh::FreshWatch;
 use crate::governance::GovernanceWatch;
 use crate::invariant::{InvariantWatch, Side};
 use crate::leap::{self, LeapWatch};
@@ -32,6 +33,7 @@ pub(super) enum Watching {
     Rate(RateWatch),
     Calls(CallsWatch),
     Governance(GovernanceWatch),
+    Fresh(FreshWatch),
 }
 
 impl Watching {
@@ -79,6 +81,7 @@ impl Watching {
             }
             Watch::Rate(rate) => Self::Rate(RateWatch::new(rate.clone(), group())),
             Watch::Governance(rule) => Self::Governance(GovernanceWatch::new(rule, &asset.contracts)),
+            Watch::FreshCode(rule) => Self::Fresh(FreshWatch::new(rule.clone(), asset.contracts.clone())),
             Watch::Calls(calls) => Self::Calls(CallsWatch::new(calls.clone(), group())),
         }
     }
@@ -93,7 +96,8 @@ impl Watching {
             | Self::Drain(_)
             | Self::Expression(_)
             | Self::Rate(_)
-            | Self::Governance(_) => true,
+            | Self::Governance(_)
+            | Self::Fresh(_) => true,
             Self::Calls(watch) => watch.sees(),
             Self::Leap(watch) => watch.answered(view),
             Self::Invariant(watch) => watch.answered(view),

@@ -153,7 +153,8 @@ impl Contracts {
                 | Watch::Expression { .. }
                 | Watch::Rate(_)
                 | Watch::Calls(_)
-                | Watch::Governance(_) => {}
+                | Watch::Governance(_)
+                | Watch::FreshCode(_) => {}
             }
         }
         Self::conditions(cast, &mut first);
