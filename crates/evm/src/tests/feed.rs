@@ -60,7 +60,10 @@ async fn backfill_then_every_block_in_order() {
         let reads = BTreeSet::from([Read::Balance { account }]);
         let mut events = client.feed(reads, Backfill { window_s: 10, resume_after: None, ..Backfill::default() });
         let before = until_ready(&mut events).await;
-        assert_eq!(before.first().unwrap().block.number, 10);
+        // By their times: a node whose clock ticks while it mines leaves a second out between two blocks.
+        let target = before.last().unwrap().block.time.as_secs() - 10;
+        let [first, second, ..] = &before[..] else { panic!("{before:?}") };
+        assert!((first.block.time.as_secs()..second.block.time.as_secs()).contains(&target), "{before:?}");
         assert_eq!(before.last().unwrap().block.number, 20);
         let mut last = before.last().unwrap().block;
         for _ in 0..3 {
@@ -234,9 +237,9 @@ async fn a_backfill_is_read_whole() {
         .await;
         let client = ChainClient::connect(config(1, vec![endpoint("a", &proxy.url)])).await.unwrap();
         let reads = BTreeSet::from([Read::Balance { account }]);
-        let mut events = client.feed(reads, Backfill { window_s: 40, ..Backfill::default() });
+        let mut events = client.feed(reads, Backfill { resume_after: Some(19), ..Backfill::default() });
         let blocks = until_ready(&mut events).await;
-        assert!(blocks.len() > 40, "{}", blocks.len());
+        assert_eq!(blocks.len(), 41);
         assert!(blocks.iter().all(|view| view.is_read() != gone), "{gone}");
         let often = asked.lock().unwrap().values().filter(|times| **times > 2).count();
         assert!(if gone { (1..=16).contains(&often) } else { often == 0 }, "{often} blocks asked for again and again");
