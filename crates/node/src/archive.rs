@@ -3,7 +3,7 @@
 //! Promise: export, import and export again give equal bytes; what is altered or cut is found and named by its line; an import keeps
 //! everything or nothing.
 //!
-//! First line: format, network, charter. Then one line for each event, in the order of this node's log. Then, since format 2, one line for each
+//! First line: format, network, charter; since format 3 with its document, so that whoever reads it later needs nothing else. Then one line for each event, in the order of this node's log. Then, since format 2, one line for each
 //! line of a witness that is kept of a checkpoint among them: a signed checkpoint with that line under it, strictly ascending. Last line: count
 //! of events, SHA-256 of all bytes before it, and the root of every (author, epoch) tree. Of a log that was pruned the first line names the
 //! archives that hold the rest. What is signed is `outer`, and the witnesses' notes; everything beside it is for readers,
@@ -30,19 +30,22 @@ use crate::run::describe;
 
 pub use export::{ExportError, export};
 pub use import::{ImportError, Imported, Mended, import};
-pub use read::{Contents, LineFault, ReadError, read};
-pub use verify::{ArchiveReport, verify};
+pub use read::{Contents, LineFault, ReadError, charter_in, read};
+pub use verify::{ArchiveReport, KeysOf, verify};
 
 /// How an archive begins.
 pub const ARCHIVE_HEADER: &[u8] = b"{\"watchfire_log\":";
 
-/// Version of the format that is written; version 1 is read too.
-const FORMAT: u32 = 2;
+/// Version of the format that is written; versions 1 and 2 are read too.
+const FORMAT: u32 = 3;
 /// The first version that has witnesses' lines.
 const WITNESSED: u32 = 2;
+/// The first version that has the charter's document.
+const CHARTERED: u32 = 3;
 /// Most lines of witnesses: as many as a node keeps.
 const WITNESSES_MAX: usize = 65_536;
-/// Longest line, bytes: the largest event in hex and generous room for what is told about it. The last line may name as many trees.
+/// Longest line, bytes: the largest event in hex and generous room for what is told about it. The first line has a document and as many
+/// archives as a base names, the last line may name as many trees.
 const LINE_MAX: usize = 2 * MAX_EVENT + 64 * 1024;
 /// Most trees that the last line names.
 const TREES_MAX: usize = 1 << 20;
@@ -63,12 +66,16 @@ struct Head {
 struct CharterName {
     version: CharterVersion,
     digest: CharterDigest,
+    /// Its document, verbatim.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    toml: Option<String>,
 }
 
 impl Head {
-    fn of(charter: &Charter, format: u32, pruned_into: Vec<B256>) -> Self {
-        let charters = vec![CharterName { version: charter.version, digest: charter.digest() }];
-        Self { watchfire_log: format, network: charter.network_id(), charters, pruned_into }
+    fn of(charter: &Charter, toml: &str, pruned_into: Vec<B256>) -> Self {
+        let toml = Some(toml.to_owned());
+        let charters = vec![CharterName { version: charter.version, digest: charter.digest(), toml }];
+        Self { watchfire_log: FORMAT, network: charter.network_id(), charters, pruned_into }
     }
 }
 

@@ -12,7 +12,7 @@ use watchfire_transparency::{Checkpoint, SignedCheckpoint, verify};
 use watchfire_types::B256;
 use watchfire_wire::{decode_pruned, decode_signed};
 
-use super::{FORMAT, Head, Line, Sum, WITNESSES_MAX, WitnessLine, stated};
+use super::{Head, Line, Sum, WITNESSES_MAX, WitnessLine, stated};
 use crate::kept::{NoLog, journal_of};
 use crate::trees::witnessed;
 
@@ -49,13 +49,13 @@ pub struct Exported {
     pub witnesses: u64,
 }
 
-/// Writes the log of `directory` in its order.
+/// Writes the log of `directory` in its order, with the charter's document, `toml`.
 ///
 /// # Errors
 /// [`ExportError`]; what was written by then has no last line and is no archive.
 pub fn export(
     directory: &Path,
-    charter: &Charter,
+    (charter, toml): (&Charter, &str),
     out: &mut impl Write,
     mut progress: impl FnMut(u64),
 ) -> Result<Exported, ExportError> {
@@ -67,7 +67,7 @@ pub fn export(
     let pruned = pruned.map_err(|error| ExportError::DoesNotHold { first: error.to_string() })?;
     let into = pruned.map(|pruned| pruned.archives.iter().map(|into| into.sha256).collect()).unwrap_or_default();
     // Nothing is written before there is something to export.
-    let mut head = Some(Head::of(charter, FORMAT, into));
+    let mut head = Some(Head::of(charter, toml, into));
     let mut checkpoints = BTreeMap::new();
     let report = verify_log(&storage, None, |record| {
         if broken.is_some() {

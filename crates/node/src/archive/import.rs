@@ -35,7 +35,10 @@ pub enum ImportError {
         fault: LineFault,
     },
     /// A log is there already.
-    #[error("{} holds a log already; import into a directory that `watchfire init` has just made", directory.display())]
+    #[error(
+        "{} holds a log already; import into a directory that `watchfire init` has just made, or whose log was pruned or has a damaged base",
+        directory.display()
+    )]
     NotEmpty {
         /// Node directory.
         directory: PathBuf,
@@ -63,6 +66,14 @@ pub enum ImportError {
     Io {
         /// What was tried.
         doing: &'static str,
+        /// Why.
+        source: io::Error,
+    },
+    /// The new journal stands in its place, and it is not known for how long.
+    #[error(
+        "everything was imported, but the directory cannot be synced: {source}; check it by `watchfire log verify` after the next start of the machine, and import again if the log is as before"
+    )]
+    Unsynced {
         /// Why.
         source: io::Error,
     },
@@ -103,10 +114,10 @@ pub struct Mended {
 
 /// Imports archives into the directory of a node that has no log yet, or only what a pruning left of one: that is then whole again. Where the
 /// base of what was pruned is damaged, what is sound beside it is kept as well, and the damaged journal is set aside. An event that several of
-/// them hold is taken once. `own` is its member's key: a fork of its own chain is refused.
+/// them hold is taken once. `own` is its member's key.
 ///
 /// # Errors
-/// [`ImportError`]; the directory is as it was then.
+/// [`ImportError`]; the directory is as it was then, but for [`ImportError::Unsynced`].
 pub fn import<R: BufRead>(
     directory: &Path,
     charter: &Charter,
@@ -125,24 +136,23 @@ pub fn import<R: BufRead>(
     let staged = directory.join("journal.importing");
     // What a killed import left is nobody's log.
     remove(&staged).map_err(io("remove an unfinished import"))?;
-    let filled = Filling::begin(&staged, charter, own, progress)
-        .and_then(|filling| filling.run(archives, &there, lock.as_ref()));
-    let done = filled.and_then(|(mut imported, notes)| {
+    let filled =
+        Filling::begin(&staged, charter, progress).and_then(|filling| filling.run(archives, &there, lock.as_ref()));
+    let replaced = filled.and_then(|(mut imported, notes)| {
         // Before the journal: a line whose events are not there does no harm.
         imported.witnesses = keep_lines(directory, charter, own, &notes)?;
         // Its index follows another journal from here on.
-        distrust(&directory.join("sled"));
-        swap(&staged, &journal).map_err(io("put the journal in its place"))?;
-        if let Some(mended) = &mut imported.mended {
-            mended.set_aside = set_aside(directory, &staged).map_err(io("set the damaged journal aside"))?;
-        }
-        fs::File::open(directory).and_then(|directory| directory.sync_all()).map_err(io("sync the directory"))?;
+        distrust(&directory.join("sled"))?;
+        replace(directory, &staged, &mut imported).map_err(io("put the journal in its place"))?;
         Ok(imported)
     });
-    // Either what was not finished, or what stood there before.
-    remove(&staged).map_err(io("remove what is not needed any more"))?;
+    // What was not finished, or what stood there before. A later import removes what is left of it.
+    let _ = remove(&staged);
+    let imported = replaced?;
+    let synced = fs::File::open(directory).and_then(|directory| directory.sync_all());
+    synced.map_err(|source| ImportError::Unsynced { source })?;
     drop(lock);
-    done
+    Ok(imported)
 }
 
 /// Adds the lines of witnesses to what the directory holds of them.
@@ -152,13 +162,20 @@ fn keep_lines(directory: &Path, charter: &Charter, own: &MemberKey, notes: &[Str
     Ok(keep_witness_messages([first?, second?], charter, own, notes)?)
 }
 
-/// Gives what the new journal took the place of a name that nothing has.
-fn set_aside(directory: &Path, old: &Path) -> io::Result<String> {
+/// Puts the new journal in the place of the one there, in one step: a log is there at every moment. A damaged one takes over the name under which the new
+/// one waits, so that nothing that fails or is killed later can lose it.
+fn replace(directory: &Path, staged: &Path, imported: &mut Imported) -> io::Result<()> {
+    let journal = directory.join("journal");
+    let Some(mended) = &mut imported.mended else { return swap(staged, &journal) };
     let names = (1_u32..).map(|copy| format!("journal.damaged-{copy}"));
     let mut free = names.filter(|name| !directory.join(name).exists());
-    let name = free.next().ok_or(io::ErrorKind::AlreadyExists)?;
-    fs::rename(old, directory.join(&name))?;
-    Ok(name)
+    mended.set_aside = free.next().ok_or(io::ErrorKind::AlreadyExists)?;
+    let aside = directory.join(&mended.set_aside);
+    fs::rename(staged, &aside)?;
+    swap(&aside, &journal).inspect_err(|_| {
+        // It is nobody's log then, and is removed by its first name.
+        let _ = fs::rename(&aside, staged);
+    })
 }
 
 /// What a directory holds that archives are imported into.
@@ -197,7 +214,6 @@ fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Puts the staged directory in the place of the journal in one step: a log is there at every moment.
 fn swap(staged: &Path, journal: &Path) -> io::Result<()> {
     if journal.is_dir() {
         renameat_with(CWD, staged, CWD, journal, RenameFlags::EXCHANGE)?;
@@ -209,7 +225,6 @@ fn swap(staged: &Path, journal: &Path) -> io::Result<()> {
 /// A journal that is being made.
 struct Filling<'a, P> {
     charter: &'a Charter,
-    own: &'a MemberKey,
     progress: P,
     journal: Journal<FileStorage>,
     links: HashChains,
@@ -219,10 +234,10 @@ struct Filling<'a, P> {
 }
 
 impl<'a, P: FnMut(u64)> Filling<'a, P> {
-    fn begin(staged: &Path, charter: &'a Charter, own: &'a MemberKey, progress: P) -> Result<Self, ImportError> {
+    fn begin(staged: &Path, charter: &'a Charter, progress: P) -> Result<Self, ImportError> {
         let journal = Journal::open(FileStorage::open(staged)?, JournalOptions::default())?;
         let (links, places) = (HashChains::new(), BTreeMap::new());
-        Ok(Self { charter, own, progress, journal, links, places, events: 0 })
+        Ok(Self { charter, progress, journal, links, places, events: 0 })
     }
 
     fn run<R: BufRead>(
@@ -317,8 +332,9 @@ impl<'a, P: FnMut(u64)> Filling<'a, P> {
     fn check(&mut self) -> Result<u64, ImportError> {
         let mut forked = 0;
         for fault in std::mem::take(&mut self.links).faults() {
-            // Two signed histories convict their author, wherever they are kept; an honest node never made such.
-            if fault.link.author != *self.own && fault.kind.is_fork() {
+            // Two signed histories convict their author, wherever they are kept; the importing member's own too: partners hold both for good where a
+            // process went on from an older snapshot, and an epoch that is cut is no reason never to have a log again.
+            if fault.kind.is_fork() {
                 forked += 1;
                 continue;
             }

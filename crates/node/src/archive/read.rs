@@ -10,9 +10,13 @@ use watchfire_transparency::{Checkpoint, SignedCheckpoint, Witnessed};
 use watchfire_types::{B256, Body, Event, MemberKey, NetworkId, Verified};
 use watchfire_wire::decode_signed;
 
-use super::{FORMAT, Foot, Head, LINE_MAX, Line, Sum, WITNESSED, WITNESSES_MAX, WitnessLine, stated};
+use super::{
+    CHARTERED, CharterName, FORMAT, Foot, Head, LINE_MAX, Line, Sum, WITNESSED, WITNESSES_MAX, WitnessLine, stated,
+};
 use crate::trees::keys;
 
+/// Longest first line.
+const HEAD_MAX: usize = 16 << 20;
 /// Longest last line: it names every tree.
 const FOOT_MAX: usize = 256 * super::TREES_MAX;
 
@@ -49,6 +53,18 @@ pub enum LineFault {
     /// Another charter than this node's.
     #[error("the archive was made under another charter than this node's")]
     ForeignCharter,
+    /// The charter's document is not of the charter that is named, or is not there.
+    #[error("the charter's document in it does not hold: {reason}")]
+    CharterText {
+        /// Why.
+        reason: String,
+    },
+    /// The archive is of an earlier version.
+    #[error("the archive has format {found} and no charter in it; give the members' keys by --charter FILE")]
+    NoCharter {
+        /// Its format.
+        found: u32,
+    },
     /// An event line is missing, or stands twice.
     #[error("event {expected} should stand here, found {found}")]
     Position {
@@ -148,7 +164,10 @@ pub fn read<E: From<ReadError>>(
 ) -> Result<Contents, E> {
     let mut reader = Reader { archive, line: 0, file: Sha256::new() };
     let mut sum = Sum::default();
-    let Head { watchfire_log: format, pruned_into, .. } = reader.head(charter, &mut sum)?;
+    let (head, bytes) = reader.head()?;
+    is_of(&head, charter).map_err(|fault| reader.fault(fault))?;
+    sum.line(&bytes);
+    let Head { watchfire_log: format, pruned_into, .. } = head;
     let mut checkpoints = BTreeSet::new();
     let (mut witnessed, mut notes) = (Vec::new(), Vec::new());
     let foot = loop {
@@ -179,6 +198,55 @@ pub fn read<E: From<ReadError>>(
     Ok(Contents { sha256: B256::from(sha256), events, pruned_into, witnessed, notes })
 }
 
+/// The charter whose document an archive carries: its members' keys are what the archive says, until it is compared with one known from
+/// elsewhere.
+///
+/// # Errors
+/// [`ReadError`].
+pub fn charter_in(archive: impl BufRead) -> Result<Charter, ReadError> {
+    let mut reader = Reader { archive, line: 0, file: Sha256::new() };
+    let (head, _) = reader.head()?;
+    let found = head.watchfire_log;
+    if found < CHARTERED {
+        return Err(reader.fault(LineFault::NoCharter { found }));
+    }
+    let charter = document(&head.charters).map_err(|reason| reader.fault(LineFault::CharterText { reason }))?;
+    is_of(&head, &charter).map_err(|fault| reader.fault(fault))?;
+    Ok(charter)
+}
+
+/// The charter whose document stands in a first line.
+fn document(charters: &[CharterName]) -> Result<Charter, String> {
+    let toml = charters.first().and_then(|named| named.toml.as_deref()).ok_or("it is not there")?;
+    let (charter, _) = watchfire_charter::parse(toml).map_err(|faults| {
+        let first = faults.first().map(ToString::to_string).unwrap_or_default();
+        format!("it has {} fault(s), first: {first}", faults.len())
+    })?;
+    Ok(charter)
+}
+
+/// Whether a first line is of this charter, and has its document where the format has one.
+fn is_of(head: &Head, charter: &Charter) -> Result<(), LineFault> {
+    let expected = charter.network_id();
+    if head.network != expected {
+        return Err(LineFault::ForeignNetwork { found: head.network, expected });
+    }
+    let [CharterName { version, digest, toml }] = head.charters.as_slice() else {
+        return Err(LineFault::ForeignCharter);
+    };
+    if (*version, *digest) != (charter.version, charter.digest()) {
+        return Err(LineFault::ForeignCharter);
+    }
+    if head.watchfire_log < CHARTERED && toml.is_none() {
+        return Ok(());
+    }
+    match document(&head.charters) {
+        Ok(document) if document.digest() == *digest && head.watchfire_log >= CHARTERED => Ok(()),
+        Ok(_) => Err(LineFault::CharterText { reason: "it is of another charter or format".to_owned() }),
+        Err(reason) => Err(LineFault::CharterText { reason }),
+    }
+}
+
 enum Next {
     Event(Box<Verified<Event>>, Vec<u8>),
     Witness(String, Vec<u8>),
@@ -202,19 +270,22 @@ impl<R: BufRead> Reader<R> {
     fn read(&mut self) -> Result<Vec<u8>, ReadError> {
         self.line += 1;
         let mut bytes = Vec::new();
-        let read = (&mut self.archive).take(FOOT_MAX as u64 + 1).read_until(b'\n', &mut bytes);
-        read?;
-        self.file.update(&bytes);
-        if bytes.len() > LINE_MAX && !bytes.starts_with(b"{\"end\"") {
-            return Err(self.fault(LineFault::TooLong));
+        let most = if self.line == 1 { HEAD_MAX } else { LINE_MAX };
+        (&mut self.archive).take(most as u64 + 1).read_until(b'\n', &mut bytes)?;
+        if bytes.len() > most {
+            if !bytes.starts_with(b"{\"end\"") {
+                return Err(self.fault(LineFault::TooLong));
+            }
+            (&mut self.archive).take((FOOT_MAX - most) as u64).read_until(b'\n', &mut bytes)?;
         }
+        self.file.update(&bytes);
         match bytes.last() {
             Some(b'\n') | None => Ok(bytes),
             Some(_) => Err(self.fault(LineFault::Truncated)),
         }
     }
 
-    fn head(&mut self, charter: &Charter, sum: &mut Sum) -> Result<Head, ReadError> {
+    fn head(&mut self) -> Result<(Head, Vec<u8>), ReadError> {
         let bytes = self.read()?;
         if bytes.is_empty() {
             return Err(self.fault(LineFault::Truncated));
@@ -222,18 +293,10 @@ impl<R: BufRead> Reader<R> {
         let head: Head = serde_json::from_slice(&bytes).map_err(|error| {
             self.fault(LineFault::Malformed { expected: "first line of an archive", reason: error.to_string() })
         })?;
-        let expected = charter.network_id();
         if !(1..=FORMAT).contains(&head.watchfire_log) {
             return Err(self.fault(LineFault::Format { found: head.watchfire_log }));
         }
-        if head.network != expected {
-            return Err(self.fault(LineFault::ForeignNetwork { found: head.network, expected }));
-        }
-        if head != Head::of(charter, head.watchfire_log, head.pruned_into.clone()) {
-            return Err(self.fault(LineFault::ForeignCharter));
-        }
-        sum.line(&bytes);
-        Ok(head)
+        Ok((head, bytes))
     }
 
     fn next(&mut self, charter: &Charter, sum: &Sum) -> Result<Next, ReadError> {

@@ -62,11 +62,20 @@ impl ArchiveReport {
     }
 }
 
+/// Where the charter comes from whose keys are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeysOf {
+    /// Known from elsewhere.
+    Known,
+    /// The archive's own ([`super::charter_in`]).
+    Archive,
+}
+
 /// Checks a whole archive with this charter's keys. Ends in a report for any bytes.
 ///
 /// # Errors
 /// [`ReadError::Io`]: the system refuses.
-pub fn verify(archive: impl BufRead, charter: &Charter) -> Result<ArchiveReport, ReadError> {
+pub fn verify(archive: impl BufRead, charter: &Charter, keys: KeysOf) -> Result<ArchiveReport, ReadError> {
     let mut opened = Opened::default();
     let read = read(archive, charter, |event, _| {
         opened.take(&event, charter);
@@ -88,7 +97,7 @@ pub fn verify(archive: impl BufRead, charter: &Charter) -> Result<ArchiveReport,
     match read {
         Ok(contents) => {
             report.sha256 = Some(contents.sha256);
-            opened.judge(&contents, charter, &mut checks);
+            opened.judge(&contents, (charter, keys), &mut checks);
         }
         Err(ReadError::Line { line, fault }) => checks.add(Outcome::Fails, "format", &format!("line {line}"), &fault),
         Err(error @ ReadError::Io { .. }) => return Err(error),
@@ -145,7 +154,7 @@ impl Opened {
         }
     }
 
-    fn judge(mut self, contents: &Contents, charter: &Charter, checks: &mut Checks) {
+    fn judge(mut self, contents: &Contents, (charter, keys): (&Charter, KeysOf), checks: &mut Checks) {
         let events = self.events;
         checks.add(
             Outcome::Holds,
@@ -154,7 +163,16 @@ impl Opened {
             &format!("{events} events, as an export writes them, SHA-256 {:x}", contents.sha256),
         );
         let digest = charter.digest();
-        checks.add(Outcome::Holds, "charter", "file", &format!("made under the charter given, digest {digest}"));
+        let subject = format!("version {}", charter.version);
+        match keys {
+            KeysOf::Known => checks.add(Outcome::Holds, "charter-trusted", &subject, &digest),
+            KeysOf::Archive => {
+                let detail = format!(
+                    "no charter given: the members' keys are what the archive says; compare its digest {digest} with one you know, or give --charter"
+                );
+                checks.add(Outcome::Open, "charter-trusted", &subject, &detail);
+            }
+        }
         let authors: BTreeSet<MemberKey> = self.chains.keys().map(|(author, _)| *author).collect();
         let detail = format!("{events} events of {} members, each signed by its author", authors.len());
         checks.add(Outcome::Holds, "signature", "file", &detail);

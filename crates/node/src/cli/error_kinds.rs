@@ -180,7 +180,7 @@ fn import(error: &ImportError) -> &'static str {
         ImportError::Line { .. } => "archive-does-not-hold",
         ImportError::NotEmpty { .. } => "log-exists",
         ImportError::Incomplete { .. } | ImportError::NotCovered { .. } => "archive-missing",
-        ImportError::Io { .. } => "io",
+        ImportError::Io { .. } | ImportError::Unsynced { .. } => "io",
         ImportError::Unsound { .. } => "log-damaged",
         ImportError::Journal(error) => journal(error),
     }

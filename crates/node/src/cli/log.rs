@@ -33,7 +33,8 @@ pub(super) enum LogCommand {
     Check(log_trees::CheckArgs),
     /// Write the whole log as one file: JSON lines with every signed event verbatim. Works beside a running node.
     Export(log_archive::ExportArgs),
-    /// Read such a file into the directory of a node that has no log yet: everything is verified, and all or nothing is kept.
+    /// Read such files into the directory of a node that has no log yet, or whose log was pruned or has a damaged base: everything is verified, and
+    /// all or nothing is kept.
     Import(log_archive::ImportArgs),
     /// Remove from the journal what is older than the retention, as far as checked archives hold it and no decision needs it. The node must
     /// not run.

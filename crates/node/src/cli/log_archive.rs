@@ -11,7 +11,7 @@ use super::NodeArgs;
 use super::output::{CliError, Output, code};
 use crate::archive::{ImportError, Mended, export, import};
 use crate::charter_file::load;
-use crate::config::Config;
+use crate::config::{Config, read_text};
 
 /// A format of archives.
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -48,10 +48,12 @@ pub(super) fn to(arguments: &ExportArgs, output: Output) -> Result<u8, CliError>
     let Format::Jsonl = arguments.format;
     let config = Config::load(&arguments.node.config)?;
     let (charter, _) = load(&config.charter)?;
+    let toml = read_text(&config.charter)?;
+    let charter = (&charter, toml.as_str());
     let told = |events| output.progress(&format!("{events} events exported"));
     let Some(file) = &arguments.output else {
         // The archive itself is the answer, and its last line is JSON.
-        export(&config.directory, &charter, &mut BufWriter::new(std::io::stdout().lock()), told)?;
+        export(&config.directory, charter, &mut BufWriter::new(std::io::stdout().lock()), told)?;
         return Ok(code::OK);
     };
     let mut unfinished = file.clone().into_os_string();
@@ -64,7 +66,7 @@ pub(super) fn to(arguments: &ExportArgs, output: Output) -> Result<u8, CliError>
     }
     let opened = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished);
     let mut out = BufWriter::new(opened.map_err(|error| failed(&unfinished, &error))?);
-    let exported = match export(&config.directory, &charter, &mut out, told) {
+    let exported = match export(&config.directory, charter, &mut out, told) {
         Ok(exported) => exported,
         Err(error) => {
             let _ = std::fs::remove_file(&unfinished);

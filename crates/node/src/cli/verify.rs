@@ -1,7 +1,7 @@
 //! `watchfire verify`: what a file says is checked offline, on a machine that needs no node.
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read as _, Seek as _};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -13,9 +13,10 @@ use watchfire_transparency::text::{CONSISTENCY, INCLUSION};
 use watchfire_types::Bytes;
 use watchfire_wire::{FAULT_HEADER, decode_fault};
 
+use super::incident::time;
 use super::output::{CliError, Output, code};
 use super::{disclose, log_trees};
-use crate::archive::{self, ARCHIVE_HEADER, ArchiveReport};
+use crate::archive::{self, ARCHIVE_HEADER, ArchiveReport, KeysOf};
 use crate::charter_file::load;
 use crate::disclosure::DISCLOSURE_HEADER;
 
@@ -24,7 +25,8 @@ use crate::disclosure::DISCLOSURE_HEADER;
 pub(super) struct VerifyArgs {
     /// The file; what it is shows by its content.
     file: PathBuf,
-    /// A charter that you know from elsewhere: the bundle's must be the same. Without one, the members' keys are what the bundle says.
+    /// A charter that you know from elsewhere: the one in a bundle or an archive must be the same. Without one, the members' keys are what the
+    /// file says.
     #[arg(long, value_name = "FILE")]
     charter: Option<PathBuf>,
 }
@@ -35,7 +37,15 @@ pub(super) fn run(arguments: &VerifyArgs, output: Output) -> Result<u8, CliError
     let mut file = BufReader::new(File::open(&arguments.file).map_err(failed)?);
     let charter = arguments.charter.as_deref().map(load).transpose()?.map(|(charter, _)| charter);
     if file.fill_buf().map_err(failed)?.starts_with(ARCHIVE_HEADER) {
-        let report = archive::verify(file, &known(charter)?).map_err(CliError::failed)?;
+        let (charter, keys) = match charter {
+            Some(charter) => (charter, KeysOf::Known),
+            None => {
+                let charter = archive::charter_in(&mut file).map_err(CliError::failed)?;
+                file.rewind().map_err(failed)?;
+                (charter, KeysOf::Archive)
+            }
+        };
+        let report = archive::verify(file, &charter, keys).map_err(CliError::failed)?;
         output.answer(&archive_text(&report), &report)?;
         return Ok(if report.holds { code::OK } else { code::NO });
     }
@@ -149,6 +159,10 @@ pub(super) fn text(report: &Report) -> String {
     }
     let incident = report.incident.map(|incident| incident.short()).unwrap_or_default();
     let asset = report.asset.as_ref().map(ToString::to_string).unwrap_or_default();
-    text.push_str(&format!("holds: incident {incident} of {asset}: {counts}; {} events", report.events));
+    let seen = report.witnessed_s.map_or_else(
+        || "no witness of another organisation says when it saw them".to_owned(),
+        |time_s| format!("other organisations saw the logs last on {}", time(time_s.saturating_mul(1_000))),
+    );
+    text.push_str(&format!("holds: incident {incident} of {asset}: {counts}; {} events; {seen}", report.events));
     text
 }

@@ -12,14 +12,14 @@ use watchfire_journal::FileStorage;
 use watchfire_transparency::{Origin, SignedCheckpoint, Statement};
 
 use super::*;
-use crate::archive::LineFault;
 use crate::archive::tests::{Author, charter, directory, exported, imported, note, refused, started};
+use crate::archive::{LineFault, charter_in};
 use crate::kept::witness_directories;
 
 const TIME_S: u64 = 1_800_000_000;
 
 fn verified(archive: &[u8]) -> ArchiveReport {
-    verify(Cursor::new(archive), &charter()).unwrap()
+    verify(Cursor::new(archive), &charter(), KeysOf::Known).unwrap()
 }
 
 fn member(number: u8) -> MemberId {
@@ -95,8 +95,8 @@ fn a_sound_archive_holds_check_by_check() {
     let report = verified(&ARCHIVE);
     assert!(report.holds && report.first_failure.is_none(), "{report:#?}");
     assert_eq!((report.events, report.chains), (5, 2));
-    for name in ["format", "charter", "signature"] {
-        assert_eq!(found(&report, name, "file").unwrap().0, Outcome::Holds);
+    for (name, subject) in [("format", "file"), ("charter-trusted", "version 1"), ("signature", "file")] {
+        assert_eq!(found(&report, name, subject).unwrap().0, Outcome::Holds);
     }
     assert_eq!(found(&report, "chain", "birch-1").unwrap(), (Outcome::Holds, "#0 to #3, each names the one before"));
     let checkpoint = (Outcome::Holds, "1 of them, signed; the last is over 2 of 3 events");
@@ -187,20 +187,55 @@ fn false_witnesses_are_refused() {
     assert!(!refused(&|lines| lines[at] = forged.replace(&last, &turned)).1.is_empty());
 }
 
-/// An archive of the first format, which has no such lines, is read as it ever was; one that claims to be of it and has some is not.
+/// The whole as of another format, with the charter's document as this makes it.
+fn of_format(format: u32, document: impl FnOnce(String) -> Option<String>) -> Vec<String> {
+    let mut lines = lines();
+    let mut head: crate::archive::Head = serde_json::from_str(&lines[0]).unwrap();
+    head.watchfire_log = format;
+    head.charters[0].toml = document(head.charters[0].toml.take().unwrap());
+    lines[0] = format!("{}\n", serde_json::to_string(&head).unwrap());
+    lines
+}
+
+/// Archives of the first format, which have no witnesses, and of the second, which have no charter's document, are read as they ever were; one
+/// that claims to be of it and has more is not.
 #[test]
-fn the_first_format_is_read() {
+fn earlier_formats_are_read() {
     let first = |with: bool| {
-        let mut lines = lines();
-        lines[0] = lines[0].replacen("\"watchfire_log\":2", "\"watchfire_log\":1", 1);
+        let mut lines = of_format(1, |_| None);
         lines.retain(|line| with || !line.starts_with("{\"witness\""));
         resummed(&lines)
     };
-    let report = verified(&first(false));
-    assert!(report.holds, "{report:#?}");
-    assert_eq!(found(&report, "witness", "birch-1").unwrap().0, Outcome::Open);
-    assert!(imported(tempfile::tempdir().unwrap().path(), &first(false)).is_ok());
+    let second = resummed(&of_format(2, |_| None));
+    for (archive, witness) in [(&first(false), Outcome::Open), (&second, Outcome::Holds)] {
+        let report = verified(archive);
+        assert!(report.holds, "{report:#?}");
+        assert_eq!(found(&report, "witness", "birch-1").unwrap().0, witness);
+        assert!(imported(tempfile::tempdir().unwrap().path(), archive).is_ok());
+        let Err(ReadError::Line { line: 1, fault: LineFault::NoCharter { .. } }) = charter_in(archive.as_slice())
+        else {
+            panic!("no charter is in it")
+        };
+    }
     assert!(matches!(refused(&first(true)), (7, LineFault::Witness { .. })));
+    assert!(matches!(refused(&resummed(&of_format(2, Some))), (1, LineFault::CharterText { .. })));
+}
+
+/// An archive alone is enough to check it by: with its own charter's keys, which is said and stays open. A document of another charter is none.
+#[test]
+fn an_archive_brings_its_charter() {
+    let own = charter_in(ARCHIVE.as_slice()).unwrap();
+    assert_eq!(own.digest(), charter().digest());
+    let report = verify(ARCHIVE.as_slice(), &own, KeysOf::Archive).unwrap();
+    assert!(report.holds, "{report:#?}");
+    let (outcome, detail) = found(&report, "charter-trusted", "version 1").unwrap();
+    assert!(outcome == Outcome::Open && detail.contains(&own.digest().to_string()), "{detail}");
+    let other = |text: String| Some(text.replacen("name = \"five\"", "name = \"six\"", 1));
+    for document in [&other as &dyn Fn(String) -> Option<String>, &|_| None, &|_| Some("version = 1".to_owned())] {
+        let archive = resummed(&of_format(3, document));
+        assert!(matches!(refused(&archive), (1, LineFault::CharterText { .. })));
+        assert!(matches!(charter_in(archive.as_slice()), Err(ReadError::Line { line: 1, .. })));
+    }
 }
 
 /// Wherever the file is cut, it does not hold.
