@@ -203,11 +203,12 @@ pub fn lost_tail<S: Storage>(path: &Path, journal: &Journal<S>) -> Result<u64, J
     }
 }
 
-/// Has the next start build the index in the directory `path` anew: its journal is no longer what it followed.
-pub fn distrust(path: &Path) {
-    if path.is_dir() {
-        place::mark_doubt(path);
-    }
+/// Has the next start build the index in the directory `path` anew, durably: its journal is about to be no longer what it followed.
+///
+/// # Errors
+/// [`JournalError::Io`]: the mark cannot be written, so that the journal had better stay.
+pub fn distrust(path: &Path) -> Result<(), JournalError> {
+    if path.is_dir() { place::mark_doubt(path) } else { Ok(()) }
 }
 
 /// Whether the index in the directory `path` waits to be built anew: what it says counts for nothing until then.

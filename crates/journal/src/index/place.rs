@@ -139,7 +139,9 @@ pub(super) fn in_doubt(path: &Path) -> bool {
 }
 
 /// Leaves a mark that makes the next start rebuild the index.
-pub(super) fn mark_doubt(path: &Path) {
-    // If even this fails, the checks at the next start stand alone.
-    let _ = fs::write(path.join(DOUBT), []);
+pub(super) fn mark_doubt(path: &Path) -> Result<(), JournalError> {
+    let mark = path.join(DOUBT);
+    let written = fs::File::create(&mark).and_then(|file| file.sync_all());
+    let kept = written.and_then(|()| fs::File::open(path)?.sync_all());
+    kept.map_err(JournalError::io("mark", mark.display().to_string()))
 }

@@ -344,7 +344,7 @@ impl IndexStore {
             let records = cursor.records.saturating_sub(held).max(1);
             return Ok(if self.is_of(storage, durable)? { Standing::Ahead { records } } else { Standing::Differs });
         }
-        if cursor.next > durable.through() || cursor.records > durable.records() {
+        if cursor.next > durable.through() || cursor.records > held {
             return agrees(false);
         }
         agrees(holds(storage, position, |found| found == hash))

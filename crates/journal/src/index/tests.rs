@@ -194,7 +194,7 @@ fn doubt_rebuilds() {
     rebuilds(&other, true, "another journal");
     rebuilds(&other, false, "the same journal");
     rebuilds(&journal, true, "ahead of the journal");
-    super::place::mark_doubt(path);
+    super::place::mark_doubt(path).unwrap();
     rebuilds(&journal, true, "it stopped with an error");
     let index = LogIndex::open(path, &journal, keys, IndexOptions { rebuild: true, ..OPTIONS }).unwrap();
     assert!(index.rebuilt());
@@ -230,7 +230,7 @@ fn a_lost_tail_is_told() {
         }
         drop(journal);
         let noted = note_lost_tail(&storage, gone as u64).unwrap().unwrap();
-        distrust(directory.path());
+        distrust(directory.path()).unwrap();
         assert_eq!((noted.kept + noted.lost, noted.set_aside.is_some()), (noted.kept + gone as u64, true));
         let mut journal = Journal::open(storage.clone(), JOURNAL).unwrap();
         assert_eq!((journal.records(), journal.recovery().lost), (40, gone as u64));

@@ -74,7 +74,10 @@ impl<S: Storage> Worker<S> {
             let followed = self.follow().and_then(|()| if asker.is_some() { self.store.flush() } else { Ok(()) });
             if let Err(cause) = followed {
                 error!(%cause, "the index stopped; the next start rebuilds it");
-                mark_doubt(&self.path);
+                if let Err(cause) = mark_doubt(&self.path) {
+                    // The checks at the next start stand alone then.
+                    error!(%cause, "that the index is in doubt cannot be noted");
+                }
                 let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
                 progress.in_journal = !matches!(cause, JournalError::Index { .. });
                 progress.failure = Some(cause.to_string());

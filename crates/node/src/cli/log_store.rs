@@ -50,7 +50,7 @@ pub(super) fn repair(node: &NodeArgs, output: Output) -> Result<u8, CliError> {
         done.extend(note_lost_tail(&storage, gone)?);
     }
     if !done.is_empty() {
-        distrust(&sled);
+        distrust(&sled)?;
     }
     for (side, directory) in witness_directories(&config.directory).iter().enumerate().filter(|(_, at)| at.is_dir()) {
         let repaired = watchfire_driver::repair_witness(&FileStorage::open(directory)?)?;
@@ -105,13 +105,14 @@ pub(super) fn rebuild(node: &NodeArgs, output: Output) -> Result<u8, CliError> {
     }
     let options = IndexOptions { interval: Duration::from_millis(1), rebuild: true, ..IndexOptions::default() };
     let index = LogIndex::open(&sled, &journal, index_keys, options)?;
-    let events = journal.records() - journal.recovery().lost;
+    let recovery = journal.recovery();
+    let events = journal.records().saturating_sub(recovery.lost.saturating_add(recovery.pruned));
     loop {
         let lag = index.lag();
         if lag.records == 0 || lag.failure.is_some() {
             break;
         }
-        output.progress(&format!("{} of {} events to index", lag.records, journal.records()));
+        output.progress(&format!("{} of {events} events to index", lag.records));
         std::thread::sleep(TELL);
     }
     index.shutdown()?;
