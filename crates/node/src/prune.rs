@@ -4,8 +4,8 @@
 //! last event and the last checkpoint of every chain, whatever belongs to an incident that is not closed, every chain that is cut or accused,
 //! and what is not chained. What is left is replayed beside the whole before anything is written, and nothing is if the two differ.
 //!
-//! Own events go only where a checkpoint that another member witnessed covers them, or the first event of a later own epoch that is so
-//! covered names them: whoever reads the archive can then prove that it is what this node had said.
+//! Own events go only where a checkpoint in the archives that another organisation witnessed covers them, or the first event of a later own
+//! epoch that is so covered names them: whoever reads the archives can then prove that it is what this node had said.
 
 mod coverage;
 mod keep;
@@ -28,11 +28,11 @@ use watchfire_types::{
 use watchfire_wire::{decode_signed, encode_pruned};
 
 use crate::archive::{Contents, ReadError, read};
-use crate::kept::{Kept, KeptError, look};
+use crate::kept::{Kept, KeptError, journal_of, look};
 use crate::trees::witnessed;
 
 /// Default retention, days: three years.
-pub const KEEP_DAYS: u64 = 3 * 365;
+pub const KEEP_DAYS: u64 = 3 * 365 + 1;
 const DAY_MS: u64 = 86_400_000;
 
 /// Why nothing was pruned.
@@ -104,7 +104,7 @@ pub struct Outcome {
     pub pruned: u64,
     /// Events of the pruned segments that are kept.
     pub kept: u64,
-    /// Own events that are kept since no witnessed checkpoint covers them.
+    /// Own events that are kept since no witnessed checkpoint in the archives covers them.
     pub not_witnessed: u64,
     /// Segment files that there are fewer.
     pub segments: u64,
@@ -134,14 +134,17 @@ pub fn prune(
     if options.keep_days < least {
         return Err(PruneError::TooSoon { asked: options.keep_days, least });
     }
+    journal_of(directory).map_err(KeptError::from)?;
     // Nobody writes meanwhile.
     let storage = FileStorage::open(&directory.join("journal"))?;
     let kept = look(directory, charter, member, |events| progress(&format!("{events} events checked")))?;
     if !kept.report.is_sound() || !kept.chains.iter().all(|fault| fault.kind.is_fork()) {
         return Err(PruneError::Unsound);
     }
-    let (covered, contents) = covered(charter, archives, &mut progress)?;
-    let cutoff = Timestamp::from_millis(options.now.as_millis().saturating_sub(options.keep_days * DAY_MS));
+    let archived = archived(charter, archives, &mut progress)?;
+    let covered: BTreeSet<EventHash> = archived.iter().flat_map(|archive| archive.events.iter().copied()).collect();
+    let cutoff =
+        Timestamp::from_millis(options.now.as_millis().saturating_sub(options.keep_days.saturating_mul(DAY_MS)));
     let log = read_log(&storage, charter)?;
     let (through, reason) = through(&prunable(&storage)?, &log, &covered, cutoff);
     let digest = kept.machine.state_digest();
@@ -152,18 +155,18 @@ pub fn prune(
         not_witnessed: 0,
         segments: 0,
         bytes: 0,
-        archives: contents.iter().map(|contents| contents.sha256).collect(),
+        archives: archived.iter().map(|archive| archive.contents.sha256).collect(),
         state_digest: digest,
         reason: Some(reason),
     };
     let Some(through) = through else { return Ok(nothing(reason)) };
-    let plan = plan(directory, charter, member, &kept, &log, through, cutoff)?;
+    let plan = plan(directory, &kept, &log, &archived, through, cutoff)?;
     if plan.gone == 0 {
         return Ok(nothing(
-            "everything in the older segments is still needed, or not covered by a witnessed checkpoint".into(),
+            "everything in the older segments is still needed, or no checkpoint in the archives that another organisation witnessed covers it".into(),
         ));
     }
-    let note = note(&kept, &plan, &contents, options.now);
+    let note = note(&kept, &log, &plan, &archived, options.now);
     rehearse(charter, member, &kept, &log, &plan, &note)?;
     let mut outcome = Outcome {
         pruned: plan.gone,
@@ -174,7 +177,7 @@ pub fn prune(
     };
     if !options.dry_run {
         // Positions change: what the index knows is wrong from the moment of the pruning on.
-        distrust(&directory.join("sled"));
+        distrust(&directory.join("sled"))?;
         let done = watchfire_journal::prune(&storage, through, &encode_pruned(&note), |record| {
             plan.stays.contains(&record.position)
         })?;
@@ -194,27 +197,33 @@ fn least_days(charter: &Charter) -> u64 {
     1 + most_s.saturating_mul(2).div_ceil(86_400)
 }
 
-/// Every event that the archives hold.
-fn covered(
+/// One archive that was checked.
+struct Archived {
+    events: BTreeSet<EventHash>,
+    contents: Contents,
+}
+
+/// What the archives hold.
+fn archived(
     charter: &Charter,
     archives: &[PathBuf],
     progress: &mut impl FnMut(&str),
-) -> Result<(BTreeSet<EventHash>, Vec<Contents>), PruneError> {
-    let mut covered = BTreeSet::new();
-    let mut contents = Vec::new();
+) -> Result<Vec<Archived>, PruneError> {
+    let mut archived = Vec::new();
     for path in archives {
         let failed = |source| PruneError::Archive { path: path.clone(), source };
         let file = File::open(path).map_err(|error| failed(error.into()))?;
+        let mut events = BTreeSet::new();
         let read = read(BufReader::new(file), charter, |event, _| {
-            covered.insert(event.hash());
-            if covered.len().is_multiple_of(10_000) {
-                progress(&format!("{} archived events checked", covered.len()));
+            events.insert(event.hash());
+            if events.len().is_multiple_of(10_000) {
+                progress(&format!("{} archived events checked", events.len()));
             }
             Ok::<(), ReadError>(())
         });
-        contents.push(read.map_err(failed)?);
+        archived.push(Archived { contents: read.map_err(failed)?, events });
     }
-    Ok((covered, contents))
+    Ok(archived)
 }
 
 /// One event of the journal.
@@ -282,17 +291,17 @@ pub(crate) struct Plan {
 
 fn plan(
     directory: &Path,
-    charter: &Charter,
-    member: &MemberId,
     kept: &Kept,
     log: &[Entry],
+    archived: &[Archived],
     through: u32,
     cutoff: Timestamp,
 ) -> Result<Plan, PruneError> {
     let machine = &kept.machine;
-    let lines = witnessed(directory, charter)?;
+    let (charter, member) = (machine.charter(), machine.member());
     let own = charter.members.get(member).map(|member| member.node_key);
-    let coverage = coverage::Coverage::of(machine, member, &lines);
+    let proofs = archived.iter().flat_map(|archive| &archive.contents.witnessed);
+    let coverage = coverage::Coverage::of(machine, proofs, &witnessed(directory, charter)?);
     // A chain goes up to the first event of it that is not in the segments that go.
     let mut firsts: BTreeMap<(MemberKey, Epoch), Seq> =
         machine.heads().into_iter().map(|(key, (seq, _))| (key, seq.next())).collect();
@@ -342,9 +351,12 @@ fn plan(
     Ok(plan)
 }
 
-fn note(kept: &Kept, plan: &Plan, contents: &[Contents], now: Timestamp) -> PrunedLog {
+/// What is left in the place of what goes; only archives that hold something of it are named.
+fn note(kept: &Kept, log: &[Entry], plan: &Plan, archived: &[Archived], now: Timestamp) -> PrunedLog {
     let mut archives = kept.pruned.as_ref().map(|pruned| pruned.archives.clone()).unwrap_or_default();
-    archives.extend(contents.iter().map(|contents| PrunedInto {
+    let goes = |entry: &&Entry| entry.position.segment() <= plan.through && !plan.stays.contains(&entry.position);
+    let holds = |archive: &&Archived| log.iter().filter(goes).any(|entry| archive.events.contains(&entry.event.hash()));
+    archives.extend(archived.iter().filter(holds).map(|Archived { contents, .. }| PrunedInto {
         sha256: contents.sha256,
         events: contents.events,
         pruned: plan.gone,

@@ -18,19 +18,29 @@ pub(super) struct Coverage {
 }
 
 impl Coverage {
-    pub(super) fn of(machine: &Machine, own: &MemberId, lines: &BTreeMap<Checkpoint, Vec<Witnessed>>) -> Self {
+    /// `archived` are the lines of the archives, `kept` those of the node.
+    pub(super) fn of<'a>(
+        machine: &Machine,
+        archived: impl Iterator<Item = &'a (Checkpoint, Witnessed)>,
+        kept: &BTreeMap<Checkpoint, Vec<Witnessed>>,
+    ) -> Self {
         let mut coverage = Self { through: BTreeMap::new(), cosigned: BTreeMap::new() };
-        let Some(key) = machine.charter().members.get(own).map(|member| member.node_key) else { return coverage };
-        for (checkpoint, by) in lines.iter().filter(|(_, by)| !by.is_empty()) {
-            let Checkpoint { origin, size, root } = checkpoint;
-            if origin.member == *own {
-                // The tree of what is held has that root, so that these very events are what was witnessed. What was pruned before was so then.
-                let after = match machine.root_at(key, origin.epoch, *size) {
-                    Some((after, held)) if held == *root => after,
-                    _ => continue,
-                };
+        let (members, own) = (&machine.charter().members, machine.member());
+        let Some((key, organisation)) = members.get(own).map(|entry| (entry.node_key, &entry.organisation)) else {
+            return coverage;
+        };
+        let others = |line: &Witnessed| members.get(&line.witness).is_some_and(|by| by.organisation != *organisation);
+        for (Checkpoint { origin, size, root }, _) in archived.filter(|(of, by)| of.origin.member == *own && others(by))
+        {
+            // The tree of what is held has that root, so that these very events are what was witnessed. What was pruned before was so then.
+            if let Some((after, held)) = machine.root_at(key, origin.epoch, *size)
+                && held == *root
+            {
                 coverage.raise(origin.epoch, after);
-            } else if by.iter().any(|line| line.witness == *own) {
+            }
+        }
+        for (Checkpoint { origin, size, root }, by) in kept {
+            if origin.member != *own && by.iter().any(|line| line.witness == *own) {
                 let of = coverage.cosigned.entry((origin.member.clone(), origin.epoch)).or_default();
                 of.push((*size, *root));
             }

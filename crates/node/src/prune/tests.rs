@@ -220,7 +220,7 @@ impl Place {
 
     fn exported(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
-        export(self.path(), &charter(), &mut bytes, |_| {}).unwrap();
+        export(self.path(), (&charter(), &fixture::charter_text(None)), &mut bytes, |_| {}).unwrap();
         bytes
     }
 
@@ -334,6 +334,48 @@ fn own_events_go_only_where_a_witness_covers_them() {
     assert_eq!(own_gone([false, false]), (0, 0, 59));
 }
 
+/// What archives prove counts, not what the node could: one that was made before the witnesses' lines came covers no own event.
+#[test]
+fn an_archive_made_before_the_witnesses_proves_nothing() {
+    let (early, late) = (place([false, false]), place([true, true]));
+    let outcome = late.prune(std::slice::from_ref(&early.archive), KEEP_DAYS, true).unwrap();
+    assert_eq!(outcome.not_witnessed, 59);
+    assert!(outcome.pruned > 0, "others' events need no line: {outcome:?}");
+    let both = [early.archive.clone(), late.archive.clone()];
+    assert_eq!(late.prune(&both, KEEP_DAYS, true).unwrap().not_witnessed, 1);
+}
+
+/// An archive that holds nothing of what goes is not named, so that nobody has to keep it for that.
+#[test]
+fn only_archives_that_hold_something_are_named() {
+    let place = place([true, true]);
+    let other = tempfile::tempdir().unwrap();
+    let mut journal = Journal::open(FileStorage::open(&other.path().join("journal")).unwrap(), SMALL).unwrap();
+    journal.append(&Author::new("birch-1", 2, 0xb7, LONG_AGO).start(&[])).unwrap();
+    journal.sync().unwrap();
+    drop(journal);
+    let mut bytes = Vec::new();
+    export(other.path(), (&charter(), &fixture::charter_text(None)), &mut bytes, |_| {}).unwrap();
+    let idle = place.path().join("idle.jsonl");
+    fs::write(&idle, bytes).unwrap();
+    place.prune(&[idle, place.archive.clone()], KEEP_DAYS, false).unwrap();
+    assert_eq!(place.look().pruned.unwrap().archives.len(), 1);
+    assert_eq!(place.import(&[&place.archive]).unwrap().events, place.look().report.records);
+}
+
+/// No days are too many, and where no node ever ran no log is made up.
+#[test]
+fn odd_questions_have_answers() {
+    let place = place([true, true]);
+    let outcome = place.prune(std::slice::from_ref(&place.archive), u64::MAX, false).unwrap();
+    assert!(outcome.pruned == 0 && outcome.reason.unwrap().contains("younger than the retention"));
+    let empty = tempfile::tempdir().unwrap();
+    let options = Options { keep_days: KEEP_DAYS, now: Timestamp::from_millis(NOW), dry_run: true };
+    let refused = prune(empty.path(), &charter(), &member("alder-1"), &[], options, |_| {}).unwrap_err();
+    assert!(matches!(refused, PruneError::Kept(KeptError::Nothing(_))), "{refused:?}");
+    assert!(fs::read_dir(empty.path()).unwrap().next().is_none());
+}
+
 /// What is too young, not archived, archived with an altered byte, or below the charter's own times is not pruned, and nothing is touched.
 #[test]
 fn what_is_not_covered_is_not_pruned() {
@@ -358,7 +400,7 @@ fn what_is_not_covered_is_not_pruned() {
     journal.sync().unwrap();
     drop(journal);
     let mut bytes = Vec::new();
-    export(other.path(), &charter(), &mut bytes, |_| {}).unwrap();
+    export(other.path(), (&charter(), &fixture::charter_text(None)), &mut bytes, |_| {}).unwrap();
     let partial = place.path().join("partial.jsonl");
     fs::write(&partial, bytes).unwrap();
     let outcome = place.prune(std::slice::from_ref(&partial), KEEP_DAYS, false).unwrap();

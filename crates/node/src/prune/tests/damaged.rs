@@ -33,6 +33,10 @@ fn a_damaged_base_is_mended_from_the_archive() {
             assert!(refused.contains("watchfire log import"), "{refused}");
         }
         assert_eq!(place.files(), damaged);
+        let nothing = place.path().join("nothing.jsonl");
+        fs::write(&nothing, "").unwrap();
+        assert!(place.import(&[&nothing]).is_err());
+        assert_eq!(place.files(), damaged);
         let imported = place.import(&[&place.archive]).unwrap();
         let mended = imported.mended.unwrap();
         assert_eq!((mended.set_aside.as_str(), mended.missing), ("journal.damaged-1", 0));
