@@ -26,7 +26,7 @@ const BACKOFF_MS_MIN: u64 = 100;
 /// Longest back-off that the endpoint did not ask for itself.
 const BACKOFF_MS_MAX: u64 = 10_000;
 /// Longest `Retry-After` obeyed.
-const RETRY_AFTER_MS_MAX: u64 = 60_000;
+pub(crate) const RETRY_AFTER_MS_MAX: u64 = 60_000;
 /// An endpoint whose newest block is this much older than what the others agree on lags, s.
 const LAG_S_MIN: u64 = 60;
 /// Most calls sent in one batch: what public providers take.

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use watchfire_types::OperatorId;
 
 use crate::client::ChainClient;
-use crate::endpoint::Remote;
+use crate::endpoint::{RETRY_AFTER_MS_MAX, Remote};
 use crate::error::RpcError;
 
 pub use check::{BlockFacts, EvidenceFault, Touched, block, logs, receipt_proofs, receipts, same_result, state_proof};
@@ -96,7 +96,7 @@ impl From<RpcError> for RawFault {
             RpcError::Unreachable(cause) => Self::Unreachable(cause),
             RpcError::Timeout(ms) => Self::Timeout(ms),
             RpcError::RateLimited { retry_after_ms } => {
-                Self::RateLimited { retry_after_ms: retry_after_ms.unwrap_or(0) }
+                Self::RateLimited { retry_after_ms: retry_after_ms.unwrap_or(0).min(RETRY_AFTER_MS_MAX) }
             }
             RpcError::BackingOff => Self::RateLimited { retry_after_ms: 0 },
             RpcError::Http(status) if status >= 500 => Self::Unreachable(format!("http status {status}")),

@@ -9,6 +9,7 @@ use watchfire_types::{BlockRef, BlockTime, Bytes, OperatorId};
 use super::anvil::{Anvil, CHAIN, PATIENCE, patient};
 use super::operator::{Act, Operator};
 use crate::config::ChainConfig;
+use crate::error::RpcError;
 use crate::evidence::{self, EvidenceFault};
 use crate::{ChainClient, RawFault, RawRequest};
 
@@ -146,6 +147,9 @@ async fn faults_are_named() {
     assert!(matches!(client.raw(&stranger, &small, 100, PATIENCE).await, Err(RawFault::Unreachable(_))));
     operator.now(|_, _| Act::Status(429));
     assert!(matches!(ask().await, Err(RawFault::RateLimited { .. })));
+    // An operator that asks for an hour is asked again before the evidence is gone.
+    let refused = RpcError::RateLimited { retry_after_ms: Some(3_600_000) };
+    assert_eq!(RawFault::from(refused), RawFault::RateLimited { retry_after_ms: 60_000 });
 }
 
 /// An operator that limits evidence slows evidence alone: the feed's questions do not rest, and the endpoint stays healthy.

@@ -10,27 +10,45 @@ use watchfire_types::{Address, B256, BlockRef, Bytes};
 
 use super::{ACCOUNTS_MAX, SLOTS_MAX};
 
-/// Accounts and the slots of each that the evidence is about; within [`ACCOUNTS_MAX`] and [`SLOTS_MAX`].
+/// Accounts and the slots of each that the evidence is about, within [`ACCOUNTS_MAX`] and [`SLOTS_MAX`], and what these leave out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Watched {
     accounts: BTreeMap<Address, BTreeSet<B256>>,
+    /// Accounts, and slots of those within the bound, that are beyond it.
+    left_out: (BTreeSet<Address>, BTreeSet<(Address, B256)>),
 }
 
 impl Watched {
-    /// Contracts first, then others, cut to the bounds.
+    /// The first ones, up to the bounds.
     pub fn new(accounts: impl IntoIterator<Item = Address>, slots: impl IntoIterator<Item = (Address, B256)>) -> Self {
         let mut watched = Self::default();
         for account in accounts {
-            if watched.accounts.len() < ACCOUNTS_MAX {
+            if watched.accounts.len() < ACCOUNTS_MAX || watched.accounts.contains_key(&account) {
                 watched.accounts.entry(account).or_default();
+            } else {
+                watched.left_out.0.insert(account);
             }
         }
         for (account, slot) in slots {
-            if let Some(held) = watched.accounts.get_mut(&account).filter(|held| held.len() < SLOTS_MAX) {
+            let Some(held) = watched.accounts.get_mut(&account) else { continue };
+            if held.len() < SLOTS_MAX || held.contains(&slot) {
                 held.insert(slot);
+            } else {
+                watched.left_out.1.insert((account, slot));
             }
         }
         watched
+    }
+
+    /// What the bounds leave out, in words; `None` where that is nothing.
+    #[must_use]
+    pub fn left_out(&self) -> Option<String> {
+        let (accounts, slots) = (self.left_out.0.len(), self.left_out.1.len());
+        (accounts + slots > 0).then(|| {
+            format!(
+                "evidence is about {ACCOUNTS_MAX} accounts and {SLOTS_MAX} slots of each: {accounts} accounts and {slots} slots of this asset are left out"
+            )
+        })
     }
 
     /// The accounts.

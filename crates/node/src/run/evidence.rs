@@ -267,6 +267,7 @@ impl Node {
         let room = self.evidence.room(incident);
         let custody = self.custody(chain);
         missed.extend(self.too_few(chain, case, &custody));
+        missed.extend(self.narrowed(chain, case, &watched));
         for (block, full) in blocks {
             let basis = case.scene.windows.iter().rev().find(|window| window.first <= block.number.saturating_add(1));
             let basis = basis.or(case.scene.windows.first());
@@ -381,12 +382,12 @@ impl Node {
         })
     }
 
-    /// The asset's contracts, the Safes that contain it, its owner; and the slots of theirs that anybody reads.
+    /// The Safes that contain the asset, its owner and its contracts, in this order; and the slots of theirs that anybody reads.
     fn watched(&self, chain: ChainId, asset: &AssetId) -> Watched {
         let Some(entry) = self.charter.assets.get(asset) else { return Watched::default() };
         let safes = self.charter.safes_acting_for(asset, PlaybookPurpose::Contain);
         let safes = safes.into_iter().filter_map(|id| self.charter.safes.get(id)).filter(|safe| safe.chain == chain);
-        let accounts = entry.contracts.iter().copied().chain(safes.map(|safe| safe.address)).chain(entry.owner);
+        let accounts = safes.map(|safe| safe.address).chain(entry.owner).chain(entry.contracts.iter().copied());
         let mut reads = watchfire_protocol::reads(&self.charter, chain);
         reads.extend(self.chains.get(&chain).map(|state| state.detectors.reads()).unwrap_or_default());
         let slots = reads.into_iter().filter_map(|read| match read {

@@ -261,7 +261,8 @@ impl Node {
     pub(super) fn say_complete(&mut self, incident: IncidentId) {
         let of = self.evidence.begun.iter().filter(|((of, _), _)| *of == incident);
         let begun: Vec<Option<bool>> = of.map(|(_, ended)| *ended).collect();
-        let whole = !begun.is_empty() && begun.iter().all(|ended| *ended == Some(true));
+        let narrowed = self.evidence.unbegun.narrowed.contains(&incident);
+        let whole = !narrowed && !begun.is_empty() && begun.iter().all(|ended| *ended == Some(true));
         let (objects, copied) = self.evidence.ledger.copied(&incident);
         if !whole || !copied || self.evidence.said.contains(&(incident, begun.len())) {
             return;

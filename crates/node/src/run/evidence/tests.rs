@@ -273,6 +273,32 @@ async fn one_operator_is_too_few_and_that_is_said_once() {
     assert_eq!(blocks, (99..=104).map(block).collect());
 }
 
+/// An asset of more contracts than its evidence is about: what is left out is missed, said once over a restart too, and the evidence is not called
+/// complete; the Safe and the owner are never among it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_bounds_leave_out_is_missed() {
+    let operators = [Operator::start("op-alder"), Operator::start("op-birch")];
+    let (directory, config) = running::directory();
+    let charter = directory.path().join("charter.toml");
+    let text = std::fs::read_to_string(&charter).unwrap();
+    let more: Vec<String> = running::further().iter().map(|account| format!("\"{account}\"")).collect();
+    let (before, rest) = text.split_once("\ncontracts = [").unwrap();
+    std::fs::write(&charter, format!("{before}\ncontracts = [{}, {rest}", more.join(", "))).unwrap();
+    for (from, to) in [(98, 101), (102, 103)] {
+        let mut node = Running::start(&config, &operators).await;
+        for number in from..=to {
+            node.block(number, number >= 100).await;
+        }
+        node.ended(if from == 98 { 3 } else { 2 }).await;
+        node.stop().await;
+    }
+    let said: Vec<_> = missed(&config).into_iter().map(|missed| (missed.cause, missed.detail)).collect();
+    let [(MissCause::OverBound, detail)] = &said[..] else { panic!("{said:?}") };
+    assert!(detail.contains("accounts and 0 slots of this asset are left out"), "{detail}");
+    let kept = events(&config).into_iter().any(|body| matches!(body, Body::EvidenceCollected(_)));
+    assert!(kept, "the rest is collected");
+}
+
 /// A member that serves garbage in the middle of an object is named and left alone; another holder is asked, and what is kept and said is the
 /// object. The same for one that serves another object of the same size.
 #[tokio::test(flavor = "multi_thread")]

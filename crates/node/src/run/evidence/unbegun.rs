@@ -7,6 +7,7 @@ use watchfire_types::{BlockRef, ChainId, IncidentId};
 
 use super::Case;
 use crate::evidence::BEGUN_MAX;
+use crate::evidence::want::Watched;
 use crate::run::node::Node;
 
 /// What never began.
@@ -18,6 +19,8 @@ pub(super) struct Unbegun {
     said: BTreeSet<(IncidentId, u64)>,
     /// Incidents that had more blocks than a process begins.
     full: BTreeSet<IncidentId>,
+    /// Incidents of assets that are more than their evidence is about.
+    pub(super) narrowed: BTreeSet<IncidentId>,
 }
 
 impl Unbegun {
@@ -60,6 +63,15 @@ impl Node {
         }
         let detail =
             format!("block {} and what comes after were not begun: {BEGUN_MAX} of one incident are", block.number);
+        self.unbegun(chain, case, MissCause::OverBound, detail)
+    }
+
+    /// Says once that an asset has more accounts or slots than its evidence is about.
+    pub(super) fn narrowed(&mut self, chain: ChainId, case: &Case<'_>, watched: &Watched) -> Option<EvidenceMissed> {
+        let detail = watched.left_out()?;
+        if !self.evidence.unbegun.narrowed.insert(case.status.id) || is_said(case, &detail) {
+            return None;
+        }
         self.unbegun(chain, case, MissCause::OverBound, detail)
     }
 

@@ -36,6 +36,11 @@ pub(super) fn directory() -> (TempDir, PathBuf) {
     (directory, config)
 }
 
+/// Contracts that a charter may add to the vault: they hold nothing.
+pub(super) fn further() -> Vec<Address> {
+    (1..=9).map(Address::with_last_byte).collect()
+}
+
 /// What the log of a stopped node says.
 pub(super) fn events(config: &Path) -> Vec<Body> {
     let config = crate::config::Config::load(config).unwrap();
@@ -124,7 +129,10 @@ impl Running {
         let ether = if drained { 10 } else { 100 };
         let vault: Address = "0xe7f1725E7734CE288F8367e1Bb143E90bb3F0512".parse().unwrap();
         let balance = Bytes::copy_from_slice(&U256::from(ether * ETHER).to_be_bytes::<32>());
-        let reads = BTreeMap::from([(Read::Balance { account: vault }, ReadOutcome::Value(balance))]);
+        let held = |account, balance| (Read::Balance { account }, ReadOutcome::Value(balance));
+        let nothing = Bytes::copy_from_slice(&[0; 32]);
+        let mut reads: BTreeMap<_, _> = further().into_iter().map(|account| held(account, nothing.clone())).collect();
+        reads.extend([held(vault, balance)]);
         let agreed = ["op-alder", "op-elm"].map(|name| name.parse().unwrap()).into();
         let parent = B256::with_last_byte(1);
         let view = BlockView {
