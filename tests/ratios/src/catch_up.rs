@@ -1,6 +1,5 @@
 //! Events taken per second in a full catch-up between two drivers against bare strict signature checks per second on all cores.
 
-use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
@@ -31,11 +30,11 @@ type FileDriver = Driver<FileStorage, TestKeys>;
 pub(crate) fn measure(rounds: u32) -> Report {
     let charter = charter();
     let directory = tempfile::tempdir().expect("a directory");
-    let (peer, bare) = history(&charter, directory.path());
+    let (mut peer, bare) = history(&charter, directory.path());
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let ratios = (0..rounds).map(|_| {
         let before_s = check_all(&bare, cores);
-        let taken_s = catch_up(&charter, &peer, bare.len());
+        let taken_s = catch_up(&charter, &mut peer, bare.len());
         let after_s = check_all(&bare, cores);
         f64::midpoint(before_s, after_s) / taken_s
     });
@@ -78,8 +77,8 @@ fn check_all(bare: &[(VerifyingKey, Sample)], cores: usize) -> f64 {
 }
 
 /// Seconds until a newcomer holds all, durably: questions and answers encoded and decoded as between two nodes, answers served,
-/// checked and taken as a node does, so that one is checked while the one before is taken.
-fn catch_up(charter: &Arc<Charter>, peer: &FileDriver, events: usize) -> f64 {
+/// checked and taken as a node does: the next question leaves before a checked answer is taken.
+fn catch_up(charter: &Arc<Charter>, peer: &mut FileDriver, events: usize) -> f64 {
     let directory = tempfile::tempdir().expect("a directory");
     let storage = FileStorage::open(directory.path()).expect("a journal");
     let now = NOW.plus_millis(3_600_000);
@@ -89,27 +88,22 @@ fn catch_up(charter: &Arc<Charter>, peer: &FileDriver, events: usize) -> f64 {
     let clock = Instant::now();
     let mut durable = 0;
     thread::scope(|scope| {
-        let (ask, asked) = sync_channel::<CatchUpResponse>(1);
+        let (ask, asked) = sync_channel::<CatchUpRequest>(1);
         let (answer, checked) = sync_channel::<CheckedAnswer>(1);
         scope.spawn(move || {
-            for response in asked {
+            for request in asked {
+                let response = serve(peer, &request);
                 answer.send(verifier.check(from, &response.events)).expect("a taker");
             }
         });
-        let mut underway: VecDeque<CheckedAnswer> = VecDeque::new();
+        ask.send(newcomer.catch_up_request()).expect("a peer");
         loop {
-            let response = serve(peer, &newcomer.catch_up_request_past(&underway.iter().collect::<Vec<_>>()));
-            let over = response.events.is_empty();
-            if !over {
-                ask.send(response).expect("a checker");
-            }
-            if let Some(page) = underway.pop_front() {
-                durable += turn(&mut newcomer, now, Door::Checked(page)).appended.len();
-            }
-            if over {
+            let page = checked.recv().expect("a peer");
+            if page.is_empty() {
                 break;
             }
-            underway.push_back(checked.recv().expect("a checker"));
+            ask.send(newcomer.catch_up_request_past(&[&page])).expect("a peer");
+            durable += turn(&mut newcomer, now, Door::Checked(page)).appended.len();
         }
     });
     durable += turn(&mut newcomer, NOW.plus_millis(3_600_100), Door::Input(Input::Tick)).appended.len();
