@@ -16,7 +16,7 @@ use crate::keys::Keys;
 use crate::outbox::Origin;
 use crate::output::{Notice, Output};
 
-/// What was owed when nothing of it was left to author. Nothing else is owed until the machine changes; what only time makes owed a tick tells.
+/// What was owed when nothing of it was left to author. Nothing else is owed until the machine changes or [`Owed::until`] comes.
 #[derive(Debug)]
 pub(crate) struct Settled {
     /// The machine's revision then; `None` where more is owed than one turn may author.
@@ -25,6 +25,9 @@ pub(crate) struct Settled {
     window_floors: BTreeMap<AssetId, BlockRef>,
     announced: Vec<Announced>,
 }
+
+/// After this long what could not be made is tried again though nothing changed, ms.
+const AGAIN_MS: u64 = 1_000;
 
 /// Rounds of authoring in one turn. Each round makes at least one event, so this bounds a turn; the rest goes on in the next.
 const ROUNDS_MAX: usize = 64;
@@ -93,7 +96,10 @@ impl<S: Storage, K: Keys> Driver<S, K> {
     }
 
     fn settle(&mut self, now: Timestamp, output: &mut Output) -> Result<(), JournalError> {
-        if self.settled.as_ref().is_some_and(|settled| settled.revision == Some(self.machine.revision())) {
+        let good = |settled: &Settled| {
+            settled.revision == Some(self.machine.revision()) && settled.owed.until.is_none_or(|until| now < until)
+        };
+        if self.settled.as_ref().is_some_and(good) {
             return Ok(());
         }
         let mut refused: Vec<Draft> = Vec::new();
@@ -102,6 +108,10 @@ impl<S: Storage, K: Keys> Driver<S, K> {
             let mut owed = self.machine.owed(now);
             owed.drafts.retain(|draft| !refused.contains(draft));
             let Some(next) = owed.drafts.first().map(Draft::stage) else {
+                if !refused.is_empty() {
+                    let again = now.plus_millis(AGAIN_MS);
+                    owed.until = Some(owed.until.map_or(again, |until| until.min(again)));
+                }
                 self.settled = Some(self.settled(owed));
                 return Ok(());
             };

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use alloy_primitives::{Address, B256};
 use watchfire_types::body::{Authority, Body, CoSignature};
 use watchfire_types::duty::{Duty, Page};
-use watchfire_types::{BlockRef, ChainId, CharterVersion, SafeTransaction, SafeVersion, Verdict};
+use watchfire_types::{BlockRef, ChainId, CharterVersion, SafeTransaction, SafeVersion, Timestamp, Verdict};
 
 /// What one input itself leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,4 +119,6 @@ pub struct Owed {
     pub duties: BTreeSet<Duty>,
     /// The whole set of pages that stand: a page is sent when it was not in the set before.
     pub pages: BTreeSet<Page>,
+    /// Until when time alone makes nothing else of all this; `None` for ever.
+    pub until: Option<Timestamp>,
 }

@@ -23,6 +23,7 @@ mod incident;
 mod judged;
 mod ledger;
 mod machine;
+mod moment;
 mod owed;
 mod probe;
 mod promotion;

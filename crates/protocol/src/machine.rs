@@ -16,6 +16,7 @@ use crate::effect::Hashes;
 use crate::judged::Judgements;
 use crate::owed::effects::OwedEffect;
 use crate::rejection::Rejection;
+use crate::settle::Settled;
 use crate::shared::chain::AuthorChain;
 use crate::shared::{ChainKey, Shared};
 use crate::view::View;
@@ -61,8 +62,8 @@ pub struct Machine {
     /// Digest of the shared state, once asked for; empty after every event.
     digest: OnceLock<B256>,
     revision: u64,
-    /// [`Machine::revision`] when [`crate::settle`] last ended.
-    pub(crate) settled: Option<u64>,
+    /// How [`crate::settle`] last ended.
+    pub(crate) settled: Option<Settled>,
     pub(crate) hashes: Hashes,
 }
 
@@ -102,7 +103,8 @@ impl Machine {
         self.owing.take();
     }
 
-    /// Rises whenever what is owed may have become another, but for what time alone does: that is for [`Input::Tick`] to tell.
+    /// Rises whenever what is owed may have become another, but for what time alone does: that [`Owed::until`] tells, and [`Input::Tick`] to the
+    /// view.
     #[must_use]
     pub fn revision(&self) -> u64 {
         self.revision

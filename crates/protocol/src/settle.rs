@@ -4,13 +4,32 @@
 use std::collections::BTreeMap;
 
 use watchfire_charter::PlaybookPurpose;
+use watchfire_types::Timestamp;
 
 use crate::machine::Machine;
+use crate::moment::Moment;
 use crate::owed::preflight;
 
 /// A simulation without an answer is let run at its block for this long, ms, however many blocks come: it starts anew at the newest block
 /// only then, or where blocks are faster than it, it would never end. A chain's client answers within half a second, unknown if need be.
 const ASKED_MS: u64 = 2_000;
+
+/// When this was worked out, and until when it is good if nothing but time changes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Settled {
+    revision: u64,
+    until: Option<Timestamp>,
+}
+
+/// Settles if anything changed since, or enough time passed.
+pub(crate) fn settle_if_due(machine: &mut Machine) {
+    let clock = machine.view.clock;
+    if machine.settled.is_none_or(|settled| {
+        settled.revision != machine.revision() || settled.until.is_some_and(|until| until <= clock)
+    }) {
+        settle(machine);
+    }
+}
 
 pub(crate) fn settle(machine: &mut Machine) {
     machine.forget();
@@ -18,21 +37,25 @@ pub(crate) fn settle(machine: &mut Machine) {
     contained(machine);
     let owed = machine.owing();
     let clock = machine.view.clock;
+    let now = Moment::of(clock);
     let mut first_owed = BTreeMap::new();
     for owed in owed {
         let known = machine.view.first_owed.get(&owed.effect.safe_tx_hash).copied();
         first_owed.insert(owed.effect.safe_tx_hash, known.unwrap_or(clock));
     }
     let mut asked = BTreeMap::new();
-    for want in preflight::wants(machine, clock, owed) {
+    for want in preflight::wants(machine, &now, owed) {
         let Some(head) = machine.view.head(want.effect.chain) else { continue };
         let known = machine.view.asked.get(&want.effect.safe_tx_hash).copied();
-        let runs = known.filter(|(_, since)| clock.millis_since(*since) < ASKED_MS);
+        let runs = known.filter(|(_, since)| !now.reached(since.plus_millis(ASKED_MS)));
+        if runs.is_none() {
+            now.reached(clock.plus_millis(ASKED_MS));
+        }
         asked.insert(want.effect.safe_tx_hash, runs.unwrap_or((head, clock)));
     }
     machine.view.first_owed = first_owed;
     machine.view.asked = asked;
-    machine.settled = Some(machine.revision());
+    machine.settled = Some(Settled { revision: machine.revision(), until: now.until() });
 }
 
 fn refuted(machine: &mut Machine) {

@@ -21,6 +21,7 @@ use watchfire_types::duty::Duty;
 use crate::decide::quota;
 use crate::draft::{Draft, Owed};
 use crate::machine::Machine;
+use crate::moment::Moment;
 
 /// A preflight without an answer after this long counts as unknown, ms.
 pub(crate) const PREFLIGHT_MS: u64 = 500;
@@ -31,8 +32,13 @@ const PROOFS_PER_ROUND: usize = 4;
 const KEPT_FOR_DECISIONS: u64 = 500;
 
 pub(crate) fn owed(machine: &Machine, now: Timestamp) -> Owed {
+    let now = &Moment::of(now);
     let mut pages = BTreeSet::new();
-    let mut room = room(machine, now);
+    let mut room = room(machine, now.now());
+    if room == 0 {
+        // The quota grows.
+        now.fleeting();
+    }
     let mut drafts = observing::drafts(machine, &mut room);
     drafts.extend(voting::drafts(machine, &mut pages));
     drafts.extend(vetoing::drafts(machine, &mut pages));
@@ -52,10 +58,14 @@ pub(crate) fn owed(machine: &Machine, now: Timestamp) -> Owed {
     let mut duties = preflight::duties(machine, now, owed);
     duties.extend(submitting::duties(machine, now, owed));
     duties.extend(catch_up(machine));
+    if machine.view.lives.doubts_any() {
+        // It passes when one of the two falls silent.
+        now.fleeting();
+    }
     crate::status::alarm_pages(machine, &mut pages);
     crate::snooze::pages(machine, &mut pages);
     crate::report::pages(machine, &mut pages);
-    Owed { drafts, duties, pages }
+    Owed { drafts, duties, pages, until: now.until() }
 }
 
 /// How many own events that decide nothing fit into the own quota beside [`KEPT_FOR_DECISIONS`]. What finds no room waits: it is recomputed

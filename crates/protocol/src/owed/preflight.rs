@@ -7,13 +7,14 @@ use watchfire_charter::{Playbook, PlaybookPurpose, Step};
 use watchfire_types::body::Body;
 use watchfire_types::duty::{Duty, Preflight};
 use watchfire_types::input::PreflightOutcome;
-use watchfire_types::{BlockTime, PlaybookId, StepIndex, Timestamp};
+use watchfire_types::{BlockTime, PlaybookId, StepIndex};
 
 use super::effects::OwedEffect;
 use super::submitting::packed;
 use super::voting::standing;
 use crate::effect::{self, Effect};
 use crate::machine::Machine;
+use crate::moment::Moment;
 
 /// An idle simulation is repeated after this long, ms.
 const IDLE_MS: u64 = 12_000;
@@ -24,13 +25,13 @@ pub(crate) struct Want<'a> {
     rung: Option<&'a Step>,
 }
 
-pub(super) fn duties(machine: &Machine, now: Timestamp, owed: &[OwedEffect]) -> BTreeSet<Duty> {
+pub(super) fn duties(machine: &Machine, now: &Moment, owed: &[OwedEffect]) -> BTreeSet<Duty> {
     wants(machine, now, owed).iter().filter_map(|want| duty(machine, want, owed)).collect()
 }
 
 /// Every simulation that is to run now, whatever kind of member this is: who votes or watches says by its own knowledge too whether
 /// the network could pause.
-pub(crate) fn wants<'a>(machine: &'a Machine, now: Timestamp, owed: &[OwedEffect]) -> Vec<Want<'a>> {
+pub(crate) fn wants<'a>(machine: &'a Machine, now: &Moment, owed: &[OwedEffect]) -> Vec<Want<'a>> {
     let mut wants = Vec::new();
     for (id, playbook) in &machine.charter.playbooks {
         let wanted = wanted(machine, id, playbook);
@@ -65,7 +66,7 @@ fn wanted(machine: &Machine, id: &PlaybookId, playbook: &Playbook) -> Option<Ste
 
 /// Wanted: no answer at this head yet. Idle: none for a while; at once when a guard, owners or threshold changed since, or a contract
 /// that matters said something. A head is simulated at once at most.
-fn due(machine: &Machine, now: Timestamp, effect: &Effect, live: bool) -> bool {
+fn due(machine: &Machine, now: &Moment, effect: &Effect, live: bool) -> bool {
     let Some(head) = machine.view.head(effect.chain) else { return false };
     let Some(outcome) = machine.view.outcomes.get(&effect.safe_tx_hash) else { return true };
     let Some((at, answer)) = &outcome.preflight else { return true };
@@ -79,7 +80,7 @@ fn due(machine: &Machine, now: Timestamp, effect: &Effect, live: bool) -> bool {
     let orphaned = chain.is_some_and(|chain| chain.orphaned.contains_key(&(at.number, at.hash)));
     let stale = orphaned || occasions.map(|since| since.number).max() > Some(at.number);
     let retry = matches!(answer, PreflightOutcome::Refuted { .. }) && at.hash != head.hash;
-    stale || retry || now.millis_since(outcome.answered) >= IDLE_MS
+    stale || retry || now.reached(outcome.answered.plus_millis(IDLE_MS))
 }
 
 fn duty(machine: &Machine, want: &Want<'_>, owed: &[OwedEffect]) -> Option<Duty> {

@@ -10,9 +10,10 @@ use super::PREFLIGHT_MS;
 use super::effects::{Class, OwedEffect};
 use crate::draft::{CoSignDraft, Draft};
 use crate::machine::Machine;
+use crate::moment::Moment;
 use crate::shared::content::Signed;
 
-pub(super) fn drafts(machine: &Machine, now: Timestamp, owed: &[OwedEffect]) -> Vec<Draft> {
+pub(super) fn drafts(machine: &Machine, now: &Moment, owed: &[OwedEffect]) -> Vec<Draft> {
     let mut drafts = Vec::new();
     let mut republished = std::collections::BTreeSet::new();
     for owed in owed {
@@ -44,7 +45,7 @@ fn republish(machine: &Machine, digest: B256) -> Option<Draft> {
     Some(Draft::Body(Body::Certificate((*held.certificate).clone())))
 }
 
-fn sign(machine: &Machine, now: Timestamp, owed: &OwedEffect) -> Option<CoSignDraft> {
+fn sign(machine: &Machine, now: &Moment, owed: &OwedEffect) -> Option<CoSignDraft> {
     let guardian = machine.own.entry.guardian?;
     let effect = &owed.effect;
     if machine.view.silent(effect.chain) {
@@ -83,7 +84,7 @@ fn sign(machine: &Machine, now: Timestamp, owed: &OwedEffect) -> Option<CoSignDr
 }
 
 /// R2 (c): containment and rejections on passes and unknown (no answer in time is unknown), recovery on passes only.
-fn cleared(machine: &Machine, now: Timestamp, owed: &OwedEffect) -> bool {
+fn cleared(machine: &Machine, now: &Moment, owed: &OwedEffect) -> bool {
     let outcome = machine.view.outcomes.get(&owed.effect.safe_tx_hash).and_then(|outcome| outcome.preflight.as_ref());
     match (outcome.map(|(_, outcome)| outcome), owed.class) {
         (Some(PreflightOutcome::Passes), _) => true,
@@ -91,7 +92,9 @@ fn cleared(machine: &Machine, now: Timestamp, owed: &OwedEffect) -> bool {
         (Some(PreflightOutcome::Refuted { .. }), _)
         | (Some(PreflightOutcome::Unknown { .. }) | None, Class::Recovery) => false,
         (Some(PreflightOutcome::Unknown { .. }), Class::Containment | Class::Rejection) => true,
-        (None, Class::Containment | Class::Rejection) => waits_until(machine, owed).is_some_and(|until| now >= until),
+        (None, Class::Containment | Class::Rejection) => {
+            waits_until(machine, owed).is_some_and(|until| now.reached(until))
+        }
     }
 }
 

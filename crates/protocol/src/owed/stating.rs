@@ -6,9 +6,7 @@ use watchfire_charter::{Mode, Playbook, PlaybookPurpose, Step};
 use watchfire_types::body::{Attested, Body, Cause, Decision, NotContained, Vote};
 use watchfire_types::input::{PreflightOutcome, SubmissionFailure};
 use watchfire_types::planted::{Mutation, planted};
-use watchfire_types::{
-    AssetId, BlockRef, BlockTime, EventHash, OperatorId, OrganisationId, PlaybookId, StepIndex, Timestamp,
-};
+use watchfire_types::{AssetId, BlockRef, BlockTime, EventHash, OperatorId, OrganisationId, PlaybookId, StepIndex};
 
 use super::effects::OwedEffect;
 use super::submitting::packed;
@@ -17,6 +15,7 @@ use crate::authority::{Unbuilt, later, newest, severity};
 use crate::draft::{Draft, line};
 use crate::effect::Effect;
 use crate::machine::Machine;
+use crate::moment::Moment;
 use crate::shared::content::Kind;
 use crate::status::{AssetOutlook, WhyNot};
 use crate::view::Failed;
@@ -27,7 +26,7 @@ const ATTEST_MS: u64 = 3_600_000;
 /// Time after which what did not change is attested again, ms: the blocks scanned meanwhile are part of the statement.
 const ATTEST_UNCHANGED_MS: u64 = 24 * ATTEST_MS;
 
-pub(super) fn drafts(machine: &Machine, now: Timestamp) -> Vec<Draft> {
+pub(super) fn drafts(machine: &Machine, now: &Moment) -> Vec<Draft> {
     let contain = machine.charter.playbooks.iter().filter(|(_, p)| p.purpose == PlaybookPurpose::Contain);
     let stated = contain.filter_map(|(id, playbook)| not_contained(machine, id, playbook)).map(Body::NotContained);
     let assets = machine.charter.assets.keys().filter(|_| machine.own.entry.guardian.is_some());
@@ -56,7 +55,7 @@ fn not_contained(machine: &Machine, id: &PlaybookId, playbook: &Playbook) -> Opt
     Some(NotContained { decision, step, cause, detail: line(&detail), head })
 }
 
-fn attest(machine: &Machine, now: Timestamp, asset: &AssetId) -> Option<Attested> {
+fn attest(machine: &Machine, now: &Moment, asset: &AssetId) -> Option<Attested> {
     let (ready, detail) = readiness(machine, asset)?;
     let can_pause = match ready {
         Ready::Yes | Ready::Unsure => true,
@@ -71,7 +70,7 @@ fn attest(machine: &Machine, now: Timestamp, asset: &AssetId) -> Option<Attested
     let due = last.is_none_or(|(_, event)| {
         let Body::Attested(said) = &event.body else { return false };
         let changed = said.can_pause != can_pause || scanned_from > said.head.number.saturating_add(1);
-        now.millis_since(event.time) >= if changed { ATTEST_MS } else { ATTEST_UNCHANGED_MS }
+        now.reached(event.time.plus_millis(if changed { ATTEST_MS } else { ATTEST_UNCHANGED_MS }))
     });
     due.then(|| Attested { asset: asset.clone(), can_pause, detail: line(&detail), head, scanned_from })
 }

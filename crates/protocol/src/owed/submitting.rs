@@ -10,6 +10,7 @@ use watchfire_types::{Bytes, SafeId, Timestamp};
 use super::effects::OwedEffect;
 use crate::effect;
 use crate::machine::Machine;
+use crate::moment::Moment;
 use crate::rank::rank;
 
 /// One submission and when this node's turn comes.
@@ -18,8 +19,8 @@ pub(crate) struct Turn {
     submission: Submission,
 }
 
-pub(super) fn duties(machine: &Machine, now: Timestamp, owed: &[OwedEffect]) -> BTreeSet<Duty> {
-    let due = turns(machine, owed).into_iter().filter(|turn| turn.at <= now);
+pub(super) fn duties(machine: &Machine, now: &Moment, owed: &[OwedEffect]) -> BTreeSet<Duty> {
+    let due = turns(machine, owed).into_iter().filter(|turn| now.reached(turn.at));
     due.map(|turn| Duty::Submit(turn.submission)).collect()
 }
 

@@ -20,7 +20,7 @@ use watchfire_types::{
 };
 
 use crate::machine::Machine;
-use crate::settle::settle;
+use crate::settle::{settle, settle_if_due};
 use admission::Admissions;
 use conditions::Conditions;
 use lives::Lives;
@@ -308,10 +308,8 @@ pub(crate) fn observe(machine: &mut Machine, now: Timestamp, input: &Input) -> b
     match input {
         Input::Received(event) => received(machine, event),
         Input::Block(block) => {
-            if machine.settled != Some(machine.revision()) {
-                // What was owed at the old head counts as owed until it was seen executed.
-                settle(machine);
-            }
+            // What was owed at the old head counts as owed until it was seen executed.
+            settle_if_due(machine);
             machine.view.block(&charter, now, block);
             settle(machine);
             false
@@ -348,7 +346,7 @@ pub(crate) fn observe(machine: &mut Machine, now: Timestamp, input: &Input) -> b
             true
         }
         Input::Tick => {
-            settle(machine);
+            settle_if_due(machine);
             false
         }
         Input::Human(_) | Input::Evidence(_) | Input::Reported(_) => false,
