@@ -4,7 +4,9 @@
 //! in which every node checks what every other has checked, keeps one for the length of a run. What is remembered is a function of the bytes
 //! that were asked about, under their SHA-256, so that no answer is another than it would be without.
 
+use std::any::Any;
 use std::cell::RefCell;
+use std::sync::Arc;
 
 use alloy_primitives::map::B256Map;
 use alloy_primitives::{Address, B256};
@@ -45,12 +47,13 @@ impl<T: Clone, const MOST: usize> Answers<T, MOST> {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Memory {
     strict: Answers<bool>,
     events: Answers<bool>,
     owners: Answers<Option<Address>>,
     decoded: Answers<Unverified, DECODED_MAX>,
+    recalled: Answers<Arc<dyn Any + Send + Sync>, DECODED_MAX>,
 }
 
 thread_local! {
@@ -146,6 +149,28 @@ pub fn decoded<E>(outer: Bytes, decode: impl FnOnce(Bytes) -> Result<Unverified,
         }
     });
     Ok(event)
+}
+
+/// What a message's bytes were made into, as `make` works it out; what is no message is not remembered.
+///
+/// # Errors
+/// As `make`.
+pub fn recalled<T: Clone + Any + Send + Sync, E>(bytes: &[u8], make: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+    if asleep() {
+        return make();
+    }
+    let key = sha256(&[bytes]);
+    let known = MEMORY.with_borrow(|memory| memory.as_ref().and_then(|memory| memory.recalled.get(&key)));
+    if let Some(known) = known.as_ref().and_then(|known| known.downcast_ref::<T>()) {
+        return Ok(known.clone());
+    }
+    let made = make()?;
+    MEMORY.with_borrow_mut(|memory| {
+        if let Some(memory) = memory {
+            memory.recalled.keep(key, Arc::new(made.clone()));
+        }
+    });
+    Ok(made)
 }
 
 /// The owner behind r || s || v over a hash, as `recover` works it out.

@@ -1,11 +1,13 @@
 //! Signed heartbeats: statements outside the log, of which the newest per author is kept.
 
+use std::sync::{Arc, OnceLock};
+
 use bytes::Bytes;
 use ed25519_dalek::VerifyingKey;
 use prost::Message;
 use thiserror::Error;
 use watchfire_types::body::Heartbeat;
-use watchfire_types::memory::holds_strictly;
+use watchfire_types::memory::{holds_strictly, recalled};
 use watchfire_types::signed::verifying_key;
 use watchfire_types::{ChainId, Epoch, MemberKey, NetworkId, Seq, domain};
 
@@ -16,21 +18,34 @@ use crate::error::WireError;
 use crate::field::{check_count, check_size, fixed, half_word, hash, name, raw, text};
 use crate::proto;
 
-/// A decoded heartbeat whose signature nobody has checked yet.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SignedHeartbeat {
+/// A decoded heartbeat whose signature the holder has not checked yet. Cloning is cheap.
+#[derive(Debug, Clone)]
+pub struct SignedHeartbeat(Arc<Signed>);
+
+#[derive(Debug)]
+struct Signed {
     author: MemberKey,
-    heartbeat: Heartbeat,
+    heartbeat: Arc<Heartbeat>,
     content: Bytes,
     signature: [u8; 64],
     bytes: Bytes,
+    /// Whether the signature holds in a network, once it was asked: the clones share it.
+    holds: OnceLock<(NetworkId, bool)>,
 }
 
-/// A heartbeat that its author signed. Made by [`SignedHeartbeat::verify`] only.
+impl PartialEq for SignedHeartbeat {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.bytes == other.0.bytes
+    }
+}
+
+impl Eq for SignedHeartbeat {}
+
+/// A heartbeat that its author signed. Made by [`SignedHeartbeat::verify`] only. Cloning is cheap.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifiedHeartbeat {
     author: MemberKey,
-    heartbeat: Heartbeat,
+    heartbeat: Arc<Heartbeat>,
 }
 
 /// Why a heartbeat's signature does not hold.
@@ -71,6 +86,10 @@ impl SignedHeartbeat {
     /// # Errors
     /// [`WireError`]: every honest node refuses these bytes.
     pub fn decode(bytes: Bytes) -> Result<Self, WireError> {
+        recalled(&bytes, || Self::decode_anew(bytes.clone()))
+    }
+
+    fn decode_anew(bytes: Bytes) -> Result<Self, WireError> {
         let message = "signed heartbeat";
         check_size(message, bytes.len(), MAX_HEARTBEAT)?;
         let malformed = |source| WireError::Malformed { message, source };
@@ -79,31 +98,32 @@ impl SignedHeartbeat {
             return Err(WireError::NotCanonical { message });
         }
         let content = proto::Heartbeat::decode(signed.heartbeat.clone()).map_err(malformed)?;
-        Ok(Self {
+        Ok(Self(Arc::new(Signed {
             author: MemberKey::from_bytes(fixed("heartbeat.author", &content.author)?),
-            heartbeat: heartbeat_in(content)?,
+            heartbeat: Arc::new(heartbeat_in(content)?),
             content: signed.heartbeat,
             signature: fixed("signed_heartbeat.signature", &signed.signature)?,
             bytes,
-        })
+            holds: OnceLock::new(),
+        })))
     }
 
     /// The claimed author.
     #[must_use]
     pub fn author(&self) -> MemberKey {
-        self.author
+        self.0.author
     }
 
     /// The claimed content.
     #[must_use]
     pub fn heartbeat(&self) -> &Heartbeat {
-        &self.heartbeat
+        &self.0.heartbeat
     }
 
     /// The encoded message.
     #[must_use]
     pub fn bytes(&self) -> &Bytes {
-        &self.bytes
+        &self.0.bytes
     }
 
     /// Checks the signature strictly.
@@ -111,7 +131,7 @@ impl SignedHeartbeat {
     /// # Errors
     /// [`HeartbeatError`] when the key is weak or the signature does not hold in this network.
     pub fn verify(self, network: NetworkId) -> Result<VerifiedHeartbeat, HeartbeatError> {
-        let author = self.author;
+        let author = self.0.author;
         let key = verifying_key(author).ok_or(HeartbeatError::WeakKey { author })?;
         self.verify_by(network, &key)
     }
@@ -121,12 +141,19 @@ impl SignedHeartbeat {
     /// # Errors
     /// [`HeartbeatError`] when `key` is not the author's, or the signature does not hold in this network.
     pub fn verify_by(self, network: NetworkId, key: &VerifyingKey) -> Result<VerifiedHeartbeat, HeartbeatError> {
-        let author = self.author;
-        let input = domain::signing_input(domain::HEARTBEAT, network, &self.content);
-        if key.as_bytes() != author.as_bytes() || !holds_strictly(key, &input, &self.signature) {
+        let author = self.0.author;
+        let holds = || {
+            let input = domain::signing_input(domain::HEARTBEAT, network, &self.0.content);
+            holds_strictly(key, &input, &self.0.signature)
+        };
+        let held = || {
+            let (asked, held) = *self.0.holds.get_or_init(|| (network, holds()));
+            if asked == network { held } else { holds() }
+        };
+        if key.as_bytes() != author.as_bytes() || !held() {
             return Err(HeartbeatError::BadSignature { author });
         }
-        Ok(VerifiedHeartbeat { author, heartbeat: self.heartbeat })
+        Ok(VerifiedHeartbeat { author, heartbeat: Arc::clone(&self.0.heartbeat) })
     }
 }
 

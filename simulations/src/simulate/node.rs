@@ -136,7 +136,8 @@ impl Node {
     /// Starts a process on its disk.
     pub(crate) fn start(&mut self, cast: &Cast, epoch: [u8; 16], now: Micros) -> Result<Output, String> {
         let journal = Journal::open(self.disk.clone(), JOURNAL).map_err(|error| error.to_string())?;
-        let ring = Ring::new(Rc::clone(&self.secrets), cast.players[self.place].signs, Rc::clone(&self.signed));
+        let (secrets, signed) = (Rc::clone(&self.secrets), Rc::clone(&self.signed));
+        let ring = Ring::new(secrets, cast.players[self.place].signs, signed, cast.players.len());
         let member = cast.players[self.place].member.clone();
         let (charter, epoch) = (Arc::clone(&cast.charter), Epoch::from_bytes(epoch));
         let opened = Driver::open(journal, ring, charter, cast.network, member, epoch, self.clock(now));

@@ -14,7 +14,9 @@ const DELAY_MS: u64 = 50;
 const PACE: f64 = 700.0;
 const PACE_NODES: u16 = 25;
 /// Simulated seconds that follow an incident where an hour is played.
-const AFTERWARDS_S: u64 = 3_540;
+const AFTERWARDS_S: u64 = 3_450;
+/// From block to block on mainnet, ms.
+const MAINNET_MS: u64 = 12_000;
 /// Steps of the simulator per step of a bare heap.
 const STEPS: f64 = 0.10;
 /// Entries of the bare heap, as many as a run of 25 nodes has on its agenda, and steps of one round of it.
@@ -36,15 +38,28 @@ fn threshold(guardians: u16) -> u16 {
     (guardians / 2 + 1).min(guardians - 2).max(2)
 }
 
-/// A drain of one transaction a block over links without chance, and so many seconds after its end; the first so many members misbehave.
-fn play(guardians: u16, misbehave: &[(u16, &str)], afterwards_s: u64, seed: u64) -> ScenarioReport {
+/// What is played: seconds after the end of an incident, and from block to block.
+#[derive(Debug, Clone, Copy)]
+struct Time {
+    afterwards_s: u64,
+    block_ms: u64,
+}
+
+impl Time {
+    /// An incident on a chain with a block a second.
+    const INCIDENT: Self = Self { afterwards_s: 0, block_ms: 1_000 };
+}
+
+/// A drain of one transaction a block over links without chance; the first so many members misbehave.
+fn play(guardians: u16, misbehave: &[(u16, &str)], time: Time, seed: u64) -> ScenarioReport {
+    let Time { afterwards_s, block_ms } = time;
     let contain = threshold(guardians);
     let mut text = format!(
         "name = \"ratio\"\ntitle = \"ratio\"\nruns = [\"simulate\"]\nseconds_max = {}\nguardians = {guardians}\n\
          [governance]\ncontain = {contain}\nsafe_threshold = {contain}\n[links]\ndelay_ms = [{DELAY_MS}, {DELAY_MS}]\n\
-         [attack]\nkind = \"reentrancy\"\nafter = \"ready\"\ntransactions = 6\nwei = \"1000000000000000000\"\ntimes = 11\n\
+         [chain]\nblock_time_ms = {block_ms}\n[attack]\nkind = \"reentrancy\"\nafter = \"ready\"\ntransactions = 6\nwei = \"1000000000000000000\"\ntimes = 11\n\
          [expect]\npaused = true\n",
-        60 + afterwards_s
+        150 + afterwards_s
     );
     if afterwards_s > 0 {
         let delay_ms = afterwards_s * 1_000;
@@ -74,18 +89,23 @@ fn play(guardians: u16, misbehave: &[(u16, &str)], afterwards_s: u64, seed: u64)
 
 /// Simulated seconds per wall second, and steps per second against a bare heap, of the same runs.
 pub(crate) fn pace(rounds: u32) -> Vec<Report> {
-    let settings = [("a drain", 0), ("a drain within an hour", AFTERWARDS_S)];
+    let hour = Time { afterwards_s: AFTERWARDS_S, ..Time::INCIDENT };
+    let settings = [
+        ("a drain", Time::INCIDENT),
+        ("a drain within an hour", hour),
+        ("the same on mainnet's blocks", Time { block_ms: MAINNET_MS, ..hour }),
+    ];
     let mut times = settings.map(|_| Vec::new());
     let mut steps = settings.map(|_| Vec::new());
     for round in 0..rounds {
-        for (at, (_, afterwards_s)) in settings.iter().enumerate() {
+        for (at, (_, time)) in settings.iter().enumerate() {
             let heap = heap();
-            let report = play(PACE_NODES, &[], *afterwards_s, round.into());
+            let report = play(PACE_NODES, &[], *time, round.into());
             times[at].push(report.simulated_s as f64 / report.wall_s);
             steps[at].push(report.steps as f64 / report.wall_s / heap);
         }
     }
-    let named = |name: &'static str, figures: [Vec<f64>; 2], bound: Bound| {
+    let named = |name: &'static str, figures: [Vec<f64>; 3], bound: Bound| {
         let told = settings.into_iter().zip(figures);
         told.map(|((setting, _), figures)| Report::new(name, format!("{PACE_NODES} nodes, {setting}"), figures, bound))
             .collect::<Vec<_>>()
@@ -128,7 +148,7 @@ pub(crate) fn decision(rounds: u32) -> Vec<Report> {
         ];
         for (name, misbehave, most) in settings {
             let mut hops: Vec<f64> =
-                (0..rounds).map(|seed| play(guardians, &misbehave, 0, seed.into()).hops.p50).collect();
+                (0..rounds).map(|seed| play(guardians, &misbehave, Time::INCIDENT, seed.into()).hops.p50).collect();
             if name.ends_with("p99") {
                 // Of fewer than a hundred rounds the worst is their 99th percentile: it is what is held to the bound.
                 let worst = hops.iter().copied().fold(0.0, f64::max);
@@ -148,7 +168,7 @@ pub(crate) fn growth(rounds: u32) -> Vec<Report> {
     let mut messages = Vec::new();
     let mut processor = Vec::new();
     for seed in 0..rounds {
-        let [small, large] = [few, many].map(|guardians| play(guardians, &[], 0, seed.into()));
+        let [small, large] = [few, many].map(|guardians| play(guardians, &[], Time::INCIDENT, seed.into()));
         messages.push(power(large.messages_per_node as f64 / small.messages_per_node as f64));
         let each = |report: &ScenarioReport, nodes: u16| report.wall_s / f64::from(nodes);
         processor.push(power(each(&large, many) / each(&small, few)));

@@ -29,7 +29,7 @@ struct Copies {
     objects: BTreeSet<B256>,
 }
 
-/// What was done and is not yet said; a process that ends before repeats it.
+/// What was done and is not yet said; a process that ends before repeats it, but for what others fetched.
 #[derive(Debug, Default)]
 pub(super) struct Unsaid {
     items: BTreeMap<IncidentId, (Timestamp, EvidenceCollected)>,
