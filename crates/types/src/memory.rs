@@ -155,16 +155,19 @@ pub fn decoded<E>(outer: Bytes, decode: impl FnOnce(Bytes) -> Result<Unverified,
 ///
 /// # Errors
 /// As `make`.
-pub fn recalled<T: Clone + Any + Send + Sync, E>(bytes: &[u8], make: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+pub fn recalled<T: Clone + Any + Send + Sync, E>(
+    bytes: Bytes,
+    make: impl FnOnce(Bytes) -> Result<T, E>,
+) -> Result<T, E> {
     if asleep() {
-        return make();
+        return make(bytes);
     }
-    let key = sha256(&[bytes]);
+    let key = sha256(&[&bytes]);
     let known = MEMORY.with_borrow(|memory| memory.as_ref().and_then(|memory| memory.recalled.get(&key)));
     if let Some(known) = known.as_ref().and_then(|known| known.downcast_ref::<T>()) {
         return Ok(known.clone());
     }
-    let made = make()?;
+    let made = make(bytes)?;
     MEMORY.with_borrow_mut(|memory| {
         if let Some(memory) = memory {
             memory.recalled.keep(key, Arc::new(made.clone()));

@@ -86,7 +86,7 @@ impl SignedHeartbeat {
     /// # Errors
     /// [`WireError`]: every honest node refuses these bytes.
     pub fn decode(bytes: Bytes) -> Result<Self, WireError> {
-        recalled(&bytes, || Self::decode_anew(bytes.clone()))
+        recalled(bytes, Self::decode_anew)
     }
 
     fn decode_anew(bytes: Bytes) -> Result<Self, WireError> {
