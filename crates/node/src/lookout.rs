@@ -4,6 +4,7 @@
 //! to stand is reported once, and again only after it ended. What could not be seen is neither: it is counted, told in status, and an alarm after a few
 //! looks in a row. Bounds: one look at a time, each with a deadline and a bound on what is read, and what [`crate::intake::rate`] lets a source say.
 
+mod certificates;
 pub mod decimal;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
@@ -11,6 +12,7 @@ pub(crate) mod fixture;
 mod front_end;
 mod http;
 mod prometheus;
+mod registration;
 mod safe_queue;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,6 +20,7 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
@@ -26,9 +29,11 @@ use watchfire_types::control::LookoutStatus;
 use watchfire_types::input::{Channel, Report};
 use watchfire_types::{AssetId, B256, DetectorId, Timestamp};
 
+use self::certificates::Certificates;
 use self::front_end::FrontEnd;
 use self::http::{ANSWER_MAX, Http};
 use self::prometheus::Prometheus;
+use self::registration::Registration;
 use self::safe_queue::SafeQueue;
 use crate::config::lookout::{Asks, LookoutSection};
 use crate::intake::{Counts, Delivery, IntakeError, Refusal, deliver, outcome};
@@ -91,6 +96,23 @@ pub(crate) struct Standing {
     pub(crate) digest: B256,
     /// The figures of its finding.
     pub(crate) figures: BTreeMap<&'static str, String>,
+}
+
+/// Since when each thing stands, by what it is: what ended and begins again has another name.
+#[derive(Debug, Default)]
+struct Since(BTreeMap<String, Timestamp>);
+
+impl Since {
+    /// Names what was found, which is everything that stands.
+    fn name(&mut self, found: Vec<(String, Standing)>, now: Timestamp) -> Vec<Standing> {
+        self.0.retain(|key, _| found.iter().any(|(one, _)| one == key));
+        let named = |(key, one): (String, Standing)| {
+            let name = hex::encode(&Sha256::digest(&key)[..8]);
+            let since = *self.0.entry(key).or_insert(now);
+            Standing { id: format!("{}-{name}", since.as_millis()), ..one }
+        };
+        found.into_iter().map(named).collect()
+    }
 }
 
 /// Something to look at.
@@ -181,6 +203,14 @@ pub(crate) fn spawn(
             let eye = FrontEnd::new(asks, http);
             tokio::spawn(watch(eye, Channel::FrontEnd, every, post, sights));
         }
+        Asks::Registration(asks) => {
+            let eye = Registration::new(asks, http);
+            tokio::spawn(watch(eye, Channel::Registration, every, post, sights));
+        }
+        Asks::Certificates(asks) => {
+            let eye = Certificates::new(asks, http);
+            tokio::spawn(watch(eye, Channel::Certificates, every, post, sights));
+        }
     }
     Ok(())
 }
@@ -190,6 +220,8 @@ fn http(asks: &Asks) -> Result<Http, IntakeError> {
         Asks::Prometheus(asks) => Http::new(asks.token_file.as_deref(), ANSWER_MAX),
         Asks::SafeQueue(asks) => Http::new(asks.token_file.as_deref(), ANSWER_MAX),
         Asks::FrontEnd(asks) => Http::through(asks.proxy.as_ref(), ANSWER_MAX),
+        Asks::Registration(_) => Http::new(None, ANSWER_MAX),
+        Asks::Certificates(asks) => Http::new(asks.token_file.as_deref(), ANSWER_MAX),
     }
 }
 

@@ -100,6 +100,10 @@ pub enum Channel {
     SafeQueue,
     /// This node fetched a front end.
     FrontEnd,
+    /// This node asked a registry about a domain.
+    Registration,
+    /// This node asked which certificates were issued.
+    Certificates,
     /// This node does not hear what it should.
     Silence,
 }
@@ -113,6 +117,8 @@ impl Channel {
             Self::Prometheus => "prometheus",
             Self::SafeQueue => "safe-queue",
             Self::FrontEnd => "front-end",
+            Self::Registration => "registration",
+            Self::Certificates => "certificates",
             Self::Silence => "node",
         }
     }
@@ -125,6 +131,8 @@ impl Channel {
             Self::Prometheus => "measured",
             Self::SafeQueue => "queued",
             Self::FrontEnd => "served",
+            Self::Registration => "registered",
+            Self::Certificates => "issued",
             Self::Silence => "missed",
         }
     }

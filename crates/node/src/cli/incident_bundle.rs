@@ -118,9 +118,7 @@ pub(super) fn run(arguments: &BundleArgs, output: Output) -> Result<u8, CliError
 
 fn read(config: &Config, charter: &Arc<Charter>, output: Output) -> Result<Kept, CliError> {
     output.progress("reading the log");
-    let kept = look(&config.directory, charter, &config.member, |records| {
-        output.progress(&format!("{records} events checked"));
-    })?;
+    let kept = look(&config.directory, charter, &config.member, output.checked())?;
     if !kept.is_sound() {
         output.progress("the log does not hold as a whole; what does is taken. See `watchfire log verify`");
     }

@@ -101,9 +101,7 @@ pub(super) fn run(command: &LogCommand, output: Output) -> Result<u8, CliError> 
 fn verify(node: &NodeArgs, output: Output) -> Result<u8, CliError> {
     let config = Config::load(&node.config)?;
     let (charter, _) = load(&config.charter)?;
-    let kept = look(&config.directory, &Arc::new(charter), &config.member, |records| {
-        output.progress(&format!("{records} events checked"));
-    })?;
+    let kept = look(&config.directory, &Arc::new(charter), &config.member, output.checked())?;
     let faults = faults(&kept);
     let verified = Verified {
         member: config.member.clone(),

@@ -96,7 +96,7 @@ pub(super) fn query(arguments: &QueryArgs, output: Output) -> Result<u8, CliErro
     // One more than is shown tells whether there are more.
     let query = Query { limit: limit.saturating_add(1), ..build(arguments, &charter)? };
     let only = match arguments.incident {
-        Some(incident) => Some(events_of(&config, &charter, incident)?),
+        Some(incident) => Some(events_of(&config, &charter, incident, output)?),
         None => None,
     };
     let mut found = select(&config, &query, page, only.as_ref())?;
@@ -180,7 +180,12 @@ fn build(arguments: &QueryArgs, charter: &Charter) -> Result<Query, CliError> {
 }
 
 /// The events that the rules count to an incident: the running node knows, else the log is replayed.
-fn events_of(config: &Config, charter: &Charter, incident: IncidentId) -> Result<BTreeSet<EventHash>, CliError> {
+fn events_of(
+    config: &Config,
+    charter: &Charter,
+    incident: IncidentId,
+    output: Output,
+) -> Result<BTreeSet<EventHash>, CliError> {
     let unknown = || CliError::absent(format!("there is no incident {incident}; `watchfire incident list` names them"));
     match ask(&config.directory, &Request::Incidents) {
         Ok(Reply::Incidents { incidents }) => {
@@ -190,7 +195,7 @@ fn events_of(config: &Config, charter: &Charter, incident: IncidentId) -> Result
         Ok(_) => Err(CliError::other_answer()),
         Err(ClientError::NotRunning { .. }) => {
             let charter = std::sync::Arc::new(charter.clone());
-            let kept = look(&config.directory, &charter, &config.member, |_| {})?;
+            let kept = look(&config.directory, &charter, &config.member, output.checked())?;
             let found = kept.machine.incidents().into_iter().find(|found| found.id == incident).ok_or_else(unknown)?;
             Ok(kept.machine.incident_events(&found).into_iter().map(Verified::hash).collect())
         }

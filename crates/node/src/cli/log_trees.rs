@@ -94,9 +94,7 @@ struct Read {
 fn read(arguments: &ChainArgs, output: Output) -> Result<Read, CliError> {
     let config = Config::load(&arguments.node.config)?;
     let (charter, _) = load(&config.charter)?;
-    let kept = look(&config.directory, &Arc::new(charter.clone()), &config.member, |records| {
-        output.progress(&format!("{records} events checked"));
-    })?;
+    let kept = look(&config.directory, &Arc::new(charter.clone()), &config.member, output.checked())?;
     let member = arguments.member.as_ref().unwrap_or(&config.member);
     let chain = Chain::find(&kept.machine, member, arguments.epoch.as_deref()).map_err(CliError::failed)?;
     let witnessed = witnessed(&config.directory, &charter)?;
@@ -251,9 +249,7 @@ fn text_of(path: &Path) -> Result<String, CliError> {
 pub(super) fn faults(arguments: &FaultsArgs, output: Output) -> Result<u8, CliError> {
     let config = Config::load(&arguments.node.config)?;
     let (charter, _) = load(&config.charter)?;
-    let kept = look(&config.directory, &Arc::new(charter.clone()), &config.member, |records| {
-        output.progress(&format!("{records} events checked"));
-    })?;
+    let kept = look(&config.directory, &Arc::new(charter.clone()), &config.member, output.checked())?;
     let mut lines = Vec::new();
     let mut values = Vec::new();
     let mut convicted = BTreeSet::new();

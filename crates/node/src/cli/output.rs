@@ -129,6 +129,11 @@ impl Output {
         let _ = writeln!(anstream::stderr(), "{text}");
     }
 
+    /// Tells how much of a log was checked, as [`crate::kept::look`] says it.
+    pub fn checked(self) -> impl FnMut(u64) {
+        move |records| self.progress(&format!("{records} events checked"))
+    }
+
     /// Tells an error on stderr, with `--json` on stdout too.
     pub fn error(self, error: &CliError) {
         let _ = writeln!(anstream::stderr(), "watchfire: {}", error.message);

@@ -53,7 +53,7 @@ pub(super) fn stats(node: &NodeArgs, output: Output) -> Result<u8, CliError> {
 fn kept(config: &Config, output: Output) -> Result<Vec<RuleStats>, CliError> {
     output.progress("no node runs here; reading the kept log");
     let (charter, _) = load(&config.charter)?;
-    let kept = look(&config.directory, &Arc::new(charter), &config.member, |_| {})?;
+    let kept = look(&config.directory, &Arc::new(charter), &config.member, output.checked())?;
     if !kept.is_sound() {
         output.progress("the log does not verify; see `watchfire log verify`");
     }

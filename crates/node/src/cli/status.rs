@@ -78,7 +78,7 @@ fn kept(config: &Config, output: Output) -> Result<Status, CliError> {
     output.progress("no node runs here; reading the kept log");
     let (charter, _) = load(&config.charter)?;
     let charter = Arc::new(charter);
-    let kept = look(&config.directory, &charter, &config.member, |_| {})?;
+    let kept = look(&config.directory, &charter, &config.member, output.checked())?;
     let mut alarms = kept.machine.alarms();
     alarms.insert(0, "not-running: this node does not run and cannot help to pause".to_owned());
     if !kept.is_sound() {

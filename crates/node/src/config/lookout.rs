@@ -22,8 +22,15 @@ const PROMETHEUS_EVERY_S: u64 = 30;
 const SAFE_QUEUE_EVERY_S: u64 = 60;
 /// Seconds between two looks at a front end, where nothing else is said.
 const FRONT_END_EVERY_S: u64 = 300;
-/// Most releases, keys, and issuers of a front end.
-const RELEASES_MAX: usize = 8;
+/// Seconds between two looks at a domain's registration, where nothing else is said.
+const REGISTRATION_EVERY_S: u64 = 900;
+/// Seconds between two looks at the certificates issued, where nothing else is said: services allow few questions an hour.
+const CERTIFICATES_EVERY_S: u64 = 900;
+/// Most releases, keys and issuers of a front end, and name servers and states of a domain.
+const NAMES_MAX: usize = 16;
+const DOMAIN_SUCH_AS: &str = "a domain name, such as \"alder.example\"";
+/// Longest domain name (RFC 1035, 2.3.4), characters.
+const DOMAIN_MAX: usize = 253;
 /// Most addresses of a list.
 const ACCOUNTS_MAX: usize = 256;
 /// Longest that a condition may have to hold: a week, s.
@@ -49,6 +56,10 @@ pub enum Asks {
     SafeQueue(SafeQueueSection),
     /// A front end.
     FrontEnd(FrontEndSection),
+    /// A domain's registration.
+    Registration(RegistrationSection),
+    /// Certificates that were issued for a domain.
+    Certificates(CertificatesSection),
 }
 
 impl Asks {
@@ -59,6 +70,8 @@ impl Asks {
             Self::Prometheus(_) => "prometheus",
             Self::SafeQueue(_) => "safe-queue",
             Self::FrontEnd(_) => "front-end",
+            Self::Registration(_) => "registration",
+            Self::Certificates(_) => "certificates",
         }
     }
 }
@@ -120,6 +133,34 @@ impl FrontEndSection {
     }
 }
 
+/// One `[[lookout.registration]]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegistrationSection {
+    /// The registry's RDAP service (RFC 9224 names it): `/domain/` is below it.
+    pub service: Url,
+    /// The domain, in lower case.
+    pub domain: String,
+    /// The name servers that it is delegated to, in lower case.
+    pub name_servers: BTreeSet<String>,
+    /// Its registrar's IANA id, or its handle at the registry; any where none is named.
+    pub registrar: Option<String>,
+    /// What the registry has to say of it, such as `client transfer prohibited`, in lower case.
+    pub status: BTreeSet<String>,
+}
+
+/// One `[[lookout.certificates]]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificatesSection {
+    /// Where a search of the Certificate Transparency logs is: `/v1/issuances` is below it.
+    pub service: Url,
+    /// The domain, in lower case; what is below it is meant, too.
+    pub domain: String,
+    /// Issuers by the names that CAA records know them by (RFC 8659), in lower case; where none is named, whatever is issued is told.
+    pub issuers: BTreeSet<String>,
+    /// File with a bearer token, its first line; private.
+    pub token_file: Option<PathBuf>,
+}
+
 /// How a value is held against a bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compare {
@@ -171,10 +212,12 @@ impl Compare {
 /// Reads the section.
 pub(super) fn lookouts(mut section: Section<'_>, directory: &Path) -> BTreeMap<DetectorId, LookoutSection> {
     type Read = fn(&mut Section<'_>, &Path) -> Option<Asks>;
-    let kinds: [(&'static str, u64, Read); 3] = [
+    let kinds: [(&'static str, u64, Read); 5] = [
         ("prometheus", PROMETHEUS_EVERY_S, prometheus),
         ("safe_queue", SAFE_QUEUE_EVERY_S, safe_queue),
         ("front_end", FRONT_END_EVERY_S, front_end),
+        ("registration", REGISTRATION_EVERY_S, registration),
+        ("certificates", CERTIFICATES_EVERY_S, certificates),
     ];
     let mut all = BTreeMap::new();
     for (kind, usual_s, read) in kinds {
@@ -252,7 +295,7 @@ fn front_end(section: &mut Section<'_>, directory: &Path) -> Option<Asks> {
     let releases = some(section, "releases", such_as, |value| Some(directory.join(value.text()?)));
     let such_as = "keys = [\"app.alder.example+..\"], as `watchfire release key` prints them";
     let keys = some(section, "keys", such_as, |value| value.parsed(such_as));
-    let issuers: Option<BTreeSet<String>> = section.values("issuers", RELEASES_MAX).iter().map(Value::text).collect();
+    let issuers: Option<BTreeSet<String>> = section.values("issuers", NAMES_MAX).iter().map(Value::text).collect();
     let proxy =
         section.get("proxy").map(|_| address(section, "proxy", "an HTTP proxy, such as \"http://127.0.0.1:3128\""));
     Some(Asks::FrontEnd(FrontEndSection {
@@ -264,6 +307,55 @@ fn front_end(section: &mut Section<'_>, directory: &Path) -> Option<Asks> {
     }))
 }
 
+fn registration(section: &mut Section<'_>, _: &Path) -> Option<Asks> {
+    let service = address(section, "service", "the registry's RDAP service, such as \"https://rdap.nic.example\"");
+    let name = section.need("domain", DOMAIN_SUCH_AS).and_then(|value| domain(&value));
+    let such_as = "name_servers = [\"ns1.dns.example\"], all that it is delegated to";
+    let name_servers = some(section, "name_servers", such_as, domain);
+    let registrar = section.get("registrar").map(|value| value.text());
+    let status: Option<BTreeSet<String>> = section.values("status", NAMES_MAX).iter().map(lower).collect();
+    Some(Asks::Registration(RegistrationSection {
+        service: service?,
+        domain: name?,
+        name_servers: name_servers?.into_iter().collect(),
+        registrar: registrar.map_or(Some(None), |registrar| registrar.map(Some))?,
+        status: status?,
+    }))
+}
+
+fn certificates(section: &mut Section<'_>, directory: &Path) -> Option<Asks> {
+    let service = address(section, "service", "a search of the CT logs, such as \"https://api.certspotter.com\"");
+    let name = section.need("domain", DOMAIN_SUCH_AS).and_then(|value| domain(&value));
+    let issuers: Option<BTreeSet<String>> = section.values("issuers", NAMES_MAX).iter().map(domain).collect();
+    let token_file = token_file(section, directory);
+    Some(Asks::Certificates(CertificatesSection {
+        service: service?,
+        domain: name?,
+        issuers: issuers?,
+        token_file: token_file?,
+    }))
+}
+
+/// A domain name in ASCII, as it is compared: in lower case, without the root's dot.
+fn domain(value: &Value<'_>) -> Option<String> {
+    let name = lower(value)?;
+    let name = name.strip_suffix('.').unwrap_or(&name).to_owned();
+    let label = |label: &str| {
+        let inside = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        (1..=63).contains(&label.len()) && label.chars().all(inside) && !label.starts_with('-') && !label.ends_with('-')
+    };
+    if name.len() > DOMAIN_MAX || !name.contains('.') || !name.split('.').all(label) {
+        let remedy = "write it in ASCII (xn--.. where it is not), without a scheme, such as \"app.alder.example\"";
+        value.fault("bad-domain", format!("{name:?} is no domain name"), remedy);
+        return None;
+    }
+    Some(name)
+}
+
+fn lower(value: &Value<'_>) -> Option<String> {
+    Some(value.text()?.to_ascii_lowercase())
+}
+
 /// The values of a list with at least one.
 fn some<T>(
     section: &mut Section<'_>,
@@ -271,7 +363,7 @@ fn some<T>(
     such_as: &str,
     read: impl Fn(&Value<'_>) -> Option<T>,
 ) -> Option<Vec<T>> {
-    let all: Option<Vec<T>> = section.need(key, such_as)?.list(RELEASES_MAX)?.iter().map(read).collect();
+    let all: Option<Vec<T>> = section.need(key, such_as)?.list(NAMES_MAX)?.iter().map(read).collect();
     if all.as_ref().is_some_and(Vec::is_empty) {
         section.log.fault(
             &section.place_of(key),

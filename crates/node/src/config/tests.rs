@@ -128,6 +128,20 @@ page = "https://app.alder.example/"
 releases = ["release.txt"]
 keys = ["PUBLIC"]
 proxy = "http://127.0.0.1:3128"
+[[lookout.registration]]
+name = "domain"
+asset = "vault-core"
+service = "https://rdap.nic.example/v1"
+domain = "Alder.example."
+name_servers = ["ns1.dns.example", "NS2.dns.example."]
+registrar = "292"
+status = ["Client Transfer Prohibited"]
+[[lookout.certificates]]
+name = "issued"
+asset = "vault-core"
+service = "https://ct.alder.example"
+domain = "app.alder.example"
+issuers = ["our-ca.example"]
 "#;
 
 fn with_lookouts(text: &str) -> String {
@@ -142,7 +156,16 @@ fn reads_what_is_looked_at() {
     use super::lookout::Asks;
     let config = parse(&with_lookouts(LOOKOUTS)).unwrap();
     let all: Vec<_> = config.lookouts.values().map(|one| (one.every_s, one.asks.name())).collect();
-    assert_eq!(all, [(300, "front-end"), (30, "prometheus"), (30, "safe-queue")]);
+    assert_eq!(
+        all,
+        [(300, "front-end"), (900, "registration"), (900, "certificates"), (30, "prometheus"), (30, "safe-queue")]
+    );
+    let Asks::Registration(domain) = &config.lookouts[&"domain".parse().unwrap()].asks else { panic!("a domain") };
+    assert_eq!(
+        (domain.domain.as_str(), domain.status.first().unwrap().as_str()),
+        ("alder.example", "client transfer prohibited")
+    );
+    assert_eq!(domain.name_servers, ["ns1.dns.example", "ns2.dns.example"].map(str::to_owned).into());
     let Asks::SafeQueue(queue) = &config.lookouts[&"treasury".parse().unwrap()].asks else { panic!("a queue") };
     assert_eq!(queue.token_file.as_deref(), Some(Path::new("/node/token")));
     let Asks::FrontEnd(app) = &config.lookouts[&"app".parse().unwrap()].asks else { panic!("a front end") };
@@ -170,6 +193,13 @@ fn names_each_mistake_about_lookouts() {
         ("keys = [\"PUBLIC\"]", "keys = []", "keys is empty"),
         ("releases = [\"release.txt\"]", "", "`releases` is missing"),
         ("proxy =", "proxies =", "proxies"),
+        ("\"Alder.example.\"", "\"https://alder.example\"", "is no domain name"),
+        ("\"Alder.example.\"", "\"alder\"", "is no domain name"),
+        ("\"Alder.example.\"", "\"-alder.example\"", "is no domain name"),
+        ("\"Alder.example.\"", "\"ålder.example\"", "is no domain name"),
+        ("[\"ns1.dns.example\", \"NS2.dns.example.\"]", "[]", "name_servers is empty"),
+        ("registrar = \"292\"", "registrar = 292", "expected a string"),
+        ("[\"our-ca.example\"]", "[\"Our CA\"]", "is no domain name"),
     ] {
         assert!(LOOKOUTS.contains(right), "{right}");
         let error = parse(&with_lookouts(&LOOKOUTS.replace(right, wrong))).unwrap_err().to_string();

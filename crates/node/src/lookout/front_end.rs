@@ -12,7 +12,7 @@ use watchfire_types::{B256, Timestamp};
 use x509_parser::parse_x509_certificate;
 
 use super::http::{Http, Page};
-use super::{Look, LookFault, Standing, cut};
+use super::{Look, LookFault, Since, Standing, cut};
 use crate::config::lookout::FrontEndSection;
 use crate::config::read_text;
 use crate::release::{FILE_BYTES_MAX, Release, served_at};
@@ -21,8 +21,7 @@ use crate::release::{FILE_BYTES_MAX, Release, served_at};
 pub(super) struct FrontEnd {
     http: Http,
     section: FrontEndSection,
-    /// Since when, by what stands.
-    since: BTreeMap<String, Timestamp>,
+    since: Since,
 }
 
 /// What one look found.
@@ -36,7 +35,7 @@ struct Served {
 
 impl FrontEnd {
     pub(super) fn new(section: &FrontEndSection, http: Http) -> Self {
-        Self { http, section: section.clone(), since: BTreeMap::new() }
+        Self { http, section: section.clone(), since: Since::default() }
     }
 
     /// The releases as they are on the disk now: a new one needs no restart. One that is no release is as one that is missing.
@@ -153,12 +152,7 @@ impl Look for FrontEnd {
             Some(fault) if found.is_empty() => return Err(fault),
             _ => {}
         }
-        self.since.retain(|key, _| found.iter().any(|(one, _)| one == key));
-        let told = found.into_iter().map(|(key, one)| {
-            let since = *self.since.entry(key).or_insert(now);
-            Standing { id: format!("{}-{}", since.as_millis(), hex::encode(&one.digest[..8])), ..one }
-        });
-        Ok(told.collect())
+        Ok(self.since.name(found, now))
     }
 }
 

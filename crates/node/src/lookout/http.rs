@@ -52,7 +52,15 @@ impl Http {
         Ok(Self { client, token: None })
     }
 
-    /// What is at an address, at most `bytes_max` of it.
+    /// What is at an address, at most `bytes_max` of it; a status other than 200 is a fault.
+    pub(super) async fn body(&self, url: Url, bytes_max: usize) -> Result<Vec<u8>, LookFault> {
+        match self.get(url, bytes_max).await? {
+            Page { status: 200, body, .. } => Ok(body),
+            Page { status, .. } => Err(LookFault::Status(status)),
+        }
+    }
+
+    /// What is at an address, whatever its status.
     pub(super) async fn get(&self, url: Url, bytes_max: usize) -> Result<Page, LookFault> {
         let mut request = self.client.get(url);
         if let Some(token) = &self.token {
@@ -69,6 +77,13 @@ impl Http {
         let certificate = response.extensions().get::<TlsInfo>().and_then(TlsInfo::peer_certificate);
         Ok(Page { status: response.status().as_u16(), certificate: certificate.map(<[u8]>::to_vec), body })
     }
+}
+
+/// An address below another one.
+pub(super) fn below(base: &Url, path: &str) -> Url {
+    let mut url = base.clone();
+    url.set_path(&format!("{}{path}", base.path().trim_end_matches('/')));
+    url
 }
 
 pub(super) fn builder(answer_max: Duration) -> reqwest::ClientBuilder {

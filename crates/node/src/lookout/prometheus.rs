@@ -15,7 +15,7 @@ use url::Url;
 use watchfire_types::{B256, Timestamp};
 
 use super::decimal::Decimal;
-use super::http::{Http, Page};
+use super::http::{Http, Page, below};
 use super::{Look, LookFault, Standing, cut};
 use crate::config::lookout::PrometheusSection;
 
@@ -72,9 +72,7 @@ struct Series {
 
 impl Prometheus {
     pub(super) fn new(section: &PrometheusSection, http: Http) -> Self {
-        let mut url = section.url.clone();
-        let path = format!("{}/api/v1/query", url.path().trim_end_matches('/'));
-        url.set_path(&path);
+        let mut url = below(&section.url, "/api/v1/query");
         url.query_pairs_mut().append_pair("query", &section.query);
         Self { http, url, section: section.clone(), episodes: BTreeMap::new() }
     }

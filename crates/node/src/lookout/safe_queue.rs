@@ -10,7 +10,7 @@ use url::Url;
 use watchfire_charter::Charter;
 use watchfire_types::{AssetId, B256, Timestamp};
 
-use super::http::{Http, Page};
+use super::http::{Http, below};
 use super::{Look, LookFault, Standing, cut};
 use crate::config::lookout::SafeQueueSection;
 use crate::review::service::{Info, NoQueue, QUEUE_MAX, queue};
@@ -43,28 +43,17 @@ impl SafeQueue {
         Self { http, service: service.clone(), safe }
     }
 
-    /// An address below the service's.
-    fn at(&self, path: &str) -> Url {
-        let mut url = self.service.clone();
-        let base = url.path().trim_end_matches('/').to_owned();
-        url.set_path(&format!("{base}{path}"));
-        url
-    }
-
     async fn ask(&self, url: Url) -> Result<Vec<u8>, LookFault> {
-        match self.http.get(url, ANSWER_BYTES_MAX).await? {
-            Page { status: 200, body, .. } => Ok(body),
-            Page { status, .. } => Err(LookFault::Status(status)),
-        }
+        self.http.body(url, ANSWER_BYTES_MAX).await
     }
 }
 
 impl Look for SafeQueue {
     async fn look(&mut self, _: Timestamp) -> Result<Vec<Standing>, LookFault> {
         let safe = self.safe.safe.to_checksum(None);
-        let info = self.ask(self.at(&format!("/api/v1/safes/{safe}/"))).await?;
+        let info = self.ask(below(&self.service, &format!("/api/v1/safes/{safe}/"))).await?;
         let Info { nonce } = serde_json::from_slice(&info).map_err(|error| LookFault::unread(&error))?;
-        let mut url = self.at(&format!("/api/v2/safes/{safe}/multisig-transactions/"));
+        let mut url = below(&self.service, &format!("/api/v2/safes/{safe}/multisig-transactions/"));
         url.query_pairs_mut()
             .append_pair("executed", "false")
             .append_pair("nonce__gte", &nonce.to_string())

@@ -94,7 +94,7 @@ pub struct IntakeStatus {
 pub struct LookoutStatus {
     /// Its name, and the source of what it reports.
     pub source: DetectorId,
-    /// What is asked: `prometheus`, `safe-queue`, `front-end`.
+    /// What is asked: `prometheus`, `safe-queue`, `front-end`, `registration`, `certificates`.
     pub asks: String,
     /// Looks since the process started that saw what they were to see.
     pub seen: u64,
