@@ -50,6 +50,10 @@ async fn what_others_issue_stands_until_it_expires() {
     server.text(PATH, page.to_string());
     let standing = eye.look(NOW).await.unwrap();
     assert!(standing.len() == 1 && standing[0].id == hex::encode([2; 32]), "{standing:?}");
+    let mut longer = page.clone();
+    longer.as_array_mut().unwrap().push(issued(4, "our-ca.example", LATE));
+    server.text(PATH, longer.to_string());
+    assert_eq!(eye.look(NOW).await.unwrap(), standing);
     let words = "a certificate for *.alder.example, app.alder.example, by \"C=US, O=other-ca.example, CN=R3\" and not by our-ca.example, \
                  valid from 2023-10-01T00:00:00Z to 2023-12-30T00:00:00Z";
     assert_eq!(standing[0].summary, words);
@@ -62,10 +66,10 @@ async fn what_others_issue_stands_until_it_expires() {
                  &expand=issuer.caa_domains HTTP/1.1 ";
     assert_eq!(asked[0], first);
     assert!(
-        asked[1] == first && asked[2].contains("&after=3 ") && asked.last().unwrap().contains("&after=3 "),
+        asked[1] == first && asked[2].contains("&after=3 ") && asked.last().unwrap().contains("&after=4 "),
         "{asked:?}"
     );
-    assert_eq!(asked.len(), 5, "{asked:?}");
+    assert_eq!(asked.len(), 7, "{asked:?}");
 }
 
 /// An issuer that the service does not know is another, and where none is named everything is told.

@@ -59,8 +59,8 @@ async fn what_differs_stands() {
     for (key, value, expected) in [
         (
             "nameservers",
-            json!([{ "ldhName": "ns1.thief.example" }, { "ldhName": "ns1.dns.example" }]),
-            "alder.example is delegated to ns1.dns.example, ns1.thief.example and not to ns1.dns.example, ns2.dns.example",
+            json!([{ "ldhName": "ns1.thief.example" }, { "ldhName": "ns1.dns.example" }, { "ldhName": "ns2.dns.example" }]),
+            "alder.example is delegated to ns1.dns.example, ns1.thief.example, ns2.dns.example and not to ns1.dns.example, ns2.dns.example",
         ),
         (
             "nameservers",
