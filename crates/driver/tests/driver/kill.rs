@@ -134,15 +134,7 @@ fn a_commit_is_an_fdatasync() {
         return;
     }
     let directory = tempfile::tempdir().unwrap();
-    let trace = directory.path().join("trace");
-    let before = ["strace", "-f", "-qq", "-e", "trace=fdatasync", "-o", trace.to_str().unwrap()].map(OsStr::new);
-    let process = Process::start(&directory.path().join("journal"), 0, Some(TURNS), &before).unwrap();
-    let mut said = Vec::new();
-    while let Some(line) = process.next() {
-        said.push(line);
-    }
-    assert_eq!(said.last(), Some(&Said::Commits(u64::from(TURNS))));
-    let text = std::fs::read_to_string(&trace).unwrap();
+    let text = traced(directory.path(), "fdatasync");
     let mut by_thread: BTreeMap<&str, u32> = BTreeMap::new();
     for line in text.lines().filter(|line| line.contains("fdatasync(") && !line.contains("unfinished")) {
         *by_thread.entry(line.split_whitespace().next().unwrap()).or_default() += 1;
@@ -153,4 +145,44 @@ fn a_commit_is_an_fdatasync() {
     // The thread beside the writer syncs too: what counts is the writer's own, the most.
     let writer = by_thread.values().max().copied().unwrap_or(0);
     assert!(writer >= TURNS, "{writer} fdatasyncs for {TURNS} commits: {by_thread:?}");
+}
+
+/// The name of each file that is made, or comes by a rename, is synced with its directory, seen from outside the process by strace.
+#[test]
+fn a_name_is_a_sync_of_its_directory() {
+    if !can_trace() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let text = traced(directory.path(), "openat,rename,renameat,renameat2,fsync");
+    let journal = directory.path().join("journal");
+    let synced = format!("<{}>", journal.to_str().unwrap());
+    let within = format!("{}/", journal.to_str().unwrap());
+    let mut unsynced = Vec::new();
+    let (mut made, mut syncs) = (0, 0);
+    for line in text.lines() {
+        if line.contains("fsync(") && line.contains(&synced) {
+            unsynced.clear();
+            syncs += 1;
+        } else if line.contains(&within) && (line.contains("rename") || line.contains("O_CREAT")) {
+            unsynced.push(line);
+            made += 1;
+        }
+    }
+    // What is prepared beside the writer may be under way when the process ends.
+    unsynced.retain(|line| !line.contains("next.tmp"));
+    assert!(made > 0 && syncs > 0 && unsynced.is_empty(), "{made} names, {syncs} syncs, left: {unsynced:?}");
+}
+
+/// What strace says of these calls of a process that takes its turns and ends, descriptors with their paths.
+fn traced(directory: &Path, calls: &str) -> String {
+    let (trace, calls) = (directory.join("trace"), format!("trace={calls}"));
+    let before = ["strace", "-f", "-qq", "-y", "-e", &calls, "-o", trace.to_str().unwrap()].map(OsStr::new);
+    let process = Process::start(&directory.join("journal"), 0, Some(TURNS), &before).unwrap();
+    let mut said = Vec::new();
+    while let Some(line) = process.next() {
+        said.push(line);
+    }
+    assert_eq!(said.last(), Some(&Said::Commits(u64::from(TURNS))));
+    std::fs::read_to_string(&trace).unwrap()
 }

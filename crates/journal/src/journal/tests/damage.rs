@@ -108,6 +108,21 @@ fn missing_and_misplaced_files() {
     assert_eq!(damage(emptied), (segment::name(1), 64, DamageKind::MissingFrame));
 }
 
+/// A file of another log, whole in itself, does not continue what stands before it here.
+#[test]
+fn a_segment_of_another_log() {
+    let (mut files, records) = small();
+    let other = MemoryStorage::new();
+    let mut journal = open(&other);
+    for record in records.iter().rev() {
+        append_all(&mut journal, std::slice::from_ref(record));
+        journal.sync().unwrap();
+    }
+    let second = segment::name(1);
+    files.insert(second.clone(), other.files()[&second].clone());
+    assert_eq!(damage(files), (second, 0, DamageKind::BrokenSequence));
+}
+
 /// A write that the disk acknowledged and lost is named where a later commit proves it, even in the last file.
 #[test]
 fn lost_and_misdirected_writes() {
