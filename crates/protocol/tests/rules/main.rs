@@ -26,6 +26,7 @@ mod traces_claims;
 mod traces_delayed;
 mod traces_labels;
 mod traces_liveness;
+mod traces_nonce;
 mod traces_outlook;
 mod traces_pace;
 mod traces_recovery;

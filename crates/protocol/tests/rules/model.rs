@@ -120,8 +120,10 @@ fn execute(block: &mut Block, submission: &Submission) {
     } else if data.starts_with(&selector("setWithdrawalsLimited(bool)")) {
         block.limited = data.last() == Some(&1);
     } else if data.starts_with(&selector("multiSend(bytes)")) {
-        assert!(!block.limited, "all or nothing: the batch would revert");
-        (block.limited, block.paused) = (true, true);
+        let calls = |text: &str| data.windows(4).any(|part| part == selector(text));
+        let pauses = !calls("unpause()");
+        assert_ne!(block.limited, pauses, "all or nothing: the batch would revert");
+        (block.limited, block.paused) = (pauses, pauses);
     } else {
         assert!(data.is_empty(), "unknown call");
     }

@@ -50,18 +50,85 @@ fn a_cancel_consumes_the_nonce() {
     assert!(c.submissions().is_empty(), "two organisations that still vote are no quorum");
 }
 
-/// D5: the cancel certificate names no nonce, so it reaches signatures that its author did not know.
+/// C11c: a cancel reaches a certificate with any evidence at or before its cut, so that no later vote of a liar lifts the others over it.
 #[test]
-fn d5_a_cancel_reaches_signatures_that_arrive_later() {
+fn c11c_one_later_vote_does_not_escape_the_cancel() {
     let mut c = cluster();
-    c.all_find("vault-outflow");
-    c.mine(&[]);
     c.silent.insert(4);
-    for index in 0..3 {
+    c.find(&[0, 1], "vault-outflow");
+    c.mine(&[]);
+    for index in [0, 2, 3] {
         c.veto(index);
     }
     assert!(cancels(&c, 3) >= 1);
-    assert!(c.rejections(3) >= 3);
+    c.mine(&[]);
+    assert!(c.votes(1, 2) >= 2, "who did not veto votes again, on later evidence");
+    let vote = c.forged_vote(2, c.chain.head().at);
+    let vote = c.nodes[4].forge(vote);
+    c.send(4, vote);
+    c.settle();
+    assert!(c.owed_steps(3).is_empty(), "the vetoed vote is not carried over the cut by two later ones");
+    assert!(c.submissions().is_empty() && c.nodes[3].machine.signatures().is_empty());
+    c.find(&[2], "vault-outflow");
+    c.clear();
+    c.mine(&[]);
+    c.find(&[0, 1, 2], "vault-outflow");
+    c.mine(&[]);
+    assert_eq!(c.owed_steps(3), [2], "what three find later is none of the cancel's");
+}
+
+fn forged_veto(c: &Cluster, head: BlockRef) -> Body {
+    let Body::Vote(body::Vote { decision, .. }) = c.forged_vote(2, head) else { panic!("a vote") };
+    Body::Veto(body::Veto { decision, head, act: head, human: human("long ago") })
+}
+
+/// C1, the cancel's side: a liar's veto of an old head makes a certificate that stops nothing, and no one veto keeps the next from being made.
+#[test]
+fn c1_one_stale_veto_does_not_stop_the_cancel() {
+    let mut c = cluster();
+    c.silent.insert(4);
+    c.find(&[0, 1, 2], "vault-outflow");
+    c.mine(&[]);
+    let stale = forged_veto(&c, c.chain.blocks[0].at);
+    let stale = c.nodes[4].forge(stale);
+    c.send(4, stale);
+    c.veto(0);
+    c.veto(1);
+    assert_eq!(c.owed_steps(3), [2], "two people and a veto of what was before the attack are no cancel of it");
+    c.veto(2);
+    assert!(c.owed_steps(3).is_empty());
+}
+
+/// D5: the cancel certificate names no nonce. Those who make it know of no signature; the two that were made elsewhere meanwhile, which a third
+/// hidden one would complete, are rejected when they come.
+#[test]
+fn d5_a_cancel_reaches_signatures_that_arrive_later() {
+    let mut c = cluster();
+    c.silent.extend([2, 3, 4]);
+    c.find(&[0, 1], "vault-outflow");
+    c.mine(&[]);
+    let vote = c.forged_vote(2, c.chain.head().at);
+    let vote = c.nodes[4].forge(vote);
+    c.send(4, vote);
+    c.settle();
+    assert_eq!(c.nodes[0].machine.signatures()[0].owners.len(), 2, "0 and 1 have signed");
+    c.silent = [0, 1].into();
+    for index in 2..5 {
+        c.veto(index);
+    }
+    assert!(cancels(&c, 2) >= 1);
+    assert!(c.nodes[2].machine.signatures().is_empty(), "nothing to reject is known");
+    for index in [0, 1] {
+        let own = c.nodes[index].log.iter().filter(|event| matches!(event.body, Body::CoSignature(_)));
+        let own: Vec<_> = own.filter(|event| event.author == c.nodes[index].key()).cloned().collect();
+        assert_eq!(own.len(), 1);
+        c.send(index, own[0].clone());
+    }
+    c.settle();
+    assert_eq!(c.rejections(2), 3);
+    let sent = c.submissions();
+    assert_eq!(sent.len(), 1);
+    assert!(sent[0].transaction.data.is_empty() && sent[0].transaction.nonce == U256::from(7));
 }
 
 /// D9: the mute lasts one expiry from the human's act, however often it is re-issued; then the standing finding votes again.

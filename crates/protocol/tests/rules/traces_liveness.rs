@@ -23,6 +23,28 @@ fn c1_one_stale_vote_does_not_stop_the_pause() {
     assert!(c.chain.head().paused);
 }
 
+/// C1, the other way round: a liar's vote that is about to die takes nothing with it when it does.
+#[test]
+fn c1_one_vote_that_dies_next_block_does_not_stop_the_pause() {
+    let mut c = cluster();
+    c.silent.insert(4);
+    let evidence = c.chain.head().at;
+    let dying = c.forged_vote(2, evidence);
+    let dying = c.nodes[4].forge(dying);
+    c.send(4, dying);
+    c.settle();
+    c.mine_to(evidence.number + EXPIRY_S - 1);
+    c.find(&[0], "vault-outflow");
+    c.mine(&[]);
+    c.find(&[1], "vault-outflow");
+    c.mine(&[]);
+    assert!(c.owed_steps(0).is_empty(), "the liar's vote died before the second honest one came");
+    c.find(&[2], "vault-outflow");
+    c.mine(&[]);
+    assert_eq!(c.execute(), 1);
+    assert!(c.chain.head().paused);
+}
+
 /// C2a: a dead wider certificate suppresses nothing; C9: the second attack is voted on at once, within half a vote's life.
 #[test]
 fn c2a_c9_the_second_attack_is_owed_its_own_narrower_step_at_once() {
@@ -67,9 +89,9 @@ fn c3_a_false_execution_in_the_far_future_changes_nothing() {
     assert!(c.chain.head().paused);
 }
 
-/// C7, C17: guardians sign both steps at one nonce, honest nodes send the widest only, and a taken nonce re-targets by itself (L6).
+/// C17: guardians sign both steps at one nonce, honest nodes send the widest only, and a taken nonce re-targets by itself (L6).
 #[test]
-fn c7_c17_any_number_of_effects_at_one_nonce() {
+fn c17_any_number_of_effects_at_one_nonce() {
     let mut c = cluster();
     c.all_find("vault-outflow-early");
     c.mine(&[]);
