@@ -287,8 +287,10 @@ pub enum Act {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expect {
-    /// Whether the vault ends paused.
+    /// Whether the vault becomes paused at some time.
     pub paused: bool,
+    /// Whether it is paused when the play is over.
+    pub ends_paused: Option<bool>,
     /// Most wei lost.
     pub loss_wei_max: Option<U256>,
     /// What the attacker's last transaction reverts with.

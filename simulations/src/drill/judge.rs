@@ -77,6 +77,9 @@ fn the_cause(finders: &BTreeSet<&MemberId>, causes: &Causes) -> Option<String> {
 pub(super) fn of_the_play(stage: &Stage, played: &Played, nonce: u64, causes: &Causes) -> Vec<Expectation> {
     let (expect, seen) = (&stage.scenario.expect, &played.seen);
     let mut all = vec![equal("paused", &expect.paused, &seen.included().is_some())];
+    if let Some(wanted) = &expect.ends_paused {
+        all.push(equal("ends_paused", wanted, &seen.blocks.last().is_some_and(|last| last.paused)));
+    }
     if let Some(most) = expect.loss_wei_max {
         all.push(by_speed(at_most("loss in wei", &most, Some(taken(stage, played)))));
     }

@@ -70,6 +70,8 @@ pub enum AdversaryKind {
     Vetoer,
     /// Claims executions that never were, of pauses and of recoveries.
     FalseExecutor,
+    /// Both an equivocator and one who claims executions that never were.
+    TwoTonguedExecutor,
     /// Votes for the widest step on evidence that does not exist or comes later than anything.
     ForgedEvidence,
     /// Sends what a threshold signed ahead of everybody else.

@@ -22,6 +22,7 @@ mod sluggard;
 mod spammer;
 mod stale_charter;
 mod turncoat;
+mod two_tongued_executor;
 mod vetoer;
 mod withholder;
 
@@ -103,6 +104,7 @@ pub(crate) fn of(cast: &Cast, place: usize) -> Option<Box<dyn Adversary>> {
         AdversaryKind::Spammer => Box::new(spammer::Spammer::new(forge())),
         AdversaryKind::Vetoer => Box::new(vetoer::Vetoer::new(forge())),
         AdversaryKind::FalseExecutor => Box::new(false_executor::FalseExecutor::new(forge())),
+        AdversaryKind::TwoTonguedExecutor => Box::new(two_tongued_executor::TwoTonguedExecutor::new(cast, place)),
         AdversaryKind::ForgedEvidence => Box::new(forged_evidence::ForgedEvidence::new(forge())),
         AdversaryKind::FrontRunner => Box::new(front_runner::FrontRunner::default()),
         AdversaryKind::NonceThief => Box::new(nonce_thief::NonceThief::default()),

@@ -14,6 +14,10 @@ pub(crate) enum Bent {
     TrustsOneOperator,
     /// Nodes send nothing once another member says that it executed.
     BelievesExecuted,
+    /// Nodes send nothing again that was included once, whatever a reorg takes.
+    ForgetsOrphans,
+    /// Everybody sends a block later than its turn.
+    SendsLate,
     /// Detectors keep the old windows after a recovery.
     ForgetsFloors,
     /// Guardian keys sign a pause that nothing makes owed.

@@ -52,6 +52,8 @@ pub(crate) struct Player {
 #[derive(Debug)]
 pub(crate) struct Cast {
     pub(crate) scenario: Scenario,
+    /// What the scenario was asked for by: its name, or the path of its file.
+    pub(crate) asked_for: String,
     pub(crate) charter: Arc<Charter>,
     pub(crate) network: NetworkId,
     pub(crate) players: Vec<Player>,
@@ -211,6 +213,7 @@ impl Cast {
             playbook,
             recovery,
             charter: Arc::new(charter),
+            asked_for: scenario.name.clone(),
             scenario,
             players,
             operators,
@@ -288,6 +291,7 @@ impl Cast {
             other_owners: safe.other_owners.clone(),
             own_guard: safe.guard.unwrap_or_default(),
             charter: Arc::new(charter),
+            asked_for: scenario.name.clone(),
             scenario,
             players,
             operators,

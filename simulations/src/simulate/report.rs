@@ -54,7 +54,7 @@ pub struct ScenarioReport {
     pub seeds: u64,
     /// Runs in which something did not hold.
     pub failed: u64,
-    /// The first of them, at most 20.
+    /// At most 20 of them: the unsafe ones first, then by seed.
     pub failures: Vec<Failure>,
     /// SHA-256 over the trace hashes in seed order.
     pub trace_hash: String,

@@ -80,8 +80,8 @@ pub enum SimulateError {
 }
 
 /// One run's result.
-#[derive(Debug)]
-struct Ran {
+#[derive(Debug, Default)]
+pub(super) struct Ran {
     breaches: Vec<Breach>,
     trace: B256,
     simulated_us: u64,
@@ -90,6 +90,13 @@ struct Ran {
     messages: u64,
     scores: [Option<u64>; 4],
     wall_s: f64,
+}
+
+impl Ran {
+    /// Of which nothing is known but what broke.
+    pub(super) fn broken(breaches: Vec<Breach>) -> Self {
+        Self { breaches, ..Self::default() }
+    }
 }
 
 /// Simulates; calls `told` with each scenario's report as it comes.
@@ -168,13 +175,14 @@ fn charter_text(file: &str) -> Result<String, SimulateError> {
 
 fn cast(name: &str, charter: Option<&str>) -> Result<Cast, SimulateError> {
     let scenario = one_scenario(name)?;
-    match charter {
-        None => Cast::new(scenario),
+    let cast = match charter {
+        None => Cast::new(scenario)?,
         Some(charter) => {
             let (scenario, own) = rehearsal::stage(name, charter)?;
-            Cast::rehearsed(scenario, &own)
+            Cast::rehearsed(scenario, &own)?
         }
-    }
+    };
+    Ok(Cast { asked_for: name.to_owned(), ..cast })
 }
 
 fn one_scenario(name: &str) -> Result<Scenario, SimulateError> {
@@ -232,16 +240,7 @@ fn one(cast: &Cast, seed: u64, only: Option<&BTreeSet<usize>>) -> Ran {
         let said = said.or_else(|| cause.downcast_ref::<&str>().map(|text| (*text).to_owned()));
         let detail = format!("panic: {}", said.unwrap_or_default());
         let breach = Breach { property: "S12", kind: Kind::Safety, step: 0, detail };
-        Ran {
-            breaches: vec![breach],
-            trace: B256::ZERO,
-            simulated_us: 0,
-            steps: 0,
-            decision_us: None,
-            messages: 0,
-            scores: [None; 4],
-            wall_s: 0.0,
-        }
+        Ran::broken(vec![breach])
     });
     Ran { wall_s: clock.elapsed().as_secs_f64(), ..ran }
 }
@@ -300,9 +299,11 @@ pub(crate) fn play_one(scenario: Scenario, seed: u64, mistake: Option<Mistake>) 
     catch_unwind(AssertUnwindSafe(play)).unwrap_or_else(|_| vec![("S12", "panic".to_owned())])
 }
 
-fn summarise(cast: &Cast, seeds: &[u64], ran: &[&Ran], options: &SimulateOptions) -> ScenarioReport {
-    let failed: Vec<(u64, &Ran)> =
+pub(super) fn summarise(cast: &Cast, seeds: &[u64], ran: &[&Ran], options: &SimulateOptions) -> ScenarioReport {
+    let mut failed: Vec<(u64, &Ran)> =
         seeds.iter().copied().zip(ran.iter().copied()).filter(|(_, ran)| !ran.breaches.is_empty()).collect();
+    // What was unsafe is named before what was late, however many there are of either: the exit code is that of what is named.
+    failed.sort_by_key(|(seed, ran)| (ran.breaches.iter().map(|breach| breach.kind).min(), *seed));
     let failures =
         failed.iter().take(FAILURES_MAX).filter_map(|(seed, ran)| failure(cast, *seed, ran, options)).collect();
     let trace = ran.iter().fold(Sha256::new(), |hash, ran| hash.chain_update(ran.trace)).finalize();
@@ -338,7 +339,7 @@ fn failure(cast: &Cast, seed: u64, ran: &Ran, options: &SimulateOptions) -> Opti
     let needed = shrink(cast, seed, breach, &planned);
     let named = |one: &Planned| format!("{}: {}: {}", one.number, one.when.words(), words(&one.what));
     let faults = planned.iter().filter(|one| needed.contains(&one.number)).map(named).collect();
-    let mut replay = format!("watchfire simulate {} --seeds {seed}..{}", cast.scenario.name, seed + 1);
+    let mut replay = format!("watchfire simulate {} --seeds {seed}..{}", cast.asked_for, seed + 1);
     if let Some(charter) = &options.charter {
         replay.push_str(&format!(" --charter {charter}"));
     }

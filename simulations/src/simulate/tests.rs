@@ -1,8 +1,11 @@
 //! The simulator on itself: that a seed means one run, that the library's scenarios hold, and that the checkers can see.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use super::cast::Cast;
+use super::run::{Ran, summarise};
+use super::watch::Breach;
 use super::{Kind, ScenarioReport, SimulateOptions, draw, simulate};
-use crate::scenario::{NAMES, Stage, find};
+use crate::scenario::{NAMES, Stage, find, text_of};
 
 mod bent;
 mod rehearsal;
@@ -60,6 +63,37 @@ fn faults_can_be_left_out() {
         report.failures.iter().find(|failure| failure.property == "submitter").expect("nobody else had to send");
     assert_eq!(failure.kind, Kind::Liveness);
     assert!(failure.replay.ends_with("--faults="), "{}", failure.replay);
+}
+
+/// Runs in which something unsafe happened are named before all others, however many of those there are and whichever came first.
+#[test]
+fn unsafe_runs_are_named_first() {
+    let cast = Cast::new(find("vault-drain").unwrap().unwrap()).unwrap();
+    let broke = |kinds: &[Kind]| {
+        let breach = |kind: &Kind| Breach { property: "L1", kind: *kind, step: 1, detail: String::new() };
+        Ran::broken(kinds.iter().map(breach).collect())
+    };
+    let late = broke(&[Kind::Liveness]);
+    let mut ran: Vec<&Ran> = (0..30).map(|_| &late).collect();
+    let (both, sound) = (broke(&[Kind::Liveness, Kind::Safety]), Ran::default());
+    ran.extend([&sound, &both]);
+    let seeds: Vec<u64> = (0..32).collect();
+    let report = summarise(&cast, &seeds, &ran, &options(&[], 0..32, 1));
+    assert_eq!(report.worst(), Some(Kind::Safety));
+    assert_eq!((report.failed, report.failures.len(), report.failures[0].seed), (31, 20, 31));
+    assert_eq!(report.failures[1].seed, 0);
+}
+
+/// What failed in a scenario of one's own is played again by the file's path, not by the name in it, which the library may have too.
+#[test]
+fn a_file_is_replayed_by_its_path() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let text = text_of("vault-drain", Stage::Simulate).unwrap().1.replace("paused = true", "paused = false");
+    std::fs::write(file.path(), text).unwrap();
+    let path = file.path().to_str().unwrap();
+    let report = &run(&[path], 0..1, 1)[0];
+    assert_eq!(report.worst(), Some(Kind::Safety), "{}", report.summary());
+    assert_eq!(report.failures[0].replay, format!("watchfire simulate {path} --seeds 0..1"));
 }
 
 /// A drawing is one page that needs nothing from elsewhere and shows every node, the votes and the pause.

@@ -6,6 +6,7 @@ mod checkpoints;
 mod effects;
 pub(crate) mod end;
 mod known;
+mod lateness;
 mod needles;
 mod sending;
 mod signatures;
@@ -19,7 +20,7 @@ use serde::Serialize;
 use watchfire_driver::Refusal;
 use watchfire_types::body::Body;
 use watchfire_types::input::PreflightOutcome;
-use watchfire_types::{BlockView, Event, EventHash, Read, ReadOutcome, Timestamp, Verdict, Verified};
+use watchfire_types::{BlockView, Event, EventHash, Read, ReadOutcome, SafeTransaction, Timestamp, Verdict, Verified};
 
 use super::agenda::{Micros, SECOND};
 use super::cast::{CHAIN, Cast, SAFE_VERSION};
@@ -58,6 +59,15 @@ pub(crate) struct Breach {
     pub(crate) detail: String,
 }
 
+/// A Safe transaction that somebody signed.
+#[derive(Debug)]
+struct CoSigned {
+    transaction: SafeTransaction,
+    signers: BTreeSet<usize>,
+    /// When a threshold had signed it.
+    complete: Option<Micros>,
+}
+
 /// What the checkers remember.
 #[derive(Debug)]
 pub(crate) struct Watch {
@@ -86,9 +96,11 @@ pub(crate) struct Watch {
     /// What the last simulation of a Safe transaction at each node refuted it with.
     refuted: BTreeMap<(usize, B256), String>,
     /// Who signed each Safe transaction, and when a threshold had.
-    signers: BTreeMap<B256, (BTreeSet<usize>, Option<Micros>)>,
+    signers: BTreeMap<B256, CoSigned>,
     /// Bids for each slot, each once, in the order in which they were handed out.
     bids: BTreeMap<B256, Vec<Bid>>,
+    /// Blocks whose executed transactions were looked at.
+    looked_at: BTreeSet<B256>,
     secrets: Needles,
 }
 
@@ -111,6 +123,7 @@ impl Watch {
             refuted: BTreeMap::new(),
             signers: BTreeMap::new(),
             bids: BTreeMap::new(),
+            looked_at: BTreeSet::new(),
             secrets: Needles::new(
                 cast.players
                     .iter()
@@ -292,9 +305,12 @@ impl Watch {
         }
         if let (Body::CoSignature(signed), Some(author)) = (&event.body, cast.place_of(&event.author)) {
             let hash = signed.transaction.hashes(SAFE_VERSION, CHAIN.get(), cast.safe).safe_tx_hash;
-            let (signers, complete) = self.signers.entry(hash).or_default();
-            if signers.insert(author) && signers.len() == usize::from(cast.scenario.governance.safe_threshold) {
-                *complete = Some(now);
+            let fresh =
+                || CoSigned { transaction: signed.transaction.clone(), signers: BTreeSet::new(), complete: None };
+            let known = self.signers.entry(hash).or_insert_with(fresh);
+            known.signers.insert(author);
+            if known.signers.len() >= usize::from(cast.scenario.governance.safe_threshold) {
+                known.complete.get_or_insert(now);
             }
         }
         if own {
@@ -377,12 +393,15 @@ impl Watch {
         }
     }
 
-    /// A new canonical head: S1 for what it executed.
+    /// A new canonical head: S1 for what was executed in it, and in the blocks below it that a reorg brought with it.
     pub(crate) fn block(&mut self, cast: &Cast, chain: &Chain) {
-        let head = chain.head();
-        for one in head.included.iter().filter(|one| one.result.is_ok()) {
-            let Call::Execute { transaction, .. } = &one.transaction.call else { continue };
-            self.executed(cast, transaction, &head.at);
+        let mut at = Some(chain.head());
+        while let Some(block) = at.filter(|block| self.looked_at.insert(block.at.hash)) {
+            for one in block.included.iter().filter(|one| one.result.is_ok()) {
+                let Call::Execute { transaction, .. } = &one.transaction.call else { continue };
+                self.executed(cast, transaction, &block.at);
+            }
+            at = chain.block(&block.parent);
         }
     }
 }

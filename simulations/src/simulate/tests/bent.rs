@@ -1,8 +1,10 @@
 //! Every planted mistake is caught, by the property that it breaks.
 
+use std::collections::BTreeSet;
+
 use watchfire_types::planted::Mutation;
 
-use crate::scenario::{AdversaryKind, NAMES, Scenario, find, parse};
+use crate::scenario::{AdversaryKind, Fault, FaultKind, Moment, NAMES, Scenario, find, parse};
 use crate::simulate::bent::Bent;
 use crate::simulate::run::{Mistake, play_one};
 
@@ -10,6 +12,9 @@ use crate::simulate::run::{Mistake, play_one};
 const SEEDS: u64 = 3;
 
 type Broken = Vec<(&'static str, String)>;
+
+/// A mistake, where it is played, and the properties of which one has to fail.
+type Planted = (Mistake, Scenario, &'static [&'static str]);
 
 fn named(name: &str) -> Scenario {
     find(name).unwrap().unwrap()
@@ -37,26 +42,18 @@ fn missed(scenario: &Scenario, mistake: Mistake, properties: &[&str]) -> Option<
     (seen == 0).then(|| format!("{mistake:?} in {} was not seen as one of {properties:?}: {broken:?}", scenario.name))
 }
 
-fn all_caught<const N: usize>(planted: [(Mistake, Scenario, &[&str]); N]) {
+fn all_caught(planted: Vec<Planted>) {
     let missed =
         planted.into_iter().filter_map(|(mistake, scenario, properties)| missed(&scenario, mistake, properties));
     let missed: Vec<String> = missed.inspect(|what| println!("{what}")).collect();
     assert!(missed.is_empty(), "\n{}", missed.join("\n"));
 }
 
-fn seam(
-    bent: Bent,
-    scenario: Scenario,
-    properties: &'static [&'static str],
-) -> (Mistake, Scenario, &'static [&'static str]) {
+fn seam(bent: Bent, scenario: Scenario, properties: &'static [&'static str]) -> Planted {
     (Mistake::Seam(bent), scenario, properties)
 }
 
-fn rule(
-    what: Mutation,
-    name: &str,
-    properties: &'static [&'static str],
-) -> (Mistake, Scenario, &'static [&'static str]) {
+fn rule(what: Mutation, name: &str, properties: &'static [&'static str]) -> Planted {
     (Mistake::Rule(what), named(name), properties)
 }
 
@@ -77,12 +74,21 @@ fn two_agree() -> Scenario {
     parse("two-agree.toml", &text).unwrap()
 }
 
+/// A transaction waits that nothing makes owed, and the blocks of a reorg take it in: in the first of them, not in the head.
+fn reorg_at_ready() -> Scenario {
+    let mut scenario = named("false-alarm");
+    scenario.name = "reorg-at-ready".to_owned();
+    let what = FaultKind::Reorg { depth: 2, drops: false };
+    scenario.faults.push(Fault { at: Moment::Ready, delay_ms: 0, what });
+    scenario
+}
+
 /// A node loses power long after its first vote, and its disk with what it had not synced.
 fn power_cut() -> Scenario {
     let mut scenario = named("submitter-crash-threshold-signed");
     scenario.name = "power-cut".to_owned();
     for fault in &mut scenario.faults {
-        if let crate::scenario::FaultKind::Crash { disk, .. } = &mut fault.what {
+        if let FaultKind::Crash { disk, .. } = &mut fault.what {
             *disk = crate::scenario::DiskLeft::Lost;
         }
     }
@@ -90,14 +96,16 @@ fn power_cut() -> Scenario {
 }
 
 /// At the seams: what is around the shipped code.
-#[test]
-fn mistakes_at_the_seams() {
-    all_caught([
+fn at_the_seams() -> Vec<Planted> {
+    vec![
         seam(Bent::DiskLies, power_cut(), &["S10"]),
         seam(Bent::Reencodes, named("one-selective-sender"), &["S11"]),
         seam(Bent::TrustsOneOperator, two_agree(), &["L5", "found"]),
         seam(Bent::ForgetsFloors, named("recovery-alone"), &["pauses"]),
         seam(Bent::SignsUnasked, named("false-alarm"), &["S1", "S2"]),
+        seam(Bent::SignsUnasked, reorg_at_ready(), &["S1"]),
+        seam(Bent::ForgetsOrphans, named("reorg-pause"), &["pauses", "ends-paused"]),
+        seam(Bent::SendsLate, named("vault-drain"), &["L3"]),
         seam(Bent::LeaksKey, named("human-veto"), &["S13"]),
         seam(Bent::BelievesExecuted, named("one-false-executor"), &["L1"]),
         seam(Bent::NeverCatchesUp, named("partition"), &["L4"]),
@@ -106,14 +114,18 @@ fn mistakes_at_the_seams() {
         seam(Bent::SimulatesNothing, named("guard-blocks"), &["cause", "status"]),
         seam(Bent::StaleNonce, named("nonce-stolen"), &["L1", "S2"]),
         seam(Bent::LosesFindings, named("vault-drain"), &["L1"]),
-    ]);
+    ]
+}
+
+#[test]
+fn mistakes_at_the_seams() {
+    all_caught(at_the_seams());
 }
 
 /// What a certificate is.
-#[test]
-fn mistakes_about_certificates() {
+fn about_certificates() -> Vec<Planted> {
     use Mutation::*;
-    all_caught([
+    vec![
         rule(CountsNodes, "many-nodes", &["S4"]),
         rule(OneOperatorIsEnough, "one-operator-for-three", &["S4", "L5"]),
         rule(SkipsQuorum, "one-certificate-forger", &["S4"]),
@@ -125,14 +137,18 @@ fn mistakes_about_certificates() {
         rule(WaitsForEveryone, "two-silent", &["L2"]),
         rule(CertifiesOnce, "second-attack", &["L1", "pauses"]),
         rule(DropsWithCarrier, "one-turncoat", &["L1", "certificate"]),
-    ]);
+    ]
+}
+
+#[test]
+fn mistakes_about_certificates() {
+    all_caught(about_certificates());
 }
 
 /// When a step is owed.
-#[test]
-fn mistakes_about_what_is_owed() {
+fn about_what_is_owed() -> Vec<Planted> {
     use Mutation::*;
-    all_caught([
+    vec![
         rule(OwesUncertified, "false-alarm", &["S2"]),
         rule(CountsBeforeRecovery, "recovery-alone", &["S2", "pauses"]),
         rule(IgnoresCancel, "cancelled-late", &["S2"]),
@@ -145,14 +161,18 @@ fn mistakes_about_what_is_owed() {
         rule(OmitsNothing, "two-calls", &["S2"]),
         rule(KeepsWindows, "recovery-alone", &["pauses"]),
         rule(EveryFlipCounts, "flag-flipper", &["L1", "reverts"]),
-    ]);
+    ]
+}
+
+#[test]
+fn mistakes_about_what_is_owed() {
+    all_caught(about_what_is_owed());
 }
 
 /// What is voted for, signed and sent.
-#[test]
-fn mistakes_about_acts() {
+fn about_acts() -> Vec<Planted> {
     use Mutation::*;
-    all_caught([
+    vec![
         rule(SignsRefuted, "guard-blocks", &["S2"]),
         rule(SignsOncePerNonce, "variants", &["L1"]),
         rule(NeverRejects, "cancelled-late", &["L5"]),
@@ -171,14 +191,18 @@ fn mistakes_about_acts() {
         rule(TrustsDemoted, "false-pause-demotes", &["S6"]),
         rule(NeverEscalates, "slow-drain", &["L1"]),
         rule(EscalatesOnOld, "flag-suffices", &["L5"]),
-    ]);
+    ]
+}
+
+#[test]
+fn mistakes_about_acts() {
+    all_caught(about_acts());
 }
 
 /// The log, and what is taken into it.
-#[test]
-fn mistakes_about_the_log() {
+fn about_the_log() -> Vec<Planted> {
     use Mutation::*;
-    all_caught([
+    vec![
         rule(ForgetsRetraction, "deep-reorg", &["S7"]),
         rule(BlindToForks, "one-equivocator", &["S9"]),
         rule(DigestsTheCut, "one-log-forker", &["S15", "L4"]),
@@ -193,7 +217,12 @@ fn mistakes_about_the_log() {
         rule(TakesAnyForm, "one-rewriter", &["S9"]),
         (Mistake::Rule(SkipsSync), power_cut(), &["S10"]),
         rule(SurvivesFailedSync, "failed-sync", &["S10"]),
-    ]);
+    ]
+}
+
+#[test]
+fn mistakes_about_the_log() {
+    all_caught(about_the_log());
 }
 
 /// A key for which anybody can sign: no charter with it is taken, and where one is, it is seen.
@@ -204,4 +233,17 @@ fn weak_keys_are_seen() {
     let played = |mistake| play_one(scenario.clone(), 0, mistake).into_iter().map(|(property, _)| property);
     assert_eq!(played(None).collect::<Vec<_>>(), ["charter"]);
     assert!(played(Some(Mistake::Rule(Mutation::TakesWeakKeys))).any(|property| property == "S9"));
+}
+
+/// No mistake can be planted in the rules that is not played: a line that nobody plays would be believed to be watched.
+#[test]
+fn every_mistake_is_played() {
+    let lists = [at_the_seams(), about_certificates(), about_what_is_owed(), about_acts(), about_the_log()];
+    let played = lists.iter().flatten().filter_map(|(mistake, ..)| match mistake {
+        Mistake::Rule(rule) => Some(*rule),
+        Mistake::Seam(_) => None,
+    });
+    // The weak key has a test of its own.
+    let played: BTreeSet<Mutation> = played.chain([Mutation::TakesWeakKeys]).collect();
+    assert_eq!(played, Mutation::ALL.iter().copied().collect());
 }

@@ -26,6 +26,7 @@ pub(crate) fn judge(world: &mut World<'_>) {
     expectations(world);
     hops(world);
     retargets(world);
+    super::lateness::judge(world);
 }
 
 /// S15, S8, L4 and L8.
@@ -143,6 +144,11 @@ fn expectations(world: &mut World<'_>) {
     let paused = play.pauses > 0;
     missed("L1", Kind::Liveness, paused || !expect.paused, "the vault was not paused".to_owned());
     missed("L5", Kind::Safety, !paused || expect.paused, "the vault was paused without need".to_owned());
+    if let Some(wanted) = expect.ends_paused {
+        let kind = if wanted { Kind::Liveness } else { Kind::Safety };
+        let ends = world.chain.head().state.paused;
+        missed("ends-paused", kind, ends == wanted, format!("paused at the end: {ends}, expected {wanted}"));
+    }
     if let Some(wanted) = expect.pauses {
         let kind = if play.pauses > wanted { Kind::Safety } else { Kind::Liveness };
         missed("pauses", kind, play.pauses == wanted, format!("paused {} times, expected {wanted}", play.pauses));

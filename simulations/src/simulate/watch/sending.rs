@@ -6,19 +6,24 @@ use super::{Kind, Watch};
 use crate::simulate::agenda::{MILLI, Micros};
 use crate::simulate::cast::{CHAIN, Cast};
 
+/// How long a member waits after the last signature before it sends, ms: by the order that everybody can compute.
+pub(super) fn turn_ms(cast: &Cast, place: usize, safe_tx_hash: B256) -> u64 {
+    let guardians: Vec<_> = cast.guardians().map(|player| player.guardian).collect();
+    let rank = watchfire_protocol::rank(safe_tx_hash, &guardians, cast.players[place].guardian);
+    let block = cast.scenario.chain.block_time_ms;
+    let stagger = cast.charter.chains.get(&CHAIN).map_or(0, |chain| chain.stagger_ms_min);
+    match rank {
+        Some(0) | None => 0,
+        Some(1 | 2) => (block / 2).max(stagger),
+        Some(_) => block.max(2 * stagger),
+    }
+}
+
 impl Watch {
-    /// L3, the half that saves gas: nobody sends a first bid before its turn, by the order that everybody can compute.
+    /// L3, the half that saves gas: nobody sends a first bid before its turn.
     pub(crate) fn sends(&mut self, cast: &Cast, place: usize, safe_tx_hash: B256, now: Micros) {
-        let guardians: Vec<_> = cast.guardians().map(|player| player.guardian).collect();
-        let rank = watchfire_protocol::rank(safe_tx_hash, &guardians, cast.players[place].guardian);
-        let block = cast.scenario.chain.block_time_ms;
-        let stagger = cast.charter.chains.get(&CHAIN).map_or(0, |chain| chain.stagger_ms_min);
-        let turn = match rank {
-            Some(0) | None => 0,
-            Some(1 | 2) => (block / 2).max(stagger),
-            Some(_) => block.max(2 * stagger),
-        };
-        let complete = self.signers.get(&safe_tx_hash).and_then(|(_, at)| *at);
+        let turn = turn_ms(cast, place, safe_tx_hash);
+        let complete = self.signers.get(&safe_tx_hash).and_then(|one| one.complete);
         let since = complete.map_or(0, |at| now.saturating_sub(at));
         self.unsafe_if(cast.honest(place) && since < turn * MILLI, "L3", || {
             format!(
@@ -43,6 +48,6 @@ impl Watch {
 
     /// When a threshold first completed a Safe transaction after a time.
     pub(crate) fn completed_after(&self, time: Micros) -> Option<Micros> {
-        self.signers.values().filter_map(|(_, at)| *at).filter(|at| *at > time).min()
+        self.signers.values().filter_map(|one| one.complete).filter(|at| *at > time).min()
     }
 }

@@ -28,9 +28,11 @@ impl World<'_> {
             .expect
             .pauses
             .map_or(self.play.pauses > 0 || !scenario.expect.paused, |wanted| self.play.pauses >= wanted);
+        let ends = scenario.expect.ends_paused.is_none_or(|wanted| self.chain.head().state.paused == wanted);
         let told = scenario.expect.cause.is_none_or(|cause| self.play.cause == Some(cause));
         self.play.attack.over
             && paused
+            && ends
             && told
             && !pending_fault
             && self.play.people == scenario.humans.len()

@@ -22,7 +22,8 @@ use crate::simulate::operator::Drain;
 const OWNERS_TIP: u128 = 50_000_000_000;
 
 impl World<'_> {
-    fn who(&self, who: &Who) -> Option<usize> {
+    /// Whom a fault means.
+    pub(crate) fn who(&self, who: &Who) -> Option<usize> {
         match who {
             Who::Part(Part::FirstSubmitter) => self.play.first_submitter,
             Who::Member(member) => self.cast.place(member),

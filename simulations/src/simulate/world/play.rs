@@ -12,7 +12,7 @@ use crate::scenario::{AttackStart, FaultKind, Moment, words};
 use crate::simulate::agenda::{MILLI, Micros, SECOND};
 use crate::simulate::bent::Bent;
 use crate::simulate::cast::{CHAIN, Cast, SAFE_VERSION};
-use crate::simulate::chain::{Call, Transaction};
+use crate::simulate::chain::{Block, Call, Transaction};
 
 /// When a fault comes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,7 +81,10 @@ pub(crate) struct Play {
     pub(crate) cancelled: bool,
     pub(crate) cause: Option<Cause>,
     pub(crate) nonce_before: u64,
+    /// Blocks in which the vault became paused; one that a reorg took stays counted.
     pub(crate) pauses: u64,
+    /// Whether it was opened again in a block.
+    pub(crate) reopened: bool,
     /// The Safe's transaction that paused first, if one did.
     pub(crate) pause: Option<Transaction>,
     pub(crate) paused_at: Option<Micros>,
@@ -139,6 +142,7 @@ impl Play {
             cause: None,
             nonce_before: 0,
             pauses: 0,
+            reopened: false,
             pause: None,
             paused_at: None,
             paused_block: None,
@@ -228,7 +232,6 @@ impl World<'_> {
     pub(super) fn advance(&mut self) {
         let scenario = &self.cast.scenario;
         let play = &self.play;
-        let state = &self.chain.head().state;
         let came = [
             (Moment::Attacked, play.attack.first_block_at.is_some()),
             (Moment::Finding, !play.found.is_empty()),
@@ -241,7 +244,7 @@ impl World<'_> {
             (Moment::NonceTaken, play.nonce_taken_by.is_some()),
             (Moment::Contained, play.pauses > 0),
             (Moment::AttackOver, play.attack.over),
-            (Moment::Recovered, play.pauses > 0 && !state.paused),
+            (Moment::Recovered, play.reopened),
         ];
         let new = came.into_iter().filter(|(moment, came)| *came && !self.play.reached.contains_key(moment));
         let new: Vec<Moment> = new.map(|(moment, _)| moment).collect();
@@ -272,45 +275,15 @@ impl World<'_> {
 
     /// After every block: the attacker's next transaction, moments, and whether the play is over.
     pub(super) fn on_block(&mut self) {
-        let head = self.chain.head().clone();
-        let now = self.now;
-        let paused_before = self.chain.block(&head.parent).is_some_and(|parent| parent.state.paused);
-        if head.state.paused && !paused_before {
-            self.play.pauses += 1;
-            self.play.timeline.entry("included").or_insert(now);
-            self.play.paused_at.get_or_insert(now);
-            self.play.paused_block.get_or_insert(head.at.number);
-            let executed = head
-                .included
-                .iter()
-                .find(|one| one.result.is_ok() && matches!(one.transaction.call, Call::Execute { .. }));
-            self.play.pause = self.play.pause.take().or(executed.map(|one| one.transaction.clone()));
-        }
         // A reorg brings several new blocks at once.
         let mut fresh = Vec::new();
-        let mut at = Some(&head);
+        let mut at = Some(self.chain.head());
         while let Some(block) = at.filter(|block| self.play.looked_at.insert(block.at.hash)) {
-            fresh.extend(block.included.iter().cloned());
+            fresh.push(block.clone());
             at = self.chain.block(&block.parent);
         }
-        for one in fresh {
-            if self.play.nonce_taken_by.is_none() && one.result.is_ok() && one.transaction.from == owners() {
-                self.play.nonce_taken_by = Some(one.transaction.hash);
-            }
-            if self.play.attack.waiting == Some(one.transaction.hash) {
-                self.play.attack.waiting = None;
-                match one.result {
-                    Ok(()) => {
-                        self.play.attack.included += 1;
-                        self.play.attack.first_block_at.get_or_insert(now);
-                        self.play.attack.first_block.get_or_insert(head.at.number);
-                    }
-                    Err(reason) => {
-                        self.play.attack.reverted = Some(reason.to_owned());
-                        self.play.attack.over = true;
-                    }
-                }
-            }
+        for block in fresh.iter().rev() {
+            self.on_new_block(block);
         }
         let waits_for = match self.cast.scenario.attack.after {
             AttackStart::CanPause => Some(true),
@@ -329,6 +302,45 @@ impl World<'_> {
         self.strike();
         self.advance();
         self.play.over = self.is_over();
+    }
+}
+
+impl World<'_> {
+    /// What one block did that was not on the chain before.
+    fn on_new_block(&mut self, block: &Block) {
+        let now = self.now;
+        let paused_before = self.chain.block(&block.parent).is_some_and(|parent| parent.state.paused);
+        self.play.reopened |= paused_before && !block.state.paused;
+        if block.state.paused && !paused_before {
+            self.play.pauses += 1;
+            self.play.timeline.entry("included").or_insert(now);
+            self.play.paused_at.get_or_insert(now);
+            self.play.paused_block.get_or_insert(block.at.number);
+            let executed = block
+                .included
+                .iter()
+                .find(|one| one.result.is_ok() && matches!(one.transaction.call, Call::Execute { .. }));
+            self.play.pause = self.play.pause.take().or(executed.map(|one| one.transaction.clone()));
+        }
+        for one in block.included.iter() {
+            if self.play.nonce_taken_by.is_none() && one.result.is_ok() && one.transaction.from == owners() {
+                self.play.nonce_taken_by = Some(one.transaction.hash);
+            }
+            if self.play.attack.waiting == Some(one.transaction.hash) {
+                self.play.attack.waiting = None;
+                match one.result {
+                    Ok(()) => {
+                        self.play.attack.included += 1;
+                        self.play.attack.first_block_at.get_or_insert(now);
+                        self.play.attack.first_block.get_or_insert(block.at.number);
+                    }
+                    Err(reason) => {
+                        self.play.attack.reverted = Some(reason.to_owned());
+                        self.play.attack.over = true;
+                    }
+                }
+            }
+        }
     }
 }
 

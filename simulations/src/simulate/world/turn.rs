@@ -195,8 +195,9 @@ impl World<'_> {
             let preflight = Box::new(preflight);
             self.agenda.at(now + after, Happening::Preflighted { place, life, preflight });
         }
+        let late = if self.bends(Bent::SendsLate) { self.cast.scenario.chain.block_time_ms * MILLI } else { 0 };
         for safe_tx_hash in bids {
-            let after = self.rpc_delay(place) + took;
+            let after = self.rpc_delay(place) + took + late;
             self.agenda.at(now + after, Happening::Bid { place, life, safe_tx_hash });
         }
         for transaction in transactions {
@@ -287,7 +288,8 @@ impl World<'_> {
 
     /// One bid: estimated at the head its operators show, announced, and handed out once that is durable.
     pub(super) fn bid(&mut self, place: usize, safe_tx_hash: B256) {
-        let stands_down = self.bends(Bent::BelievesExecuted) && self.play.told_executed;
+        let done = self.bends(Bent::ForgetsOrphans) && self.play.pauses > 0;
+        let stands_down = done || (self.bends(Bent::BelievesExecuted) && self.play.told_executed);
         if stands_down || (self.bends(Bent::OnlyFirstSends) && self.play.first_submitter != Some(place)) {
             return;
         }
