@@ -126,8 +126,8 @@ asset = "{ASSET}"
 purpose = "contain"
 mode = "{mode}"
 expiry_s = {expiry}
-cooldown_s = 0
-escalate_after_blocks = 3
+cooldown_s = {cooldown}
+{budget}escalate_after_blocks = 3
 
 [[playbook.trigger]]
 kinds = ["outflow"]
@@ -175,6 +175,10 @@ limit = "{pause}"
         limits = if governance.pause_limits { limit_action(safe, vault) } else { String::new() },
         limit = limit_action(safe, vault),
         expiry = governance.expiry_s,
+        cooldown = governance.cooldown_s,
+        budget = governance.budget.map_or_else(String::new, |(count, window_s)| {
+            format!("budget = {{ count = {count}, window_s = {window_s} }}\n")
+        }),
         chain = safe.chain_id,
         window = governance.window_s,
         flag = governance.flag_above_wei,

@@ -132,6 +132,10 @@ pub struct Governance {
     pub flag_above_wei: U256,
     /// Net outflow above which the pause is wanted, wei.
     pub pause_above_wei: U256,
+    /// Seconds after a containment in which a node asks its people before it votes again.
+    pub cooldown_s: u64,
+    /// Most decisions that a node votes for by itself, and within how many seconds; simulated only.
+    pub budget: Option<(u32, u64)>,
     /// Whether there is a playbook for recovery.
     pub recovery: bool,
     /// Whether the pause caps withdrawals too, in one transaction of two calls; simulated only.
@@ -331,6 +335,8 @@ impl Default for Governance {
             window_s: 60,
             flag_above_wei: ether(2),
             pause_above_wei: ether(5),
+            cooldown_s: 0,
+            budget: None,
             recovery: false,
             pause_limits: false,
             agree: 1,

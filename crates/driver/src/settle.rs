@@ -7,7 +7,8 @@ use watchfire_journal::{JournalError, Storage};
 use watchfire_protocol::{Draft, Owed, Rejection, Stage};
 use watchfire_types::body::{Announced, ChangeCounted};
 use watchfire_types::input::Input;
-use watchfire_types::{AssetId, BlockRef, Body, EventHash, Timestamp};
+use watchfire_types::planted::{Mutation, planted};
+use watchfire_types::{AssetId, BlockRef, Body, EventHash, Timestamp, U256};
 use watchfire_wire::seal;
 
 use crate::driver::Driver;
@@ -180,7 +181,7 @@ impl<S: Storage, K: Keys> Driver<S, K> {
 
     /// The body of a draft; for a co-signature, with the guardian key's signature.
     fn body(&mut self, draft: Draft, output: &mut Output) -> Option<Body> {
-        let draft = match draft {
+        let mut draft = match draft {
             Draft::Body(body) if self.violation.is_some() && is_support(&body) => return None,
             Draft::Body(body) => return Some(body),
             Draft::CoSign(draft) => draft,
@@ -191,6 +192,9 @@ impl<S: Storage, K: Keys> Driver<S, K> {
         if let Err(violation) = self.guard.co_signature(&draft, self.machine.charter()) {
             self.stop_signing(violation, output);
             return None;
+        }
+        if planted(Mutation::AddsGas) && self.own.author().as_bytes()[0] % 2 == 1 {
+            draft.transaction.safe_tx_gas = U256::ONE;
         }
         match self.keys.co_sign(draft.safe_version, draft.chain, draft.safe, &draft.transaction) {
             Ok(signature) => Some(Body::CoSignature(draft.signed(signature))),

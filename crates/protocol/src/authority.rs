@@ -227,7 +227,7 @@ impl Machine {
             let severity = severity(playbook, step);
             let decision = self.decision(id, playbook);
             owed.push(OwedStep { decision, playbook, step, certificate, severity, effects });
-            if !failed {
+            if !failed && !planted(Mutation::OwesNarrower) {
                 break;
             }
         }

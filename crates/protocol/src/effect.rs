@@ -7,6 +7,7 @@ use alloy_primitives::{Address, B256, U256};
 use thiserror::Error;
 use watchfire_charter::{Action, Charter, Condition, Safe, Step};
 use watchfire_types::duty::Postcondition;
+use watchfire_types::planted::{Mutation, planted};
 use watchfire_types::{ChainId, Operation, SafeId, SafeTransaction, SafeVersion, multi_send};
 
 /// One Safe transaction of a step.
@@ -134,6 +135,9 @@ pub(crate) fn transaction(
         calls(step, safe).filter(|(index, _)| !omitted.contains(index)).map(|(_, action)| action).collect();
     match left.as_slice() {
         [] => Err(EffectFault::NothingLeft),
+        [only] if planted(Mutation::CallsMore) => {
+            Ok(SafeTransaction::call(only.target, [&only.calldata[..], &[0]].concat().into(), nonce))
+        }
         [only] => Ok(SafeTransaction::call(only.target, only.calldata.clone(), nonce)),
         several => {
             let pinned = charter.chains.get(&entry.chain).and_then(|chain| chain.multi_send_call_only);

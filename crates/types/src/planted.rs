@@ -50,6 +50,8 @@ mutations! {
     VetoKills,
     /// A step is owed though a wider one holds.
     IgnoresWider,
+    /// The narrower steps that a certificate covers are owed beside the widest.
+    OwesNarrower,
     /// While a wide step is refuted, no narrower one is owed.
     RefutedBlocks,
     /// Calls whose condition holds are not left out.
@@ -72,6 +74,16 @@ mutations! {
     NeverRejects,
     /// Nothing is consumed after a stranger's recovery.
     LeavesOpen,
+    /// What was signed at a nonce that is past has the present one consumed.
+    RejectsLater,
+    /// The nonce that a recovery is to take is consumed before it.
+    RejectsRecovery,
+    /// Rejections and recoveries do not wait for containment that is owed.
+    YieldsToNothing,
+    /// A call carries a byte more than the charter's.
+    CallsMore,
+    /// Some guardians set a gas limit after what is to be signed was checked.
+    AddsGas,
     /// Nothing is sent any more once another member says that it executed.
     BelievesExecuted,
     /// Everyone sends at once.
@@ -90,6 +102,8 @@ mutations! {
     AsksNobody,
     /// A rule whose pause was a false alarm votes by itself all the same.
     TrustsDemoted,
+    /// What others decide is counted against a node's own budget.
+    SharesBudget,
     /// A veto does not stop its organisation's automatic votes.
     VetoMutesNobody,
     /// The status says that a pause would succeed, whatever is known.

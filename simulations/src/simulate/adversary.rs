@@ -100,7 +100,7 @@ pub(crate) fn of(cast: &Cast, place: usize) -> Option<Box<dyn Adversary>> {
         AdversaryKind::Equivocator => Box::new(equivocator::Equivocator::new(forge())),
         AdversaryKind::SelectiveSender => Box::new(selective_sender::SelectiveSender),
         AdversaryKind::Withholder => Box::new(withholder::Withholder::default()),
-        AdversaryKind::Replayer => Box::new(replayer::Replayer::default()),
+        AdversaryKind::Replayer => Box::new(replayer::Replayer::new(forge())),
         AdversaryKind::Spammer => Box::new(spammer::Spammer::new(forge())),
         AdversaryKind::Vetoer => Box::new(vetoer::Vetoer::new(forge())),
         AdversaryKind::FalseExecutor => Box::new(false_executor::FalseExecutor::new(forge())),

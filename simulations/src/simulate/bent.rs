@@ -24,10 +24,14 @@ pub(crate) enum Bent {
     SignsUnasked,
     /// What a person says carries a secret key.
     LeaksKey,
+    /// Heartbeats, which stand in no log, carry a secret key.
+    LeaksUnlogged,
     /// Nothing is ever asked for that gossip lost.
     NeverCatchesUp,
     /// Nobody but the first submitter sends.
     OnlyFirstSends,
+    /// What was once to be sent stays so, whatever came of it.
+    OwesStill,
     /// A bid that a block passed over is left as it is.
     NeverBumps,
     /// Every simulation of a transaction is said to pass.

@@ -193,7 +193,10 @@ impl Watch {
         match left {
             DiskLeft::Kept | DiskLeft::Lost | DiskLeft::Torn => {}
             // What a backup lacks was never promised by it.
-            DiskLeft::Old | DiskLeft::None => self.known[place].durable.clear(),
+            DiskLeft::Old | DiskLeft::None => {
+                self.known[place].durable.clear();
+                self.known[place].owes_otherwise = true;
+            }
         }
     }
 
@@ -201,6 +204,7 @@ impl Watch {
     pub(crate) fn halted(&mut self, cast: &Cast, place: usize, disk_failed: bool, cause: &str) {
         let member = &cast.players[place].member;
         self.unsafe_if(!disk_failed, "S10", || format!("{member} stopped on a sound disk: {cause}"));
+        self.says(cast, place, "what it stopped for", cause.as_bytes());
     }
 
     /// A driver says that something is wrong with itself.
@@ -214,6 +218,12 @@ impl Watch {
     pub(crate) fn lied(&mut self, cast: &Cast, operator: usize) {
         let asks = |place: &usize| cast.players[*place].asks.contains(&operator);
         self.misled.extend((0..cast.players.len()).filter(asks));
+    }
+
+    /// S13: what an honest node lets out, of whichever kind.
+    pub(crate) fn says(&mut self, cast: &Cast, place: usize, what: &str, bytes: &[u8]) {
+        let leaks = cast.honest(place) && self.leaks(bytes);
+        self.unsafe_if(leaks, "S13", || format!("{what} of {} carries a secret key", cast.players[place].member));
     }
 
     pub(crate) fn sent(&mut self, place: usize, bytes: usize) {
@@ -274,6 +284,9 @@ impl Watch {
         verdict: Verdict,
         refusal: Option<&Refusal>,
     ) {
+        if let Some(refusal) = refusal {
+            self.says(cast, place, "a refusal", refusal.to_string().as_bytes());
+        }
         let blamed = verdict == Verdict::Reject && cast.honest(place) && cast.honest(from);
         self.unsafe_if(blamed, "S11", || {
             let (one, other) = (&cast.players[place].member, &cast.players[from].member);
@@ -290,6 +303,9 @@ impl Watch {
         if !cast.honest(place) {
             return;
         }
+        self.unsafe_if(event.network != cast.network, "S11", || {
+            format!("{} took an event of another network", cast.players[place].member)
+        });
         let twice = !self.known[place].accepted.insert(event.hash());
         self.unsafe_if(twice, "S11", || {
             format!("{} took {} {} twice", cast.players[place].member, event.body.kind(), event.hash())

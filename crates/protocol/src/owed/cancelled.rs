@@ -37,7 +37,8 @@ pub(super) fn rejections(machine: &Machine) -> Vec<(SafeId, AssetId, Authority)>
     let mut found = Vec::new();
     for safe in machine.charter.safes.keys() {
         let (Some(nonce), Some(since)) = (current_nonce(machine, safe), nonce_since(machine, safe)) else { continue };
-        for (_, signed) in machine.shared.content.signed_at(safe, nonce) {
+        let past = machine.shared.content.signed.iter().filter(|_| planted(Mutation::RejectsLater));
+        for (_, signed) in machine.shared.content.signed_at(safe, nonce).chain(past) {
             let Some(decision) = contains(signed).filter(|_| !planted(Mutation::NeverRejects)) else { continue };
             let Some((cut, certificate)) = machine.shared.content.cancel(decision) else { continue };
             if concerns(machine, decision, &cut, &since) && completable(machine, safe, decision, signed) {

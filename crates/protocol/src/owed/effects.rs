@@ -49,7 +49,7 @@ impl Containment {
 
     /// R2 (e): no containment of that asset anywhere, and none of any asset on that Safe.
     fn yields(&self, asset: &AssetId, safe: &SafeId) -> bool {
-        !self.assets.contains(asset) && !self.safes.contains(safe)
+        (!self.assets.contains(asset) && !self.safes.contains(safe)) || planted(Mutation::YieldsToNothing)
     }
 }
 
@@ -161,7 +161,9 @@ fn unconsumed(machine: &Machine, playbook: &Playbook, step: &OwedStep<'_>, throu
         .iter()
         .fold(held.facts.earliest, |newest, block| if later(block, &newest) { *block } else { newest });
     let mut open = machine.containing_safes(&playbook.asset);
-    open.remove(through);
+    if !planted(Mutation::RejectsRecovery) {
+        open.remove(through);
+    }
     open.retain(|safe| {
         let executions = machine.view.safes.get(safe).into_iter().flat_map(|view| &view.executions);
         let consumed = executions.rev().find(|execution| execution.rejection && !later(&evidence, &execution.block));

@@ -405,8 +405,10 @@ fn over_budget(
     let mut widest = None;
     let since = BlockTime::from_secs(head.time.as_secs().saturating_sub(playbook.budget_window_s - 1));
     let votes = machine.shared.derived.votes.get(&decision).into_iter();
+    let others = votes.clone().filter(|_| planted(Mutation::SharesBudget));
+    let others = others.flat_map(|votes| votes.newest(voices::from(since))).map(|(.., event)| event);
     let own = votes.flat_map(|votes| votes.every_of(machine.own.organisation(), voices::from(since)));
-    for event in own.filter(|event| event.author == machine.own.key()) {
+    for event in own.filter(|event| event.author == machine.own.key()).chain(others) {
         if let Body::Vote(Vote { basis: Basis::Finding(basis), step, .. }) = &event.body {
             bases.insert(*basis);
             widest = widest.max(Some(*step));

@@ -3,7 +3,8 @@
 use watchfire_types::body::Basis;
 use watchfire_types::body::{Decision, Human, Started, Vote};
 use watchfire_types::{
-    BlockRef, Body, Bytes, Epoch, Event, EventHash, MemberKey, OperatorId, Seq, StepIndex, Timestamp, Unverified,
+    BlockRef, Body, Bytes, Epoch, Event, EventHash, MemberKey, NetworkId, OperatorId, Seq, StepIndex, Timestamp,
+    Unverified,
 };
 use watchfire_wire::{Envelope, seal};
 
@@ -60,15 +61,19 @@ impl Forge {
     }
 
     fn at(&self, cast: &Cast, time: Timestamp, body: Body) -> Option<Unverified> {
-        let event = Event {
-            network: cast.network,
-            author: self.author,
-            epoch: self.epoch,
-            seq: self.next,
-            prev: self.prev,
-            time,
-            body,
-        };
+        self.of_network(cast.network, time, body)
+    }
+
+    /// An event of another network, in a message.
+    pub(crate) fn elsewhere(&mut self, time: Timestamp, body: Body) -> Option<Bytes> {
+        let sealed = self.of_network(NetworkId::from_bytes([0xe1; 32]), time, body)?;
+        self.next = self.next.next();
+        Some(Envelope::Event(sealed.outer().clone()).encode())
+    }
+
+    fn of_network(&self, network: NetworkId, time: Timestamp, body: Body) -> Option<Unverified> {
+        let event =
+            Event { network, author: self.author, epoch: self.epoch, seq: self.next, prev: self.prev, time, body };
         seal(&event, |input| self.secrets.sign(input)).ok()
     }
 

@@ -83,6 +83,18 @@ fn reorg_at_ready() -> Scenario {
     scenario
 }
 
+/// One of two assets is to be recovered while the other's pause is owed and cannot be sent.
+fn recovery_beside_a_twin() -> Scenario {
+    let mut scenario = named("two-assets");
+    scenario.name = "recovery-beside-a-twin".to_owned();
+    (scenario.governance.recovery, scenario.governance.expiry_s) = (true, 60);
+    let fault = |delay_ms, what| Fault { at: Moment::Contained, delay_ms, what };
+    scenario.faults = vec![fault(0, FaultKind::HoldTransactions {}), fault(20_000, FaultKind::ReleaseTransactions {})];
+    scenario.humans = named("recovery-alone").humans;
+    (scenario.expect.nonces, scenario.expect.attacker_reverts) = (None, None);
+    scenario
+}
+
 /// A node loses power long after its first vote, and its disk with what it had not synced.
 fn power_cut() -> Scenario {
     let mut scenario = named("submitter-crash-threshold-signed");
@@ -107,8 +119,10 @@ fn at_the_seams() -> Vec<Planted> {
         seam(Bent::ForgetsOrphans, named("reorg-pause"), &["pauses", "ends-paused"]),
         seam(Bent::SendsLate, named("vault-drain"), &["L3"]),
         seam(Bent::LeaksKey, named("human-veto"), &["S13"]),
+        seam(Bent::LeaksUnlogged, named("vault-drain"), &["S13"]),
         seam(Bent::BelievesExecuted, named("one-false-executor"), &["L1"]),
         seam(Bent::NeverCatchesUp, named("partition"), &["L4"]),
+        seam(Bent::OwesStill, named("vault-drain"), &["L8"]),
         seam(Bent::NeverBumps, named("gas-spike"), &["bumped"]),
         seam(Bent::OnlyFirstSends, named("submitter-down"), &["L1"]),
         seam(Bent::SimulatesNothing, named("guard-blocks"), &["cause", "status"]),
@@ -158,6 +172,8 @@ fn about_what_is_owed() -> Vec<Planted> {
         rule(VetoKills, "one-vetoer", &["L1"]),
         rule(IgnoresWider, "vault-drain", &["S2"]),
         rule(RefutedBlocks, "pause-refuted", &["reverts"]),
+        rule(OwesNarrower, "vault-drain", &["S2"]),
+        (Mistake::Rule(YieldsToNothing), recovery_beside_a_twin(), &["S2"]),
         rule(OmitsNothing, "two-calls", &["S2"]),
         rule(KeepsWindows, "recovery-alone", &["pauses"]),
         rule(EveryFlipCounts, "flag-flipper", &["L1", "reverts"]),
@@ -177,6 +193,10 @@ fn about_acts() -> Vec<Planted> {
         rule(SignsOncePerNonce, "variants", &["L1"]),
         rule(NeverRejects, "cancelled-late", &["L5"]),
         rule(LeavesOpen, "left-open", &["pauses"]),
+        rule(RejectsLater, "cancelled-late", &["S2"]),
+        rule(RejectsRecovery, "recovery-alone", &["S2"]),
+        rule(CallsMore, "vault-drain", &["S3"]),
+        rule(AddsGas, "vault-drain", &["S5"]),
         rule(DropsRanks, "vault-drain", &["L3"]),
         rule(OnlyFirstSends, "submitter-down", &["L1"]),
         rule(BelievesExecuted, "one-false-executor", &["L1"]),
@@ -189,6 +209,7 @@ fn about_acts() -> Vec<Planted> {
         rule(NeverRevotes, "second-attack", &["L1", "pauses"]),
         rule(AsksNobody, "people-approve", &["S6"]),
         rule(TrustsDemoted, "false-pause-demotes", &["S6"]),
+        rule(SharesBudget, "one-budget-burner", &["L1"]),
         rule(NeverEscalates, "slow-drain", &["L1"]),
         rule(EscalatesOnOld, "flag-suffices", &["L5"]),
     ]

@@ -32,6 +32,8 @@ pub(crate) struct Known {
     pub(crate) sights: BTreeMap<B256, Sight>,
     /// Messages that its present process accepted.
     pub(super) accepted: BTreeSet<EventHash>,
+    /// What it owes is no longer a matter of the certificates that are known here: a submission of its own failed, or its disk lost some of them.
+    pub(crate) owes_otherwise: bool,
     pub(crate) restarts: u64,
     pub(crate) sent_messages: u64,
     pub(crate) sent_bytes: u64,

@@ -92,6 +92,7 @@ impl World<'_> {
 
     /// An own message: to every connected member.
     pub(crate) fn publish(&mut self, from: usize, bytes: Bytes, after: Micros) {
+        self.watch.says(self.cast, from, "a message", &bytes);
         let message = Message::new(bytes);
         let node = &self.nodes[from];
         if node.process.is_some() {
@@ -202,6 +203,7 @@ impl World<'_> {
         }
         let Some(process) = &mut self.nodes[place].process else { return };
         let request = process.driver.catch_up_request().encode();
+        self.watch.says(self.cast, place, "a request", &request);
         self.watch.sent(place, request.len());
         let at = self.now + self.delay();
         let lost = self.chance.links.chance(self.cast.scenario.links.loss_permille);
@@ -218,6 +220,7 @@ impl World<'_> {
         let Some(process) = &self.nodes[to].process else { return };
         // The simulated disk rots while nobody reads: what cannot be read is left out.
         let response = process.driver.answer_catch_up(&request, drop).encode();
+        self.watch.says(self.cast, to, "an answer", &response);
         self.watch.sent(to, response.len());
         let life = self.nodes[from].life;
         let at = self.now + self.delay();
@@ -283,7 +286,9 @@ impl World<'_> {
         let heads = process.driver.machine().head(CHAIN).into_iter().collect();
         let facts = HeartbeatFacts { heads, ..HeartbeatFacts::default() };
         if let Ok(bytes) = process.driver.heartbeat(now, facts) {
-            self.publish(place, bytes, 0);
+            let secret = || self.cast.players[place].secrets.secret_bytes()[0].to_vec();
+            let leaking = self.bends(Bent::LeaksUnlogged).then(|| [bytes.to_vec(), secret()].concat().into());
+            self.publish(place, leaking.unwrap_or(bytes), 0);
         }
     }
 }

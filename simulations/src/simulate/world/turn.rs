@@ -129,7 +129,9 @@ impl World<'_> {
         }
         for answer in &output.answers {
             if let Err(rejection) = &answer.result {
-                self.play.refused.push((place, rejection.to_string()));
+                let said = rejection.to_string();
+                self.watch.says(self.cast, place, "an answer to its people", said.as_bytes());
+                self.play.refused.push((place, said));
             }
         }
         for bytes in std::mem::take(&mut output.publish) {
@@ -145,6 +147,7 @@ impl World<'_> {
 
     fn noticed(&mut self, place: usize, notices: &[Notice]) {
         for notice in notices {
+            self.watch.says(self.cast, place, "a notice", format!("{notice:?}").as_bytes());
             match notice {
                 Notice::SigningStopped { violation } => self.watch.notice(self.cast, place, "S2", violation),
                 Notice::Unsettled { rounds } => self.watch.notice(self.cast, place, "S12", rounds),
@@ -160,6 +163,7 @@ impl World<'_> {
         let mut transactions: Vec<Transaction> = Vec::new();
         let now = self.now;
         let life = self.nodes[place].life;
+        let still = self.bends(Bent::OwesStill);
         let Some(process) = &mut self.nodes[place].process else { return };
         transactions.extend(output.released.iter().filter_map(|submitted| process.payer.released(submitted)));
         let asks: Vec<_> = output
@@ -174,8 +178,12 @@ impl World<'_> {
         process.floors = output.window_floors;
         process.announced = output.announced;
         let mut preflights = Vec::new();
-        if process.duties != output.duties {
-            process.duties = output.duties;
+        let mut duties = output.duties;
+        if still {
+            duties.extend(process.duties.iter().filter(|duty| matches!(duty, Duty::Submit(_))).cloned());
+        }
+        if process.duties != duties {
+            process.duties = duties;
             process.payer.set(&process.duties);
             preflights = process.set_preflights();
         }
@@ -361,7 +369,10 @@ impl World<'_> {
         let mut again = Vec::new();
         for want in wants {
             match want {
-                Want::Report(report) => process.inbox.push(Door::Input(Input::Submission(report))),
+                Want::Report(report) => {
+                    self.watch.known[place].owes_otherwise = true;
+                    process.inbox.push(Door::Input(Input::Submission(report)));
+                }
                 Want::Resend(hash) => again.extend(process.payer.again(&hash, payer)),
             }
         }
