@@ -12,6 +12,7 @@ mod context;
 mod deny;
 mod digest;
 mod document;
+mod elsewhere;
 mod expectation;
 pub mod expression;
 pub mod fault;

@@ -6,6 +6,7 @@ mod authority;
 pub(crate) mod chains;
 mod coverage;
 pub(crate) mod detectors;
+mod elsewhere;
 mod expressions;
 mod fresh;
 mod governance;

@@ -7,7 +7,7 @@ use watchfire_types::Severity;
 use super::*;
 
 const FUNDS: [Criticality; 4] = [Criticality::Low, Criticality::Medium, Criticality::High, Criticality::Critical];
-const KINDS: [&str; 13] = [
+const KINDS: [&str; 15] = [
     "outflow",
     "event",
     "state",
@@ -21,6 +21,8 @@ const KINDS: [&str; 13] = [
     "calls",
     "governance",
     "fresh-code",
+    "sister",
+    "cross-chain",
 ];
 
 fn severities() -> impl Strategy<Value = Severity> {

@@ -23,7 +23,11 @@ impl Charter {
             rto_s: 0,
             rpo_s: 0,
         };
-        let assets = detectors.values().map(|detector| (detector.asset.clone(), asset(&detector.asset))).collect();
+        let named = |detector: &Detector| {
+            let elsewhere = detector.watch.elsewhere().map(|(elsewhere, _)| elsewhere.clone());
+            [Some(detector.asset.clone()), elsewhere].into_iter().flatten()
+        };
+        let assets = detectors.values().flat_map(named).map(|id| (id.clone(), asset(&id))).collect();
         let facts = Chain {
             name: "trial".to_owned(),
             block_time_ms: 1,

@@ -8,6 +8,7 @@ use watchfire_types::body::Selector;
 use watchfire_types::{AssetId, Read, Severity};
 
 use crate::context::{Calls, FreshCode, Governance, Rate, Rated};
+use crate::elsewhere::{CrossChain, Sister};
 use crate::expectation::StateExpectation;
 use crate::expression::{Expression, Subject};
 
@@ -181,6 +182,10 @@ pub enum Watch {
     Governance(Governance),
     /// Contracts that are made with money of listed sources and hold the asset's address.
     FreshCode(FreshCode),
+    /// What is found where the same code runs.
+    Sister(Sister),
+    /// Numbers of two chains whose comparison must hold.
+    CrossChain(CrossChain),
 }
 
 /// A number on a chain.
@@ -242,7 +247,7 @@ impl Quantity {
         }
     }
 
-    fn call(&self) -> Option<(&str, &Read)> {
+    pub(crate) fn call(&self) -> Option<(&str, &Read)> {
         match self {
             Self::Call { text, read, .. } => Some((text, read)),
             Self::Held { .. } => None,
@@ -252,7 +257,7 @@ impl Quantity {
 
 impl Watch {
     /// The kind of its findings: `outflow`, `event`, `state`, `leap`, `invariant`, `stale`, `authority`, `approval-drain`, `expression`, `rate`, `calls`, `governance`,
-    /// `fresh-code`.
+    /// `fresh-code`, `sister`, `cross-chain`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
@@ -269,6 +274,8 @@ impl Watch {
             Self::Calls(_) => "calls",
             Self::Governance(_) => "governance",
             Self::FreshCode(_) => "fresh-code",
+            Self::Sister(_) => "sister",
+            Self::CrossChain(_) => "cross-chain",
         }
     }
 
@@ -286,6 +293,8 @@ impl Watch {
             Self::Calls(calls) => calls.stands_s,
             Self::Governance(governance) => governance.stands_s,
             Self::FreshCode(fresh) => fresh.funded_s.saturating_add(fresh.stands_s),
+            Self::Sister(sister) => sister.span_s(),
+            Self::CrossChain(cross) => cross.span_s(),
             Self::Invariant { .. } | Self::Stale { .. } => 0,
         }
     }
@@ -303,7 +312,7 @@ impl Watch {
         of_group || self.coins().next().is_some()
     }
 
-    /// The reads of its own that must be answered, each with its name for people; not the balances of the asset's contracts.
+    /// The calls on the asset's own chain that must be answered, each with its name for people; not the balances of the asset's contracts.
     pub fn calls(&self) -> impl Iterator<Item = (&str, &Read)> {
         let (first, second) = match self {
             Self::Outflow { .. }
@@ -314,12 +323,24 @@ impl Watch {
             | Self::Rate(_)
             | Self::Calls(_)
             | Self::Governance(_)
-            | Self::FreshCode(_) => (None, None),
+            | Self::FreshCode(_)
+            | Self::Sister(_) => (None, None),
+            Self::CrossChain(cross) => (cross.left.call(), None),
             Self::State { what, read, .. } => (Some((what.as_str(), read)), None),
             Self::Leap { of, .. } | Self::Stale { of, .. } => (of.call(), None),
             Self::Invariant { left, right, .. } => (left.call(), right.call()),
         };
         first.into_iter().chain(second)
+    }
+
+    /// The other asset that it looks at, and the call on that one's chain that must be answered.
+    #[must_use]
+    pub fn elsewhere(&self) -> Option<(&AssetId, Option<(&str, &Read)>)> {
+        match self {
+            Self::Sister(sister) => Some((&sister.elsewhere, None)),
+            Self::CrossChain(cross) => Some((&cross.elsewhere, cross.right.call())),
+            _ => None,
+        }
     }
 
     /// The coins of which it measures what the asset holds; `None` is the native one.
@@ -344,7 +365,9 @@ impl Watch {
             | Self::Rate(_)
             | Self::Calls(_)
             | Self::Governance(_)
-            | Self::FreshCode(_) => (None, None),
+            | Self::FreshCode(_)
+            | Self::Sister(_) => (None, None),
+            Self::CrossChain(cross) => (held(&cross.left), None),
         };
         first.into_iter().chain(second)
     }

@@ -12,6 +12,7 @@ use crate::excuse::Excuses;
 use crate::expression::{ANY_CALL, Key, call_key};
 use crate::index::{Hit, Index};
 use crate::interest::Interest;
+use elsewhere::Asked;
 use watching::Watching;
 
 /// What a rule says of one block.
@@ -95,9 +96,12 @@ impl Rule {
             Watching::Calls(watch) => watch.observe(view, floor),
             Watching::Governance(watch) => watch.observe(view, logs, floor),
             Watching::Fresh(watch) => watch.observe(view, logs, floor),
+            Watching::Sister(watch) => watch.observe(view, floor),
+            Watching::Cross(watch) => watch.observe(view),
         };
-        // Its figures are those of more than this block.
-        let lacks = matches!((&self.watching, &evaluation), (Watching::Rate(_), Evaluation::Unknown));
+        // Their figures are those of more than this block.
+        let beyond = matches!(self.watching, Watching::Rate(_) | Watching::Sister(_) | Watching::Cross(_));
+        let lacks = beyond && evaluation == Evaluation::Unknown;
         self.unread = if answered && !lacks { 0 } else { self.unread.saturating_add(1) };
         let standing = match evaluation {
             Evaluation::Quiet => None,
@@ -127,7 +131,12 @@ impl Rule {
             Watching::Drain(watch) => vec![log(watch.key())],
             Watching::Expression(watch) => vec![watch.key()],
             Watching::Rate(watch) => watch.key().into_iter().collect(),
-            Watching::State(_) | Watching::Leap(_) | Watching::Invariant(_) | Watching::Stale(_) => Vec::new(),
+            Watching::State(_)
+            | Watching::Leap(_)
+            | Watching::Invariant(_)
+            | Watching::Stale(_)
+            | Watching::Sister(_)
+            | Watching::Cross(_) => Vec::new(),
             Watching::Calls(watch) => watch.keys().map(log).collect(),
             Watching::Governance(watch) => watch.keys().into_iter().map(log).collect(),
             Watching::Fresh(watch) => watch.keys().map(log).collect(),
@@ -165,6 +174,8 @@ impl Rule {
             Watching::Calls(_) => "calls",
             Watching::Governance(_) => "governance",
             Watching::Fresh(_) => "fresh-code",
+            Watching::Sister(_) => "sister",
+            Watching::Cross(_) => "cross-chain",
         }
     }
 }
@@ -175,7 +186,7 @@ impl Rule {
 /// for each firing that still stands; per rule about authority one for each of 65 blocks with an act, and of
 /// 65 for each account that it lists; per approval-drain rule at most 33,024 transfers of about 120 bytes; per rate rule one entry for each of its windows and of
 /// 65 blocks; per rule about calls one finding for each of 65 blocks and 4,096 contracts that were created; per rule about fresh code 4,096 fundings and
-/// those of 64 blocks; per rule one finding for each block at which it was found; never less than [`crate::REORG_DEPTH`] blocks.
+/// those of 64 blocks; per rule about a sister 4,096 changes of what stands there, per rule about two chains 4,096 of each side; per rule one finding for each block at which it was found; never less than [`crate::REORG_DEPTH`] blocks.
 ///
 /// Time: a block costs one look into a table for each of its logs, and what the rules cost that it concerns. A rule about an event, or an expression, is
 /// judged at blocks with such an event and as long as one may still stand; every other is judged at every block.
@@ -191,6 +202,8 @@ pub struct Detectors {
     every: Vec<u32>,
     /// Rules about events that are judged at the next block, whatever is in it.
     open: BTreeSet<u32>,
+    /// What rules of other chains ask of this one.
+    asked: Asked,
 }
 
 impl Detectors {
@@ -202,7 +215,7 @@ impl Detectors {
             let Some(asset) = charter.assets.get(&detector.asset).filter(|asset| asset.chain == chain) else {
                 continue;
             };
-            let watching = Watching::of(&detector.watch, asset);
+            let watching = Watching::of(&detector.watch, asset, charter);
             rules.push(Rule {
                 id: id.clone(),
                 asset: detector.asset.clone(),
@@ -212,7 +225,7 @@ impl Detectors {
                 unread: 0,
             });
         }
-        Self::of(chain, rules)
+        Self { asked: Asked::of(charter, chain), ..Self::of(chain, rules) }
     }
 
     /// These rules, which are in the order of their ids.
@@ -228,7 +241,7 @@ impl Detectors {
             Key::Log(..) => None,
         }));
         let every = rules.iter().zip(0..).filter(|(rule, _)| !rule.is_event()).map(|(_, place)| place).collect();
-        Self { chain, rules, index, calls, every, open: BTreeSet::new() }
+        Self { chain, rules, index, calls, every, open: BTreeSet::new(), asked: Asked::default() }
     }
 
     /// The logs that concern these rules; all others may be left out of what they observe.
@@ -260,7 +273,7 @@ impl Detectors {
     /// What has to be read at every block.
     #[must_use]
     pub fn reads(&self) -> BTreeSet<Read> {
-        let mut reads = BTreeSet::new();
+        let mut reads = self.asked.reads.clone();
         for rule in &self.rules {
             match &rule.watching {
                 Watching::Outflow(watch) => reads.extend(watch.reads()),
@@ -278,6 +291,10 @@ impl Detectors {
                 Watching::Invariant(watch) => reads.extend(watch.reads()),
                 Watching::Stale(watch) => reads.extend(watch.reads()),
                 Watching::Rate(watch) => reads.extend(watch.reads()),
+                Watching::Sister(watch) => {
+                    reads.insert(watch.read());
+                }
+                Watching::Cross(watch) => reads.extend(watch.reads()),
             }
         }
         reads
@@ -298,9 +315,11 @@ impl Detectors {
             Watching::Calls(watch) => watch.stands_s(),
             Watching::Governance(watch) => watch.stands_s(),
             Watching::Fresh(watch) => watch.span_s(),
+            Watching::Sister(watch) => watch.span_s(),
+            Watching::Cross(watch) => watch.span_s(),
             Watching::Invariant(_) | Watching::Stale(_) => 0,
         };
-        self.rules.iter().map(window).max().unwrap_or(0)
+        self.rules.iter().map(window).max().unwrap_or(0).max(self.asked.span_s)
     }
 
     /// Takes the next canonical block and returns every finding that stands at it, in detector order. One that this block gives no answer
@@ -378,8 +397,9 @@ impl Detectors {
         found
     }
 
-    /// Forgets every block above `to`, which stays canonical.
+    /// Forgets every block of a chain above `to`, which stays canonical: of this chain, and what was heard of another.
     pub fn rollback(&mut self, to: &BlockRef) {
+        self.unhear(to);
         if to.chain != self.chain {
             return;
         }
@@ -396,8 +416,8 @@ impl Detectors {
                 Watching::Calls(watch) => watch.rollback(to),
                 Watching::Governance(watch) => watch.rollback(to),
                 Watching::Fresh(watch) => watch.rollback(to),
-                // These judge one block alone.
-                Watching::Invariant(_) | Watching::Stale(_) => {}
+                // The first two judge one block alone, and the others forgot it above.
+                Watching::Invariant(_) | Watching::Stale(_) | Watching::Sister(_) | Watching::Cross(_) => {}
             }
             while rule.history.back().is_some_and(|(block, _)| block.number > to.number) {
                 rule.history.pop_back();
@@ -411,6 +431,7 @@ impl Detectors {
     }
 }
 
+mod elsewhere;
 mod told;
 mod watching;
 

@@ -3,7 +3,7 @@
 use watchfire_charter::{StateExpectation, Watch};
 
 use crate::REORG_DEPTH;
-use crate::{calls, drain, fresh};
+use crate::{calls, drain, fresh, track};
 
 /// Bytes of an entry: a block with what was measured at it.
 const ENTRY: u64 = 160;
@@ -25,6 +25,8 @@ pub fn footprint(watch: &Watch, block_time_ms: u64) -> u64 {
         Watch::Governance(_) => KEPT * 4,
         // A funding takes half an entry; of those of the newest blocks as many again.
         Watch::FreshCode(_) => KEPT * 2 + fresh::FUNDED_MAX as u64,
+        Watch::Sister(_) => track::CHANGES_MAX as u64 * 2,
+        Watch::CrossChain(_) => track::CHANGES_MAX as u64 * 2,
         Watch::Expression { .. } => KEPT * SEEN_ENTRIES,
         Watch::Authority { admins, .. } => KEPT.saturating_mul(1 + admins.len() as u64),
         Watch::State { expect: StateExpectation::Unchanged, .. } => KEPT + KEPT,

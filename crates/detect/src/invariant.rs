@@ -32,22 +32,42 @@ impl InvariantWatch {
     }
 
     pub(crate) fn reads(&self) -> BTreeSet<Read> {
-        self.left.measure.reads().chain(self.right.measure.reads()).cloned().collect()
+        self.left_reads().chain(self.right_reads()).cloned().collect()
+    }
+
+    pub(crate) fn left_reads(&self) -> impl Iterator<Item = &Read> {
+        self.left.measure.reads()
+    }
+
+    pub(crate) fn right_reads(&self) -> impl Iterator<Item = &Read> {
+        self.right.measure.reads()
+    }
+
+    pub(crate) fn left_value(&self, view: &BlockView) -> Option<I512> {
+        self.left.measure.value(view)
+    }
+
+    pub(crate) fn right_value(&self, view: &BlockView) -> Option<I512> {
+        self.right.measure.value(view)
     }
 
     pub(crate) fn answered(&self, view: &BlockView) -> bool {
-        self.left.measure.value(view).is_some() && self.right.measure.value(view).is_some()
+        self.left_value(view).is_some() && self.right_value(view).is_some()
     }
 
     pub(crate) fn observe(&self, view: &BlockView) -> Evaluation {
-        let (Some(left), Some(right)) = (self.left.measure.value(view), self.right.measure.value(view)) else {
+        let (Some(left), Some(right)) = (self.left_value(view), self.right_value(view)) else {
             return Evaluation::Unknown;
         };
-        if self.holds(left, right) { Evaluation::Quiet } else { self.fires(left, right) }
+        if self.holds(left, right) {
+            return Evaluation::Quiet;
+        }
+        let (explanation, figures) = self.broken(left, right);
+        Evaluation::Fires { explanation, figures }
     }
 
     /// 10000 x left against 10000 x right, give or take |right| x tolerance.
-    fn holds(&self, left: I512, right: I512) -> bool {
+    pub(crate) fn holds(&self, left: I512, right: I512) -> bool {
         let (left, right) = (times(left, self.left.scale), times(right, self.right.scale));
         let magnitude = if right.is_negative() { right.saturating_neg() } else { right };
         let slack = times(magnitude, U256::from(self.tolerance_bps));
@@ -62,7 +82,8 @@ impl InvariantWatch {
         }
     }
 
-    fn fires(&self, left: I512, right: I512) -> Evaluation {
+    /// What is said of two numbers of which it does not hold: one line, and its figures.
+    pub(crate) fn broken(&self, left: I512, right: I512) -> (String, BTreeMap<String, String>) {
         let scaled = |side: &Side| {
             if side.scale == U256::from(1) { String::new() } else { format!(" x {}", side.scale) }
         };
@@ -82,16 +103,14 @@ impl InvariantWatch {
                 figures.insert(name.to_owned(), side.scale.to_string());
             }
         }
-        Evaluation::Fires {
-            explanation: format!(
-                "{} {left}{} is not {sign} {} {right}{}{tolerance}",
-                self.left.measure.name(),
-                scaled(&self.left),
-                self.right.measure.name(),
-                scaled(&self.right),
-            ),
-            figures,
-        }
+        let explanation = format!(
+            "{} {left}{} is not {sign} {} {right}{}{tolerance}",
+            self.left.measure.name(),
+            scaled(&self.left),
+            self.right.measure.name(),
+            scaled(&self.right),
+        );
+        (explanation, figures)
     }
 }
 

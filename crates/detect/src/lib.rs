@@ -9,6 +9,7 @@
 
 mod authority;
 mod calls;
+mod cross;
 mod detectors;
 mod drain;
 mod event;
@@ -28,9 +29,11 @@ mod measure;
 mod outflow;
 mod rate;
 mod sightings;
+mod sister;
 mod stale;
 mod state;
 pub mod trace;
+mod track;
 
 pub use detectors::{Blind, Blindness, BlockTraces, Detectors, Holding, Unanswered};
 pub use footprint::footprint;

@@ -298,6 +298,12 @@ impl<'a> Replay<'a> {
         let Some(line) = self.lines.get_mut(&view.block.chain) else { return Default::default() };
         line.newest = Some(view.block);
         let found = line.detectors.observe(view, &BTreeMap::new());
+        // What is past is final.
+        for line in self.lines.values_mut() {
+            line.detectors.hear(view, &found);
+            line.detectors.hear_final(&view.block);
+        }
+        let Some(line) = self.lines.get_mut(&view.block.chain) else { return Default::default() };
         let mut blinded = Vec::new();
         let blind = line.detectors.blind(1).map(|blind| (blind.detector, blind.asset, blind.why));
         // Hashes where transactions should be tell rules about transactions nothing.

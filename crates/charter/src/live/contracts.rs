@@ -4,11 +4,11 @@
 use std::collections::BTreeSet;
 
 use alloy_primitives::{Address, B256, U256};
-use watchfire_types::{ChainId, Read, ReadOutcome};
+use watchfire_types::{AssetId, ChainId, Read, ReadOutcome};
 
 use super::{Answers, Concern, Facts, call};
 use crate::catalogue::ACCESS_MANAGER_CLOSE;
-use crate::model::{Action, Charter, Playbook};
+use crate::model::{Action, Charter, Detector, Playbook};
 use crate::parse::detectors::ADMIN;
 
 fn actions(charter: &Charter, chain: ChainId) -> impl Iterator<Item = (&Playbook, &Action)> {
@@ -54,9 +54,20 @@ pub(super) fn reads(charter: &Charter, chain: ChainId, reads: &mut BTreeSet<Read
         reads.extend(action.conditions().map(|condition| condition.read.clone()));
     }
     for detector in charter.detectors.values() {
-        let here = charter.assets.get(&detector.asset).is_some_and(|asset| asset.chain == chain);
-        reads.extend(detector.watch.calls().filter(|_| here).map(|(_, read)| read.clone()));
+        reads.extend(watched(charter, chain, detector).map(|(_, read)| read.clone()));
     }
+}
+
+/// The calls that a detector asks of a chain: its asset's, or that of the other asset that it looks at.
+fn watched<'a>(
+    charter: &'a Charter,
+    chain: ChainId,
+    detector: &'a Detector,
+) -> impl Iterator<Item = (&'a str, &'a Read)> {
+    let here = move |asset: &AssetId| charter.assets.get(asset).is_some_and(|asset| asset.chain == chain);
+    let own = detector.watch.calls().filter(move |_| here(&detector.asset));
+    let elsewhere = detector.watch.elsewhere().filter(move |(asset, _)| here(asset));
+    own.chain(elsewhere.and_then(|(_, call)| call))
 }
 
 pub(super) fn judge(charter: &Charter, chain: ChainId, answers: Answers<'_>, facts: &mut Facts) {
@@ -80,8 +91,7 @@ pub(super) fn judge(charter: &Charter, chain: ChainId, answers: Answers<'_>, fac
     }
     powers(charter, chain, answers, facts);
     for (id, detector) in &charter.detectors {
-        let here = charter.assets.get(&detector.asset).is_some_and(|asset| asset.chain == chain);
-        let calls = detector.watch.calls().filter(|_| here);
+        let calls = watched(charter, chain, detector);
         for (what, _) in calls.filter(|(_, read)| matches!(answers.outcome(read), Some(ReadOutcome::Reverted(_)))) {
             let text = format!("detector {id}: {what} cannot be read, the call reverts");
             facts.fault("detector-unreadable", text, &Concern::asset(&detector.asset));

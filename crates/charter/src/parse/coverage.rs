@@ -8,7 +8,7 @@ use watchfire_types::{AssetId, DetectorId, Severity};
 
 use super::actions::Context;
 use super::playbooks::{CONTAINMENT_FAILED, Playbooks, Postcondition};
-use crate::model::{Asset, Class, Detector, Playbook, PlaybookPurpose, Trigger, Watch};
+use crate::model::{Asset, Class, Detector, Finality, Playbook, PlaybookPurpose, Trigger, Watch};
 use crate::reader::Log;
 
 /// Checks all of it.
@@ -18,6 +18,7 @@ pub(crate) fn check(log: &Log, context: &Context<'_>, assets: &BTreeMap<AssetId,
     for (id, detector) in context.detectors {
         idle(log, context, playbooks, id, detector);
         backfilled(log, context, assets, id, detector);
+        elsewhere(log, context, assets, id, detector);
     }
     failures(log, context, playbooks);
 }
@@ -96,6 +97,51 @@ fn failures(log: &Log, context: &Context<'_>, playbooks: &Playbooks) {
             );
             log.warn(at, "idle-detector", message, "add containment-failed to the kinds of the widest step's trigger");
         }
+    }
+}
+
+/// Says what a rule that looks at another asset cannot find: of one chain, what no finding can raise, and what is asked for before it can be known.
+fn elsewhere(
+    log: &Log,
+    context: &Context<'_>,
+    assets: &BTreeMap<AssetId, Asset>,
+    id: &DetectorId,
+    detector: &Detector,
+) {
+    let other = detector.watch.elsewhere().map(|(other, _)| other);
+    let chain = |asset| assets.get(asset).map(|asset| asset.chain);
+    let (Some(other), Some(at)) = (other, context.declared.detectors.get(id)) else { return };
+    let (Some(own), Some(far)) = (chain(&detector.asset), chain(other)) else { return };
+    let lag_s = match &detector.watch {
+        Watch::CrossChain(_) if own == far => {
+            let message = format!("{} and {other} are both on chain {own}", detector.asset);
+            log.fault(at, "same-chain", message, "write kind = \"invariant\": it compares within each block");
+            return;
+        }
+        Watch::CrossChain(cross) => cross.lag_s.saturating_sub(cross.skew_s),
+        Watch::Sister(sister) => {
+            if sister.sources(context.detectors).next().is_none() {
+                let message =
+                    format!("no rule of {other} that may vote finds anything of these kinds: it raises nothing");
+                log.warn(at, "idle-detector", message, "write a decisive rule of that asset, or other kinds");
+            }
+            if own == far {
+                return;
+            }
+            sister.lag_s
+        }
+        _ => return,
+    };
+    let Some(chain) = context.chains.chains.get(&far) else { return };
+    let depth = match (&detector.watch, chain.finality) {
+        (Watch::CrossChain(_), Finality::Depth(depth)) => depth,
+        _ => 0,
+    };
+    let least_ms = depth.saturating_add(2).saturating_mul(chain.block_time_ms);
+    if lag_s.saturating_mul(1000) < least_ms {
+        let message = format!("{lag_s} s back chain {far} is mostly not known yet: it would seldom be judged");
+        let remedy = format!("make lag_s at least {} s longer", least_ms.div_ceil(1000).saturating_sub(lag_s));
+        log.warn(at, "always-behind", message, remedy);
     }
 }
 

@@ -10,6 +10,7 @@ use watchfire_types::{Bytes, DetectorId, Read, Severity};
 use super::actions::call;
 use super::authority;
 use super::chains::hash;
+use super::elsewhere;
 use super::expressions;
 use super::fresh;
 use super::governance;
@@ -23,8 +24,8 @@ use crate::model::{Class, Detector, StateExpectation, Watch};
 use crate::reader::{Place, Section, Value};
 
 const DETECTORS_MAX: usize = 1024;
-const KINDS: &str = "outflow, event, state, authority, leap, invariant, stale, approval-drain, expression, rate, calls, governance or \
-     fresh-code";
+const KINDS: &str = "outflow, event, state, authority, leap, invariant, stale, approval-drain, expression, rate, calls, governance, \
+     fresh-code, sister or cross-chain";
 pub(super) const WEEK_S: u64 = 7 * 24 * 3600;
 pub(super) const MONTH_S: u64 = 30 * 24 * 3600;
 
@@ -56,7 +57,7 @@ pub(crate) fn read(root: &mut Section<'_>, declared: &Declared) -> Detectors {
         let asset = asset.and_then(|value| refer(&value, &declared.assets, "asset"));
         let severity = section.get("severity").map_or(Some(None), |value| severity(&value).map(Some));
         let class = class(&mut section);
-        let watch = watch(&mut section);
+        let watch = watch(&mut section, declared);
         if class == Some(Some(Class::Decisive)) && watch.as_ref().is_some_and(Watch::never_votes) {
             let message = "what this finds raises attention and never votes: ordinary use can look the same";
             let remedy = "leave class out; let an outflow, invariant or authority rule carry the vote";
@@ -88,7 +89,7 @@ pub(super) fn class(section: &mut Section<'_>) -> Option<Option<Class>> {
     }
 }
 
-fn watch(section: &mut Section<'_>) -> Option<Watch> {
+fn watch(section: &mut Section<'_>, declared: &Declared) -> Option<Watch> {
     let kind = section.need("kind", KINDS)?;
     match kind.text()?.as_str() {
         "outflow" => outflow(section),
@@ -104,6 +105,8 @@ fn watch(section: &mut Section<'_>) -> Option<Watch> {
         "calls" => patterns::calls(section),
         "governance" => governance::governance(section),
         "fresh-code" => fresh::fresh_code(section),
+        "sister" => elsewhere::sister(section, declared),
+        "cross-chain" => elsewhere::cross_chain(section, declared),
         other => {
             kind.fault("unknown-kind", format!("{other:?} is no kind of detector"), format!("write {KINDS}"));
             None

@@ -20,12 +20,16 @@ const EXCLUDED_MAX: usize = 256;
 /// A number times a scale times basis points must fit 512 bits with room: scales are below 2^128.
 const SCALE_BITS: usize = 128;
 
-/// The class of a rule that names none: a run of deposits or of claims looks like drained allowances from transfers alone.
+/// The class of a rule that names none: a run of deposits or of claims looks like drained allowances from transfers alone, and what a sister's rule found
+/// is not yet this asset's loss.
 pub(super) fn usual_class(watch: &Watch) -> Class {
     match watch {
-        Watch::ApprovalDrain { .. } | Watch::Rate(_) | Watch::Calls(_) | Watch::Governance(_) | Watch::FreshCode(_) => {
-            Class::Context
-        }
+        Watch::ApprovalDrain { .. }
+        | Watch::Rate(_)
+        | Watch::Calls(_)
+        | Watch::Governance(_)
+        | Watch::FreshCode(_)
+        | Watch::Sister(_) => Class::Context,
         Watch::Outflow { .. }
         | Watch::Event { .. }
         | Watch::State { .. }
@@ -33,7 +37,8 @@ pub(super) fn usual_class(watch: &Watch) -> Class {
         | Watch::Invariant { .. }
         | Watch::Stale { .. }
         | Watch::Authority { .. }
-        | Watch::Expression { .. } => Class::Decisive,
+        | Watch::Expression { .. }
+        | Watch::CrossChain(_) => Class::Decisive,
     }
 }
 
@@ -58,7 +63,7 @@ fn call_number(section: &mut Section<'_>) -> Option<Quantity> {
 }
 
 /// `{ target, call, ... }` or `{ held = "native" }`.
-fn quantity(section: &mut Section<'_>, key: &'static str) -> Option<Quantity> {
+pub(super) fn quantity(section: &mut Section<'_>, key: &'static str) -> Option<Quantity> {
     let what = "{ target = \"0x..\", call = \"totalAssets() returns (uint256)\" } or { held = \"native\" }";
     let mut inner = section.need(key, what)?.section()?;
     let read = match inner.get("held") {
@@ -105,7 +110,7 @@ pub(super) fn invariant(section: &mut Section<'_>) -> Option<Watch> {
     Some(Watch::Invariant { left, scale_left, compare: compare?, right, scale_right, tolerance_bps })
 }
 
-fn comparison(value: &Value<'_>) -> Option<Comparison> {
+pub(super) fn comparison(value: &Value<'_>) -> Option<Comparison> {
     match value.text()?.as_str() {
         ">=" => Some(Comparison::AtLeast),
         "<=" => Some(Comparison::AtMost),
@@ -118,7 +123,7 @@ fn comparison(value: &Value<'_>) -> Option<Comparison> {
 }
 
 /// What one side is multiplied with, so that units of different decimals compare; 1 where it is absent.
-fn scale(section: &mut Section<'_>, key: &'static str) -> Option<U256> {
+pub(super) fn scale(section: &mut Section<'_>, key: &'static str) -> Option<U256> {
     let Some(value) = section.get(key) else { return Some(U256::from(1)) };
     let scale = amount(&value)?;
     if scale.is_zero() || scale.bit_len() > SCALE_BITS {

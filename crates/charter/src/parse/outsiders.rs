@@ -25,8 +25,8 @@ fn of_playbook(log: &Log, context: &Context<'_>, id: &PlaybookId, playbook: &Pla
     let of_asset = || context.detectors.iter().filter(|(_, detector)| detector.asset == playbook.asset);
     // Where several kinds have to stand together, money has to buy as many.
     let bought = |trigger: &Trigger| {
-        let causes =
-            of_asset().filter(|(id, detector)| trigger.matches(id, detector) && reason(&detector.watch).is_some());
+        let causes = of_asset()
+            .filter(|(id, detector)| trigger.matches(id, detector) && reason(context, &detector.watch).is_some());
         let kinds: BTreeSet<&str> = causes.map(|(_, detector)| detector.watch.kind()).collect();
         trigger.together.is_none_or(|together| kinds.len() >= usize::from(together.kinds))
     };
@@ -34,7 +34,7 @@ fn of_playbook(log: &Log, context: &Context<'_>, id: &PlaybookId, playbook: &Pla
         playbook.triggers.iter().any(|trigger| trigger.matches(id, detector) && bought(trigger))
     };
     let reasons = of_asset().filter(triggers).filter_map(|(id, detector)| {
-        let reason = reason(&detector.watch)?;
+        let reason = reason(context, &detector.watch)?;
         Some(format!("{id} ({reason})"))
     });
     let reasons: BTreeSet<String> = reasons.collect();
@@ -49,7 +49,7 @@ fn of_playbook(log: &Log, context: &Context<'_>, id: &PlaybookId, playbook: &Pla
 }
 
 /// How an outsider causes such a finding; `None` where money alone does not.
-fn reason(watch: &Watch) -> Option<&'static str> {
+fn reason(context: &Context<'_>, watch: &Watch) -> Option<&'static str> {
     match watch {
         Watch::Outflow { limit: Some(_), .. } => Some("an outflow above an absolute amount"),
         Watch::Event { topic, .. } if by_topic(topic).is_none() => Some("an event"),
@@ -60,6 +60,13 @@ fn reason(watch: &Watch) -> Option<&'static str> {
             Subject::Call { .. } => "an expression over a call, which may even fail",
             Subject::Transaction => "an expression over a transaction, which may even fail",
         }),
+        // None of these is a sister's rule in turn.
+        Watch::Sister(sister) => {
+            let mut sources = sister.sources(context.detectors);
+            sources
+                .any(|(_, source)| reason(context, &source.watch).is_some())
+                .then_some("what an outsider causes at its sister")
+        }
         Watch::Outflow { limit: None, .. }
         | Watch::Event { .. }
         | Watch::State { .. }
@@ -69,7 +76,8 @@ fn reason(watch: &Watch) -> Option<&'static str> {
         | Watch::Rate(_)
         | Watch::Calls(_)
         | Watch::Governance(_)
-        | Watch::FreshCode(_) => None,
+        | Watch::FreshCode(_)
+        | Watch::CrossChain(_) => None,
     }
 }
 

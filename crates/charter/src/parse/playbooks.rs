@@ -34,6 +34,8 @@ pub(crate) const FINDING_KINDS: &[&str] = &[
     "calls",
     "governance",
     "fresh-code",
+    "sister",
+    "cross-chain",
     CONTAINMENT_FAILED,
 ];
 pub(crate) use crate::model::CONTAINMENT_FAILED;

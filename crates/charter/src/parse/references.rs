@@ -38,9 +38,11 @@ impl Declared {
 }
 
 impl Declared {
-    /// Takes every asset that a detector names as declared, for a text that has no assets of its own.
+    /// Takes every asset that a detector names, its own or another, as declared, for a text that has no assets of its own.
     pub(crate) fn assume_assets(&mut self, root: &Section<'_>) {
-        self.assets.extend(keyed(root, "detector", "asset", |value| value.peek_text()?.parse().ok()));
+        for key in ["asset", "elsewhere"] {
+            self.assets.extend(keyed(root, "detector", key, |value| value.peek_text()?.parse().ok()));
+        }
     }
 }
 

@@ -33,6 +33,8 @@ pub enum Blindness {
     Learning,
     /// Nobody gave the calls inside the transactions that it should judge.
     Untraced,
+    /// The other chain that it looks at has not passed the time that it judges, or did not answer there; or its own did not.
+    Behind,
 }
 
 /// How often an expression had no answer, and why.
@@ -128,6 +130,7 @@ impl Detectors {
             let why = match &rule.watching {
                 Watching::Rate(watch) if watch.is_learning() => Blindness::Learning,
                 Watching::Calls(_) => Blindness::Untraced,
+                Watching::Sister(_) | Watching::Cross(_) => Blindness::Behind,
                 _ => Blindness::Unread,
             };
             Blind { detector: rule.id.clone(), asset: rule.asset.clone(), blocks: rule.unread, why }

@@ -1,11 +1,14 @@
 //! What each rule of the charter is watched by.
 
-use alloy_primitives::U256;
-use watchfire_charter::{Asset, Quantity, Watch};
-use watchfire_types::{BlockView, ReadOutcome};
+use std::collections::BTreeSet;
+
+use alloy_primitives::{Address, U256};
+use watchfire_charter::{Asset, Charter, CrossChain, Quantity, Watch};
+use watchfire_types::{AssetId, BlockView, ChainId, ReadOutcome};
 
 use crate::authority::{AuthorityWatch, Scope};
 use crate::calls::CallsWatch;
+use crate::cross::CrossWatch;
 use crate::drain::{self, DrainWatch};
 use crate::event::EventWatch;
 use crate::expression::ExpressionWatch;
@@ -16,6 +19,7 @@ use crate::leap::{self, LeapWatch};
 use crate::measure::Measure;
 use crate::outflow::OutflowWatch;
 use crate::rate::RateWatch;
+use crate::sister::SisterWatch;
 use crate::stale::StaleWatch;
 use crate::state::StateWatch;
 
@@ -34,11 +38,13 @@ pub(super) enum Watching {
     Calls(CallsWatch),
     Governance(GovernanceWatch),
     Fresh(FreshWatch),
+    Sister(SisterWatch),
+    Cross(CrossWatch),
 }
 
 impl Watching {
-    pub(super) fn of(watch: &Watch, asset: &Asset) -> Self {
-        let group = || asset.contracts.union(&asset.internal).copied().collect();
+    pub(super) fn of(watch: &Watch, asset: &Asset, charter: &Charter) -> Self {
+        let group = || group(asset);
         let measure = |quantity: &Quantity| Measure::new(quantity, &group());
         match watch {
             Watch::Outflow { token, window_s, limit, share_bps } => {
@@ -83,6 +89,15 @@ impl Watching {
             Watch::Governance(rule) => Self::Governance(GovernanceWatch::new(rule, &asset.contracts)),
             Watch::FreshCode(rule) => Self::Fresh(FreshWatch::new(rule.clone(), asset.contracts.clone())),
             Watch::Calls(calls) => Self::Calls(CallsWatch::new(calls.clone(), group())),
+            Watch::Sister(rule) => {
+                let sources = rule.sources(&charter.detectors).map(|(id, _)| id.clone()).collect();
+                let elsewhere = chain_of(charter, &rule.elsewhere, asset);
+                Self::Sister(SisterWatch::new(rule.clone(), asset.chain, elsewhere, sources))
+            }
+            Watch::CrossChain(rule) => {
+                let elsewhere = chain_of(charter, &rule.elsewhere, asset);
+                Self::Cross(CrossWatch::new(rule.clone(), comparison(rule, asset, charter), asset.chain, elsewhere))
+            }
         }
     }
 
@@ -90,14 +105,16 @@ impl Watching {
     pub(super) fn reads(&self, view: &BlockView) -> bool {
         match self {
             Self::Outflow(watch) => watch.balance(view).is_some(),
-            // What a rate lacks is known when it was judged.
+            // What these lack is known when they were judged.
             Self::Event(_)
             | Self::Authority(_)
             | Self::Drain(_)
             | Self::Expression(_)
             | Self::Rate(_)
             | Self::Governance(_)
-            | Self::Fresh(_) => true,
+            | Self::Fresh(_)
+            | Self::Sister(_)
+            | Self::Cross(_) => true,
             Self::Calls(watch) => watch.sees(),
             Self::Leap(watch) => watch.answered(view),
             Self::Invariant(watch) => watch.answered(view),
@@ -107,4 +124,21 @@ impl Watching {
             }
         }
     }
+}
+
+fn group(asset: &Asset) -> BTreeSet<Address> {
+    asset.contracts.union(&asset.internal).copied().collect()
+}
+
+/// The chain of another asset, which a charter that exists has.
+fn chain_of(charter: &Charter, elsewhere: &AssetId, own: &Asset) -> ChainId {
+    charter.assets.get(elsewhere).map_or(own.chain, |asset| asset.chain)
+}
+
+/// The comparison of a rule of this asset; what is held on its right side the other asset holds.
+pub(super) fn comparison(rule: &CrossChain, asset: &Asset, charter: &Charter) -> InvariantWatch {
+    let other = charter.assets.get(&rule.elsewhere).map(group).unwrap_or_default();
+    let left = Side { measure: Measure::new(&rule.left, &group(asset)), scale: rule.scale_left };
+    let right = Side { measure: Measure::new(&rule.right, &other), scale: rule.scale_right };
+    InvariantWatch::new(left, rule.compare, right, rule.tolerance_bps)
 }

@@ -210,3 +210,51 @@ fn traces_are_judged_with_their_block() {
     let blind = blind.iter().find(|blind| blind.detector.as_str() == "vault-code").unwrap();
     assert_eq!((blind.blocks, blind.why), (2, Blindness::Untraced));
 }
+
+/// A second chain with a vault of the same code and two rules that look from it at the first: what is found there is raised here two seconds later, and what
+/// is held here is compared with what was held there.
+const TWIN: &str = "[[chain]]\nid = 1337\nname = \"drill-two\"\nblock_time_ms = 1000\nfinality = \"finalized\"\ngas_cap = 16777216\nroute = \"public\"\n\
+                    stagger_ms_min = 500\n[[asset]]\nid = \"vault-twin\"\nname = \"Twin\"\nchain = 1337\n\
+                    contracts = [\"0xe7f1725E7734CE288F8367e1Bb143E90bb3F0512\"]\ncriticality = \"critical\"\nrto_s = 3600\nrpo_s = 60\n\
+                    [[detector]]\nid = \"twin-sister\"\nasset = \"vault-twin\"\nkind = \"sister\"\nelsewhere = \"vault-core\"\nlag_s = 2\n\
+                    contract = \"0xe7f1725E7734CE288F8367e1Bb143E90bb3F0512\"\nelsewhere_contract = \"0xe7f1725E7734CE288F8367e1Bb143E90bb3F0512\"\n\
+                    [[detector]]\nid = \"twin-backed\"\nasset = \"vault-twin\"\nkind = \"cross-chain\"\nleft = { held = \"native\" }\ncompare = \"<=\"\n\
+                    elsewhere = \"vault-core\"\nright = { held = \"native\" }\nlag_s = 3\n";
+
+/// The history of two chains is one: what happens on one is found on the other, where the blocks come in the order of their times.
+#[test]
+fn what_happens_on_one_chain_is_found_on_the_other() {
+    let text = charter_text(None) + TWIN;
+    let (charter, _) = watchfire_charter::parse(&text).unwrap_or_else(|faults| panic!("{faults:#?}"));
+    let on = |chain: u64, number: u64, ether: u64| {
+        let mut view = view(number, Some(ether));
+        view.block.chain = ChainId::new(chain);
+        view.reads.insert(Read::CodeHash { account: vault() }, ReadOutcome::Value(vec![7; 32].into()));
+        view
+    };
+    let mut replay = Replay::new(&charter, None);
+    assert_eq!(replay.reads(CHAIN), replay.reads(ChainId::new(1337)));
+    let mut told = Vec::new();
+    for number in 1..=12 {
+        told.extend(replay.take(&on(31_337, number, if number < 5 { 100 } else { 50 }), 0).unwrap().told);
+        told.extend(replay.take(&on(1_337, number, 80), 0).unwrap().told);
+    }
+    let told: Vec<_> = told.iter().map(|told| (told.block, told.detector.to_string(), told.class)).collect();
+    let expected = [
+        (5, "vault-outflow", Class::Decisive),
+        (7, "twin-sister", Class::Context),
+        (8, "twin-backed", Class::Decisive),
+    ];
+    assert_eq!(told, expected.map(|(block, detector, class)| (block, detector.to_owned(), class)));
+    let blind = replay.summary(0.0, 0).blind;
+    let blind: Vec<_> = blind.iter().map(|blind| (blind.detector.to_string(), blind.blocks, blind.why)).collect();
+    assert_eq!(
+        blind,
+        [("twin-backed".to_owned(), 3, Blindness::Behind), ("twin-sister".to_owned(), 2, Blindness::Behind)]
+    );
+
+    // The other way round nobody can know yet, and it is said.
+    let mut replay = Replay::new(&charter, Some(ChainId::new(1337)));
+    let blinded: Vec<_> = replay.take(&on(1_337, 9, 80), 0).unwrap().blinded;
+    assert_eq!(blinded.len(), 2);
+}

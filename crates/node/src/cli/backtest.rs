@@ -217,6 +217,9 @@ impl<'a> Teller<'a> {
             let why = match why {
                 Blindness::Unread => "reads state that is not there; it finds nothing where it cannot read",
                 Blindness::Untraced => "has no traces of what touched the asset; it finds nothing where it has none",
+                Blindness::Behind => {
+                    "cannot know yet what the other chain shows; give the blocks of both chains in the order of their times"
+                }
                 Blindness::Learning => {
                     "has not seen the windows yet that it compares with; it finds nothing until it has"
                 }
@@ -368,6 +371,7 @@ fn text(summary: &Summary) -> String {
         let what = match blind.why {
             Blindness::Unread => "could not read",
             Blindness::Learning => "was still learning at",
+            Blindness::Behind => "could not know the other chain at",
             Blindness::Untraced => "had no traces at",
         };
         text.push_str(&format!("\nunknown: {detector} of {asset} {what} {unread} of {blocks} blocks"));

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use serde::Serialize;
 use watchfire_charter::packs::{self, Pack, PackError};
-use watchfire_charter::{Charter, Class, Detector, Fault, RuleSet, Warning};
+use watchfire_charter::{Charter, Class, Detector, Fault, RuleSet, Warning, Watch};
 use watchfire_detect::footprint;
 use watchfire_types::{AssetId, DetectorId, Severity};
 
@@ -172,7 +172,9 @@ fn told(rules: &RuleSet) -> Vec<Told> {
             kind: detector.watch.kind(),
             class: detector.class,
             severity: detector.severity,
-            reads: detector.watch.calls().count() + detector.watch.coins().count() * group,
+            reads: detector.watch.calls().count()
+                + detector.watch.coins().count() * group
+                + usize::from(matches!(detector.watch, Watch::Sister(_))),
             span_s: detector.watch.span_s(),
             memory_bytes: footprint(&detector.watch, block_time_ms),
         }

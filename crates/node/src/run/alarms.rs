@@ -103,6 +103,11 @@ pub(super) fn blind(blind: &Blind) -> String {
             "detector-learning: {detector} of {asset} has not seen the windows yet that it compares with, it finds nothing until it has; shorten \
              them to what a start reads back if this comes again"
         ),
+        Blindness::Behind => format!(
+            "detector-behind: {detector} of {asset}: at the newest {blocks} blocks it was not known what the other chain shows, or what this one \
+             does, it would find nothing; see that both chains go on, that their operators agree, and that lag_s is longer than the other \
+             chain takes"
+        ),
         Blindness::Untraced => format!(
             "detector-untraced: {detector} of {asset}: nobody gave the calls inside what touched it last, {blocks} blocks ago or more, it would \
              find nothing; configure an endpoint that offers debug_traceTransaction or trace_transaction"

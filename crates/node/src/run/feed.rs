@@ -88,6 +88,9 @@ impl Node {
                 if let Some(state) = self.chains.get_mut(&chain) {
                     state.finalized = finalized.or(state.finalized);
                 }
+                if let Some(block) = finalized {
+                    self.chains.values_mut().for_each(|state| state.detectors.hear_final(&block));
+                }
                 self.on_block(chain, *view, arrived).await
             }
             FeedEvent::Orphaned { blocks } => self.on_orphaned(chain, blocks).await,
@@ -153,6 +156,7 @@ impl Node {
         let state = self.chains.get_mut(&chain);
         let standing =
             state.map(|state| state.detectors.observe_announced(&view, floors, announced)).unwrap_or_default();
+        self.chains.values_mut().for_each(|state| state.detectors.hear(&view, &standing));
         self.input(Input::Detected { block, standing }).await?;
         self.scanned.note(chain, block.number);
         if self.is_past(block, arrived) && !view.is_read() && self.scanned.leave_out(chain, block.number, block.number)
@@ -181,9 +185,9 @@ impl Node {
                 hash: B256::ZERO,
                 time: BlockTime::default(),
             });
-            state.detectors.rollback(&ancestor);
             state.head = state.head.map(|(_, arrived)| (ancestor, arrived));
             self.scanned.note(chain, ancestor.number);
+            self.chains.values_mut().for_each(|state| state.detectors.rollback(&ancestor));
         }
         for block in &blocks {
             let mut record =

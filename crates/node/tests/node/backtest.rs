@@ -193,6 +193,37 @@ fn files_and_node_say_what_live_detectors_say() {
     chain.runtime.block_on(chain.anvil.stop());
 }
 
+/// A contract that gets the code of a vault on which an outflow stands is raised in the next block, on a real chain.
+#[test]
+fn a_twin_of_a_drained_vault_is_raised() {
+    let chain = Attacked::new();
+    let twin: Address = Address::repeat_byte(0x77);
+    let ask = |method, params| chain.runtime.block_on(chain.rpc.call(method, params)).unwrap();
+    let code = ask("eth_getCode", json!([chain.vault, "latest"]));
+    let drained = chain.head();
+    ask("anvil_mine", json!(["0x2"]));
+    ask("anvil_setCode", json!([twin, code]));
+    ask("anvil_mine", json!(["0x2"]));
+    let charter = chain.charter("31337");
+    let text = std::fs::read_to_string(&charter).unwrap()
+        + &format!(
+            "[[asset]]\nid = \"vault-twin\"\nname = \"Twin\"\nchain = 31337\ncontracts = [\"{twin}\"]\ncriticality = \"critical\"\nrto_s = 3600\n\
+             rpo_s = 60\n[[detector]]\nid = \"twin-sister\"\nasset = \"vault-twin\"\nkind = \"sister\"\ncontract = \"{twin}\"\n\
+             elsewhere = \"vault-core\"\nelsewhere_contract = \"{}\"\n",
+            chain.vault.to_checksum(None)
+        );
+    std::fs::write(&charter, text).unwrap();
+    let url = chain.anvil.url().as_str();
+    let output = watchfire(&["backtest", "--charter", &charter, "--rpc", url, "--from", "0", "--json"]);
+    let (found, end) = told(&output);
+    let raised: Vec<&Value> = found.iter().filter(|line| line["detector"] == "twin-sister").collect();
+    let [raised] = raised.as_slice() else { panic!("{found:?} {end} {}", stderr(&output)) };
+    assert!(raised["block"].as_u64().unwrap() > drained + 1, "{raised}");
+    assert_eq!((&raised["class"], &raised["asset"]), (&json!("context"), &json!("vault-twin")));
+    assert_eq!(raised["figures"]["sister_detector"], "vault-outflow");
+    chain.runtime.block_on(chain.anvil.stop());
+}
+
 /// State that is not in the files leaves its detectors unknown, and everything else goes on; what is wrong with the input is named, and the
 /// rest replayed.
 #[test]

@@ -154,7 +154,9 @@ impl Contracts {
                 | Watch::Rate(_)
                 | Watch::Calls(_)
                 | Watch::Governance(_)
-                | Watch::FreshCode(_) => {}
+                | Watch::FreshCode(_)
+                | Watch::Sister(_)
+                | Watch::CrossChain(_) => {}
             }
         }
         Self::conditions(cast, &mut first);

@@ -170,6 +170,7 @@ impl World<'_> {
         let none = BTreeMap::new();
         let floors = if forgets { &none } else { &process.floors };
         let standing = process.detectors.0.observe_announced(view, floors, &process.announced);
+        process.detectors.0.hear(view, &standing);
         let standing = if loses { Vec::new() } else { standing };
         self.turn(place, vec![Door::Input(Input::Detected { block, standing })]);
     }

@@ -168,3 +168,72 @@ async fn past_blocks_without_state_stand_as_an_alarm() {
     assert_eq!(said(&node), both);
     assert_eq!(kept(), serde_json::json!([[3, 4], [6, 6]]));
 }
+
+const TWIN: ChainId = ChainId::new(1337);
+
+/// Beside the vault one of the same code on another chain, which is raised by what is found there.
+fn with_a_twin(directory: &std::path::Path, config: &std::path::Path) {
+    let append = |path: &std::path::Path, text: &str| {
+        let whole = std::fs::read_to_string(path).unwrap() + text;
+        std::fs::write(path, whole).unwrap();
+    };
+    let vault = vault();
+    append(
+        &directory.join("charter.toml"),
+        &format!(
+            "[[chain]]\nid = 1337\nname = \"two\"\nblock_time_ms = 1000\nfinality = \"finalized\"\ngas_cap = 16777216\nroute = \"public\"\n\
+             stagger_ms_min = 500\n[[asset]]\nid = \"vault-twin\"\nname = \"Twin\"\nchain = 1337\ncontracts = [\"{vault}\"]\n\
+             criticality = \"critical\"\nrto_s = 3600\nrpo_s = 60\n[[detector]]\nid = \"twin-sister\"\nasset = \"vault-twin\"\nkind = \"sister\"\n\
+             contract = \"{vault}\"\nelsewhere = \"vault-core\"\nelsewhere_contract = \"{vault}\"\nlag_s = 2\n"
+        ),
+    );
+    append(
+        config,
+        "[[chain]]\nid = 1337\nagree = 1\n[[chain.endpoint]]\nname = \"two\"\noperator = \"op-alder\"\nhttp = \"http://127.0.0.1:1\"\n",
+    );
+}
+
+/// A block of a chain in which its vault holds so many ether, with the code that both have.
+fn coded(chain: ChainId, number: u64, (branch, parent): (u8, u8), ether: u128) -> FeedEvent {
+    let FeedEvent::Block { mut view, finalized, arrived } = holding(number, branch, parent, ether) else { panic!() };
+    view.block.chain = chain;
+    view.reads.insert(Read::CodeHash { account: vault() }, ReadOutcome::Value(Bytes::copy_from_slice(&[7; 32])));
+    FeedEvent::Block { view, finalized, arrived }
+}
+
+/// What is found on one chain raises the vault of the same code on another, as long as it is canonical there.
+#[tokio::test]
+async fn a_finding_raises_the_same_code_on_another_chain() {
+    let (directory, config) = fixture::directory();
+    with_a_twin(directory.path(), &config);
+    let Assembled { mut node, inbox: _inbox, output, socket: _socket } = assemble(open(&config).unwrap()).unwrap();
+    node.take(output).await.unwrap();
+    let raised = |node: &Node| {
+        let of =
+            |state: &ChainState| state.detectors.blind(1).map(|blind| blind.detector.to_string()).collect::<Vec<_>>();
+        let found: Vec<_> =
+            seen(node).findings.into_iter().filter(|(_, at)| at.chain == TWIN).map(|(_, at)| at.number).collect();
+        (found, of(node.chains.get(&TWIN).unwrap()))
+    };
+    for number in 1..=3 {
+        node.on_feed(TWIN, coded(TWIN, number, (0, 0), 100)).await.unwrap();
+    }
+    assert_eq!(raised(&node), (vec![], vec!["twin-sister".to_owned()]));
+    for number in 1..=5 {
+        node.on_feed(CHAIN, coded(CHAIN, number, (0, 0), if number < 4 { 100 } else { 10 })).await.unwrap();
+    }
+    // Two seconds before block 5 nothing was lost yet.
+    node.on_feed(TWIN, coded(TWIN, 4, (0, 0), 100)).await.unwrap();
+    node.on_feed(TWIN, coded(TWIN, 5, (0, 0), 100)).await.unwrap();
+    assert_eq!(raised(&node), (vec![], vec![]));
+    node.on_feed(TWIN, coded(TWIN, 6, (0, 0), 100)).await.unwrap();
+    assert_eq!(raised(&node), (vec![6], vec![]));
+
+    node.on_feed(CHAIN, FeedEvent::Orphaned { blocks: vec![block(5, 0), block(4, 0)] }).await.unwrap();
+    for number in 4..=6 {
+        node.on_feed(CHAIN, coded(CHAIN, number, (1, u8::from(number > 4)), 100)).await.unwrap();
+    }
+    node.on_feed(TWIN, coded(TWIN, 7, (0, 0), 100)).await.unwrap();
+    node.on_feed(TWIN, coded(TWIN, 8, (0, 0), 100)).await.unwrap();
+    assert_eq!(raised(&node).0, [6], "what was orphaned there raises nothing here");
+}
