@@ -19,8 +19,8 @@ use crate::track::Track;
 /// What a block of the sister's chain says of it.
 #[derive(Debug, PartialEq)]
 struct Seen {
-    /// Of its contract; none, where it was not read.
-    code: Option<B256>,
+    /// Of its contract.
+    code: B256,
     /// The newest of the findings that count.
     raised: Option<Raised>,
 }
@@ -41,7 +41,8 @@ pub(crate) struct SisterWatch {
     elsewhere: ChainId,
     /// The rules of the sister whose findings count.
     sources: BTreeSet<DetectorId>,
-    seen: Track<Seen>,
+    /// None at blocks where the code was not read, or where a finding goes on standing that nobody judged there.
+    seen: Track<Option<Seen>>,
 }
 
 impl SisterWatch {
@@ -65,22 +66,23 @@ impl SisterWatch {
         }
         let counts =
             |finding: &&Finding| finding.asset == self.rule.elsewhere && self.sources.contains(&finding.detector);
+        let code = code(view, self.rule.elsewhere_contract);
+        // Who could not read goes on with what stood, on the evidence of an earlier block: whoever could may know better.
+        let judged = standing.iter().filter(counts).all(|finding| finding.block == view.block);
         let raised = standing.iter().filter(counts).map(|finding| Raised {
             since: finding.first.time,
             block: finding.first.number,
             detector: finding.detector.clone(),
             kind: finding.kind.clone(),
         });
-        let seen = Seen { code: code(view, self.rule.elsewhere_contract), raised: raised.max() };
+        let seen = code.filter(|_| judged).map(|code| Seen { code, raised: raised.max() });
         self.seen.take(&view.block, seen);
     }
 
     /// Judges a block of its own chain. What began at a sister up to a recovery of this asset is no reason to contain it again.
     pub(crate) fn observe(&self, view: &BlockView, floor: Option<&BlockRef>) -> Evaluation {
         let Some(own) = code(view, self.rule.contract) else { return Evaluation::Unknown };
-        let Some(Seen { code: Some(code), raised }) = self.seen_at(view.block.time) else {
-            return Evaluation::Unknown;
-        };
+        let Some(Seen { code, raised }) = self.seen_at(&view.block) else { return Evaluation::Unknown };
         let raised = raised.as_ref().filter(|raised| floor.is_none_or(|floor| raised.since > floor.time));
         match raised {
             Some(raised) if *code == own && own != KECCAK256_EMPTY => self.tell(raised, &own),
@@ -88,12 +90,12 @@ impl SisterWatch {
         }
     }
 
-    fn seen_at(&self, time: BlockTime) -> Option<&Seen> {
+    fn seen_at(&self, block: &BlockRef) -> Option<&Seen> {
         if self.own == self.elsewhere {
-            return self.seen.newest();
+            return self.seen.newest_before(block)?.as_ref();
         }
-        let at = BlockTime::from_secs(time.as_secs().saturating_sub(self.rule.lag_s));
-        self.seen.over(at, at)?.next_back()
+        let at = BlockTime::from_secs(block.time.as_secs().saturating_sub(self.rule.lag_s));
+        self.seen.over(at, at)?.next_back()?.as_ref()
     }
 
     /// Forgets every block above `to` of that chain.

@@ -36,8 +36,9 @@ impl<T: PartialEq> Track<T> {
         }
     }
 
-    /// The value at the newest block.
-    pub(crate) fn newest(&self) -> Option<&T> {
+    /// The value at the block before this one of the same chain.
+    pub(crate) fn newest_before(&self, block: &BlockRef) -> Option<&T> {
+        self.head.filter(|head| head.number.checked_add(1) == Some(block.number))?;
         self.changes.back().map(|(_, value)| value)
     }
 

@@ -48,11 +48,17 @@ fn found(detector: &str, since: u64) -> Finding {
     }
 }
 
+/// These findings, judged at a block and standing there.
+fn at(view: &BlockView, standing: &[Finding]) -> Vec<Finding> {
+    standing.iter().map(|finding| Finding { block: view.block, ..finding.clone() }).collect()
+}
+
 /// Judged at block 10 of this chain, after the other chain's blocks up to `last`, each with these findings and this code.
 fn judged(last: u64, code: u8, standing: &[Finding], floor: Option<u64>) -> Evaluation {
     let mut rule = rule(THERE);
     for number in 5..=last {
-        rule.hear(&there(number, code), standing);
+        let view = there(number, code);
+        rule.hear(&view, &at(&view, standing));
     }
     rule.observe(&here(10), floor.map(block).as_ref())
 }
@@ -93,15 +99,23 @@ fn code_has_to_be_there_and_read() {
     let none = ReadOutcome::Value(KECCAK256_EMPTY.to_vec().into());
     let bare = |view: BlockView, account| BlockView { reads: [(code_read(account), none.clone())].into(), ..view };
     for number in 5..=12 {
-        rule.hear(&bare(there(number, 1), TWIN), &[found("drained", 6)]);
+        let view = bare(there(number, 1), TWIN);
+        rule.hear(&view, &at(&view, &[found("drained", 6)]));
     }
     assert_eq!(fires(&rule.observe(&bare(here(10), VAULT), None)), Some(false));
     assert_eq!(fires(&rule.observe(&view(10, []), None)), None);
     let unread = |number| BlockView { reads: BTreeMap::new(), ..there(number, 1) };
     for number in 13..=20 {
-        rule.hear(&unread(number), &[found("drained", 6)]);
+        rule.hear(&unread(number), &at(&unread(number), &[found("drained", 6)]));
     }
     assert_eq!(fires(&rule.observe(&here(20), None)), None);
+    // What stands there since block 6 was last judged at block 24.
+    for number in 21..=28 {
+        let view = there(number, 1);
+        rule.hear(&view, &at(&there(number.min(24), 1), &[found("drained", 6)]));
+    }
+    let said: Vec<_> = [26, 27, 28, 29].map(|number| fires(&rule.observe(&here(number), None))).into();
+    assert_eq!(said, [Some(true), Some(true), None, None]);
 }
 
 /// On one chain the block before is what counts, at once.
@@ -112,8 +126,9 @@ fn on_one_chain_it_is_raised_in_the_next_block() {
     assert_eq!(fires(&rule.observe(&both(5), None)), None);
     rule.hear(&both(5), &[]);
     assert_eq!(fires(&rule.observe(&both(6), None)), Some(false));
-    rule.hear(&both(6), &[found("drained", 6)]);
+    rule.hear(&both(6), &at(&both(6), &[found("drained", 6)]));
     assert_eq!(fires(&rule.observe(&both(7), None)), Some(true));
+    assert_eq!(fires(&rule.observe(&both(8), None)), None, "block 7 was not heard");
     rule.rollback(&block(5));
     assert_eq!(fires(&rule.observe(&both(6), None)), Some(false));
 }
@@ -129,7 +144,8 @@ proptest! {
     ) {
         let hear = |rule: &mut SisterWatch, number: usize, code: u8, since: Option<u64>| {
             let standing: Vec<Finding> = since.map(|since| found("drained", since)).into_iter().collect();
-            rule.hear(&there(number as u64, code), &standing);
+            let view = there(number as u64, code);
+            rule.hear(&view, &at(&view, &standing));
         };
         let mut all = rule(THERE);
         for (number, (code, since)) in history.iter().enumerate() {

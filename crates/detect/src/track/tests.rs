@@ -19,7 +19,7 @@ fn over(track: &Track<u8>, from: u64, to: u64) -> Option<Vec<u8>> {
 #[test]
 fn what_is_not_past_or_not_seen_is_not_known() {
     let mut track = Track::new();
-    assert_eq!((over(&track, 0, 0), track.newest()), (None, None));
+    assert_eq!((over(&track, 0, 0), track.newest_before(&block(1, 0))), (None, None));
     for (number, time, value) in [(5, 100, 1), (6, 110, 1), (7, 110, 2), (8, 130, 3)] {
         track.take(&block(number, time), value);
     }
@@ -35,6 +35,8 @@ fn what_is_not_past_or_not_seen_is_not_known() {
     for (from, to, expected) in table {
         assert_eq!(over(&track, from, to), expected, "{from} to {to}");
     }
+    let before = |number| track.newest_before(&block(number, 140));
+    assert_eq!((before(8), before(9), before(10)), (None, Some(&3), None));
     // Blocks 9 and 10 are missing: what was before them says nothing of the time since.
     track.take(&block(11, 160), 3);
     track.take(&block(12, 170), 3);
