@@ -220,7 +220,7 @@ fn a_twin_of_a_drained_vault_is_raised() {
     let [raised] = raised.as_slice() else { panic!("{found:?} {end} {}", stderr(&output)) };
     assert!(raised["block"].as_u64().unwrap() > drained + 1, "{raised}");
     assert_eq!((&raised["class"], &raised["asset"]), (&json!("context"), &json!("vault-twin")));
-    assert_eq!(raised["figures"]["sister_detector"], "vault-outflow");
+    assert_eq!(raised["figures"]["sister_detector"], "vault-limited", "the newest of two");
     chain.runtime.block_on(chain.anvil.stop());
 }
 
