@@ -1,6 +1,6 @@
 //! Rules of one asset that look at another, mostly of another chain.
 //!
-//! What a block of one chain is compared with on another must not hang on which block a node happened to get first. So both kinds look back: a block of
+//! What a block of one chain is compared with on another must not hang on which block a node happened to get first. So all of these look back: a block of
 //! time t is judged by what the other chain showed at time t less the rule's `lag_s`, and is not judged at all before the other chain has passed that time.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,6 +9,7 @@ use alloy_primitives::{Address, U256};
 use serde::Serialize;
 use watchfire_types::{AssetId, DetectorId};
 
+use crate::expression::Subject;
 use crate::watch::{Class, Comparison, Detector, Quantity, Watch};
 
 /// By how much longer than its windows a node looks back for such a rule, seconds: what stood at their beginning was said before it.
@@ -53,6 +54,39 @@ pub struct CrossChain {
     pub skew_s: u64,
 }
 
+/// A release here that has no event of its own on another chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Release {
+    /// The contract that releases.
+    pub address: Address,
+    /// Its event, as declared.
+    pub event: Subject,
+    /// The other asset.
+    pub elsewhere: AssetId,
+    /// The contract there that locks, burns or sends.
+    pub elsewhere_address: Address,
+    /// Its event, as declared.
+    pub elsewhere_event: Subject,
+    /// What has to be the same: a parameter here, and the one there.
+    pub same: BTreeMap<String, String>,
+    /// How long a message takes at most, seconds of block time: no earlier event there counts.
+    pub within_s: u64,
+    /// How far back a release is looked at first, seconds of block time: longer than the other chain takes to be final.
+    pub lag_s: u64,
+    /// By how much the chains' clocks may differ, seconds: an event there may be so much later.
+    pub skew_s: u64,
+    /// How long the finding stands, seconds of block time.
+    pub stands_s: u64,
+}
+
+impl Release {
+    /// How far it looks back, seconds of block time.
+    #[must_use]
+    pub fn span_s(&self) -> u64 {
+        [self.within_s, self.lag_s, self.skew_s, self.stands_s, BEFORE_S].into_iter().fold(0, u64::saturating_add)
+    }
+}
+
 impl Sister {
     /// How far it looks back, seconds of block time.
     #[must_use]
@@ -74,6 +108,17 @@ impl Sister {
 }
 
 impl CrossChain {
+    /// Whether it is broken by more of what an asset holds, which anybody can send it.
+    #[must_use]
+    pub(crate) fn is_broken_by_gift(&self) -> bool {
+        let held = |quantity: &Quantity| matches!(quantity, Quantity::Held { .. });
+        match self.compare {
+            Comparison::AtMost => held(&self.left),
+            Comparison::AtLeast => held(&self.right),
+            Comparison::Equal => held(&self.left) || held(&self.right),
+        }
+    }
+
     /// How far it looks back, seconds of block time.
     #[must_use]
     pub fn span_s(&self) -> u64 {

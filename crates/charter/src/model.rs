@@ -10,7 +10,7 @@ use watchfire_types::{
 };
 
 pub use crate::context::{Calls, Ewma, FreshCode, Governance, Pattern, Rate, Rated};
-pub use crate::elsewhere::{CrossChain, Sister};
+pub use crate::elsewhere::{CrossChain, Release, Sister};
 pub use crate::expectation::StateExpectation;
 pub use crate::severity::{ByFunds, SeverityRow};
 pub use crate::watch::{Class, Comparison, Detector, Quantity, Watch};

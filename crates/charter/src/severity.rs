@@ -103,7 +103,7 @@ pub fn by_rows(rows: &[SeverityRow], case: &Case<'_>) -> Option<Severity> {
 #[must_use]
 pub fn usual(case: &Case<'_>) -> Severity {
     let [low, medium, high, critical] = match case.kind {
-        "outflow" | "invariant" | "approval-drain" | "calls" | "cross-chain" => [3, 2, 1, 1],
+        "outflow" | "invariant" | "approval-drain" | "calls" | "cross-chain" | "release" => [3, 2, 1, 1],
         "stale" => [4, 3, 3, 2],
         _ => [3, 2, 2, 1],
     };

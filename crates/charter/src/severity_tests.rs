@@ -7,7 +7,7 @@ use watchfire_types::Severity;
 use super::*;
 
 const FUNDS: [Criticality; 4] = [Criticality::Low, Criticality::Medium, Criticality::High, Criticality::Critical];
-const KINDS: [&str; 15] = [
+const KINDS: [&str; 16] = [
     "outflow",
     "event",
     "state",
@@ -23,6 +23,7 @@ const KINDS: [&str; 15] = [
     "fresh-code",
     "sister",
     "cross-chain",
+    "release",
 ];
 
 fn severities() -> impl Strategy<Value = Severity> {

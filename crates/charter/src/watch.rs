@@ -8,7 +8,7 @@ use watchfire_types::body::Selector;
 use watchfire_types::{AssetId, Read, Severity};
 
 use crate::context::{Calls, FreshCode, Governance, Rate, Rated};
-use crate::elsewhere::{CrossChain, Sister};
+use crate::elsewhere::{CrossChain, Release, Sister};
 use crate::expectation::StateExpectation;
 use crate::expression::{Expression, Subject};
 
@@ -186,6 +186,8 @@ pub enum Watch {
     Sister(Sister),
     /// Numbers of two chains whose comparison must hold.
     CrossChain(CrossChain),
+    /// A release that another chain knows nothing of.
+    Release(Release),
 }
 
 /// A number on a chain.
@@ -257,7 +259,7 @@ impl Quantity {
 
 impl Watch {
     /// The kind of its findings: `outflow`, `event`, `state`, `leap`, `invariant`, `stale`, `authority`, `approval-drain`, `expression`, `rate`, `calls`, `governance`,
-    /// `fresh-code`, `sister`, `cross-chain`.
+    /// `fresh-code`, `sister`, `cross-chain`, `release`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
@@ -276,6 +278,7 @@ impl Watch {
             Self::FreshCode(_) => "fresh-code",
             Self::Sister(_) => "sister",
             Self::CrossChain(_) => "cross-chain",
+            Self::Release(_) => "release",
         }
     }
 
@@ -295,6 +298,7 @@ impl Watch {
             Self::FreshCode(fresh) => fresh.funded_s.saturating_add(fresh.stands_s),
             Self::Sister(sister) => sister.span_s(),
             Self::CrossChain(cross) => cross.span_s(),
+            Self::Release(release) => release.span_s(),
             Self::Invariant { .. } | Self::Stale { .. } => 0,
         }
     }
@@ -324,7 +328,8 @@ impl Watch {
             | Self::Calls(_)
             | Self::Governance(_)
             | Self::FreshCode(_)
-            | Self::Sister(_) => (None, None),
+            | Self::Sister(_)
+            | Self::Release(_) => (None, None),
             Self::CrossChain(cross) => (cross.left.call(), None),
             Self::State { what, read, .. } => (Some((what.as_str(), read)), None),
             Self::Leap { of, .. } | Self::Stale { of, .. } => (of.call(), None),
@@ -339,6 +344,7 @@ impl Watch {
         match self {
             Self::Sister(sister) => Some((&sister.elsewhere, None)),
             Self::CrossChain(cross) => Some((&cross.elsewhere, cross.right.call())),
+            Self::Release(release) => Some((&release.elsewhere, None)),
             _ => None,
         }
     }
@@ -366,7 +372,8 @@ impl Watch {
             | Self::Calls(_)
             | Self::Governance(_)
             | Self::FreshCode(_)
-            | Self::Sister(_) => (None, None),
+            | Self::Sister(_)
+            | Self::Release(_) => (None, None),
             Self::CrossChain(cross) => (held(&cross.left), None),
         };
         first.into_iter().chain(second)

@@ -45,9 +45,9 @@ impl CrossWatch {
         self.rule.span_s()
     }
 
-    /// Takes a block of any chain.
+    /// Takes a block of any chain. Where both assets are on one, as only in a trial, there is nothing to compare.
     pub(crate) fn hear(&mut self, view: &BlockView) {
-        if view.block.chain == self.elsewhere {
+        if view.block.chain == self.elsewhere && self.own != self.elsewhere {
             self.right.take(&view.block, self.comparison.right_value(view));
         }
     }

@@ -98,9 +98,13 @@ impl Rule {
             Watching::Fresh(watch) => watch.observe(view, logs, floor),
             Watching::Sister(watch) => watch.observe(view, floor),
             Watching::Cross(watch) => watch.observe(view),
+            Watching::Release(watch) => watch.observe(view, logs, floor),
         };
         // Their figures are those of more than this block.
-        let beyond = matches!(self.watching, Watching::Rate(_) | Watching::Sister(_) | Watching::Cross(_));
+        let beyond = matches!(
+            self.watching,
+            Watching::Rate(_) | Watching::Sister(_) | Watching::Cross(_) | Watching::Release(_)
+        );
         let lacks = beyond && evaluation == Evaluation::Unknown;
         self.unread = if answered && !lacks { 0 } else { self.unread.saturating_add(1) };
         let standing = match evaluation {
@@ -140,6 +144,7 @@ impl Rule {
             Watching::Calls(watch) => watch.keys().map(log).collect(),
             Watching::Governance(watch) => watch.keys().into_iter().map(log).collect(),
             Watching::Fresh(watch) => watch.keys().map(log).collect(),
+            Watching::Release(watch) => watch.key().map(log).into_iter().collect(),
         }
     }
 
@@ -176,6 +181,7 @@ impl Rule {
             Watching::Fresh(_) => "fresh-code",
             Watching::Sister(_) => "sister",
             Watching::Cross(_) => "cross-chain",
+            Watching::Release(_) => "release",
         }
     }
 }
@@ -186,7 +192,8 @@ impl Rule {
 /// for each firing that still stands; per rule about authority one for each of 65 blocks with an act, and of
 /// 65 for each account that it lists; per approval-drain rule at most 33,024 transfers of about 120 bytes; per rate rule one entry for each of its windows and of
 /// 65 blocks; per rule about calls one finding for each of 65 blocks and 4,096 contracts that were created; per rule about fresh code 4,096 fundings and
-/// those of 64 blocks; per rule about a sister 4,096 changes of what stands there, per rule about two chains 4,096 of each side; per rule one finding for each block at which it was found; never less than [`crate::REORG_DEPTH`] blocks.
+/// those of 64 blocks; per rule about a sister 4,096 changes of what stands there, per rule about two chains 4,096 of each side, per rule about releases
+/// 16,384 events of each side; per rule one finding for each block at which it was found; never less than [`crate::REORG_DEPTH`] blocks.
 ///
 /// Time: a block costs one look into a table for each of its logs, and what the rules cost that it concerns. A rule about an event, or an expression, is
 /// judged at blocks with such an event and as long as one may still stand; every other is judged at every block.
@@ -244,13 +251,14 @@ impl Detectors {
         Self { chain, rules, index, calls, every, open: BTreeSet::new(), asked: Asked::default() }
     }
 
-    /// The logs that concern these rules; all others may be left out of what they observe.
+    /// The logs that concern these rules, or rules of other chains; all others may be left out of what they observe.
     #[must_use]
     pub fn interest(&self) -> Interest {
-        Interest::new(self.rules.iter().flat_map(Rule::keys).filter_map(|key| match key {
+        let own = self.rules.iter().flat_map(Rule::keys).filter_map(|key| match key {
             Key::Log(address, topic) => Some((address, topic)),
             Key::Transaction(..) => None,
-        }))
+        });
+        Interest::new(own.chain(self.asked.keys.iter().copied()))
     }
 
     /// Whether a rule is about transactions, so that blocks have to come with theirs, each with whether it succeeded.
@@ -282,7 +290,8 @@ impl Detectors {
                 | Watching::Drain(_)
                 | Watching::Expression(_)
                 | Watching::Governance(_)
-                | Watching::Fresh(_) => {}
+                | Watching::Fresh(_)
+                | Watching::Release(_) => {}
                 Watching::Calls(watch) => reads.extend(watch.reads()),
                 Watching::State(watch) => {
                     reads.insert(watch.read().clone());
@@ -317,6 +326,7 @@ impl Detectors {
             Watching::Fresh(watch) => watch.span_s(),
             Watching::Sister(watch) => watch.span_s(),
             Watching::Cross(watch) => watch.span_s(),
+            Watching::Release(watch) => watch.span_s(),
             Watching::Invariant(_) | Watching::Stale(_) => 0,
         };
         self.rules.iter().map(window).max().unwrap_or(0).max(self.asked.span_s)
@@ -417,7 +427,11 @@ impl Detectors {
                 Watching::Governance(watch) => watch.rollback(to),
                 Watching::Fresh(watch) => watch.rollback(to),
                 // The first two judge one block alone, and the others forgot it above.
-                Watching::Invariant(_) | Watching::Stale(_) | Watching::Sister(_) | Watching::Cross(_) => {}
+                Watching::Invariant(_)
+                | Watching::Stale(_)
+                | Watching::Sister(_)
+                | Watching::Cross(_)
+                | Watching::Release(_) => {}
             }
             while rule.history.back().is_some_and(|(block, _)| block.number > to.number) {
                 rule.history.pop_back();

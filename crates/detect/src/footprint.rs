@@ -3,7 +3,7 @@
 use watchfire_charter::{StateExpectation, Watch};
 
 use crate::REORG_DEPTH;
-use crate::{calls, drain, fresh, track};
+use crate::{calls, drain, fresh, release, track};
 
 /// Bytes of an entry: a block with what was measured at it.
 const ENTRY: u64 = 160;
@@ -27,6 +27,8 @@ pub fn footprint(watch: &Watch, block_time_ms: u64) -> u64 {
         Watch::FreshCode(_) => KEPT * 2 + fresh::FUNDED_MAX as u64,
         Watch::Sister(_) => track::CHANGES_MAX as u64 * 2,
         Watch::CrossChain(_) => track::CHANGES_MAX as u64 * 2,
+        // An event of the other chain has an entry in the index too.
+        Watch::Release(_) => release::EVENTS_MAX as u64 * 2,
         Watch::Expression { .. } => KEPT * SEEN_ENTRIES,
         Watch::Authority { admins, .. } => KEPT.saturating_mul(1 + admins.len() as u64),
         Watch::State { expect: StateExpectation::Unchanged, .. } => KEPT + KEPT,

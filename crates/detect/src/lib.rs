@@ -28,6 +28,7 @@ mod leap;
 mod measure;
 mod outflow;
 mod rate;
+mod release;
 mod sightings;
 mod sister;
 mod stale;

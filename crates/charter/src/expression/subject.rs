@@ -188,6 +188,37 @@ impl Subject {
         }
     }
 
+    /// Whether an event has a parameter of this name that takes one word, or of which it has one: a hash of what is indexed and longer.
+    #[must_use]
+    pub fn has_word(&self, name: &str) -> bool {
+        self.topic().is_some() && self.word_slot(name).is_some()
+    }
+
+    fn word_slot(&self, name: &str) -> Option<usize> {
+        let (slot, _) = self.field(name)?;
+        let parameter = self.parameters().get(slot)?;
+        (parameter.indexed || parameter.shape.is_word()).then_some(slot)
+    }
+
+    /// The word that a log has in the parameter of this name, as it stands there.
+    ///
+    /// # Errors
+    /// [`NoAnswer::Undecodable`] where the log is not as declared.
+    pub fn word(&self, name: &str, log: &Log) -> Result<B256, NoAnswer> {
+        let parameters = self.parameters();
+        let slot = self.word_slot(name).ok_or(NoAnswer::Undecodable)?;
+        let parameter = parameters.get(slot).ok_or(NoAnswer::Undecodable)?;
+        let indexed = parameters.iter().filter(|parameter| parameter.indexed).count();
+        let before = parameters.iter().take(slot).filter(|other| other.indexed == parameter.indexed);
+        let word = if parameter.indexed {
+            log.topics.get(1 + before.count()).copied()
+        } else {
+            let start = before.map(|other| other.shape.head()).sum::<usize>();
+            log.data.get(start..start.saturating_add(32)).map(B256::from_slice)
+        };
+        word.filter(|_| log.topics.len() == 1 + indexed).ok_or(NoAnswer::Undecodable)
+    }
+
     /// The names of all fields.
     pub(super) fn fields(&self) -> impl Iterator<Item = String> {
         let named = self.parameters().iter().enumerate().map(|(place, parameter)| {

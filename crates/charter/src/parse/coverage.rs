@@ -113,12 +113,13 @@ fn elsewhere(
     let (Some(other), Some(at)) = (other, context.declared.detectors.get(id)) else { return };
     let (Some(own), Some(far)) = (chain(&detector.asset), chain(other)) else { return };
     let lag_s = match &detector.watch {
-        Watch::CrossChain(_) if own == far => {
+        Watch::CrossChain(_) | Watch::Release(_) if own == far => {
             let message = format!("{} and {other} are both on chain {own}", detector.asset);
-            log.fault(at, "same-chain", message, "write kind = \"invariant\": it compares within each block");
+            log.fault(at, "same-chain", message, "write kind = \"invariant\", which compares within each block");
             return;
         }
         Watch::CrossChain(cross) => cross.lag_s.saturating_sub(cross.skew_s),
+        Watch::Release(release) => release.lag_s.saturating_sub(release.skew_s),
         Watch::Sister(sister) => {
             if sister.sources(context.detectors).next().is_none() {
                 let message =
@@ -134,7 +135,7 @@ fn elsewhere(
     };
     let Some(chain) = context.chains.chains.get(&far) else { return };
     let depth = match (&detector.watch, chain.finality) {
-        (Watch::CrossChain(_), Finality::Depth(depth)) => depth,
+        (Watch::CrossChain(_) | Watch::Release(_), Finality::Depth(depth)) => depth,
         _ => 0,
     };
     let least_ms = depth.saturating_add(2).saturating_mul(chain.block_time_ms);
@@ -153,8 +154,11 @@ fn backfilled(
     id: &DetectorId,
     detector: &Detector,
 ) {
-    let chain = assets.get(&detector.asset).and_then(|asset| context.chains.chains.get(&asset.chain));
-    let (Some(chain), Some(at)) = (chain, context.declared.detectors.get(id)) else { return };
+    let Some(at) = context.declared.detectors.get(id) else { return };
+    let elsewhere = detector.watch.elsewhere().map(|(elsewhere, _)| elsewhere);
+    let both = [Some(&detector.asset), elsewhere].into_iter().flatten();
+    let chains = both.filter_map(|asset| context.chains.chains.get(&assets.get(asset)?.chain));
+    let Some(chain) = chains.min_by_key(|chain| chain.block_time_ms) else { return };
     let span_s = detector.watch.span_s();
     let blocks = span_s.saturating_mul(1000) / chain.block_time_ms.max(1);
     if blocks > BACKFILL_BLOCKS_MAX {

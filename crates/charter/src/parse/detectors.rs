@@ -25,7 +25,7 @@ use crate::reader::{Place, Section, Value};
 
 const DETECTORS_MAX: usize = 1024;
 const KINDS: &str = "outflow, event, state, authority, leap, invariant, stale, approval-drain, expression, rate, calls, governance, \
-     fresh-code, sister or cross-chain";
+     fresh-code, sister, cross-chain or release";
 pub(super) const WEEK_S: u64 = 7 * 24 * 3600;
 pub(super) const MONTH_S: u64 = 30 * 24 * 3600;
 
@@ -107,6 +107,7 @@ fn watch(section: &mut Section<'_>, declared: &Declared) -> Option<Watch> {
         "fresh-code" => fresh::fresh_code(section),
         "sister" => elsewhere::sister(section, declared),
         "cross-chain" => elsewhere::cross_chain(section, declared),
+        "release" => elsewhere::release(section, declared),
         other => {
             kind.fault("unknown-kind", format!("{other:?} is no kind of detector"), format!("write {KINDS}"));
             None

@@ -1,14 +1,16 @@
-//! Detector rules that look at another asset, mostly of another chain: `kind = "sister"` and `kind = "cross-chain"`.
+//! Detector rules that look at another asset, mostly of another chain: `kind = "sister"`, `kind = "cross-chain"` and
+//! `kind = "release"`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use watchfire_types::AssetId;
 
-use super::detectors::WEEK_S;
+use super::detectors::{MONTH_S, WEEK_S};
 use super::measures::{comparison, quantity, scale};
 use super::playbooks::{CONTAINMENT_FAILED, FINDING_KINDS};
 use super::references::{Declared, address, refer};
-use crate::elsewhere::{CrossChain, Sister};
+use crate::elsewhere::{CrossChain, Release, Sister};
+use crate::expression::Subject;
 use crate::model::Watch;
 use crate::reader::Section;
 
@@ -59,6 +61,66 @@ pub(super) fn cross_chain(section: &mut Section<'_>, declared: &Declared) -> Opt
         lag_s: lag_s?,
         skew_s: skew_s?,
     }))
+}
+
+/// Most parameters that have to be the same.
+const SAME_MAX: usize = 8;
+
+/// `address` and `event` here, `elsewhere`, `elsewhere_address` and `elsewhere_event`, `same`, `within_s`, `lag_s`, `stands_s`; `skew_s` where it is wanted.
+pub(super) fn release(section: &mut Section<'_>, declared: &Declared) -> Option<Watch> {
+    let about = section.need("address", "the contract that releases").and_then(|value| address(&value));
+    let event = event(section, "event");
+    let elsewhere = other(section, declared);
+    let far = section.need("elsewhere_address", "the contract there that locks, burns or sends");
+    let elsewhere_address = far.and_then(|value| address(&value));
+    let elsewhere_event = self::event(section, "elsewhere_event");
+    let same = section.need("same", "{ id = \"id\" }: a parameter here, and the one there").and_then(|v| v.section());
+    let within_s = section.number("within_s", 1..=MONTH_S, "how many seconds a message takes at most");
+    let lag_s = section.number("lag_s", 1..=WEEK_S, "more seconds than the other chain takes to be final");
+    let skew_s = section.number_or("skew_s", 0..=HOUR_S, 0);
+    let stands_s = section.number("stands_s", 1..=MONTH_S, "how long the finding stands in seconds");
+    let (event, elsewhere_event, table) = (event?, elsewhere_event?, same?);
+    let mut same = BTreeMap::new();
+    for (here, value) in table.entries() {
+        let Some(there) = value.text() else { continue };
+        for (subject, name) in [(&event, &here), (&elsewhere_event, &there)] {
+            if !subject.has_word(name) {
+                let message = format!("{} has no parameter {name:?} of one word", subject.name());
+                value.fault("unknown-field", message, "name a number, address, bool or bytesN of each event");
+            }
+        }
+        same.insert(here, there);
+    }
+    if same.is_empty() || same.len() > SAME_MAX {
+        let message = format!("1 to {SAME_MAX} parameters have to be the same");
+        section.log.fault(
+            &section.place_of("same"),
+            "out-of-bounds",
+            message,
+            "write { id = \"id\", amount = \"amount\" }",
+        );
+        return None;
+    }
+    Some(Watch::Release(Release {
+        address: about?,
+        event,
+        elsewhere: elsewhere?,
+        elsewhere_address: elsewhere_address?,
+        elsewhere_event,
+        same,
+        within_s: within_s?,
+        lag_s: lag_s?,
+        skew_s: skew_s?,
+        stands_s: stands_s?,
+    }))
+}
+
+/// An event with the names of its parameters.
+fn event(section: &mut Section<'_>, key: &'static str) -> Option<Subject> {
+    let example = "Released(bytes32 indexed id, uint256 amount)";
+    let value = section.need(key, &format!("as declared, with names: {example}"))?;
+    let read = Subject::event(&value.text()?);
+    read.map_err(|message| value.fault("bad-event", message, format!("write such as {example}"))).ok()
 }
 
 /// The other asset, which is not the one that the rule is of.

@@ -29,6 +29,17 @@ elsewhere = \"vault-core\"
 right = { held = \"native\" }
 lag_s = 1200";
 
+const RELEASE: &str = "kind = \"release\"
+address = \"0x1000000000000000000000000000000000000001\"
+event = \"Released(bytes32 indexed id, address to, uint256 amount, string note)\"
+elsewhere = \"vault-core\"
+elsewhere_address = \"0x1000000000000000000000000000000000000001\"
+elsewhere_event = \"Locked(uint256 value, bytes32 message)\"
+same = { id = \"message\", amount = \"value\" }
+within_s = 86400
+lag_s = 1200
+stands_s = 600";
+
 #[test]
 fn they_read_as_they_are_written() {
     let (charter, _) = parse(&with(SISTER)).unwrap_or_else(|faults| panic!("{faults:#?}"));
@@ -47,6 +58,10 @@ fn they_read_as_they_are_written() {
     let Watch::CrossChain(cross) = &rule.watch else { panic!("another kind") };
     assert_eq!((rule.class, cross.compare, cross.lag_s, cross.skew_s), (Class::Decisive, Comparison::AtMost, 1_200, 0));
     assert_eq!((rule.watch.calls().count(), rule.watch.coins().count(), rule.watch.span_s()), (1, 0, 1_260));
+    let (charter, _) = parse(&with(RELEASE)).unwrap_or_else(|faults| panic!("{faults:#?}"));
+    let rule = &charter.detectors[&"rule".parse().unwrap()];
+    let Watch::Release(release) = &rule.watch else { panic!("another kind") };
+    assert_eq!((rule.class, release.same.len(), rule.watch.span_s()), (Class::Context, 2, 88_260));
     // Rules alone name assets that are declared elsewhere.
     let alone = format!("[[detector]]\nid = \"rule\"\nasset = \"vault-two\"\n{CROSS}\n");
     assert!(parse_rules(&alone).is_ok_and(|(rules, _)| rules.detectors.len() == 1));
@@ -71,6 +86,11 @@ fn what_is_wrong_is_told() {
         (edit(CROSS, "lag_s = 1200", ""), "missing", "lag_s"),
         (edit(CROSS, "\"<=\"", "\"<\""), "unknown-kind", "compare"),
         (edit(CROSS, "right = ", "rite = "), "missing", "right"),
+        (edit(RELEASE, "amount = \"value\"", "amount = \"sum\""), "unknown-field", "same.amount"),
+        (edit(RELEASE, "amount = \"value\"", "note = \"value\""), "unknown-field", "same.note"),
+        (edit(RELEASE, "{ id = \"message\", amount = \"value\" }", "{ }"), "out-of-bounds", "same"),
+        (edit(RELEASE, "Locked(uint256 value, ", "Locked(uint257 value, "), "bad-event", "elsewhere_event"),
+        (edit(RELEASE, "within_s = 86400\n", ""), "missing", "within_s"),
     ];
     for (text, kind, key) in cases {
         let faults = parse(&text).expect_err(key);
@@ -112,16 +132,17 @@ fn what_can_find_nothing_is_told() {
     assert_eq!(none, ["no rule of vault-core that may vote finds anything of these kinds: it raises nothing"]);
 }
 
-/// What money causes at a sister it causes here, where the rule may vote.
+/// What money causes at a sister it causes here, where the rule may vote; a balance takes gifts, and who may claim may claim late.
 #[test]
-fn an_outsider_at_a_sister_is_an_outsider_here() {
+fn an_outsider_elsewhere_is_an_outsider_here() {
     let text = |rule: &str| {
+        let kind = rule.split('"').nth(1).unwrap();
         let part = |from: &str, to: &str| &DRILL[DRILL.find(from).unwrap()..DRILL.find(to).unwrap()];
         let safe = part("[[safe]]", "[[asset]]").replace("31337", "1337").replace("guardian-safe", "other-safe");
         let playbook = part("[[playbook]]", "[[playbook]]\nid = \"recover-vault\"");
         let playbook = playbook.replace("31337", "1337").replace("guardian-safe", "other-safe");
         let playbook = playbook.replace("contain-vault", "contain-two").replace("vault-core", "vault-two");
-        let playbook = playbook.replace("\"outflow\", \"event\"", "\"sister\"");
+        let playbook = playbook.replace("\"outflow\", \"event\"", &format!("\"{kind}\""));
         format!("{}\n{safe}\n{playbook}", with(rule))
     };
     let warned = |rule: &str| {
@@ -133,4 +154,11 @@ fn an_outsider_at_a_sister_is_an_outsider_here() {
     let decisive = format!("{SISTER}\nclass = \"decisive\"");
     assert!(warned(&decisive).unwrap().ends_with("by rule (what an outsider causes at its sister)"));
     assert_eq!(warned(&format!("{decisive}\nkinds = [\"state\"]")), None);
+    // More locked than minted is no harm, and more minted than locked is no gift.
+    assert_eq!(warned(CROSS), None);
+    let gift = warned(&CROSS.replace("\"<=\"", "\">=\""));
+    assert!(gift.unwrap().ends_with("by rule (a gift to a balance that it compares)"));
+    assert_eq!(warned(RELEASE), None);
+    let late = warned(&format!("{RELEASE}\nclass = \"decisive\""));
+    assert!(late.unwrap().ends_with("by rule (a message claimed later than within_s)"));
 }

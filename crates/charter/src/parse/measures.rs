@@ -20,8 +20,8 @@ const EXCLUDED_MAX: usize = 256;
 /// A number times a scale times basis points must fit 512 bits with room: scales are below 2^128.
 const SCALE_BITS: usize = 128;
 
-/// The class of a rule that names none: a run of deposits or of claims looks like drained allowances from transfers alone, and what a sister's rule found
-/// is not yet this asset's loss.
+/// The class of a rule that names none: a run of deposits or of claims looks like drained allowances from transfers alone, what a sister's rule found
+/// is not yet this asset's loss, and a message may take longer than anybody thought.
 pub(super) fn usual_class(watch: &Watch) -> Class {
     match watch {
         Watch::ApprovalDrain { .. }
@@ -29,7 +29,8 @@ pub(super) fn usual_class(watch: &Watch) -> Class {
         | Watch::Calls(_)
         | Watch::Governance(_)
         | Watch::FreshCode(_)
-        | Watch::Sister(_) => Class::Context,
+        | Watch::Sister(_)
+        | Watch::Release(_) => Class::Context,
         Watch::Outflow { .. }
         | Watch::Event { .. }
         | Watch::State { .. }

@@ -67,6 +67,8 @@ fn reason(context: &Context<'_>, watch: &Watch) -> Option<&'static str> {
                 .any(|(_, source)| reason(context, &source.watch).is_some())
                 .then_some("what an outsider causes at its sister")
         }
+        Watch::CrossChain(cross) => cross.is_broken_by_gift().then_some("a gift to a balance that it compares"),
+        Watch::Release(_) => Some("a message claimed later than within_s"),
         Watch::Outflow { limit: None, .. }
         | Watch::Event { .. }
         | Watch::State { .. }
@@ -76,8 +78,7 @@ fn reason(context: &Context<'_>, watch: &Watch) -> Option<&'static str> {
         | Watch::Rate(_)
         | Watch::Calls(_)
         | Watch::Governance(_)
-        | Watch::FreshCode(_)
-        | Watch::CrossChain(_) => None,
+        | Watch::FreshCode(_) => None,
     }
 }
 

@@ -36,6 +36,7 @@ pub(crate) const FINDING_KINDS: &[&str] = &[
     "fresh-code",
     "sister",
     "cross-chain",
+    "release",
     CONTAINMENT_FAILED,
 ];
 pub(crate) use crate::model::CONTAINMENT_FAILED;

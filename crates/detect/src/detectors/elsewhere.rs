@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use alloy_primitives::{Address, B256};
 use watchfire_charter::{Charter, Watch};
 use watchfire_types::body::Finding;
 use watchfire_types::{BlockRef, BlockView, ChainId, Read};
@@ -14,6 +15,8 @@ use crate::sister::code_read;
 #[derive(Default)]
 pub(super) struct Asked {
     pub(super) reads: BTreeSet<Read>,
+    /// Events of its contracts, each by its first topic.
+    pub(super) keys: BTreeSet<(Address, B256)>,
     /// How far they look back, seconds of block time.
     pub(super) span_s: u64,
 }
@@ -30,6 +33,10 @@ impl Asked {
             match &detector.watch {
                 Watch::Sister(rule) => drop(asked.reads.insert(code_read(rule.elsewhere_contract))),
                 Watch::CrossChain(rule) => asked.reads.extend(comparison(rule, own, charter).right_reads().cloned()),
+                Watch::Release(rule) => {
+                    let topic = rule.elsewhere_event.topic();
+                    asked.keys.extend(topic.map(|topic| (rule.elsewhere_address, topic)));
+                }
                 _ => {}
             }
         }
@@ -45,6 +52,7 @@ impl Detectors {
             match &mut rule.watching {
                 Watching::Sister(watch) => watch.hear(view, standing),
                 Watching::Cross(watch) => watch.hear(view),
+                Watching::Release(watch) => watch.hear(view),
                 _ => {}
             }
         }
@@ -53,8 +61,10 @@ impl Detectors {
     /// Takes that a block of any chain, and all before it, is final.
     pub fn hear_final(&mut self, block: &BlockRef) {
         for rule in &mut self.rules {
-            if let Watching::Cross(watch) = &mut rule.watching {
-                watch.hear_final(block);
+            match &mut rule.watching {
+                Watching::Cross(watch) => watch.hear_final(block),
+                Watching::Release(watch) => watch.hear_final(block),
+                _ => {}
             }
         }
     }
@@ -64,6 +74,7 @@ impl Detectors {
             match &mut rule.watching {
                 Watching::Sister(watch) => watch.rollback(to),
                 Watching::Cross(watch) => watch.rollback(to),
+                Watching::Release(watch) => watch.rollback(to),
                 _ => {}
             }
         }

@@ -120,3 +120,20 @@ fn who_hears_nothing_says_so_and_what_was_taken_back_is_forgotten() {
     assert_eq!(kinds(here.observe(&holding(CHAIN, 20, VAULT, 90), &none)), Vec::<String>::new());
     assert_eq!(behind(&here)[1].2, Blindness::Behind);
 }
+
+/// A trial has one chain: what compares two has nothing to compare with there, and says so.
+#[test]
+fn on_one_chain_nothing_is_compared() {
+    let mut charter = charter();
+    charter.assets.get_mut(&id("twin")).unwrap().chain = CHAIN;
+    let mut both = Detectors::new(&charter, CHAIN);
+    for number in 0..20 {
+        let reads = [holding(CHAIN, number, VAULT, 90), holding(CHAIN, number, TWIN, 50)].map(|view| view.reads);
+        let view = BlockView { reads: reads.into_iter().flatten().collect(), ..view(number, []) };
+        let standing = both.observe(&view, &BTreeMap::new());
+        both.hear(&view, &standing);
+        both.hear_final(&view.block);
+    }
+    let blind: Vec<_> = both.blind(1).map(|blind| (blind.detector.to_string(), blind.blocks, blind.why)).collect();
+    assert_eq!(blind, [("cross".to_owned(), 20, Blindness::Behind)]);
+}

@@ -111,6 +111,7 @@ impl Detectors {
                 Watching::Expression(watch) => watch.unanswered().collect(),
                 Watching::Rate(watch) => watch.unanswered().collect(),
                 Watching::Governance(watch) => watch.unanswered().collect(),
+                Watching::Release(watch) => watch.unanswered().collect(),
                 _ => Vec::new(),
             };
             causes.into_iter().map(|(cause, count)| Unanswered {
@@ -130,7 +131,7 @@ impl Detectors {
             let why = match &rule.watching {
                 Watching::Rate(watch) if watch.is_learning() => Blindness::Learning,
                 Watching::Calls(_) => Blindness::Untraced,
-                Watching::Sister(_) | Watching::Cross(_) => Blindness::Behind,
+                Watching::Sister(_) | Watching::Cross(_) | Watching::Release(_) => Blindness::Behind,
                 _ => Blindness::Unread,
             };
             Blind { detector: rule.id.clone(), asset: rule.asset.clone(), blocks: rule.unread, why }

@@ -19,6 +19,7 @@ use crate::leap::{self, LeapWatch};
 use crate::measure::Measure;
 use crate::outflow::OutflowWatch;
 use crate::rate::RateWatch;
+use crate::release::ReleaseWatch;
 use crate::sister::SisterWatch;
 use crate::stale::StaleWatch;
 use crate::state::StateWatch;
@@ -40,6 +41,7 @@ pub(super) enum Watching {
     Fresh(FreshWatch),
     Sister(SisterWatch),
     Cross(CrossWatch),
+    Release(ReleaseWatch),
 }
 
 impl Watching {
@@ -94,6 +96,10 @@ impl Watching {
                 let elsewhere = chain_of(charter, &rule.elsewhere, asset);
                 Self::Sister(SisterWatch::new(rule.clone(), asset.chain, elsewhere, sources))
             }
+            Watch::Release(rule) => {
+                let elsewhere = chain_of(charter, &rule.elsewhere, asset);
+                Self::Release(ReleaseWatch::new(rule.clone(), asset.chain, elsewhere))
+            }
             Watch::CrossChain(rule) => {
                 let elsewhere = chain_of(charter, &rule.elsewhere, asset);
                 Self::Cross(CrossWatch::new(rule.clone(), comparison(rule, asset, charter), asset.chain, elsewhere))
@@ -114,7 +120,8 @@ impl Watching {
             | Self::Governance(_)
             | Self::Fresh(_)
             | Self::Sister(_)
-            | Self::Cross(_) => true,
+            | Self::Cross(_)
+            | Self::Release(_) => true,
             Self::Calls(watch) => watch.sees(),
             Self::Leap(watch) => watch.answered(view),
             Self::Invariant(watch) => watch.answered(view),

@@ -8,7 +8,7 @@ use watchfire_types::ChainId;
 use super::*;
 
 fn block(number: u64, time_s: u64) -> BlockRef {
-    let (chain, hash) = (ChainId::new(10), B256::with_last_byte(number as u8));
+    let (chain, hash) = (ChainId::new(10), B256::from(alloy_primitives::U256::from(number)));
     BlockRef { chain, number, hash, time: BlockTime::from_secs(time_s) }
 }
 
@@ -47,7 +47,7 @@ fn what_is_not_past_or_not_seen_is_not_known() {
 fn memory_is_bounded() {
     let mut track = Track::new();
     for number in 0..=CHANGES_MAX as u64 + 10 {
-        track.take(&block(number, number), (number % 2) as u8);
+        track.take(&block(number, number), u8::from(number % 2 == 1));
     }
     assert_eq!((track.changes.len(), over(&track, 10, 10), over(&track, 11, 11)), (CHANGES_MAX, None, Some(vec![1])));
 }

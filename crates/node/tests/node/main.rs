@@ -28,5 +28,6 @@ mod restarts;
 mod rules;
 mod supervised;
 mod trees;
+mod two_chains;
 mod witness;
 mod words;

@@ -156,7 +156,8 @@ impl Contracts {
                 | Watch::Governance(_)
                 | Watch::FreshCode(_)
                 | Watch::Sister(_)
-                | Watch::CrossChain(_) => {}
+                | Watch::CrossChain(_)
+                | Watch::Release(_) => {}
             }
         }
         Self::conditions(cast, &mut first);
