@@ -128,6 +128,7 @@ pub(super) async fn fault(stage: &mut Stage, parts: &Parts, what: &FaultKind) ->
         | FaultKind::Reorg { .. }
         | FaultKind::Stall { .. }
         | FaultKind::DiskFull { .. }
+        | FaultKind::DiskFreed { .. }
         | FaultKind::SyncFails { .. }
         | FaultKind::StrangerPauses {}
         | FaultKind::StrangerResumes {}

@@ -176,6 +176,11 @@ pub enum FaultKind {
         /// Which.
         member: Who,
     },
+    /// A node's disk has room again.
+    DiskFreed {
+        /// Which.
+        member: Who,
+    },
     /// A node's disk fails its next sync.
     SyncFails {
         /// Which.
@@ -245,6 +250,7 @@ impl FaultKind {
             | Self::Reorg { .. }
             | Self::Stall { .. }
             | Self::DiskFull { .. }
+            | Self::DiskFreed { .. }
             | Self::SyncFails { .. }
             | Self::StrangerPauses {}
             | Self::StrangerResumes {}

@@ -185,6 +185,7 @@ fn check_fault(
         | FaultKind::Clock { member, .. }
         | FaultKind::Drift { member, .. }
         | FaultKind::DiskFull { member }
+        | FaultKind::DiskFreed { member }
         | FaultKind::SyncFails { member }
         | FaultKind::HoldTransactionsOf { member }
         | FaultKind::ReleaseTransactionsOf { member } => match member {

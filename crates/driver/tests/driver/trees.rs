@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use watchfire_driver::{Door, Driver, Keys, Output, Witness};
+use watchfire_driver::{Door, Driver, Keys, Notice, Output, Witness};
 use watchfire_journal::storage::CrashState;
 use watchfire_journal::{FaultyStorage, MemoryStorage, Storage};
 use watchfire_protocol::judge;
@@ -399,6 +399,38 @@ fn two_checkpoints_convict() {
     for driver in both_ways(&lines) {
         convicted(&driver, &a, 0);
     }
+}
+
+/// The own key at work elsewhere is told, and no object of one's own is made against it: partners judge that.
+#[test]
+fn the_own_key_is_not_accused() {
+    let mut b = driver(1, 2);
+    let own = Author::new(1, [7; 16], at(0));
+    assert_eq!(own.key(), driver_key(&b));
+    let lines = [line(&own, &own.state(5, [1; 32]), 3, 500), line(&own, &own.state(5, [2; 32]), 4, 500)];
+    let output = hear(&mut b, 1_000, &lines);
+    assert!(output.notices.contains(&Notice::OwnKeyElsewhere { size: 5 }), "{:?}", output.notices);
+    assert!(b.machine().convictions().is_empty() && b.machine().cut(own.key(), own.epoch).is_none());
+}
+
+/// A witness says 1,024 lines at once and four a second after that; others are heard all the while.
+#[test]
+fn a_witness_has_its_pace() {
+    let mut b = driver(1, 2);
+    let a = Author::new(0, [1; 16], at(0));
+    let say = |b: &mut Driver<MemoryStorage, TestKeys>, ms: u64, by: usize, size: u64| {
+        let bytes = line(&a, &a.state(size, [1; 32]), by, ms);
+        b.handle(at(ms), vec![Door::Gossip { id: 1, bytes }]).unwrap().verdicts.remove(0).1
+    };
+    for size in 1..=1_024 {
+        assert_eq!(say(&mut b, 1_000, 2, size), Verdict::Accept, "{size}");
+    }
+    assert_eq!(say(&mut b, 1_000, 2, 1_025), Verdict::Ignore);
+    assert_eq!(say(&mut b, 1_000, 3, 1_025), Verdict::Accept);
+    for size in 1_025..1_029 {
+        assert_eq!(say(&mut b, 2_000, 2, size), Verdict::Accept, "{size}");
+    }
+    assert_eq!(say(&mut b, 2_000, 2, 1_029), Verdict::Ignore);
 }
 
 /// A checkpoint that others witnessed, and events that are of another tree: whichever came first, the events up to it stay and the rest

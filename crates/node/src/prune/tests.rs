@@ -18,6 +18,7 @@ use crate::trees::Chain;
 
 mod damaged;
 mod driven;
+mod kinds;
 
 const LONG_AGO: u64 = 1_600_000_000_000;
 const NOW: u64 = 1_800_000_000_000;

@@ -290,7 +290,10 @@ fn floor(cast: &Cast, known: &Known, playbook: &Playbook, step: StepIndex, at: &
             wider.filter_map(|(_, rung)| known.turned(&at.hash, rung, false)).max_by_key(|block| block.number)
         }
         PlaybookPurpose::Recover => {
-            contain_steps(cast).filter_map(|rung| known.turned(&at.hash, rung, true)).max_by_key(|block| block.number)
+            // What contains another asset is undone by that one's own recovery.
+            let own = cast.charter.playbooks.values().filter(|other| other.asset == playbook.asset);
+            let steps = own.filter(|other| other.purpose == PlaybookPurpose::Contain).flat_map(|other| &other.steps);
+            steps.filter_map(|rung| known.turned(&at.hash, rung, true)).max_by_key(|block| block.number)
         }
     }
 }

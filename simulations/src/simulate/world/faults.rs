@@ -90,6 +90,7 @@ impl World<'_> {
             FaultKind::Reorg { depth, drops } => self.reorganise(*depth, *drops),
             FaultKind::Stall { ms } => self.play.stalled_until = self.now + ms * MILLI,
             FaultKind::DiskFull { member } => self.disk(member, |disk| disk.set_capacity(Some(0))),
+            FaultKind::DiskFreed { member } => self.disk(member, |disk| disk.set_capacity(None)),
             FaultKind::SyncFails { member } => self.disk(member, |disk| disk.fail_sync_after(0)),
             FaultKind::StrangerPauses {} => self.stranger(Touch::Pause),
             FaultKind::StrangerResumes {} => self.stranger(Touch::Resume),

@@ -19,7 +19,7 @@ fn eye(server: &Server, issuers: &[&str]) -> Certificates {
         issuers: issuers.iter().map(|name| (*name).to_owned()).collect(),
         token_file: None,
     };
-    Certificates::new(&section, Http::new(None, Duration::from_millis(300)).unwrap())
+    Certificates::new(&section, Http::new(None, Duration::from_secs(3)).unwrap())
 }
 
 /// The number is its id and its hash.

@@ -12,7 +12,7 @@ use crate::release::ReleaseKey;
 
 const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 const PAGE: &str = "<script src=a/b.js></script>";
-const WAIT: Duration = Duration::from_millis(300);
+const WAIT: Duration = Duration::from_secs(3);
 
 /// Signed releases on a disk, and what is configured about them.
 struct Place(tempfile::TempDir);

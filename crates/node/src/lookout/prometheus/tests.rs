@@ -23,7 +23,7 @@ fn section(server: &Server, for_s: u64) -> PrometheusSection {
 }
 
 fn metric(section: &PrometheusSection) -> Prometheus {
-    let answer_max = Duration::from_millis(300);
+    let answer_max = Duration::from_secs(3);
     Prometheus::new(section, Http::new(section.token_file.as_deref(), answer_max).unwrap())
 }
 

@@ -19,7 +19,7 @@ fn eye(server: &Server) -> Registration {
         registrar: Some("292".to_owned()),
         status: ["client transfer prohibited".to_owned()].into(),
     };
-    Registration::new(&section, Http::new(None, Duration::from_millis(300)).unwrap())
+    Registration::new(&section, Http::new(None, Duration::from_secs(3)).unwrap())
 }
 
 /// As a registry answers when everything is as it should be.

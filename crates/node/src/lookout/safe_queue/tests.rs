@@ -28,7 +28,7 @@ impl Service {
         server.text(&base, json!({ "address": safe.safe, "nonce": "7", "threshold": 2, "owners": [] }).to_string());
         server.text(&list, page(queue));
         let service = server.url.join("/tx-service/eth/").unwrap();
-        let eye = SafeQueue { http: Http::new(None, Duration::from_millis(300)).unwrap(), service, safe };
+        let eye = SafeQueue { http: Http::new(None, Duration::from_secs(3)).unwrap(), service, safe };
         (Self { server, info: base, list }, eye)
     }
 }
