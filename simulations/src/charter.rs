@@ -6,7 +6,7 @@ use std::fmt::Write;
 use alloy_primitives::Address;
 
 use crate::safe::Safe;
-use crate::scenario::{AttackKind, Mode, Scenario};
+use crate::scenario::{AttackKind, Governance, Mode, Scenario};
 
 /// Playbook that the drill's people and nodes decide on.
 pub(crate) const PLAYBOOK: &str = "contain-vault";
@@ -176,14 +176,18 @@ limit = "{pause}"
         limit = limit_action(safe, vault),
         expiry = governance.expiry_s,
         cooldown = governance.cooldown_s,
-        budget = governance.budget.map_or_else(String::new, |(count, window_s)| {
-            format!("budget = {{ count = {count}, window_s = {window_s} }}\n")
-        }),
+        budget = budget(governance),
         chain = safe.chain_id,
         window = governance.window_s,
         flag = governance.flag_above_wei,
         pause = governance.pause_above_wei,
     )
+}
+
+fn budget(governance: &Governance) -> String {
+    let budget =
+        governance.budget.map(|(count, window_s)| format!("budget = {{ count = {count}, window_s = {window_s} }}\n"));
+    budget.unwrap_or_default()
 }
 
 /// A second asset, contained through the same Safe, with a ladder of one step.

@@ -78,8 +78,6 @@ mutations! {
     RejectsLater,
     /// The nonce that a recovery is to take is consumed before it.
     RejectsRecovery,
-    /// Rejections and recoveries do not wait for containment that is owed.
-    YieldsToNothing,
     /// A call carries a byte more than the charter's.
     CallsMore,
     /// Some guardians set a gas limit after what is to be signed was checked.

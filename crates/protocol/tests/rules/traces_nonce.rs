@@ -80,8 +80,11 @@ fn c7_recovery_variants_and_rejection() {
     }
 }
 
+/// What it is, and how it is told.
+type Lie = (&'static str, fn(&mut Cluster));
+
 /// What a liar said before the attack, and says beside it.
-fn lies() -> Vec<(&'static str, fn(&mut Cluster))> {
+fn lies() -> Vec<Lie> {
     fn tell(c: &mut Cluster, body: Body) {
         let told = c.nodes[4].forge(body);
         c.send(4, told);

@@ -83,18 +83,6 @@ fn reorg_at_ready() -> Scenario {
     scenario
 }
 
-/// One of two assets is to be recovered while the other's pause is owed and cannot be sent.
-fn recovery_beside_a_twin() -> Scenario {
-    let mut scenario = named("two-assets");
-    scenario.name = "recovery-beside-a-twin".to_owned();
-    (scenario.governance.recovery, scenario.governance.expiry_s) = (true, 60);
-    let fault = |delay_ms, what| Fault { at: Moment::Contained, delay_ms, what };
-    scenario.faults = vec![fault(0, FaultKind::HoldTransactions {}), fault(20_000, FaultKind::ReleaseTransactions {})];
-    scenario.humans = named("recovery-alone").humans;
-    (scenario.expect.nonces, scenario.expect.attacker_reverts) = (None, None);
-    scenario
-}
-
 /// A node loses power long after its first vote, and its disk with what it had not synced.
 fn power_cut() -> Scenario {
     let mut scenario = named("submitter-crash-threshold-signed");
@@ -173,7 +161,6 @@ fn about_what_is_owed() -> Vec<Planted> {
         rule(IgnoresWider, "vault-drain", &["S2"]),
         rule(RefutedBlocks, "pause-refuted", &["reverts"]),
         rule(OwesNarrower, "vault-drain", &["S2"]),
-        (Mistake::Rule(YieldsToNothing), recovery_beside_a_twin(), &["S2"]),
         rule(OmitsNothing, "two-calls", &["S2"]),
         rule(KeepsWindows, "recovery-alone", &["pauses"]),
         rule(EveryFlipCounts, "flag-flipper", &["L1", "reverts"]),
