@@ -106,10 +106,6 @@ fn rules(scenario: &Scenario) -> String {
 
 fn playbook(scenario: &Scenario, safe: &Safe, vault: Address) -> String {
     let governance = &scenario.governance;
-    let mode = match governance.mode {
-        Mode::Auto => "auto",
-        Mode::Propose => "propose",
-    };
     let urgent = match scenario.attack.kind {
         AttackKind::Reentrancy | AttackKind::Withdrawal | AttackKind::None => "\"outflow\"",
         AttackKind::OracleManipulation
@@ -174,6 +170,7 @@ limit = "{pause}"
 "#,
         limits = if governance.pause_limits { limit_action(safe, vault) } else { String::new() },
         limit = limit_action(safe, vault),
+        mode = mode(governance),
         expiry = governance.expiry_s,
         cooldown = governance.cooldown_s,
         budget = budget(governance),
@@ -182,6 +179,13 @@ limit = "{pause}"
         flag = governance.flag_above_wei,
         pause = governance.pause_above_wei,
     )
+}
+
+const fn mode(governance: &Governance) -> &'static str {
+    match governance.mode {
+        Mode::Auto => "auto",
+        Mode::Propose => "propose",
+    }
 }
 
 fn budget(governance: &Governance) -> String {

@@ -89,9 +89,9 @@ fn c3_a_false_execution_in_the_far_future_changes_nothing() {
     assert!(c.chain.head().paused);
 }
 
-/// C17: guardians sign both steps at one nonce, honest nodes send the widest only, and a taken nonce re-targets by itself (L6).
+/// C7, C17: guardians sign both steps at one nonce, honest nodes send the widest only, and a taken nonce re-targets by itself (L6).
 #[test]
-fn c17_any_number_of_effects_at_one_nonce() {
+fn c7_c17_any_number_of_effects_at_one_nonce() {
     let mut c = cluster();
     c.all_find("vault-outflow-early");
     c.mine(&[]);

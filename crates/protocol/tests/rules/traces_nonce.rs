@@ -6,20 +6,6 @@ use watchfire_types::*;
 
 use crate::cluster::*;
 
-/// The recovery lifts the limit too.
-fn recovers_both(text: &str) -> String {
-    let lifts = "\n[[playbook.step.action]]\nchain = 31337\nsafe = \"guardian-safe\"\n\
-                 target = \"0x1000000000000000000000000000000000000001\"\nfunction = \"setWithdrawalsLimited(bool)\"\n\
-                 arguments = [\"false\"]\ncatalogue = \"recovery\"\npostcondition = { call = \"withdrawalsLimited() returns (bool)\", \
-                 arguments = [], equals = \"false\" }\n";
-    let text = text.replace(
-        "stagger_ms_min = 500",
-        "stagger_ms_min = 500\nmulti_send_call_only = { address = \"0x9641d764fc13c8B624c04430C7356C1C7C8102e2\", code_hash = \
-         \"0x1111111111111111111111111111111111111111111111111111111111111111\" }",
-    );
-    text.replace("name = \"unpause\"\n", &format!("name = \"unpause\"\n{lifts}"))
-}
-
 /// Safe transactions that a node's guardian signed.
 fn signed(c: &Cluster, index: usize) -> Vec<SafeTransaction> {
     let own = c.nodes[index].log.iter().filter(|event| event.author == c.nodes[index].key());
@@ -28,56 +14,6 @@ fn signed(c: &Cluster, index: usize) -> Vec<SafeTransaction> {
         _ => None,
     });
     transactions.collect()
-}
-
-/// C7: two sign one variant of a recovery and two another, at one nonce; all four sign the second as soon as they see it owed, and those who
-/// signed both sign the rejection of that nonce as well.
-#[test]
-fn c7_recovery_variants_and_rejection() {
-    let mut c = Cluster::new(charter(recovers_both), 98);
-    c.mine(&[]);
-    c.all_find("vault-outflow");
-    c.mine(&[]);
-    c.clear();
-    c.mine(&[Tx::StrangerLimits(true), Tx::StrangerPauses(true)]);
-    c.mine(&[]);
-    c.silent.extend([2, 3, 4]);
-    for index in 0..4 {
-        c.approve(index, "recover-vault", 1);
-    }
-    for index in [0, 1] {
-        let whole = signed(&c, index).pop().expect("signed");
-        assert_eq!(whole.operation, Operation::DelegateCall, "both calls, packed");
-    }
-    c.silent = [0, 1, 4].into();
-    let votes = |c: &Cluster, index: usize| {
-        let own = c.nodes[index].log.iter().filter(|event| event.author == c.nodes[index].key());
-        own.filter(|event| matches!(event.body, Body::Vote(_))).cloned().collect::<Vec<_>>()
-    };
-    for (from, vote) in
-        (0..4).flat_map(|index| votes(&c, index).into_iter().map(move |vote| (index, vote))).collect::<Vec<_>>()
-    {
-        c.send(from, vote);
-    }
-    c.mine(&[Tx::StrangerLimits(false)]);
-    for index in [2, 3] {
-        let rest = signed(&c, index).pop().expect("signed");
-        assert_eq!(rest.operation, Operation::Call, "the limit is lifted already");
-        assert!(signed(&c, index).iter().all(|one| one.operation == Operation::Call), "and never signed the other");
-    }
-    c.silent = [4].into();
-    let sent = c.submissions();
-    assert_eq!(sent.len(), 1);
-    assert_eq!(sent[0].transaction.data[..], keccak256(b"unpause()")[..4]);
-    c.mine(&[Tx::StrangerPauses(false)]);
-    let sent = c.submissions();
-    assert_eq!(sent.len(), 1);
-    assert!(sent[0].transaction.data.is_empty(), "the nonce at which the pause was signed is consumed");
-    for index in [0, 1] {
-        let at_nonce = signed(&c, index);
-        assert_eq!(at_nonce.len(), 4, "the pause, both recoveries and the rejection: {at_nonce:?}");
-        assert!(at_nonce.iter().all(|one| one.nonce == U256::from(7)));
-    }
 }
 
 /// What it is, and how it is told.
