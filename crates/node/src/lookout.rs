@@ -20,14 +20,13 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 use watchfire_charter::Charter;
 use watchfire_types::control::LookoutStatus;
 use watchfire_types::input::{Channel, Report};
-use watchfire_types::{AssetId, B256, DetectorId, Timestamp};
+use watchfire_types::{AssetId, B256, DetectorId, Timestamp, sha256};
 
 use self::certificates::Certificates;
 use self::front_end::FrontEnd;
@@ -107,7 +106,7 @@ impl Since {
     fn name(&mut self, found: Vec<(String, Standing)>, now: Timestamp) -> Vec<Standing> {
         self.0.retain(|key, _| found.iter().any(|(one, _)| one == key));
         let named = |(key, one): (String, Standing)| {
-            let name = hex::encode(&Sha256::digest(&key)[..8]);
+            let name = hex::encode(&sha256(&[key.as_bytes()])[..8]);
             let since = *self.0.entry(key).or_insert(now);
             Standing { id: format!("{}-{name}", since.as_millis()), ..one }
         };

@@ -8,8 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
-use sha2::{Digest as _, Sha256};
-use watchfire_types::{B256, Timestamp};
+use watchfire_types::{B256, Timestamp, sha256};
 
 use super::http::{Http, below};
 use super::{Look, LookFault, Standing, cut};
@@ -70,7 +69,7 @@ impl Certificates {
             .extend_pairs(self.after.iter().map(|after| ("after", after)));
         let answer = self.http.body(url, ANSWER_BYTES_MAX).await?;
         let page = serde_json::from_slice(&answer).map_err(|error| LookFault::unread(&error))?;
-        Ok((page, B256::from(<[u8; 32]>::from(Sha256::digest(&answer)))))
+        Ok((page, B256::from(sha256(&[&answer]))))
     }
 
     /// Whether an organisation that is named issued it.

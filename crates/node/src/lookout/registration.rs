@@ -6,8 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
-use sha2::{Digest as _, Sha256};
-use watchfire_types::{B256, Timestamp};
+use watchfire_types::{B256, Timestamp, sha256};
 
 use super::http::{Http, below};
 use super::{Look, LookFault, Since, Standing, cut};
@@ -81,7 +80,7 @@ impl Registration {
         let ids = |entity: Entity| entity.public_ids.into_iter().map(|id| id.identifier).chain(entity.handle);
         let registrars: BTreeSet<String> = registrars.flat_map(ids).collect();
 
-        let digest = B256::from(<[u8; 32]>::from(Sha256::digest(answer)));
+        let digest = B256::from(sha256(&[answer]));
         let mut standing = Vec::new();
         let mut stands = |what: &'static str, found: String, summary: String| {
             let figures = BTreeMap::from([

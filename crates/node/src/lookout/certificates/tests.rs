@@ -124,7 +124,7 @@ async fn no_more_stand_than_that() {
     let page = |from: u32| {
         let one = |number: u32| {
             let mut one = issued(0, "other-ca.example", LATE);
-            let hash: [u8; 32] = Sha256::digest(number.to_be_bytes()).into();
+            let hash = sha256(&[&number.to_be_bytes()]);
             (one["id"], one["tbs_sha256"]) = (number.to_string().into(), hex::encode(hash).into());
             one
         };
