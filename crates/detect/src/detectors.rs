@@ -251,14 +251,15 @@ impl Detectors {
         Self { chain, rules, index, calls, every, open: BTreeSet::new(), asked: Asked::default() }
     }
 
-    /// The logs that concern these rules, or rules of other chains; all others may be left out of what they observe.
+    /// The logs that concern these rules, or rules of other chains; all others may be left out of what they observe, but for those of transactions of which it
+    /// is not known whether they succeeded. Rules about calls find by any log what has to be traced.
     #[must_use]
     pub fn interest(&self) -> Interest {
         let own = self.rules.iter().flat_map(Rule::keys).filter_map(|key| match key {
             Key::Log(address, topic) => Some((address, topic)),
             Key::Transaction(..) => None,
         });
-        Interest::new(own.chain(self.asked.keys.iter().copied()))
+        Interest::new(own.chain(self.asked.keys.iter().copied()), self.wants_traces())
     }
 
     /// Whether a rule is about transactions, so that blocks have to come with theirs, each with whether it succeeded.

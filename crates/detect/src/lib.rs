@@ -38,7 +38,7 @@ mod track;
 
 pub use detectors::{Blind, Blindness, BlockTraces, Detectors, Holding, Unanswered};
 pub use footprint::footprint;
-pub use interest::{Interest, LogsFault};
+pub use interest::Interest;
 
 /// Blocks kept below the newest one whatever a window says, so that a reorg this deep rolls back without a new backfill.
 pub const REORG_DEPTH: u64 = 64;

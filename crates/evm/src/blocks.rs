@@ -4,25 +4,30 @@
 //! transaction at its place; else the block is refused and the [`BlockFault`] says what differs. Transactions and receipts of a type that is
 //! not known here, and fields that are not known, are read over: where the receipts' encoding is unknown too, the bloom alone proves their logs.
 //!
+//! Since the root covers every byte of every log, all of them are hashed, whoever they concern: straight from the text's digits, without a copy of
+//! their data. Only then those that nobody wants are left out, by contract and topics, before anything is made of them.
+//!
 //! Beside these a text may say `chainId`, and `reads`: state at this block as a list of JSON-RPC requests with their answers,
 //! `[{"method": "eth_getBalance", "params": ["0x..", "0x10"], "result": "0x5"}]`. Nothing proves them. Whether there are `traces` is told; they are not read
 //! here.
 
 mod asked;
 mod fault;
+mod listed;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloy::rpc::types::Header;
-use alloy_primitives::{Address, B256, Bytes, U64, U256};
+use alloy_primitives::{Address, B256, U64};
 use serde::Deserialize;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
-use watchfire_types::{BlockView, ChainId, Read, ReadOutcome, Transaction};
+use watchfire_types::{BlockView, ChainId, Read, ReadOutcome};
 
 use crate::head::Head;
-use crate::receipt::{self, Proof, Receipt, Unproved, prove};
+use crate::receipt::{self, Hex, Proof, Receipt, Unproved, prove};
 pub use fault::BlockFault;
+pub(crate) use listed::{Body, Listed};
 
 /// A block that proves itself.
 #[derive(Debug)]
@@ -62,82 +67,19 @@ struct Reply<'a> {
     error: Option<crate::rpc::ErrorObject>,
 }
 
-/// The part of a block beside its header.
-#[derive(Deserialize)]
-pub(crate) struct Body {
-    pub(crate) transactions: Listed,
-}
-
-/// A block's transactions, whole or by their hashes.
-#[derive(Deserialize)]
-#[serde(untagged)]
-pub(crate) enum Listed {
-    Whole(Vec<Whole>),
-    Hashes(Vec<B256>),
-}
-
-/// What every type of transaction has. Fields that are not here are read over.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Whole {
-    hash: B256,
-    #[serde(default, rename = "type")]
-    kind: Option<U64>,
-    from: Address,
-    #[serde(default)]
-    to: Option<Address>,
-    #[serde(default)]
-    value: U256,
-    #[serde(default, alias = "data")]
-    input: Bytes,
-    #[serde(default)]
-    chain_id: Option<U64>,
-}
-
-impl From<Whole> for Transaction {
-    fn from(whole: Whole) -> Self {
-        let kind = whole.kind.unwrap_or_default().to();
-        let Whole { hash, from, to, value, input, .. } = whole;
-        Self { hash, kind, from, to, value, input: input.0, succeeded: None }
-    }
-}
-
-impl Listed {
-    pub(crate) fn hashes(&self) -> Vec<B256> {
-        match self {
-            Self::Whole(whole) => whole.iter().map(|transaction| transaction.hash).collect(),
-            Self::Hashes(hashes) => hashes.clone(),
-        }
-    }
-
-    /// Chains that they were signed for; old ones do not say.
-    fn chains(&self) -> BTreeSet<u64> {
-        match self {
-            Self::Whole(whole) => whole.iter().filter_map(|transaction| Some(transaction.chain_id?.to())).collect(),
-            Self::Hashes(_) => BTreeSet::new(),
-        }
-    }
-
-    /// The transactions, where they are given whole.
-    pub(crate) fn whole(self) -> Vec<Transaction> {
-        match self {
-            Self::Whole(whole) => whole.into_iter().map(Transaction::from).collect(),
-            Self::Hashes(_) => Vec::new(),
-        }
-    }
-}
+/// A block's members, each still as its text: the header is read without the transactions, which are most of it.
+type Members<'a> = BTreeMap<String, &'a RawValue>;
 
 impl TextBlock {
-    /// Reads a block and holds it against its header.
+    /// Reads a block and holds it, with all its receipts, against its header. Of its logs those are kept that are `wanted`, by the contract that emitted each and
+    /// its topics, and those of transactions that do not say whether they succeeded; each has its place among all of them as index.
     ///
     /// # Errors
-    /// [`BlockFault`] with what differs.
-    pub fn read(text: &[u8]) -> Result<Self, BlockFault> {
+    /// [`BlockFault`] with what differs, in whichever log.
+    pub fn read(text: &[u8], wanted: impl Fn(&Address, &[B256]) -> bool) -> Result<Self, BlockFault> {
         let entry: Entry<'_> = serde_json::from_slice(text).map_err(|error| BlockFault::shape("", &error))?;
-        let block = answer(entry.block)?;
-        let header: Header = part("block", block)?;
-        let body: Body = part("block", block)?;
-        let receipts: Vec<Receipt> = part("receipts", answer(entry.receipts)?)?;
+        let (header, listed) = block(entry.block)?;
+        let receipts: Vec<Receipt<Hex<'_>>> = part("receipts", answer(entry.receipts)?)?;
         let number = header.inner.number;
         // What chain it is of is the caller's to say; a header names none.
         let head = Head::check(ChainId::new(0), &header).map_err(|_| BlockFault::HeaderHash {
@@ -145,20 +87,20 @@ impl TextBlock {
             stated: header.hash,
             computed: header.inner.hash_slow(),
         })?;
-        let hashes = body.transactions.hashes();
+        let hashes = listed.hashes();
         paired(number, &hashes, &receipts)?;
         let proof = prove(head.receipts_root, head.bloom, &receipts).map_err(|unproved| match unproved {
             Unproved::Root(computed) => BlockFault::ReceiptsRoot { number, stated: head.receipts_root, computed },
             Unproved::Bloom => BlockFault::Bloom { number },
             Unproved::Topics => BlockFault::Topics { number },
         })?;
-        let chain = chain(number, entry.chain_id.map(|chain| chain.to()), body.transactions.chains())?;
+        let chain = chain(number, entry.chain_id.map(|chain| chain.to()), listed.chains())?;
         let mut reads: BTreeMap<Read, ReadOutcome> = BTreeMap::new();
         for (index, asked) in entry.reads.into_iter().enumerate() {
             let answers = asked.answers(&head.block).map_err(|cause| BlockFault::Read { number, index, cause })?;
             reads.extend(answers);
         }
-        let mut transactions = body.transactions.whole();
+        let mut transactions = listed.whole();
         for (transaction, receipt) in transactions.iter_mut().zip(&receipts) {
             transaction.succeeded = receipt.succeeded();
         }
@@ -167,7 +109,7 @@ impl TextBlock {
             parent: head.parent,
             base_fee: head.base_fee,
             transactions,
-            logs: receipt::logs(receipts),
+            logs: receipt::logs(receipts, wanted),
             reads,
             agreed: BTreeSet::new(),
         };
@@ -206,12 +148,25 @@ fn answer(text: &RawValue) -> Result<&RawValue, BlockFault> {
     }
 }
 
-fn part<T: DeserializeOwned>(name: &'static str, text: &RawValue) -> Result<T, BlockFault> {
+/// A block's header and its transactions.
+fn block(text: &RawValue) -> Result<(Header, Listed), BlockFault> {
+    let mut members: Members<'_> = part("block", text)?;
+    if !members.contains_key("parentHash") {
+        members = part("block", answer(text)?)?;
+    }
+    let absent = || BlockFault::Shape { cause: "`block`: missing field `transactions`".to_owned() };
+    let listed = part("block", members.remove("transactions").ok_or_else(absent)?)?;
+    let shape = |error| BlockFault::shape("block", &error);
+    let header = serde_json::to_string(&members).and_then(|header| serde_json::from_str(&header)).map_err(shape)?;
+    Ok((header, listed))
+}
+
+fn part<'a, T: Deserialize<'a>>(name: &'static str, text: &'a RawValue) -> Result<T, BlockFault> {
     serde_json::from_str(text.get()).map_err(|error| BlockFault::shape(name, &error))
 }
 
 /// Each receipt is that of the transaction at its place.
-fn paired(number: u64, hashes: &[B256], receipts: &[Receipt]) -> Result<(), BlockFault> {
+fn paired<D>(number: u64, hashes: &[B256], receipts: &[Receipt<D>]) -> Result<(), BlockFault> {
     if hashes.len() != receipts.len() {
         return Err(BlockFault::Count { number, transactions: hashes.len(), receipts: receipts.len() });
     }

@@ -4,21 +4,38 @@
 //! a type that came later is proved like those known today. Optimism's deposits are the known exception. The bloom of each receipt is computed
 //! from its logs, never taken from the answer: whoever changes a log changes the root.
 
-use alloy_primitives::{Address, B256, Bloom, Bytes, Log as RawLog, LogData, U64};
+mod hex;
+
+use alloy_primitives::{Address, B256, Bloom, Bytes, U64};
 use alloy_rlp::{BufMut as _, Encodable, Header as ListHeader};
 use alloy_trie::root::ordered_trie_root_with_encoder;
 use serde::Deserialize;
 use watchfire_types::Log;
 
+pub(crate) use hex::Hex;
+
 /// Types whose encoding is as above for certain (EIP-2718, 2930, 1559, 4844, 7702).
 const KNOWN_MAX: u64 = 4;
+/// Topics that the EVM's LOG0 to LOG4 write.
+const TOPICS_MAX: usize = 4;
 /// A deposit of Optimism and its kin: with its nonce and version since Canyon.
 const DEPOSIT: u64 = 0x7e;
+
+/// What logs carry, as it came: decoded, or still the text that it stands in.
+pub(crate) trait Data: Encodable {
+    fn decoded(self) -> Bytes;
+}
+
+impl Data for Bytes {
+    fn decoded(self) -> Bytes {
+        self
+    }
+}
 
 /// One receipt. Fields that are not here are read over.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Receipt {
+pub(crate) struct Receipt<D = Bytes> {
     pub(crate) transaction_hash: B256,
     #[serde(default, rename = "type")]
     kind: Option<U64>,
@@ -28,7 +45,7 @@ pub(crate) struct Receipt {
     #[serde(default)]
     root: Option<Bytes>,
     cumulative_gas_used: U64,
-    logs: Vec<Entry>,
+    logs: Vec<Entry<D>>,
     #[serde(default)]
     deposit_nonce: Option<U64>,
     #[serde(default)]
@@ -36,10 +53,30 @@ pub(crate) struct Receipt {
 }
 
 #[derive(Debug, Deserialize)]
-struct Entry {
+struct Entry<D> {
     address: Address,
     topics: Vec<B256>,
-    data: Bytes,
+    data: D,
+}
+
+impl<D: Data> Entry<D> {
+    fn payload_length(&self) -> usize {
+        self.address.length() + self.topics.length() + self.data.length()
+    }
+}
+
+impl<D: Data> Encodable for Entry<D> {
+    fn encode(&self, out: &mut dyn alloy_rlp::BufMut) {
+        ListHeader { list: true, payload_length: self.payload_length() }.encode(out);
+        self.address.encode(out);
+        self.topics.encode(out);
+        self.data.encode(out);
+    }
+
+    fn length(&self) -> usize {
+        let payload_length = self.payload_length();
+        ListHeader { list: true, payload_length }.length() + payload_length
+    }
 }
 
 /// What the header proves.
@@ -63,7 +100,7 @@ pub(crate) enum Unproved {
     Topics,
 }
 
-impl Receipt {
+impl<D> Receipt<D> {
     fn kind(&self) -> u64 {
         self.kind.unwrap_or_default().to()
     }
@@ -72,26 +109,15 @@ impl Receipt {
     pub(crate) fn succeeded(&self) -> Option<bool> {
         self.status.map(|status| status != U64::ZERO)
     }
-
-    /// Its logs as the root covers them.
-    fn raw_logs(&self) -> Option<Vec<RawLog>> {
-        let logs = self.logs.iter();
-        logs.map(|log| {
-            let data = LogData::new(log.topics.clone(), log.data.clone())?;
-            Some(RawLog { address: log.address, data })
-        })
-        .collect()
-    }
 }
 
 /// One receipt ready to be hashed.
-struct Hashed<'a> {
-    receipt: &'a Receipt,
+struct Hashed<'a, D> {
+    receipt: &'a Receipt<D>,
     bloom: Bloom,
-    logs: Vec<RawLog>,
 }
 
-impl Hashed<'_> {
+impl<D: Data> Hashed<'_, D> {
     /// EIP-2718 bytes: what the trie's leaf holds.
     fn encode(&self, out: &mut Vec<u8>) {
         let receipt = self.receipt;
@@ -107,7 +133,7 @@ impl Hashed<'_> {
         let payload_length = state.map_or_else(|| succeeded.length(), Encodable::length)
             + gas.length()
             + self.bloom.length()
-            + self.logs.length()
+            + receipt.logs.length()
             + deposit.map_or(0, |(nonce, version)| nonce.length() + version.length());
         ListHeader { list: true, payload_length }.encode(out);
         match state {
@@ -116,7 +142,7 @@ impl Hashed<'_> {
         }
         gas.encode(out);
         self.bloom.encode(out);
-        self.logs.encode(out);
+        receipt.logs.encode(out);
         if let Some((nonce, version)) = deposit {
             nonce.encode(out);
             version.encode(out);
@@ -125,15 +151,19 @@ impl Hashed<'_> {
 }
 
 /// Holds a block's receipts against its header's root and bloom.
-pub(crate) fn prove(root: B256, bloom: Bloom, receipts: &[Receipt]) -> Result<Proof, Unproved> {
+pub(crate) fn prove<D: Data>(root: B256, bloom: Bloom, receipts: &[Receipt<D>]) -> Result<Proof, Unproved> {
     let mut all = Bloom::ZERO;
     let mut hashed = Vec::with_capacity(receipts.len());
     for receipt in receipts {
-        let logs = receipt.raw_logs().ok_or(Unproved::Topics)?;
         let mut bloom = Bloom::ZERO;
-        logs.iter().for_each(|log| bloom.accrue_log(log));
+        for log in &receipt.logs {
+            if log.topics.len() > TOPICS_MAX {
+                return Err(Unproved::Topics);
+            }
+            bloom.accrue_raw_log(log.address, &log.topics);
+        }
         all.accrue_bloom(&bloom);
-        hashed.push(Hashed { receipt, bloom, logs });
+        hashed.push(Hashed { receipt, bloom });
     }
     let computed = ordered_trie_root_with_encoder(&hashed, |receipt, out| receipt.encode(out));
     let unknown = || receipts.iter().map(Receipt::kind).find(|kind| *kind > KNOWN_MAX);
@@ -145,18 +175,22 @@ pub(crate) fn prove(root: B256, bloom: Bloom, receipts: &[Receipt]) -> Result<Pr
     }
 }
 
-/// The logs of a block, in block order.
-pub(crate) fn logs(receipts: Vec<Receipt>) -> Vec<Log> {
+/// Those of a block's logs that are wanted, by the contract that emitted each and its topics, in block order; each has its place among all of them
+/// as index. The data of the others is never decoded into bytes of its own. Where a receipt does not say whether its transaction succeeded its logs do, and all
+/// are wanted.
+pub(crate) fn logs<D: Data>(receipts: Vec<Receipt<D>>, wanted: impl Fn(&Address, &[B256]) -> bool) -> Vec<Log> {
     let all = receipts.into_iter().flat_map(|receipt| {
-        let transaction = receipt.transaction_hash;
-        receipt.logs.into_iter().map(move |log| (log, transaction))
+        let (transaction, silent) = (receipt.transaction_hash, receipt.status.is_none());
+        receipt.logs.into_iter().map(move |log| (log, transaction, silent))
     });
-    let numbered = all.zip(0u64..).map(|((log, transaction), index)| Log {
-        address: log.address,
-        topics: log.topics,
-        data: log.data.0,
-        transaction,
-        index,
-    });
-    numbered.collect()
+    let numbered = all.zip(0u64..).filter(|((log, _, silent), _)| *silent || wanted(&log.address, &log.topics));
+    numbered
+        .map(|((log, transaction, _), index)| Log {
+            address: log.address,
+            topics: log.topics,
+            data: log.data.decoded().0,
+            transaction,
+            index,
+        })
+        .collect()
 }

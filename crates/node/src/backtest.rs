@@ -203,6 +203,12 @@ impl<'a> Replay<'a> {
         Some(self.lines.get(&chain)?.detectors.interest().with_contracts(contracts))
     }
 
+    /// The same for every chain of the replay: of which one a block is, is known only once it was read.
+    #[must_use]
+    pub fn interests(&self) -> Vec<Interest> {
+        self.lines.keys().filter_map(|chain| self.interest(*chain)).collect()
+    }
+
     /// Whether detectors of a chain are about transactions.
     #[must_use]
     pub fn wants_transactions(&self, chain: ChainId) -> bool {

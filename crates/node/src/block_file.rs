@@ -6,8 +6,10 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use thiserror::Error;
+use watchfire_detect::Interest;
 use watchfire_detect::trace::{TraceFault, Traced, read_traces};
 use watchfire_evm::{BlockFault, TextBlock};
 
@@ -111,6 +113,8 @@ pub struct BlockFile {
     /// [`BLOCK_BYTES_MAX`].
     bytes_max: usize,
     with_traces: bool,
+    /// By whom a log has to be wanted; where nobody is named, all are.
+    interests: Option<Rc<[Interest]>>,
     found: bool,
     ended: bool,
 }
@@ -137,7 +141,16 @@ impl BlockFile {
     pub fn open(path: &Path) -> Result<Self, BlockFileError> {
         let file = TextFile::open(path).map_err(|source| BlockFileError::File { line: 0, source })?;
         let path = path.to_owned();
-        Ok(Self { path, file, line: 1, bytes_max: BLOCK_BYTES_MAX, with_traces: false, found: false, ended: false })
+        Ok(Self {
+            path,
+            file,
+            line: 1,
+            bytes_max: BLOCK_BYTES_MAX,
+            with_traces: false,
+            interests: None,
+            found: false,
+            ended: false,
+        })
     }
 
     /// The same, with the traces beside blocks if they are wanted.
@@ -146,10 +159,21 @@ impl BlockFile {
         Self { with_traces: wanted, ..self }
     }
 
+    /// The same with the logs alone that concern one of these; all are held against the header.
+    #[must_use]
+    pub fn concerning(self, interests: &Rc<[Interest]>) -> Self {
+        Self { interests: Some(Rc::clone(interests)), ..self }
+    }
+
     /// A block's text, read.
     fn read(&self, line: u64, text: &[u8]) -> Result<Part, BlockFileError> {
         let path = || self.path.clone();
-        let block = TextBlock::read(text).map_err(|source| BlockFileError::Block { path: path(), line, source })?;
+        let wanted = |address: &_, topics: &[_]| {
+            let concerns = |interest: &Interest| interest.concerns(address, topics);
+            self.interests.as_ref().is_none_or(|interests| interests.iter().any(concerns))
+        };
+        let block =
+            TextBlock::read(text, wanted).map_err(|source| BlockFileError::Block { path: path(), line, source })?;
         let traces = (self.with_traces && block.traced).then(|| {
             let mut traces = Vec::new();
             let read = read_traces::<TraceFault>(text, |traced| {

@@ -4,15 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hint::black_box;
 use std::time::Instant;
 
-use alloy_primitives::{Address, B256, Bloom, Bytes, U256, keccak256};
+use alloy_primitives::{Address, B256, Bloom, Bytes, Log, U256, keccak256};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use watchfire_charter::{Charter, Class, Detector, StateExpectation, Watch};
 use watchfire_detect::{Detectors, Interest};
-use watchfire_types::{AssetId, BlockRef, BlockTime, BlockView, ChainId, Log, Read, ReadOutcome, Severity};
+use watchfire_evm::TextBlock;
+use watchfire_types::{AssetId, BlockRef, BlockTime, BlockView, ChainId, Read, ReadOutcome, Severity};
 
 use crate::report::{Bound, Report};
 use crate::world::charter;
+
+#[path = "../../../crates/evm/src/blocks/fixture.rs"]
+#[allow(dead_code)]
+mod fixture;
 
 /// Logs of a block: a busy one of mainnet has some five hundred.
 const LOGS: usize = 300;
@@ -20,6 +25,8 @@ const LOGS: usize = 300;
 const QUIET: usize = 60;
 /// Blocks of a round.
 const BLOCKS: u64 = 64;
+/// Logs of a transaction.
+const TOGETHER: usize = 4;
 /// Contracts that emit, and what.
 const CONTRACTS: u64 = 500;
 const EVENTS: u64 = 8;
@@ -35,11 +42,25 @@ struct Plain {
     transaction_hash: B256,
 }
 
-/// Blocks with their logs as a node tells them.
+/// A block's receipts, of which nothing but the logs is wanted.
+#[derive(Deserialize)]
+#[allow(dead_code)]
+struct PlainBlock {
+    receipts: Vec<PlainReceipt>,
+}
+
+#[derive(Deserialize)]
+#[allow(dead_code)]
+struct PlainReceipt {
+    logs: Vec<Plain>,
+}
+
+/// Blocks with their receipts, and their logs alone, as a node tells them.
 struct Traffic {
+    chain: ChainId,
     texts: Vec<Vec<u8>>,
+    logs: Vec<Vec<u8>>,
     blooms: Vec<Bloom>,
-    views: Vec<BlockView>,
 }
 
 fn contract(nth: u64) -> Address {
@@ -50,44 +71,73 @@ fn event(nth: u64) -> B256 {
     keccak256(format!("Event{nth}(address,address,uint256)"))
 }
 
-fn block(chain: ChainId, number: u64) -> BlockRef {
-    let hash = keccak256(number.to_be_bytes());
-    BlockRef { chain, number, hash, time: BlockTime::from_secs(1_700_000_000 + number * 12) }
+fn time(number: u64) -> BlockTime {
+    BlockTime::from_secs(1_700_000_000 + number * 12)
 }
 
-impl Traffic {
-    fn of(chain: ChainId, logs: usize) -> Self {
-        let mut traffic = Self { texts: Vec::new(), blooms: Vec::new(), views: Vec::new() };
-        for number in 1..=BLOCKS {
-            let at = block(chain, number);
-            let (mut told, mut bloom) = (Vec::new(), Bloom::ZERO);
-            for index in 0..logs {
-                // Any fixed mixture does: who emits, what, and between whom.
-                let seed = keccak256([number.to_be_bytes(), (index as u64).to_be_bytes()].concat());
-                let pick = |from: usize| u64::from(u16::from_be_bytes([seed[from], seed[from + 1]]));
-                let (address, topics) = (
-                    contract(pick(0) % CONTRACTS),
-                    vec![event(pick(2) % EVENTS), seed, B256::from(U256::from(pick(4)))],
-                );
-                bloom.accrue_raw_log(address, &topics);
-                told.push(json!({
-                    "address": address, "topics": topics, "data": Bytes::from(vec![seed[6]; 32 * (1 + usize::from(seed[7] % 3))]),
-                    "blockHash": at.hash, "blockNumber": format!("{number:#x}"), "blockTimestamp": "0x681b304b",
-                    "transactionHash": keccak256(seed), "transactionIndex": format!("{:#x}", index / 4),
-                    "logIndex": format!("{index:#x}"), "removed": false,
-                }));
-            }
-            traffic.texts.push(serde_json::to_vec(&told).expect("a log is plain data"));
-            traffic.blooms.push(bloom);
-            traffic.views.push(view(at, Vec::new()));
+/// A block without anything in it.
+fn empty(chain: ChainId, number: u64) -> BlockView {
+    let block = BlockRef { chain, number, hash: keccak256(number.to_be_bytes()), time: time(number) };
+    let (transactions, logs, reads, agreed) = (Vec::new(), Vec::new(), BTreeMap::new(), BTreeSet::new());
+    BlockView { block, parent: B256::ZERO, base_fee: None, transactions, logs, reads, agreed }
+}
+
+/// Any fixed mixture does: who emits, what, and between whom.
+fn log(number: u64, index: usize) -> Log {
+    let seed = keccak256([number.to_be_bytes(), (index as u64).to_be_bytes()].concat());
+    let pick = |from: usize| u64::from(u16::from_be_bytes([seed[from], seed[from + 1]]));
+    let topics = vec![event(pick(2) % EVENTS), seed, B256::from(U256::from(pick(4)))];
+    let data = vec![seed[6]; 32 * (1 + usize::from(seed[7] % 3))];
+    Log::new(contract(pick(0) % CONTRACTS), topics, data.into()).expect("three topics")
+}
+
+/// What a node says of each log beside what the log is.
+fn say_where(receipts: &mut [Value], hash: &Value, number: u64) {
+    let mut index = 0;
+    for (place, receipt) in receipts.iter_mut().enumerate() {
+        let transaction = receipt["transactionHash"].clone();
+        for log in receipt["logs"].as_array_mut().into_iter().flatten() {
+            log["blockHash"] = hash.clone();
+            log["blockNumber"] = json!(format!("{number:#x}"));
+            log["blockTimestamp"] = json!("0x681b304b");
+            log["transactionHash"] = transaction.clone();
+            log["transactionIndex"] = json!(format!("{place:#x}"));
+            log["logIndex"] = json!(format!("{index:#x}"));
+            log["removed"] = json!(false);
+            index += 1;
         }
-        traffic
     }
 }
 
-fn view(block: BlockRef, logs: Vec<Log>) -> BlockView {
-    let (transactions, reads, agreed) = (Vec::new(), BTreeMap::new(), BTreeSet::new());
-    BlockView { block, parent: B256::ZERO, base_fee: None, transactions, logs, reads, agreed }
+impl Traffic {
+    fn of(chain: ChainId, count: usize) -> Self {
+        let mut traffic = Self { chain, texts: Vec::new(), logs: Vec::new(), blooms: Vec::new() };
+        for number in 1..=BLOCKS {
+            let logs: Vec<Log> = (0..count).map(|index| log(number, index)).collect();
+            let done: Vec<_> = logs.chunks(TOGETHER).map(|logs| fixture::done(2, logs.to_vec())).collect();
+            let mut text = fixture::entry(number, B256::ZERO, &done);
+            let hash = text["block"]["hash"].clone();
+            say_where(text["receipts"].as_array_mut().expect("a list"), &hash, number);
+            let receipts = text["receipts"].as_array().expect("a list").iter();
+            let told: Vec<&Value> = receipts.flat_map(|receipt| receipt["logs"].as_array().expect("a list")).collect();
+            traffic.logs.push(serde_json::to_vec(&told).expect("a log is plain data"));
+            traffic.texts.push(serde_json::to_vec(&text).expect("a block is plain data"));
+            let mut bloom = Bloom::ZERO;
+            logs.iter().for_each(|log| bloom.accrue_log(log));
+            traffic.blooms.push(bloom);
+        }
+        traffic
+    }
+
+    /// Each block as backtest takes it.
+    fn views<'a>(&'a self, interest: &'a Interest) -> impl Iterator<Item = BlockView> + 'a {
+        self.texts.iter().map(|text| {
+            let block = TextBlock::read(text, |address, topics| interest.concerns(address, topics));
+            let mut view = block.expect("a sound block").on(self.chain);
+            view.block.time = time(view.block.number);
+            view
+        })
+    }
 }
 
 /// A charter with these rules over its first asset.
@@ -113,29 +163,28 @@ fn events(first: u64, count: u64, kind: u64) -> impl Iterator<Item = Watch> {
     })
 }
 
-/// Reads each block's logs and judges them.
+/// Reads each block and judges it.
 fn detect(traffic: &Traffic, detectors: &mut Detectors, interest: &Interest) {
     let floors = BTreeMap::new();
-    for (text, empty) in traffic.texts.iter().zip(&traffic.views) {
-        let logs = interest.logs(text).expect("sound logs");
-        black_box(detectors.observe(&view(empty.block, logs), &floors));
+    for view in traffic.views(interest) {
+        black_box(detectors.observe(&view, &floors));
     }
 }
 
-fn decode<T: for<'a> Deserialize<'a>>(traffic: &Traffic) {
-    for text in &traffic.texts {
-        black_box(serde_json::from_slice::<Vec<T>>(text).expect("sound logs"));
+fn decode<T: for<'a> Deserialize<'a>>(texts: &[Vec<u8>]) {
+    for text in texts {
+        black_box(serde_json::from_slice::<T>(text).expect("sound logs"));
     }
 }
 
-/// Blocks a second with 1,000 rules, ten of which fire now and then, in those of serde_json into a list of logs.
+/// Blocks a second with 1,000 rules, ten of which fire now and then, in those of serde_json into plain logs.
 pub(crate) fn rules(rounds: u32) -> Report {
     let (charter, chain) = with(events(0, 10, 0).chain(events(CONTRACTS, 990, 0)));
     let traffic = Traffic::of(chain, LOGS);
     let interest = Detectors::new(&charter, chain).interest();
     let ratios = (0..rounds).map(|_| {
         let mut detectors = Detectors::new(&charter, chain);
-        let plain = seconds(|| decode::<Plain>(&traffic));
+        let plain = seconds(|| decode::<PlainBlock>(&traffic.texts));
         plain / seconds(|| detect(&traffic, &mut detectors, &interest))
     });
     Report::new("detect-rules", format!("1,000 rules, {LOGS} logs a block"), ratios.collect(), Bound::Least(0.90))
@@ -163,17 +212,17 @@ pub(crate) fn bloom_miss(rounds: u32) -> Report {
     // A bloom may say "perhaps" of what is not there; such a block is no miss.
     let misses: Vec<bool> = traffic.blooms.iter().map(|bloom| !interest.may_concern(bloom.data())).collect();
     let kept = |place: usize| misses.get(place).copied().unwrap_or_default();
-    let (mut texts, mut blooms, mut views) = (0.., 0.., 0..);
-    traffic.texts.retain(|_| texts.next().is_some_and(kept));
+    let (mut logs, mut blooms) = (0.., 0..);
+    traffic.logs.retain(|_| logs.next().is_some_and(kept));
     traffic.blooms.retain(|_| blooms.next().is_some_and(kept));
-    traffic.views.retain(|_| views.next().is_some_and(kept));
-    assert!(!traffic.texts.is_empty(), "every block's bloom concerns a rule");
+    assert!(!traffic.logs.is_empty(), "every block's bloom concerns a rule");
+    let views: Vec<BlockView> = (1..=BLOCKS).map(|number| empty(chain, number)).collect();
     let ratios = (0..rounds).map(|_| {
         let mut detectors = Detectors::new(&charter, chain);
-        let plain = seconds(|| decode::<Plain>(&traffic));
+        let plain = seconds(|| decode::<Vec<Plain>>(&traffic.logs));
         let floors = BTreeMap::new();
         let missed = seconds(|| {
-            for (bloom, empty) in traffic.blooms.iter().zip(&traffic.views) {
+            for (bloom, empty) in traffic.blooms.iter().zip(&views) {
                 assert!(!interest.may_concern(bloom.data()), "it is a miss");
                 black_box(detectors.observe(empty, &floors));
             }
@@ -206,16 +255,9 @@ pub(crate) fn reorg(rounds: u32) -> Report {
         let word = ReadOutcome::Value(U256::from(1_000 - number / 8).to_be_bytes_vec().into());
         reads.iter().map(|read| (read.clone(), word.clone())).collect::<BTreeMap<_, _>>()
     };
-    let views: Vec<BlockView> = traffic
-        .texts
-        .iter()
-        .zip(&traffic.views)
-        .map(|(text, empty)| {
-            let logs = interest.logs(text).expect("sound logs");
-            BlockView { reads: answers(empty.block.number), ..view(empty.block, logs) }
-        })
-        .collect();
-    let base = BlockView { reads: answers(0), ..view(block(chain, 0), Vec::new()) };
+    let views = traffic.views(&interest);
+    let views: Vec<BlockView> = views.map(|view| BlockView { reads: answers(view.block.number), ..view }).collect();
+    let base = BlockView { reads: answers(0), ..empty(chain, 0) };
     let ratios = (0..rounds).map(|_| {
         let floors = BTreeMap::new();
         let mut detectors = Detectors::new(&charter, chain);

@@ -37,8 +37,9 @@
 //!
 //! `growth`: by what power of the number of nodes, from 16 to 64, messages and processor time of one node grow in one incident. At most 1.1.
 //!
-//! `detect-rules`: blocks per second read from `eth_getLogs` texts and judged by 1,000 rules about events, against serde_json into a list of
-//! plain logs of the same bytes. At least 0.90. What proves the logs (receipts under the header's root) is beside both.
+//! `detect-rules`: blocks per second read from the texts that `watchfire backtest --blocks` takes and judged by 1,000 rules about events, against serde_json
+//! into plain logs of the same bytes. At least 0.90. The texts are read as backtest reads them: the header hashed, every log hashed under its receipts' root, and
+//! those that concern a rule decoded.
 //!
 //! `detect-scaling`: time of a block with 10,000 rules against 10 of them, the same ones firing. At most 1.5.
 //!

@@ -3,6 +3,7 @@
 
 use alloy::consensus::Eip658Value;
 use alloy::eips::Encodable2718 as _;
+use alloy_primitives::U256;
 use alloy_trie::root::ordered_trie_root_with_encoder;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -14,7 +15,7 @@ use super::*;
 const PARENT: B256 = B256::repeat_byte(0xaa);
 
 fn read(entry: &Value) -> Result<TextBlock, BlockFault> {
-    TextBlock::read(entry.to_string().as_bytes())
+    TextBlock::read(entry.to_string().as_bytes(), |_, _| true)
 }
 
 fn topics(count: u8) -> Vec<B256> {
@@ -128,6 +129,39 @@ fn what_differs_is_named() {
     }
 }
 
+/// Of the logs those that are wanted are given, with their places and as they are among all; one that nobody wants is proved all the same, and a transaction that
+/// does not say whether it succeeded keeps its own.
+#[test]
+fn unwanted_logs_are_proved_and_left_out() {
+    let mut outcomes = mixed();
+    outcomes.push(Done { status: Eip658Value::PostState(PARENT), ..done(0, vec![log(9, &topics(1), b"x")]) });
+    let whole = entry(5, PARENT, &outcomes);
+    let (all, none) = (read(&whole).unwrap(), TextBlock::read(whole.to_string().as_bytes(), |_, _| false).unwrap());
+    let all = all.on(ChainId::new(1)).logs;
+    assert_eq!(all.len(), 6);
+    assert_eq!(none.on(ChainId::new(1)).logs, all[5..], "its receipt has no status");
+    let third = |address: &Address, of: &[B256]| *address == Address::repeat_byte(3) && of == topics(2);
+    let some = TextBlock::read(whole.to_string().as_bytes(), third).unwrap().on(ChainId::new(1));
+    assert_eq!(some.logs, [all[2].clone(), all[5].clone()]);
+    assert_eq!((some.logs[0].index, some.transactions.len()), (2, 7));
+    let mut changed = whole;
+    changed["receipts"][4]["logs"][0]["data"] = json!("0x04");
+    let refused = TextBlock::read(changed.to_string().as_bytes(), third).unwrap_err();
+    assert_eq!(refused.kind(), "receipts-mismatch");
+}
+
+/// A list of both transactions and hashes is none.
+#[test]
+fn transactions_are_whole_or_hashes() {
+    let mut mixture = entry(5, PARENT, &mixed());
+    let hash = mixture["block"]["transactions"][1]["hash"].clone();
+    mixture["block"]["transactions"][1] = hash;
+    let fault = read(&mixture).unwrap_err();
+    assert!(fault.kind() == "not-a-block" && fault.to_string().contains("some transactions are whole"), "{fault}");
+    mixture["block"].as_object_mut().unwrap().remove("transactions");
+    assert!(read(&mixture).unwrap_err().to_string().contains("missing field `transactions`"));
+}
+
 /// State kept beside a block is that of this block, and every kind of question is understood.
 #[test]
 fn reads_are_kept_with_the_block() {
@@ -163,10 +197,10 @@ proptest! {
     fn any_cut_is_refused(cut in 0_usize..4_000, turned in 0_usize..32_000) {
         let text = entry(5, PARENT, &mixed()).to_string().into_bytes();
         let cut = cut % text.len();
-        prop_assert_eq!(TextBlock::read(&text[..cut]).unwrap_err().kind(), "block-cut-off");
+        prop_assert_eq!(TextBlock::read(&text[..cut], |_, _| true).unwrap_err().kind(), "block-cut-off");
         let mut bytes = text;
         let at = turned % (bytes.len() * 8);
         bytes[at / 8] ^= 1 << (at % 8);
-        let _ = TextBlock::read(&bytes);
+        let _ = TextBlock::read(&bytes, |_, _| true);
     }
 }

@@ -4,7 +4,7 @@
 use std::io::Write as _;
 
 use serde_json::{Value, json};
-use watchfire_types::B256;
+use watchfire_types::{B256, ChainId};
 
 use super::*;
 
@@ -115,4 +115,22 @@ fn too_long_is_refused() {
     let mut blocks = blocks();
     blocks[1]["traces"] = json!("x".repeat(20_000));
     assert_eq!(read_bounded(lines(&blocks).as_bytes(), 10_000), [Ok((7, 1)), Err(("block-too-large", 2)), Ok((9, 3))]);
+}
+
+/// What concerns nobody is left out of a block, and what was changed in it is refused all the same.
+#[test]
+fn what_concerns_nobody_is_left_out() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("blocks");
+    let mut blocks = blocks();
+    blocks[1]["receipts"][0]["logs"][0]["data"] = json!("0x");
+    std::fs::write(&path, lines(&blocks)).unwrap();
+    let logs = |file: BlockFile| -> Vec<Result<usize, &'static str>> {
+        let part =
+            |part: Result<super::Part, BlockFileError>| part.map(|part| part.block.on(ChainId::new(1)).logs.len());
+        file.map(|one| part(one).map_err(|error| error.kind())).collect()
+    };
+    let open = || BlockFile::open(&path).unwrap();
+    assert_eq!(logs(open()), [Ok(1), Err("receipts-mismatch"), Ok(1)]);
+    assert_eq!(logs(open().concerning(&Rc::from([]))), [Ok(0), Err("receipts-mismatch"), Ok(0)]);
 }

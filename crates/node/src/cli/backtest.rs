@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use futures::StreamExt as _;
 use serde_json::json;
 use watchfire_charter::Charter;
-use watchfire_detect::Blindness;
 use watchfire_detect::trace::Traced;
+use watchfire_detect::{Blindness, Interest};
 use watchfire_evm::PastBlock;
 use watchfire_types::{BlockView, ChainId, DetectorId};
 
@@ -131,6 +132,8 @@ pub(super) type Tally = BTreeMap<DetectorId, Vec<u64>>;
 /// What is told, and how.
 pub(super) struct Teller<'a> {
     replay: Replay<'a>,
+    /// What is taken from files.
+    interests: Rc<[Interest]>,
     output: Output,
     /// Findings are counted here, and not told, where that is wanted.
     tally: Option<Tally>,
@@ -144,13 +147,13 @@ pub(super) struct Teller<'a> {
 impl<'a> Teller<'a> {
     /// With a tally findings are counted in it, else told.
     pub(super) fn new(replay: Replay<'a>, output: Output, tally: Option<Tally>) -> Self {
-        let start = Instant::now();
-        Self { replay, output, tally, start, spoken: start, refused: 0, first: None, said_first: false }
+        let (start, interests) = (Instant::now(), replay.interests().into());
+        Self { replay, interests, output, tally, start, spoken: start, refused: 0, first: None, said_first: false }
     }
 
     pub(super) fn file(&mut self, path: &Path) -> Result<(), CliError> {
         let blocks = match BlockFile::open(path) {
-            Ok(blocks) => blocks.with_traces(self.replay.wants_traces()),
+            Ok(blocks) => blocks.with_traces(self.replay.wants_traces()).concerning(&self.interests),
             Err(error) => {
                 self.refuse(error.into());
                 return Ok(());
