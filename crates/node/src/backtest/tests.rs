@@ -258,3 +258,38 @@ fn what_happens_on_one_chain_is_found_on_the_other() {
     let blinded: Vec<_> = replay.take(&on(1_337, 9, 80), 0).unwrap().blinded;
     assert_eq!(blinded.len(), 2);
 }
+
+/// A rule of that vault that holds what it pays against what the first one locked.
+const PAID: &str = "[[detector]]\nid = \"twin-forged\"\nasset = \"vault-twin\"\nkind = \"release\"\nevent = \"Paid(uint256 id)\"\n\
+                    address = \"0xe7f1725E7734CE288F8367e1Bb143E90bb3F0512\"\nelsewhere = \"vault-core\"\nelsewhere_event = \"Locked(uint256 id)\"\n\
+                    elsewhere_address = \"0xe7f1725E7734CE288F8367e1Bb143E90bb3F0512\"\nsame = { id = \"id\" }\n\
+                    within_s = 20\nlag_s = 8\nskew_s = 3\nstands_s = 30\n";
+
+/// Two chains in the order of their times: a message that was locked once and paid twice is told when the second payment is looked at, one that was paid once never.
+#[test]
+fn what_was_locked_once_is_paid_once() {
+    let text = charter_text(None) + TWIN + PAID;
+    let (charter, _) = watchfire_charter::parse(&text).unwrap_or_else(|faults| panic!("{faults:#?}"));
+    let mut replay = Replay::new(&charter, None);
+    let message = |name: &str, id: u64| {
+        let topics = vec![alloy::primitives::keccak256(format!("{name}(uint256)"))];
+        Log { topics, data: U256::from(id).to_be_bytes_vec().into(), ..unpaused(u8::try_from(id).unwrap()) }
+    };
+    let mut told = Vec::new();
+    for number in 1..=70 {
+        for (chain, name, at) in [
+            (CHAIN, "Locked", [(40, 1), (40, 2)].as_slice()),
+            (ChainId::new(1337), "Paid", [(41, 1), (42, 2), (44, 1)].as_slice()),
+        ] {
+            let logs = at.iter().filter(|(block, _)| *block == number).map(|(_, id)| message(name, *id));
+            let view = view(number, Some(100));
+            let block = BlockRef { chain, ..view.block };
+            let view = BlockView { block, logs: logs.collect(), ..view };
+            told.extend(replay.take(&view, 0).unwrap().told);
+        }
+    }
+    let said: Vec<_> =
+        told.iter().map(|told| (told.block, told.kind.as_str(), told.figures["again"].as_str())).collect();
+    assert_eq!(said, [(52, "release", "1")], "{told:?}");
+    assert!(told[0].explanation.starts_with("1 release(s) of what was released before"), "{told:?}");
+}
