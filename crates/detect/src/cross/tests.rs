@@ -100,6 +100,51 @@ fn what_was_not_answered_is_not_judged() {
     assert_eq!(said[9..], [None, None, None, Some(false)]);
 }
 
+/// What one chain tells, makes final or takes back changes nothing of the other, and what is final once stays so.
+#[test]
+fn each_chain_tells_of_its_own_side() {
+    let mut rule = rule(0);
+    let observed = |rule: &mut CrossWatch, numbers: std::ops::RangeInclusive<u64>| {
+        numbers.map(|number| fires(&rule.observe(&here(number, 6)))).last().unwrap()
+    };
+    for number in 0..=12 {
+        rule.hear(&there(number, 5));
+        rule.hear(&here(number, 6));
+        rule.hear_final(&here(number, 6).block);
+    }
+    assert_eq!(observed(&mut rule, 0..=10), None, "nothing is final there");
+    rule.hear_final(&there(12, 0).block);
+    rule.hear_final(&there(3, 0).block);
+    assert_eq!(observed(&mut rule, 11..=11), Some(true));
+    // Taken back and come again here, as if nothing had been.
+    rule.rollback(&block(4));
+    assert_eq!(observed(&mut rule, 5..=10), Some(true));
+    rule.rollback(&block(9));
+    assert_eq!(observed(&mut rule, 10..=10), Some(true));
+    // And there.
+    rule.rollback(&there(10, 0).block);
+    (11..=12).for_each(|number| rule.hear(&there(number, 5)));
+    assert_eq!(observed(&mut rule, 11..=11), Some(true));
+}
+
+/// Of several values within the skew the newest is told, and where both assets are on one chain nothing is compared.
+#[test]
+fn the_newest_value_is_told() {
+    let falls = |number: u64| if number < 7 { 4 } else { 3 };
+    let said = judged(|_| 6, falls, 12, 12, 12);
+    assert_eq!(figures(&said).0, "minted 6 is not <= locked 3, 30 s ago");
+    let mut alone = CrossWatch { elsewhere: CHAIN, ..rule(0) };
+    let both = |number| BlockView {
+        reads: [here(number, 6).reads, there(number, 5).reads].into_iter().flatten().collect(),
+        ..view(number, [])
+    };
+    for number in 0..=12 {
+        alone.hear(&both(number));
+        alone.hear_final(&both(number).block);
+        assert_eq!(fires(&alone.observe(&both(number))), None);
+    }
+}
+
 proptest! {
     /// However far a node is with the other chain when it judges a block, and whatever was taken back there before it was final: it says what one says that saw
     /// all of it first, or that it does not know.

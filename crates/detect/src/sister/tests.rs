@@ -90,6 +90,7 @@ fn a_finding_where_the_same_code_runs_raises() {
         "vault-there on chain 10 runs the same code, and broken (invariant) stands there since block 7"
     );
     assert_eq!((of["sister_detector"].as_str(), of["sister_block"].as_str()), ("broken", "7"));
+    assert_eq!(figures(&judged(12, 1, &drained, None)).1["sister_block"], "6", "where it began");
 }
 
 /// No code is no common code, and what nobody read is unknown.
@@ -131,6 +132,21 @@ fn on_one_chain_it_is_raised_in_the_next_block() {
     assert_eq!(fires(&rule.observe(&both(8), None)), None, "block 7 was not heard");
     rule.rollback(&block(5));
     assert_eq!(fires(&rule.observe(&both(6), None)), Some(false));
+}
+
+/// Blocks of this chain, and what is taken back of it, say nothing of the other one.
+#[test]
+fn only_its_own_chain_tells_of_a_sister() {
+    let mut rule = rule(THERE);
+    for number in 5..=12 {
+        let view = there(number, 1);
+        rule.hear(&view, &at(&view, &[found("drained", 6)]));
+        rule.hear(&here(number), &[]);
+    }
+    rule.rollback(&block(4));
+    assert_eq!(fires(&rule.observe(&here(10), None)), Some(true));
+    rule.rollback(&there(7, 1).block);
+    assert_eq!(fires(&rule.observe(&here(10), None)), None);
 }
 
 proptest! {
