@@ -2,39 +2,42 @@
 //!
 //! One operator simulates (`eth_simulateV1`) on the state of the block before: once as it was, then once for each step, always the same
 //! transactions under the block's own number and time. What the asset's contracts lose is what the simulated transfers take out of them beyond what
-//! they bring. Transactions that fail in one of the two worlds, or cost the asset nothing in the first, have no part in it. It is for people who ask:
+//! they bring. Transactions that fail in one of the two worlds, or cost the asset nothing in the first, have no part in it. Where an operator does not offer that, each transaction
+//! is run alone by `eth_call` with state overrides (`composed.rs` says what is poorer about it), and the answer says by which method. It is for people who ask:
 //! one operator's word, signed by nobody, kept nowhere, and no vote rests on it.
 //!
 //! Bounds: [`BLOCKS_MAX`] blocks are looked at, three requests each, and one request a step; [`TRANSACTIONS_MAX`] transactions;
-//! [`ANSWER_BYTES_MAX`] an answer.
+//! [`ANSWER_BYTES_MAX`] an answer. By `eth_call` [`ALONE_MAX`] transactions of a block are looked at, one or two requests each, and one request a step for each that
+//! cost something.
+
+mod composed;
+mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use watchfire_charter::{Asset, Charter, Condition, PlaybookPurpose, Step};
-use watchfire_evm::{ChainClient, RawRequest};
+use watchfire_evm::{ChainClient, RawFault, RawRequest};
 use watchfire_types::{Address, AssetId, B256, BlockRef, OperatorId, PlaybookId, Read, StepIndex, U256};
+
+use composed::Held;
+use told::{Body, Called, Coins, Made, Outcome, Ran, Reply, Sent, Simulated, digits, summed};
 
 /// Blocks that are looked at for one in which the asset loses something.
 const BLOCKS_MAX: usize = 16;
 /// Most transactions of a block that is run again.
 const TRANSACTIONS_MAX: usize = 1_024;
+/// Most transactions of a block that are run alone.
+const ALONE_MAX: usize = 64;
 /// Longest answer taken, bytes of JSON.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
 /// How long an operator may take for one request.
 const TIMEOUT: Duration = Duration::from_secs(20);
 /// A step stopped it where at most this part of every loss is left.
 const LEFT_PARTS: u64 = 100;
-/// `Transfer(address,address,uint256)`.
-const TRANSFER: B256 = watchfire_charter::privileged::TRANSFER;
-/// What native coin that moves is said to be emitted by, where a simulation traces transfers.
-const NATIVE: Address = Address::repeat_byte(0xee);
-
-/// Base units by coin; the zero address is the native one.
-type Coins = BTreeMap<Address, U256>;
 
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -43,6 +46,8 @@ pub(crate) struct Replayed {
     pub(crate) block: Option<BlockRef>,
     /// Whose word it is.
     pub(crate) operator: Option<OperatorId>,
+    /// How it was run again.
+    pub(crate) method: Option<Method>,
     /// Transactions of the block that cost the asset something.
     pub(crate) transactions: Vec<B256>,
     /// What they take from the asset, by coin; `native` is the chain's own.
@@ -70,6 +75,26 @@ pub(crate) struct Tried {
     pub(crate) cause: Option<String>,
     /// Its harm: what the charter says must stay true after it, held before, and would not have held any more.
     pub(crate) breaks: Vec<String>,
+}
+
+/// By what a block is run again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) enum Method {
+    /// All of it.
+    #[serde(rename = "eth_simulateV1")]
+    Simulated,
+    /// Each transaction alone, on the state of the block before.
+    #[serde(rename = "eth_call")]
+    Called,
+}
+
+impl Method {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Simulated => "eth_simulateV1",
+            Self::Called => "eth_call",
+        }
+    }
 }
 
 /// Whether a step would have stopped it.
@@ -105,7 +130,7 @@ pub(crate) async fn replay(
         for block in blocks.iter().take(BLOCKS_MAX) {
             match asked.scene(block, &accounts(of)).await {
                 Ok(scene) => return asked.steps(&scene, charter, asset).await,
-                Err(fault) => drop(faults.insert(format!("{operator}: block {}: {fault}", block.number))),
+                Err(fault) => drop(faults.insert(format!("{operator}: block {}: {}", block.number, fault.text))),
             }
         }
     }
@@ -117,6 +142,7 @@ fn unknown(cause: String) -> Replayed {
     Replayed {
         block: None,
         operator: None,
+        method: None,
         transactions: Vec::new(),
         lost: BTreeMap::new(),
         steps: Vec::new(),
@@ -142,112 +168,21 @@ struct Scene {
     /// Places of the transactions that cost the asset something.
     at: Vec<usize>,
     lost: Coins,
+    /// Where each transaction is run alone: the balances that tell what it costs.
+    held: Option<Held>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Body {
-    number: Value,
-    timestamp: Value,
-    gas_limit: U256,
-    #[serde(default)]
-    miner: Option<Value>,
-    #[serde(default)]
-    mix_hash: Option<Value>,
-    transactions: Vec<Sent>,
+/// Why an operator gave no answer.
+struct Fault {
+    /// It does not offer the method.
+    missing: bool,
+    text: String,
 }
 
-/// A transaction, as it is sent again.
-#[derive(Deserialize, Serialize)]
-struct Sent {
-    #[serde(skip_serializing)]
-    hash: B256,
-    from: Address,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    to: Option<Address>,
-    #[serde(default)]
-    value: U256,
-    #[serde(default)]
-    input: Value,
-    gas: Value,
-}
-
-#[derive(Deserialize)]
-struct Outcome {
-    #[serde(default)]
-    status: Option<U256>,
-}
-
-#[derive(Deserialize)]
-struct Simulated {
-    calls: Vec<Called>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Called {
-    status: U256,
-    #[serde(default)]
-    return_data: Value,
-    #[serde(default)]
-    logs: Vec<Moved>,
-}
-
-#[derive(Deserialize)]
-struct Moved {
-    address: Address,
-    topics: Vec<B256>,
-    #[serde(default)]
-    data: Value,
-}
-
-#[derive(Deserialize)]
-struct Reply<T> {
-    result: T,
-}
-
-impl Called {
-    fn is_done(&self) -> bool {
-        !self.status.is_zero()
+impl From<String> for Fault {
+    fn from(text: String) -> Self {
+        Self { missing: false, text }
     }
-
-    /// Whether it answered just this.
-    fn says(&self, condition: &Condition) -> bool {
-        self.is_done() && bytes(&self.return_data).is_some_and(|answer| answer == condition.equals[..])
-    }
-
-    /// What these accounts lose by it; a call that fails moves nothing, whatever it is said to log.
-    fn lost(&self, accounts: &BTreeSet<Address>) -> Coins {
-        let mut flows: BTreeMap<Address, (U256, U256)> = BTreeMap::new();
-        for log in self.logs.iter().filter(|_| self.is_done()) {
-            let [TRANSFER, from, to] = log.topics[..] else { continue };
-            let amount = bytes(&log.data).filter(|data| data.len() == 32).map(|data| U256::from_be_slice(&data));
-            let coin = if log.address == NATIVE { Address::ZERO } else { log.address };
-            let (from, to) = (Address::from_word(from), Address::from_word(to));
-            let (out, into) = flows.entry(coin).or_default();
-            let amount = amount.unwrap_or_default();
-            match (accounts.contains(&from), accounts.contains(&to)) {
-                (true, false) => *out = out.saturating_add(amount),
-                (false, true) => *into = into.saturating_add(amount),
-                (true, true) | (false, false) => {}
-            }
-        }
-        let lost = flows.into_iter().map(|(coin, (out, into))| (coin, out.saturating_sub(into)));
-        lost.filter(|(_, lost)| !lost.is_zero()).collect()
-    }
-}
-
-fn bytes(value: &Value) -> Option<Vec<u8>> {
-    hex::decode(value.as_str()?.strip_prefix("0x")?).ok()
-}
-
-fn summed(all: impl Iterator<Item = Coins>) -> Coins {
-    let mut sum = Coins::new();
-    for (coin, lost) in all.flatten() {
-        let of = sum.entry(coin).or_default();
-        *of = of.saturating_add(lost);
-    }
-    sum
 }
 
 /// For people and programs.
@@ -258,9 +193,16 @@ fn named(coins: &Coins) -> BTreeMap<String, String> {
 
 impl Scene {
     /// Everything that is run in one simulated block: these calls, then the block's own transactions.
-    fn payload(&self, before: &[Value], gas: u64) -> Value {
+    fn payload(&self, before: &[Made], gas: u64) -> Value {
         let transactions = self.body.transactions.iter().map(|sent| json!(sent));
-        let calls: Vec<Value> = before.iter().cloned().chain(transactions).collect();
+        let made = |made: &Made| {
+            let mut call = json!({ "to": made.to, "input": digits(&made.data), "gas": format!("{gas:#x}") });
+            if let Some(from) = made.from {
+                call["from"] = json!(from);
+            }
+            call
+        };
+        let calls: Vec<Value> = before.iter().map(made).chain(transactions).collect();
         let room = U256::from(gas).saturating_mul(U256::from(before.len()));
         let mut overrides = json!({
             "number": self.body.number,
@@ -296,42 +238,113 @@ impl Scene {
 }
 
 impl Asked<'_> {
-    async fn get<T: DeserializeOwned>(&self, method: &'static str, params: &Value) -> Result<T, String> {
+    async fn get<T: DeserializeOwned>(&self, method: &'static str, params: &Value) -> Result<T, Fault> {
         let request = RawRequest::new(method, params);
         let said = self.client.raw(self.operator, &request, ANSWER_BYTES_MAX, TIMEOUT).await;
-        let text = said.map_err(|fault| format!("{method}: {fault}"))?;
+        let text = said.map_err(|fault| Fault {
+            missing: matches!(fault, RawFault::Unsupported(_)),
+            text: format!("{method}: {fault}"),
+        })?;
         let reply: Reply<T> = serde_json::from_slice(&text).map_err(|error| format!("{method}: {error}"))?;
         Ok(reply.result)
     }
 
-    async fn simulate(&self, scene: &Scene, before: &[Value], gas: u64) -> Result<Vec<Called>, String> {
+    async fn simulate(&self, scene: &Scene, before: &[Made], gas: u64) -> Result<Vec<Called>, Fault> {
         let mut blocks: Vec<Simulated> = self.get("eth_simulateV1", &scene.payload(before, gas)).await?;
         let calls = blocks.pop().map(|block| block.calls).unwrap_or_default();
         let (wanted, got) = (before.len() + scene.body.transactions.len(), calls.len());
-        if got == wanted { Ok(calls) } else { Err(format!("eth_simulateV1: {got} results for {wanted} calls")) }
+        if got == wanted { Ok(calls) } else { Err(format!("eth_simulateV1: {got} results for {wanted} calls").into()) }
     }
 
     /// The block run again as it was; an error where it does not cost the asset anything there.
-    async fn scene(&self, block: &BlockRef, accounts: &BTreeSet<Address>) -> Result<Scene, String> {
+    async fn scene(&self, block: &BlockRef, accounts: &BTreeSet<Address>) -> Result<Scene, Fault> {
         let body: Body = self.get("eth_getBlockByHash", &json!([block.hash, true])).await?;
         let count = body.transactions.len();
         if count > TRANSACTIONS_MAX {
-            return Err(format!("it has {count} transactions, and at most {TRANSACTIONS_MAX} are run again"));
+            return Err(format!("it has {count} transactions, and at most {TRANSACTIONS_MAX} are run again").into());
         }
-        let outcomes: Vec<Outcome> = self.get("eth_getBlockReceipts", &json!([block.hash])).await?;
+        let outcomes = self.outcomes(block, &body).await?;
         let accounts = accounts.clone();
-        let mut scene = Scene { block: *block, body, accounts, at: Vec::new(), lost: Coins::new() };
-        let calls = self.simulate(&scene, &[], 0).await?;
-        let costs = |(at, call): (usize, &Called)| {
-            let succeeded = outcomes.get(at).and_then(|outcome| outcome.status).is_some_and(|status| !status.is_zero());
-            (succeeded && !call.lost(&scene.accounts).is_empty()).then_some(at)
-        };
-        scene.at = calls.iter().enumerate().filter_map(costs).collect();
-        scene.lost = scene.loss(&calls, 0);
+        let mut scene = Scene { block: *block, body, accounts, at: Vec::new(), lost: Coins::new(), held: None };
+        match self.simulate(&scene, &[], 0).await {
+            Ok(calls) => {
+                let costs = |(at, call): (usize, &Called)| {
+                    let succeeded = outcomes.get(at).is_some_and(Outcome::is_done);
+                    (succeeded && !call.lost(&scene.accounts).is_empty()).then_some(at)
+                };
+                scene.at = calls.iter().enumerate().filter_map(costs).collect();
+                scene.lost = scene.loss(&calls, 0);
+            }
+            Err(fault) if fault.missing => self.alone(&mut scene, &outcomes).await?,
+            Err(fault) => return Err(fault),
+        }
         if scene.lost.is_empty() {
-            return Err("no transfer of its transactions, run again, takes anything from the asset".to_owned());
+            return Err("no transfer of its transactions, run again, takes anything from the asset".to_owned().into());
         }
         Ok(scene)
+    }
+
+    /// What came of the block's transactions, one by one where the operator does not tell all at once.
+    async fn outcomes(&self, block: &BlockRef, body: &Body) -> Result<Vec<Outcome>, Fault> {
+        match self.get("eth_getBlockReceipts", &json!([block.hash])).await {
+            Err(fault) if fault.missing && body.transactions.len() <= ALONE_MAX => {}
+            answer => return answer,
+        }
+        let mut outcomes = Vec::new();
+        for sent in &body.transactions {
+            outcomes.push(self.get("eth_getTransactionReceipt", &json!([sent.hash])).await?);
+        }
+        Ok(outcomes)
+    }
+
+    /// Runs the block's transactions as they were, each alone: those first that tell of the asset.
+    async fn alone(&self, scene: &mut Scene, outcomes: &[Outcome]) -> Result<(), Fault> {
+        let logs = outcomes.iter().filter(|outcome| outcome.is_done()).flat_map(|outcome| &outcome.logs);
+        let taken = logs.filter(|log| log.takes_from(&scene.accounts)).map(|log| log.address).collect();
+        let held = Held::of(&scene.accounts, taken)?;
+        let done = outcomes.iter().enumerate().filter(|(_, outcome)| outcome.is_done());
+        let (mut first, rest): (Vec<_>, Vec<_>) = done.partition(|(_, outcome)| outcome.concerns(&scene.accounts));
+        first.extend(rest);
+        for (at, _) in first.into_iter().take(ALONE_MAX) {
+            let Some(sent) = scene.body.transactions.get(at) else { continue };
+            let came = self.compose(scene, &held, &[], sent).await?;
+            if came.done && !came.lost.is_empty() {
+                scene.at.push(at);
+                scene.lost = summed([std::mem::take(&mut scene.lost), came.lost].into_iter());
+            }
+        }
+        scene.at.sort_unstable();
+        scene.held = Some(held);
+        Ok(())
+    }
+
+    /// A transaction alone, after these calls.
+    async fn compose(
+        &self,
+        scene: &Scene,
+        held: &Held,
+        front: &[Made],
+        sent: &Sent,
+    ) -> Result<composed::Outcome, Fault> {
+        let parameters = composed::parameters(front, sent, held, scene.block.number.saturating_sub(1))?;
+        let answer: Value = self.get("eth_call", &parameters).await?;
+        Ok(composed::outcome(front, held, &answer)?)
+    }
+
+    /// What came of a step's calls, and what is left of the loss after them.
+    async fn after(&self, scene: &Scene, front: &Front<'_>) -> Result<(Vec<Ran>, Coins), Fault> {
+        let Some(held) = &scene.held else {
+            let calls = self.simulate(scene, &front.calls, front.gas).await?;
+            let ran = calls.iter().take(front.calls.len()).map(Called::ran).collect();
+            return Ok((ran, scene.loss(&calls, front.calls.len())));
+        };
+        let (mut ran, mut left) = (Vec::new(), Coins::new());
+        for sent in scene.at.iter().filter_map(|at| scene.body.transactions.get(*at)) {
+            let came = self.compose(scene, held, &front.calls, sent).await?;
+            left = summed([left, came.lost].into_iter());
+            ran = came.front;
+        }
+        Ok((ran, left))
     }
 
     async fn steps(&self, scene: &Scene, charter: &Charter, asset: &AssetId) -> Replayed {
@@ -354,6 +367,7 @@ impl Asked<'_> {
         Replayed {
             block: Some(scene.block),
             operator: Some(self.operator.clone()),
+            method: Some(if scene.held.is_some() { Method::Called } else { Method::Simulated }),
             transactions: scene.at.iter().filter_map(|at| Some(scene.body.transactions.get(*at)?.hash)).collect(),
             lost: named(&scene.lost),
             steps,
@@ -366,9 +380,9 @@ impl Asked<'_> {
             let cause = format!("it acts on more than chain {}", scene.block.chain);
             return Tried { cause: Some(cause), ..tried };
         };
-        match self.simulate(scene, &front.calls, front.gas).await {
-            Ok(calls) => front.judge(scene, &calls, tried),
-            Err(cause) => Tried { cause: Some(cause), ..tried },
+        match self.after(scene, &front).await {
+            Ok((ran, left)) => front.judge(scene, &ran, &left, tried),
+            Err(fault) => Tried { cause: Some(fault.text), ..tried },
         }
     }
 }
@@ -378,7 +392,7 @@ struct Front<'a> {
     stays: Vec<&'a Condition>,
     /// How many calls are the step's own.
     own: usize,
-    calls: Vec<Value>,
+    calls: Vec<Made>,
     /// Gas of each.
     gas: u64,
 }
@@ -389,38 +403,35 @@ impl<'a> Front<'a> {
         let gas = charter.chains.get(&block.chain)?.gas_cap;
         let own = step.actions.iter().map(|action| {
             let safe = charter.safes.get(&action.safe).filter(|_| action.chain == block.chain)?;
-            let data = format!("0x{}", hex::encode(&action.calldata));
-            Some(json!({ "from": safe.address, "to": action.target, "input": data, "gas": format!("{gas:#x}") }))
+            Some(Made { from: Some(safe.address), to: action.target, data: action.calldata.clone() })
         });
-        let own: Vec<Value> = own.collect::<Option<_>>()?;
+        let own: Vec<Made> = own.collect::<Option<_>>()?;
         let stays: BTreeSet<&Condition> = step.actions.iter().flat_map(|action| &action.stays).collect();
         let (mut asked, mut views) = (Vec::new(), Vec::new());
         for condition in stays {
             if let Read::Call { to, data } = &condition.read {
                 asked.push(condition);
-                let data = format!("0x{}", hex::encode(data));
-                views.push(json!({ "to": to, "input": data, "gas": format!("{gas:#x}") }));
+                views.push(Made { from: None, to: *to, data: data.clone() });
             }
         }
         let calls = views.iter().chain(&own).chain(&views).cloned().collect();
         Some(Self { stays: asked, own: own.len(), calls, gas })
     }
 
-    fn judge(&self, scene: &Scene, calls: &[Called], tried: Tried) -> Tried {
+    fn judge(&self, scene: &Scene, ran: &[Ran], left: &Coins, tried: Tried) -> Tried {
         let views = self.stays.len();
-        let (before, rest) = calls.split_at(views.min(calls.len()));
+        let (before, rest) = ran.split_at(views.min(ran.len()));
         let (own, rest) = rest.split_at(self.own.min(rest.len()));
         let pairs = self.stays.iter().zip(before.iter().zip(rest));
         let breaks = pairs.filter(|(condition, (before, after))| before.says(condition) && !after.says(condition));
         let breaks = breaks.map(|(condition, _)| condition.text.clone()).collect();
-        let left = scene.loss(calls, self.calls.len());
-        let failed = own.iter().position(|call| !call.is_done());
+        let failed = own.iter().position(|ran| !ran.done);
         if let Some(place) = failed {
             let cause = format!("its call {} of {} would have failed there", place + 1, self.own);
             return Tried { stopped: Stopped::No, lost: named(&scene.lost), cause: Some(cause), ..tried };
         }
-        let stopped = if scene.is_stopped(&left) { Stopped::Yes } else { Stopped::No };
-        Tried { stopped, lost: named(&left), breaks, ..tried }
+        let stopped = if scene.is_stopped(left) { Stopped::Yes } else { Stopped::No };
+        Tried { stopped, lost: named(left), breaks, ..tried }
     }
 }
 

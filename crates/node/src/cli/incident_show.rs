@@ -15,7 +15,7 @@ use super::output::{CliError, Output, code};
 use super::sealed;
 use crate::charter_file::load;
 use crate::config::Config;
-use crate::replay::{Replayed, Tried, replay};
+use crate::replay::{Method, Replayed, Tried, replay};
 use crate::run::config_of;
 
 /// Which incident.
@@ -86,15 +86,16 @@ fn replayed(config: &Config, incident: &Incident) -> Result<Replayed, CliError> 
 }
 
 fn told(replayed: &Replayed) -> String {
-    let Replayed { block, operator, transactions, lost, steps, unknown } = replayed;
+    let Replayed { block, operator, method, transactions, lost, steps, unknown } = replayed;
     if let Some(cause) = unknown {
         return format!("replay: unknown: {cause}\n");
     }
     let (block, operator) = (block.map_or(0, |block| block.number), operator.iter().map(ToString::to_string));
     let of: Vec<String> = transactions.iter().map(ToString::to_string).collect();
     let head = format!(
-        "replay: block {block}, run again by {}: the asset loses {} in {}\n",
+        "replay: block {block}, run again by {} ({}): the asset loses {} in {}\n",
         operator.collect::<String>(),
+        method.map_or("", Method::name),
         coins(lost),
         of.join(", ")
     );

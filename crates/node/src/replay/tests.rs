@@ -4,6 +4,7 @@
 use proptest::prelude::*;
 use watchfire_types::{BlockTime, Bytes, ChainId};
 
+use super::told::{NATIVE, TRANSFER};
 use super::*;
 
 const VAULT: Address = Address::repeat_byte(0xaa);
@@ -31,7 +32,7 @@ fn scene(lost: u64) -> Scene {
     let sent = json!({ "hash": B256::ZERO, "from": THIEF, "to": VAULT, "value": "0x0", "input": "0x", "gas": "0x1" });
     let body = json!({ "number": "0x7", "timestamp": "0x1", "gasLimit": "0x10", "transactions": [sent] });
     let body = serde_json::from_value(body).unwrap();
-    Scene { block, body, accounts: group(), at: vec![0], lost: [(Address::ZERO, U256::from(lost))].into() }
+    Scene { block, body, accounts: group(), at: vec![0], lost: [(Address::ZERO, U256::from(lost))].into(), held: None }
 }
 
 fn condition() -> Condition {
@@ -88,12 +89,12 @@ fn what_is_lost_is_what_leaves_beyond_what_comes() {
 #[test]
 fn a_step_is_judged_by_what_is_left_to_lose() {
     let conditions = [condition()];
-    let front = Front { stays: conditions.iter().collect(), own: 1, calls: vec![json!({}); 3], gas: 1 };
+    let made = Made { from: None, to: VAULT, data: Bytes::new() };
+    let front = Front { stays: conditions.iter().collect(), own: 1, calls: vec![made; 3], gas: 1 };
     let takes = |amount| call(1, 0, &[moved(NATIVE, VAULT, THIEF, amount)]);
     let (holds, broken, done, failed) = (call(1, 1, &[]), call(1, 0, &[]), call(1, 0, &[]), call(0, 0, &[]));
-    let again = |call: &Called| Called { status: call.status, return_data: call.return_data.clone(), logs: Vec::new() };
     let judge = |before: &Called, own: &Called, after: &Called, attack: Called| {
-        let told = front.judge(&scene(1_000), &[again(before), again(own), again(after), attack], tried());
+        let told = front.judge(&scene(1_000), &[before.ran(), own.ran(), after.ran()], &attack.lost(&group()), tried());
         (told.stopped, told.lost.get("native").cloned(), told.breaks.len(), told.cause.is_some())
     };
     let left = |amount: u64| Some(amount.to_string());
@@ -126,4 +127,29 @@ proptest! {
         let scene = Scene { lost: [(Address::ZERO, all)].into(), ..scene(0) };
         prop_assert_eq!(scene.is_stopped(&left), some * U256::from(100) <= all);
     }
+}
+
+/// What a program answers is taken word by word, and anything shorter is an operator that ran no program.
+#[test]
+fn a_program_is_answered_word_by_word() {
+    let held = Held::of(&group(), [TOKEN].into()).unwrap();
+    let made = Made { from: Some(THIEF), to: VAULT, data: Bytes::from_static(b"pause") };
+    let words = |words: &[u64]| {
+        let all: Vec<u8> = words.iter().flat_map(|word| U256::from(*word).to_be_bytes::<32>()).collect();
+        json!(format!("0x{}", hex::encode(all)))
+    };
+    // Done, its answer's hash; native coin and token before; done; both after.
+    let came = composed::outcome(std::slice::from_ref(&made), &held, &words(&[1, 9, 100, 7, 1, 81, 8])).unwrap();
+    assert_eq!((came.front[0].done, came.front[0].answer, came.done), (true, B256::from(U256::from(9)), true));
+    assert_eq!(came.lost, [(Address::ZERO, U256::from(19))].into());
+    assert!(composed::outcome(std::slice::from_ref(&made), &held, &words(&[1, 9, 100, 7, 1, 81])).is_err());
+    assert!(composed::outcome(&[], &held, &json!("0x")).is_err());
+    // Who acts for the asset cannot be the one who attacks it.
+    let sent = &scene(0).body.transactions[0];
+    let refused = composed::parameters(std::slice::from_ref(&made), sent, &held, 6).unwrap_err();
+    assert!(refused.contains("own Safe sent"), "{refused}");
+    let asked = composed::parameters(&[Made { from: Some(TOKEN), ..made }], sent, &held, 6).unwrap();
+    assert_eq!((asked[1].as_str(), asked[2].as_object().map(serde_json::Map::len)), (Some("0x6"), Some(2)));
+    let many = (0..=255_u8).map(Address::repeat_byte).collect();
+    assert!(Held::of(&many, [TOKEN].into()).is_err());
 }

@@ -22,6 +22,9 @@ const EVENT: &str = "[[detector]]\nid = \"vault-limited\"\nasset = \"vault-core\
                      event = \"WithdrawalsLimited(bool)\"\nstands_s = 600\n\n\
                      [[severity]]\nkinds = [\"event\"]\nlow = \"SEV2\"\nmedium = \"SEV2\"\nhigh = \"SEV2\"\ncritical = \"SEV2\"\n";
 
+/// The second account that anvil gives coin to.
+const THIEF: &str = "59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d";
+
 /// A chain on which a vault was drained in three blocks, and limited after.
 pub(crate) struct Attacked {
     pub(crate) runtime: tokio::runtime::Runtime,
@@ -59,9 +62,10 @@ impl Attacked {
             for order in first(vault) {
                 made.extend(payer.execute(&rpc, &order).await.unwrap().contract);
             }
-            let attacker = payer.execute(&rpc, &vault::attacker(vault).unwrap()).await.unwrap().contract.unwrap();
+            let mut thief = Account::open(from_hex(THIEF).unwrap(), 31337, &rpc).await.unwrap();
+            let attacker = thief.execute(&rpc, &vault::attacker(vault).unwrap()).await.unwrap().contract.unwrap();
             for _ in 0..3 {
-                payer.execute(&rpc, &vault::attack(attacker, 20, ether(1))).await.unwrap();
+                thief.execute(&rpc, &vault::attack(attacker, 20, ether(1))).await.unwrap();
             }
             let limit = [&keccak256("setWithdrawalsLimited(bool)")[..4], &U256::ONE.to_be_bytes::<32>()].concat();
             payer.execute(&rpc, &Order::call("a limit", vault, limit, 200_000)).await.unwrap();

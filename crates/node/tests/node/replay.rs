@@ -1,12 +1,14 @@
 //! `incident show --replay` at a node that found a real attack: which step of the ladder would have stopped it.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use watchfire_simulations::operator::Operator;
 use watchfire_types::Address;
 
 use crate::backtest::{Attacked, ether};
-use crate::fixture::{Running, json as last, stderr, watchfire};
+use crate::fixture::{Running, json as last, private_file, stderr, watchfire};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -64,6 +66,21 @@ fn steps_are_held_against_the_attack() {
         [json!(["flag", "no", lost, breaks]), json!(["powerless", "no", lost, []]), json!(["pause", "yes", {}, []])];
     assert_eq!(steps, expected, "{replay}");
     assert_eq!(replay["steps"][1]["cause"], "its call 1 of 1 would have failed there");
+
+    assert_eq!(replay["method"], "eth_simulateV1");
+
+    // An operator without it, that tells receipts one by one: each transaction alone says the same.
+    let operator = chain.runtime.block_on(Operator::start(chain.anvil.url().clone(), None)).unwrap();
+    operator.behave(|conduct| conduct.plain = true);
+    let config = PathBuf::from(chain.members.config("alder"));
+    let text = std::fs::read_to_string(&config).unwrap();
+    assert!(text.contains(chain.anvil.url().as_str()), "{text}");
+    private_file(&config, &text.replace(chain.anvil.url().as_str(), &operator.http()));
+    let mut poorer = chain.shown(&["show", "latest", "--replay"])["replay"].clone();
+    assert_eq!(poorer["method"].take(), "eth_call", "{poorer}");
+    poorer["method"] = json!("eth_simulateV1");
+    assert_eq!(poorer, replay);
+    private_file(&config, &text);
 
     let people = watchfire(&["incident", "show", "latest", "--replay", "--config", &chain.members.config("alder")]);
     let text = String::from_utf8_lossy(&people.stdout).into_owned();
