@@ -14,6 +14,7 @@ use watchfire_types::{MemberId, OperatorId, OrganisationId};
 mod fault;
 mod library;
 mod parse;
+mod way;
 mod words;
 mod world;
 
@@ -21,6 +22,7 @@ pub use fault::{Fault, FaultKind, Part, Who};
 pub use library::{DEFAULT, NAMES, find, names};
 pub use parse::{ScenarioError, load, parse};
 pub(crate) use parse::{read, text_of};
+pub use way::Way;
 pub(crate) use words::words;
 use world::ether;
 pub use world::{Adversary, AdversaryKind, ChainPart, Chaos, DiskLeft, Lies, Links, Voter};
@@ -71,6 +73,9 @@ pub struct Scenario {
     /// Links between the nodes; simulated only, a drill's are those of its machine.
     #[serde(default)]
     pub links: Links,
+    /// Directions of links that are other than that; simulated only.
+    #[serde(default, rename = "link")]
+    pub ways: Vec<Way>,
     /// The chain; simulated only, a drill's has one second a block.
     #[serde(default)]
     pub chain: ChainPart,

@@ -8,8 +8,8 @@ use std::path::Path;
 use thiserror::Error;
 use watchfire_types::{MemberId, OperatorId};
 
-use super::library;
 use super::{Act, AttackKind, ChainPart, FaultKind, Scenario, Stage, Who, names};
+use super::{library, way};
 
 const FILE_BYTES_MAX: u64 = 256 << 10;
 
@@ -90,6 +90,8 @@ pub fn parse(file: &str, text: &str) -> Result<Scenario, ScenarioError> {
         let line = text.lines().position(|line| key_of(line) == key).map_or(1, |at| at + 1);
         malformed(file, line, key, &message)
     })?;
+    way::check(&scenario)
+        .map_err(|(entry, key, message)| malformed(file, line_within(text, "link", entry, key), key, &message))?;
     Ok(scenario)
 }
 
@@ -101,6 +103,15 @@ fn line_at(text: &str, at: usize) -> (usize, &str) {
     let before = text.get(..at).unwrap_or(text);
     let line = before.matches('\n').count();
     (line + 1, text.lines().nth(line).unwrap_or_default())
+}
+
+/// Line, from 1, of a key in one of several like tables; of the table's first line where it has no such key.
+fn line_within(text: &str, table: &str, entry: usize, key: &str) -> usize {
+    let head = |line: &&str| line.trim_start().starts_with('[');
+    let begins = text.lines().enumerate().filter(|(_, line)| head(line) && key_of(line) == table).nth(entry);
+    let begins = begins.map_or(0, |(at, _)| at);
+    let within = text.lines().skip(begins + 1).take_while(|line| !head(line)).position(|line| key_of(line) == key);
+    begins + within.map_or(1, |after| after + 2)
 }
 
 fn key_of(line: &str) -> &str {
@@ -285,6 +296,7 @@ fn simulated_only(scenario: &Scenario) -> Option<&'static str> {
         matches!(scenario.attack.kind, AttackKind::Reentrancy | AttackKind::Withdrawal | AttackKind::None);
     let only = [
         ("links", scenario.links != Default::default()),
+        ("link", !scenario.ways.is_empty()),
         ("chain", ChainPart { plain: false, ..scenario.chain.clone() } != Default::default()),
         ("adversary", !scenario.adversaries.is_empty()),
         ("voter", !scenario.voters.is_empty()),

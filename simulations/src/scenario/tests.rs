@@ -71,3 +71,24 @@ fn endless_files_are_refused() {
     let message = load(large.path().to_str().unwrap(), Stage::Drill).unwrap_err().to_string();
     assert!(message.contains("larger than 262144 bytes;"), "{message}");
 }
+
+/// A way between strangers, one that loses too much and one of nobody in particular are refused on their own line; a live drill has the links
+/// of its machine.
+#[test]
+fn wrong_ways_are_named() {
+    let ways = |more: &str| {
+        fault(|text| format!("{}[[link]]\nfrom = \"alder\"\n{more}", text.replace("\"drill\"", "\"simulate\"")))
+    };
+    let message = ways("to = \"cedar\"\n[[link]]\nto = \"alder-1\"\nfrom = \"zed-1\"\n");
+    assert!(message.starts_with("x.toml:18: from: zed-1 does not take part; name one of alder, birch"), "{message}");
+    let message = ways("loss_permille = 501\n");
+    assert!(message.starts_with("x.toml:15: loss_permille: at most 500"), "{message}");
+    let message = ways("bytes_per_second = 0\n");
+    assert!(message.starts_with("x.toml:15: bytes_per_second: must be"), "{message}");
+    let message = ways("[[link]]\ndelay_ms = [9, 8]\n");
+    assert!(message.starts_with("x.toml:15: link: is from anybody to anybody"), "{message}");
+    let message = ways("delay_ms = [9, 8]\n");
+    assert!(message.starts_with("x.toml:15: delay_ms: least and most"), "{message}");
+    let message = fault(|text| format!("{text}[[link]]\nfrom = \"alder\"\n"));
+    assert!(message.starts_with("x.toml:13: link: only a simulation"), "{message}");
+}

@@ -172,7 +172,7 @@ fn cast_into(name: &str, charter: &Charter, playbook: &Playbook, safe: &Safe) ->
     if let Some(clones) = table.get_mut("clones") {
         rename(clones, &names);
     }
-    for key in ["fault", "human", "adversary"] {
+    for key in ["fault", "human", "adversary", "link"] {
         for part in each(&mut table, key) {
             part.iter_mut().filter(|(key, _)| *key != "reason").for_each(|(_, value)| rename(value, &names));
             if let Some(lacks) = part.values().find_map(|value| mentions(value, &missing)) {

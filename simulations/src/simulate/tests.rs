@@ -8,6 +8,7 @@ use super::{Kind, ScenarioReport, SimulateOptions, draw, simulate};
 use crate::scenario::{NAMES, Stage, find, text_of};
 
 mod bent;
+mod records;
 mod rehearsal;
 
 fn options(names: &[&str], seeds: std::ops::Range<u64>, jobs: usize) -> SimulateOptions {

@@ -8,6 +8,7 @@ mod feed;
 mod links;
 mod play;
 mod turn;
+mod ways;
 
 use std::rc::Rc;
 
@@ -58,8 +59,8 @@ impl Message {
 pub(crate) enum Happening {
     /// A gossip message arrives.
     Message { from: usize, to: usize, message: Rc<Message> },
-    /// A catch-up request arrives.
-    Asked { from: usize, to: usize, request: Bytes },
+    /// A catch-up request arrives; nobody waits for the answer any longer than `by`.
+    Asked { from: usize, to: usize, request: Bytes, by: Micros },
     /// Its answer arrives.
     Answered { from: usize, to: usize, life: u64, response: Bytes },
     /// A node takes what is at its door.
@@ -142,7 +143,7 @@ impl<'a> World<'a> {
             operators: cast.operators.iter().map(|_| Operator::new(head)).collect(),
             nodes: (0..count).map(|place| Node::new(cast, place)).collect(),
             adversaries: (0..count).map(|place| adversary::of(cast, place)).collect(),
-            links: Links::new(count),
+            links: Links::new(cast),
             play: Play::new(cast, planned),
             watch: Watch::new(cast),
             chance: Chance {
@@ -196,7 +197,7 @@ impl<'a> World<'a> {
                 self.trace.update(message.id);
                 (0, *from, *to)
             }
-            Happening::Asked { from, to, request } => {
+            Happening::Asked { from, to, request, .. } => {
                 self.trace.update(request);
                 (1, *from, *to)
             }
@@ -245,7 +246,7 @@ impl<'a> World<'a> {
     fn happen(&mut self, what: Happening) {
         match what {
             Happening::Message { from, to, message } => self.message(from, to, &message),
-            Happening::Asked { from, to, request } => self.asked(from, to, request),
+            Happening::Asked { from, to, request, by } => self.asked(from, to, request, by),
             Happening::Answered { from, to, life, response } if self.alive(to, life) => {
                 self.answered(from, to, response);
             }

@@ -228,16 +228,13 @@ fn of_the_pause(world: &World<'_>, missed: &mut impl FnMut(&'static str, Kind, b
 fn hops(world: &mut World<'_>) {
     let scenario = &world.cast.scenario;
     let property = if scenario.adversaries.is_empty() { "L1" } else { "L2" };
-    let calm = world.play.planned.is_empty()
-        && scenario.links.loss_permille == 0
-        && scenario.links.straggle_permille == 0
-        && scenario.attack.kind != AttackKind::None;
+    let calm = world.play.planned.is_empty() && scenario.links_are_calm() && scenario.attack.kind != AttackKind::None;
     let needed = usize::from(scenario.governance.safe_threshold.max(scenario.governance.contain));
     if !calm || !scenario.expect.paused || world.watch.votes.len() < needed {
         return;
     }
     // Two hops, what the turns on the way take, and a tenth.
-    let most = 2 * scenario.links.delay_ms.1 * MILLI * 11 / 10 + 20 * MILLI;
+    let most = 2 * scenario.delay_ms_max() * MILLI * 11 / 10 + 20 * MILLI;
     let late = match world.decision_us() {
         Some(took) if took <= most => return,
         Some(took) => format!("only {} ms after the k-th vote", took / MILLI),
@@ -254,14 +251,17 @@ fn retargets(world: &mut World<'_>) {
         use FaultKind::{HoldTransactions, ReleaseTransactions, StealNonce};
         matches!(one.what, StealNonce {} | HoldTransactions {} | ReleaseTransactions {})
     });
-    let links = scenario.links.loss_permille == 0 && scenario.links.straggle_permille == 0;
-    let Some(taken) = world.play.reached.get(&Moment::NonceTaken).copied().filter(|_| alone && links) else { return };
+    let Some(taken) =
+        world.play.reached.get(&Moment::NonceTaken).copied().filter(|_| alone && scenario.links_are_calm())
+    else {
+        return;
+    };
     // A certificate that expires before the next block owes nothing.
     let life = scenario.governance.expiry_s.saturating_sub(2 * scenario.chain.block_time_ms.div_ceil(1_000)) * SECOND;
     let owed = world.play.reached.get(&Moment::Certificate).is_some_and(|at| *at < taken && taken - *at < life);
     let after = world.play.paused_at.is_none_or(|paused| paused > taken);
     let again = world.watch.completed_after(taken);
-    let most = (scenario.chain.rpc_ms.1 + 2 * scenario.links.delay_ms.1) * MILLI * 11 / 10 + 20 * MILLI;
+    let most = (scenario.chain.rpc_ms.1 + 2 * scenario.delay_ms_max()) * MILLI * 11 / 10 + 20 * MILLI;
     if owed && after && again.is_none_or(|at| at - taken > most) {
         let took = again.map_or_else(|| "never".to_owned(), |at| format!("{} ms later", (at - taken) / MILLI));
         world.watch.breach("L6", Kind::Liveness, format!("signed at the new nonce {took}"));

@@ -16,8 +16,7 @@ use crate::simulate::world::World;
 pub(super) fn judge(world: &mut World<'_>) {
     use FaultKind::{Crash, HoldTransactionsOf, Kill, ReleaseTransactionsOf, Restart};
     let scenario = &world.cast.scenario;
-    let calm = scenario.links.loss_permille == 0
-        && scenario.links.straggle_permille == 0
+    let calm = scenario.links_are_calm()
         && scenario.humans.is_empty()
         && world.play.planned.iter().all(|one| {
             matches!(
@@ -32,7 +31,7 @@ pub(super) fn judge(world: &mut World<'_>) {
     let hash = transaction.hashes(SAFE_VERSION, CHAIN.get(), world.cast.safe).safe_tx_hash;
     let Some(complete) = world.watch.complete_at(&hash) else { return };
     // One hop until everybody holds the last signature, one answer of an operator, and the block under way.
-    let (block, hop, rpc) = (scenario.chain.block_time_ms, scenario.links.delay_ms.1, scenario.chain.rpc_ms.1);
+    let (block, hop, rpc) = (scenario.chain.block_time_ms, scenario.delay_ms_max(), scenario.chain.rpc_ms.1);
     let alone = slack(hop + rpc) + (block + turn(world, hash)) * MILLI;
     let took = paused_at.saturating_sub(complete);
     let mut late = Vec::new();

@@ -13,10 +13,11 @@ use watchfire_types::input::Input;
 use watchfire_types::{Bytes, Verdict};
 use watchfire_wire::{CatchUpRequest, CatchUpResponse};
 
+use super::ways::{Way, Ways};
 use super::{CATCH_UP, GREETING, HEARTBEAT, Happening, Message, World};
 use crate::simulate::agenda::{MILLI, Micros, SECOND};
 use crate::simulate::bent::Bent;
-use crate::simulate::cast::CHAIN;
+use crate::simulate::cast::{CHAIN, Cast};
 
 /// Peers that an accepted message is passed on to.
 const MESH: usize = 8;
@@ -24,20 +25,24 @@ const MESH: usize = 8;
 const NOTICED: Micros = 3 * SECOND;
 /// Until a peer that can be reached again is dialled.
 const REDIAL: Micros = 500 * MILLI;
+/// A catch-up question unanswered for this long has failed, as the node's gossip has it.
+const UNANSWERED: Micros = 10 * SECOND;
 
 /// Which links work, by direction, and whom every message came to.
 #[derive(Debug)]
 pub(crate) struct Links {
     /// Pairs (from, to) that pass nothing.
     cut: BTreeSet<(usize, usize)>,
+    /// What those that pass something do to it.
+    ways: Ways,
     count: usize,
     /// By a message's hash: whose present process has heard it, a flag for each place. Gossip hands each message over once.
     heard: B256Map<Vec<bool>>,
 }
 
 impl Links {
-    pub(crate) fn new(count: usize) -> Self {
-        Self { cut: BTreeSet::new(), count, heard: B256Map::default() }
+    pub(crate) fn new(cast: &Cast) -> Self {
+        Self { cut: BTreeSet::new(), ways: Ways::new(cast), count: cast.players.len(), heard: B256Map::default() }
     }
 
     /// Notes that a message came to a process; answers whether it is the first time.
@@ -65,24 +70,25 @@ impl Links {
 }
 
 impl World<'_> {
-    /// One-way delay of the next message.
-    fn delay(&mut self) -> Micros {
-        let links = &self.cast.scenario.links;
+    /// One-way delay of the next message on this way.
+    fn delay(&mut self, way: &Way) -> Micros {
         let dice = &mut self.chance.links;
-        let delay = dice.within((links.delay_ms.0 * MILLI, links.delay_ms.1 * MILLI));
-        if dice.chance(links.straggle_permille) { delay * 10 } else { delay }
+        let delay = dice.within(way.delay);
+        if dice.chance(self.cast.scenario.links.straggle_permille) { delay * 10 } else { delay }
     }
 
     /// Sends one gossip message over one link.
     pub(crate) fn send(&mut self, from: usize, to: usize, message: &Rc<Message>, after: Micros) {
         self.watch.sent(from, message.bytes.len());
         let copies = 1 + u64::from(self.chance.links.chance(self.cast.scenario.links.duplicate_permille));
+        let (way, sent) = (self.links.ways.of(from, to), self.now + after);
         for _ in 0..copies {
-            let lost = self.chance.links.chance(self.cast.scenario.links.loss_permille);
-            let at = self.now + after + self.delay();
-            let lost = lost || !self.links.passes(from, to);
+            let lost = self.chance.links.chance(way.loss_permille);
+            let passed = self.links.ways.pass(from, to, sent, message.bytes.len());
+            let at = passed.unwrap_or(sent) + self.delay(&way);
+            let lost = lost || passed.is_none() || !self.links.passes(from, to);
             if let Some(sketch) = &mut self.sketch {
-                sketch.message((from, self.now + after), (to, at), message, lost);
+                sketch.message((from, sent), (to, at), message, lost);
             }
             if !lost {
                 self.agenda.at(at, Happening::Message { from, to, message: Rc::clone(message) });
@@ -205,14 +211,23 @@ impl World<'_> {
         let request = process.driver.catch_up_request().encode();
         self.watch.says(self.cast, place, "a request", &request);
         self.watch.sent(place, request.len());
-        let at = self.now + self.delay();
-        let lost = self.chance.links.chance(self.cast.scenario.links.loss_permille);
-        if !lost && self.links.passes(place, other) {
-            self.agenda.at(at, Happening::Asked { from: place, to: other, request });
+        let by = self.now + UNANSWERED;
+        if let Some(at) = self.carry(place, other, request.len(), by) {
+            self.agenda.at(at, Happening::Asked { from: place, to: other, request, by });
         }
     }
 
-    pub(super) fn asked(&mut self, from: usize, to: usize, request: Bytes) {
+    /// When one part of a catch-up arrives, if it does, and `by` then.
+    fn carry(&mut self, from: usize, to: usize, bytes: usize, by: Micros) -> Option<Micros> {
+        let way = self.links.ways.of(from, to);
+        let delay = self.delay(&way);
+        let lost = self.chance.links.chance(way.loss_permille);
+        let passed = self.links.ways.pass_by(from, to, self.now, bytes, by);
+        let at = passed.map(|passed| passed + delay)?;
+        (!lost && self.links.passes(from, to) && at <= by).then_some(at)
+    }
+
+    pub(super) fn asked(&mut self, from: usize, to: usize, request: Bytes, by: Micros) {
         let Ok(request) = CatchUpRequest::decode(request) else { return };
         if self.adversaries[to].as_ref().is_some_and(|adversary| !adversary.answers()) {
             return;
@@ -223,9 +238,7 @@ impl World<'_> {
         self.watch.says(self.cast, to, "an answer", &response);
         self.watch.sent(to, response.len());
         let life = self.nodes[from].life;
-        let at = self.now + self.delay();
-        let lost = self.chance.links.chance(self.cast.scenario.links.loss_permille);
-        if !lost && self.links.passes(to, from) {
+        if let Some(at) = self.carry(to, from, response.len(), by) {
             self.agenda.at(at, Happening::Answered { from: to, to: from, life, response });
         }
     }

@@ -1,0 +1,48 @@
+//! Links that are not as the others: seen in the times of the run's own record.
+
+use super::{Stage, options, text_of};
+use crate::simulate::record;
+
+/// When each of the usual five holds a certificate, ms after the first attack block.
+fn agreed(text: &str, seed: u64) -> [u64; 5] {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), text).unwrap();
+    let made = record(file.path().to_str().unwrap(), seed, &options(&[], 0..1, 1), "2026-12-15").unwrap();
+    assert!(made.passed, "{:?}", made.checks);
+    let members = ["alder-1", "birch-1", "cedar-1", "dune-1", "ember-1"];
+    members.map(|member| {
+        let participant = made.participants.iter().find(|one| one.member.as_str() == member).unwrap();
+        participant.agree_ms.unwrap_or(u64::MAX)
+    })
+}
+
+fn text(name: &str) -> String {
+    text_of(name, Stage::Simulate).unwrap().1
+}
+
+/// Where only three speak and three are needed, whoever hears a far one late agrees late, and nobody else does.
+#[test]
+fn a_link_is_far_in_one_direction() {
+    let silent =
+        ["cedar-1", "dune-1"].map(|of| format!("[[adversary]]\nmember = {of:?}\nkind = \"silent\"\n")).concat();
+    let three = format!("{}\n{silent}", text("one-far-partner").split("[[link]]").next().unwrap_or_default());
+    let rest = "[attack]\nkind = \"reentrancy\"\nafter = \"ready\"\ntransactions = 6\n\
+                wei = \"1000000000000000000\"\ntimes = 11\n[expect]\npaused = true\n";
+    let far = |end: &str| format!("{three}[[link]]\n{end} = \"ember\"\ndelay_ms = [2000, 2000]\n{rest}");
+    for seed in 0..3 {
+        let [alder, birch, .., ember] = agreed(&far("from"), seed);
+        assert!(alder.min(birch) >= ember + 1_500, "{alder} {birch} {ember}");
+        let [alder, birch, .., ember] = agreed(&far("to"), seed);
+        assert!(ember >= alder.max(birch) + 1_500, "{alder} {birch} {ember}");
+    }
+}
+
+/// A node that hears everybody as a drip agrees last, each seed.
+#[test]
+fn a_drip_delays() {
+    for seed in 0..3 {
+        let [alder, birch, cedar, dune, ember] = agreed(&text("slow-drip"), seed);
+        let others = [alder, birch, dune, ember];
+        assert!(others.iter().all(|other| cedar >= other + 200), "{cedar} {others:?}");
+    }
+}
