@@ -117,6 +117,7 @@ pub(super) async fn fault(stage: &mut Stage, parts: &Parts, what: &FaultKind) ->
         FaultKind::Recover { operators } => behave(stage, operators, |conduct| *conduct = Conduct::default()),
         FaultKind::Crash { .. }
         | FaultKind::Split { .. }
+        | FaultKind::Flap { .. }
         | FaultKind::Eclipse { .. }
         | FaultKind::StrangerSetsFlag {}
         | FaultKind::StrangerFlips { .. }

@@ -131,6 +131,17 @@ pub enum FaultKind {
         /// Members of one side; all others are the other side.
         side: BTreeSet<MemberId>,
     },
+    /// Links between members of different sides are cut and work again in turn, as often as is said, else until every link is healed. Each time
+    /// all links across work again, whatever else cut them.
+    Flap {
+        /// Members of one side; all others are the other side.
+        side: BTreeSet<MemberId>,
+        /// From one cut to the next; the links are cut for half of it.
+        period_ms: u64,
+        /// How often they are cut.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        times: Option<u64>,
+    },
     /// A node hears and reaches nobody but one other.
     Eclipse {
         /// Which.
@@ -242,6 +253,7 @@ impl FaultKind {
             | Self::BaseFee { .. } => true,
             Self::Crash { .. }
             | Self::Split { .. }
+            | Self::Flap { .. }
             | Self::Eclipse { .. }
             | Self::Mute { .. }
             | Self::HealAll {}

@@ -49,6 +49,7 @@ library!(
     "fee-floor",
     "flag-flipper",
     "flag-suffices",
+    "flapping",
     "forged-message",
     "governance-takeover",
     "guardians-13",

@@ -8,6 +8,7 @@ use std::path::Path;
 use thiserror::Error;
 use watchfire_types::{MemberId, OperatorId};
 
+use super::way::WrongEntry;
 use super::{Act, AttackKind, ChainPart, FaultKind, Scenario, Stage, Who, names};
 use super::{library, way};
 
@@ -90,8 +91,11 @@ pub fn parse(file: &str, text: &str) -> Result<Scenario, ScenarioError> {
         let line = text.lines().position(|line| key_of(line) == key).map_or(1, |at| at + 1);
         malformed(file, line, key, &message)
     })?;
-    way::check(&scenario)
-        .map_err(|(entry, key, message)| malformed(file, line_within(text, "link", entry, key), key, &message))?;
+    let entries = [("fault", check_faults(&scenario)), ("link", way::check(&scenario))];
+    for (table, checked) in entries {
+        checked
+            .map_err(|(entry, key, message)| malformed(file, line_within(text, table, entry, key), key, &message))?;
+    }
     Ok(scenario)
 }
 
@@ -159,9 +163,6 @@ fn check(scenario: &Scenario) -> Result<(), Wrong> {
     if scenario.attack.kind == AttackKind::Reentrancy && !(2..=100).contains(&scenario.attack.times) {
         return Err(("times", "a reentrant transaction takes 2 to 100 payments".to_owned()));
     }
-    for fault in &scenario.faults {
-        check_fault(&fault.what, &members, &operators)?;
-    }
     check_world(scenario, &members, &operators)?;
     for human in &scenario.humans {
         if let Some(stranger) = human.organisations.iter().find(|id| !ids.contains(id)) {
@@ -172,6 +173,34 @@ fn check(scenario: &Scenario) -> Result<(), Wrong> {
         return Err(("cause", "a pause that happened has no cause".to_owned()));
     }
     Ok(())
+}
+
+fn check_faults(scenario: &Scenario) -> Result<(), WrongEntry> {
+    let (organisations, voters) = (&scenario.organisations, &scenario.voters);
+    let members = organisations.iter().map(|one| &one.member).chain(voters.iter().map(|voter| &voter.member)).collect();
+    let operators =
+        organisations.iter().map(|one| &one.operator).chain(voters.iter().map(|voter| &voter.operator)).collect();
+    let heals = scenario.faults.iter().any(|fault| fault.what == FaultKind::HealAll {});
+    for (at, fault) in scenario.faults.iter().enumerate() {
+        check_fault(&fault.what, &members, &operators).map_err(|(key, message)| (at, key, message))?;
+        if let FaultKind::Flap { period_ms, times, .. } = fault.what {
+            check_flap(period_ms, times, heals).map_err(|(key, message)| (at, key, message))?;
+        }
+    }
+    Ok(())
+}
+
+fn check_flap(period_ms: u64, times: Option<u64>, heals: bool) -> Result<(), Wrong> {
+    if !(100..=600_000).contains(&period_ms) {
+        return Err(("period_ms", "must be 100 to 600000".to_owned()));
+    }
+    match times {
+        Some(times) if !(1..=1_000).contains(&times) => {
+            Err(("times", "must be 1 to 1000; leave it out to go on until a heal-all".to_owned()))
+        }
+        None if !heals => Err(("kind", "goes on for ever; say how many `times`, or add a fault heal-all".to_owned())),
+        Some(_) | None => Ok(()),
+    }
 }
 
 fn check_fault(
@@ -220,10 +249,10 @@ fn check_fault(
         FaultKind::BaseFee { factor } if !(1..=1_000).contains(factor) => {
             Err(("factor", "must be 1 to 1000".to_owned()))
         }
-        FaultKind::Split { side } => side
+        FaultKind::Split { side } | FaultKind::Flap { side, .. } => side
             .iter()
             .find(|member| !members.contains(member))
-            .map_or(Ok(()), |stranger| Err(("side", format!("{stranger} does not take part")))),
+            .map_or(Ok(()), |stranger| Err(("side", format!("{stranger} does not take part; name members")))),
         FaultKind::Reorg { depth, .. } if !(1..=64).contains(depth) => {
             Err(("depth", "must be 1 to 64 blocks".to_owned()))
         }

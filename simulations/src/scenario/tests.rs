@@ -92,3 +92,24 @@ fn wrong_ways_are_named() {
     let message = fault(|text| format!("{text}[[link]]\nfrom = \"alder\"\n"));
     assert!(message.starts_with("x.toml:13: link: only a simulation"), "{message}");
 }
+
+/// A flap is of members, counted or healed at some time, and no live drill has one; a mistake is named on the line of its own fault.
+#[test]
+fn wrong_flaps_are_named() {
+    let flap = |more: &str| {
+        let first = "[[fault]]\nat = \"ready\"\nkind = \"flap\"\nside = [\"alder-1\"]\nperiod_ms = 900\ntimes = 2\n";
+        let simulated = |text: &str| text.replace("\"drill\"", "\"simulate\"");
+        fault(|text| format!("{}{first}[[fault]]\nat = \"ready\"\nkind = \"flap\"\n{more}", simulated(text)))
+    };
+    let message = flap("period_ms = 900\ntimes = 2\nside = [\"zed-1\"]\n");
+    assert!(message.starts_with("x.toml:24: side: zed-1 does not take part"), "{message}");
+    let message = flap("side = [\"birch-1\"]\nperiod_ms = 99\ntimes = 2\n");
+    assert!(message.starts_with("x.toml:23: period_ms: must be 100"), "{message}");
+    let message = flap("side = [\"birch-1\"]\nperiod_ms = 100\ntimes = 0\n");
+    assert!(message.starts_with("x.toml:24: times: must be 1"), "{message}");
+    let message = flap("side = [\"birch-1\"]\nperiod_ms = 100\n");
+    assert!(message.starts_with("x.toml:21: kind: goes on for ever"), "{message}");
+    let live = "[[fault]]\nat = \"ready\"\nkind = \"flap\"\nside = [\"alder-1\"]\nperiod_ms = 900\ntimes = 2\n";
+    let message = fault(|text| format!("{text}{live}"));
+    assert!(message.starts_with("x.toml:13: fault: only a simulation"), "{message}");
+}

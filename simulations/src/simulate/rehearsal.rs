@@ -247,6 +247,7 @@ fn stretch(table: &mut Table, charter: &Charter, playbook: &Playbook) {
             let lags = part.get("kind").and_then(Value::as_str) == Some("lag");
             part.get_mut("delay_s").map(longer);
             part.get_mut("delay_ms").filter(|_| !lags).map(longer);
+            part.get_mut("period_ms").map(longer);
         }
     }
     let parts = table.entry("chain").or_insert_with(|| Value::Table(Table::new()));

@@ -89,6 +89,8 @@ pub(crate) enum Happening {
     Mine,
     /// A planned fault.
     Fault { index: usize },
+    /// The links of a flap are cut, or work again.
+    Flap { index: usize },
     /// A person of the scenario acts.
     Human { part: usize },
     /// The network is ready.
@@ -230,6 +232,7 @@ impl<'a> World<'a> {
             Happening::Greeting { place, .. } => (16, *place, 0),
             Happening::Ready => (17, 0, 0),
             Happening::Attack => (18, 0, 0),
+            Happening::Flap { index } => (19, *index, 0),
         };
         let mut record = [0; 25];
         record[0] = tag;
@@ -265,6 +268,7 @@ impl<'a> World<'a> {
             Happening::Link { a, b } => self.link(a, b),
             Happening::Mine => self.mine(),
             Happening::Fault { index } => self.fault(index),
+            Happening::Flap { index } => self.flap(index),
             Happening::Human { part } => self.human(part),
             Happening::Ready => self.ready(),
             Happening::Attack => self.attack(),

@@ -1,14 +1,21 @@
 //! Links that are not as the others: seen in the times of the run's own record.
 
 use super::{Stage, options, text_of};
+use crate::record::DrillRecord;
 use crate::simulate::record;
 
-/// When each of the usual five holds a certificate, ms after the first attack block.
-fn agreed(text: &str, seed: u64) -> [u64; 5] {
+/// The record of a run that held.
+fn played(text: &str, seed: u64) -> DrillRecord {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), text).unwrap();
     let made = record(file.path().to_str().unwrap(), seed, &options(&[], 0..1, 1), "2026-12-15").unwrap();
     assert!(made.passed, "{:?}", made.checks);
+    made
+}
+
+/// When each of the usual five holds a certificate, ms after the first attack block.
+fn agreed(text: &str, seed: u64) -> [u64; 5] {
+    let made = played(text, seed);
     let members = ["alder-1", "birch-1", "cedar-1", "dune-1", "ember-1"];
     members.map(|member| {
         let participant = made.participants.iter().find(|one| one.member.as_str() == member).unwrap();
@@ -44,5 +51,18 @@ fn a_drip_delays() {
         let [alder, birch, cedar, dune, ember] = agreed(&text("slow-drip"), seed);
         let others = [alder, birch, dune, ember];
         assert!(others.iter().all(|other| cedar >= other + 200), "{cedar} {others:?}");
+    }
+}
+
+/// Where four of six are needed, a flap of three keeps the pause waiting until its links work again, and no longer.
+#[test]
+fn a_flap_cuts_and_heals() {
+    let once = text("flapping").replace("period_ms = 7000\ntimes = 5", "period_ms = 24000\ntimes = 1");
+    let (before, after) = once.split_once("# And").unwrap();
+    let once = format!("{before}[expect]{}", after.split("[expect]").nth(1).unwrap());
+    for seed in 0..3 {
+        // The attack begins one second after the cut, which lasts twelve.
+        let paused = played(&once, seed).response.include_ms.unwrap();
+        assert!((10_000..=15_000).contains(&paused), "{paused}");
     }
 }

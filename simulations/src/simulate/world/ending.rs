@@ -35,6 +35,7 @@ impl World<'_> {
             && ends
             && told
             && !pending_fault
+            && self.play.flaps.is_empty()
             && self.play.people == scenario.humans.len()
             && self.now.saturating_sub(self.play.stirred) >= quiet_us
             && self.settled()

@@ -48,13 +48,16 @@ impl World<'_> {
             FaultKind::Cut { member } => self.cut(member, false, false),
             FaultKind::Heal { member } => self.cut(member, true, true),
             FaultKind::Mute { member } => self.cut(member, false, true),
-            FaultKind::Split { side } => {
-                let cast = self.cast;
-                let inside = |place: usize| side.contains(&cast.players[place].member);
-                self.set_links(false, |a, b| inside(a) != inside(b));
+            FaultKind::Split { side } => self.split(side, false),
+            FaultKind::Flap { .. } => {
+                self.play.flaps.insert(index, 0);
+                self.flap(index);
             }
             FaultKind::Eclipse { member, by } => self.eclipse(member, by),
-            FaultKind::HealAll {} => self.set_links(true, |_, _| true),
+            FaultKind::HealAll {} => {
+                self.play.flaps.clear();
+                self.set_links(true, |_, _| true);
+            }
             FaultKind::Lie { operators, wei_per_block, blocks } => {
                 let from_block = self.chain.head().at.number + 1;
                 for place in named(operators) {
@@ -120,6 +123,30 @@ impl World<'_> {
                 self.set_link(a, b, works);
             }
         }
+    }
+
+    /// Sets every link between members of different sides.
+    fn split(&mut self, side: &BTreeSet<MemberId>, works: bool) {
+        let cast = self.cast;
+        let inside = |place: usize| side.contains(&cast.players[place].member);
+        self.set_links(works, |a, b| inside(a) != inside(b));
+    }
+
+    /// The next turn of a flap, if it still goes on: its links are cut, or work again.
+    pub(super) fn flap(&mut self, index: usize) {
+        let Some(turns) = self.play.flaps.get_mut(&index) else { return };
+        let FaultKind::Flap { side, period_ms, times } = self.play.planned[index].what.clone() else { return };
+        let works = *turns % 2 == 1;
+        *turns += 1;
+        if times.is_some_and(|times| *turns >= 2 * times) {
+            self.play.flaps.remove(&index);
+        }
+        if let Some(sketch) = self.sketch.as_mut().filter(|_| works) {
+            sketch.acts.push((self.now, "a flap lets links work again".to_owned()));
+        }
+        self.play.stirred = self.now;
+        self.split(&side, works);
+        self.agenda.at(self.now + period_ms * MILLI / 2, Happening::Flap { index });
     }
 
     /// Leaves this member no link but those with one other.

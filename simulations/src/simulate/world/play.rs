@@ -62,6 +62,8 @@ pub(crate) struct Play {
     /// Every message handed to a node, by the id it was handed over with.
     pub(crate) messages: Vec<(usize, Rc<Message>)>,
     pub(crate) stalled_until: Micros,
+    /// Flaps that go on, by their faults: how often their links were cut or healed so far.
+    pub(super) flaps: BTreeMap<usize, u64>,
     /// Blocks for which a stranger still flips the flag.
     pub(crate) flips: u64,
     pub(crate) disk_faults: BTreeSet<usize>,
@@ -125,6 +127,7 @@ impl Play {
             people: 0,
             messages: Vec::new(),
             stalled_until: 0,
+            flaps: BTreeMap::new(),
             flips: 0,
             disk_faults: BTreeSet::new(),
             refused: Vec::new(),
