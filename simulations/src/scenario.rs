@@ -268,12 +268,22 @@ pub struct HumanPart {
     /// Seconds after that.
     #[serde(default)]
     pub delay_s: u64,
+    /// Milliseconds besides.
+    #[serde(default)]
+    pub delay_ms: u64,
     /// Whose people.
     pub organisations: Vec<OrganisationId>,
     /// What they do.
     pub act: Act,
     /// Their words.
     pub reason: String,
+}
+
+impl HumanPart {
+    /// How long after its moment, ms.
+    pub(crate) fn after_ms(&self) -> u64 {
+        self.delay_s.saturating_mul(1_000).saturating_add(self.delay_ms)
+    }
 }
 
 /// A human's act.
@@ -290,6 +300,10 @@ pub enum Act {
     CloseFalse,
     /// Promotes every rule that is demoted.
     Promote,
+    /// Declines to support anything against the open incident, and says so to everybody. It is on the record and takes nobody's vote away.
+    Reject,
+    /// Nobody there answers from now on: what the scenario has for these people later does not happen.
+    Asleep,
 }
 
 /// What must come of it; what is not named is not judged.
@@ -328,6 +342,8 @@ pub struct Expect {
     pub evidence_complete: Option<bool>,
     /// How often the vault became paused.
     pub pauses: Option<u64>,
+    /// Organisations whose people declined, on the record.
+    pub rejected_by: Option<u16>,
 }
 
 impl Default for Governance {

@@ -194,8 +194,8 @@ pub(super) async fn human(stage: &Stage, part: &HumanPart) -> Result<(), DrillEr
                 Act::Veto => arguments.extend(["veto", "latest"]),
                 Act::Recover => arguments.extend(["approve", "latest", "--step", "1"]),
                 Act::CloseFalse => arguments.extend(["close", "latest", "--outcome", "false"]),
-                // No scenario that is drilled has it: `scenario::parse`.
-                Act::Promote => return Ok(String::new()),
+                // No scenario that is drilled has them: `scenario::parse`.
+                Act::Promote | Act::Reject | Act::Asleep => return Ok(String::new()),
             }
             let playbook = if part.act == Act::Recover { RECOVERY } else { PLAYBOOK };
             arguments.extend(["--playbook", playbook, "--person", &person, "--role", "on-call"]);

@@ -165,7 +165,7 @@ impl Play<'_> {
         let faults: Vec<_> =
             faults.filter(|(index, fault)| !self.fired.contains(index) && due(&fault.at, late(fault))).collect();
         let humans = self.stage.scenario.humans.iter().cloned().enumerate();
-        let late = |part: &HumanPart| Duration::from_secs(part.delay_s);
+        let late = |part: &HumanPart| Duration::from_millis(part.after_ms());
         let humans: Vec<_> =
             humans.filter(|(index, part)| !self.acted.contains(index) && due(&part.at, late(part))).collect();
         for (index, fault) in faults {

@@ -88,6 +88,8 @@ library!(
     "oracle-manipulation",
     "pause-refuted",
     "people-approve",
+    "people-enough",
+    "people-too-few",
     "recovery-alone",
     "reorg-attack",
     "reorg-pause",

@@ -338,6 +338,7 @@ fn simulated_only(scenario: &Scenario) -> Option<&'static str> {
         ("fault", scenario.faults.iter().any(|fault| !fault.what.is_live())),
         ("act", scenario.humans.iter().any(|human| !matches!(human.act, Act::Approve | Act::Veto))),
         ("pauses", scenario.expect.pauses.is_some()),
+        ("rejected_by", scenario.expect.rejected_by.is_some()),
         ("kind", !live_attack),
     ];
     only.into_iter().find(|(_, used)| *used).map(|(key, _)| key)

@@ -113,3 +113,15 @@ fn wrong_flaps_are_named() {
     let message = fault(|text| format!("{text}{live}"));
     assert!(message.starts_with("x.toml:13: fault: only a simulation"), "{message}");
 }
+
+/// A live drill has nobody who declines or is asleep, and does not count who declined.
+#[test]
+fn people_of_a_drill_are_awake() {
+    for act in ["reject", "asleep"] {
+        let part = "[[human]]\nat = \"ready\"\norganisations = [\"alder\"]\nreason = \"x\"\n";
+        let message = fault(|text| format!("{text}{part}act = {act:?}\n"));
+        assert!(message.starts_with("x.toml:17: act: only a simulation"), "{message}");
+    }
+    let message = fault(|text| format!("{text}rejected_by = 1\n"));
+    assert!(message.starts_with("x.toml:13: rejected_by: only a simulation"), "{message}");
+}

@@ -60,9 +60,9 @@ fn injected(world: &World<'_>) -> Vec<String> {
     let humans = world.cast.scenario.humans.iter().map(|human| {
         let who: Vec<&str> = human.organisations.iter().map(|id| id.as_str()).collect();
         format!(
-            "{} and {} s: people of {}, {}: {}",
+            "{} and {} ms: people of {}, {}: {}",
             words(&human.at),
-            human.delay_s,
+            human.after_ms(),
             who.join(", "),
             words(&human.act),
             human.reason

@@ -1,4 +1,4 @@
-//! Links that are not as the others: seen in the times of the run's own record.
+//! Links that are not as the others, and people who take their time: seen in the times of the run's own record.
 
 use super::{Stage, options, text_of};
 use crate::record::DrillRecord;
@@ -64,5 +64,17 @@ fn a_flap_cuts_and_heals() {
         // The attack begins one second after the cut, which lasts twelve.
         let paused = played(&once, seed).response.include_ms.unwrap();
         assert!((10_000..=15_000).contains(&paused), "{paused}");
+    }
+}
+
+/// The third approval comes when the scenario says, and the pause after it.
+#[test]
+fn people_take_their_time() {
+    // The later one comes after the attack's last transaction.
+    let soon = text("people-enough").replace("attacker_reverts = \"EnforcedPause()\"\n", "");
+    let late = soon.replace("delay_ms = 2100", "delay_ms = 7900");
+    for (text, range) in [(soon, 2_100..5_000), (late, 7_900..10_800)] {
+        let paused = played(&text, 0).response.include_ms.unwrap();
+        assert!(range.contains(&paused), "{paused}");
     }
 }

@@ -184,6 +184,10 @@ fn expectations(world: &mut World<'_>) {
     if let Some(wanted) = expect.cancelled {
         missed("cancelled", Kind::Liveness, play.cancelled == wanted, format!("cancelled: {}", play.cancelled));
     }
+    if let Some(count) = expect.rejected_by {
+        let actual = play.rejected.len();
+        missed("rejected", Kind::Liveness, actual == usize::from(count), format!("people of {actual} declined"));
+    }
     if let Some(wanted) = expect.nonces {
         let actual = world.chain.head().state.nonce.saturating_sub(play.nonce_before);
         missed("nonces", Kind::Liveness, actual == wanted, format!("{actual} Safe transactions, expected {wanted}"));

@@ -68,7 +68,13 @@ impl World<'_> {
                 .acts
                 .push((self.now, format!("people of {}: {}, {}", who.join(", "), words(&human.act), human.reason)));
         }
+        if human.act == Act::Asleep {
+            self.play.asleep.extend(human.organisations.iter().cloned());
+        }
         for organisation in &human.organisations {
+            if self.play.asleep.contains(organisation) {
+                continue;
+            }
             let Some(place) = self.cast.players.iter().position(|player| player.organisation == *organisation) else {
                 continue;
             };
@@ -94,6 +100,12 @@ impl World<'_> {
                     let demoted = rules.into_iter().filter(|rule| rule.demoted.is_some());
                     demoted.map(|rule| HumanAct::Promote { detector: rule.rule, human: who.clone() }).collect()
                 }
+                Act::Reject => {
+                    let incidents = process.driver.machine().incidents().into_iter();
+                    let open = incidents.filter(|incident| incident.asset == asset && incident.is_open());
+                    open.map(|incident| HumanAct::Reject { incident: incident.id, human: who.clone() }).collect()
+                }
+                Act::Asleep => continue,
             };
             process.inbox.extend(acts.into_iter().map(|act| Door::Input(Input::Human(act))));
             self.call(place);

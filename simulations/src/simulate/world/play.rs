@@ -59,6 +59,8 @@ pub(crate) struct Play {
     honest: usize,
     /// People of the scenario who have had their moment and acted.
     pub(super) people: usize,
+    /// Whose people answer no more.
+    pub(super) asleep: BTreeSet<OrganisationId>,
     /// Every message handed to a node, by the id it was handed over with.
     pub(crate) messages: Vec<(usize, Rc<Message>)>,
     pub(crate) stalled_until: Micros,
@@ -78,6 +80,7 @@ pub(crate) struct Play {
     pub(crate) status_before: BTreeMap<usize, bool>,
     pub(crate) found: BTreeSet<OrganisationId>,
     pub(crate) voted: BTreeSet<OrganisationId>,
+    pub(crate) rejected: BTreeSet<OrganisationId>,
     pub(crate) submitted: BTreeSet<OrganisationId>,
     pub(crate) certificate: bool,
     pub(crate) cancelled: bool,
@@ -125,6 +128,7 @@ impl Play {
             acted: BTreeSet::new(),
             honest: cast.honest_organisations(),
             people: 0,
+            asleep: BTreeSet::new(),
             messages: Vec::new(),
             stalled_until: 0,
             flaps: BTreeMap::new(),
@@ -139,6 +143,7 @@ impl Play {
             status_before: BTreeMap::new(),
             found: BTreeSet::new(),
             voted: BTreeSet::new(),
+            rejected: BTreeSet::new(),
             submitted: BTreeSet::new(),
             certificate: false,
             cancelled: false,
@@ -175,6 +180,10 @@ impl Play {
             }
             Body::Submitted(_) => {
                 self.submitted.insert(organisation);
+            }
+            Body::Rejected(_) => {
+                self.rejected.insert(organisation);
+                self.stirred = now;
             }
             Body::Veto(_) | Body::CoSignature(_) => self.stirred = now,
             Body::Certificate(certificate) => {
@@ -271,7 +280,8 @@ impl World<'_> {
             if let Some(at) = self.play.reached.get(&human.at).copied()
                 && self.play.acted.insert(part)
             {
-                self.agenda.at((at + human.delay_s * SECOND).max(self.now), Happening::Human { part });
+                let at = at.saturating_add(human.after_ms().saturating_mul(MILLI));
+                self.agenda.at(at.max(self.now), Happening::Human { part });
             }
         }
     }
