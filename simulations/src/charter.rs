@@ -46,7 +46,13 @@ pub(crate) fn compose(
     if scenario.governance.recovery {
         text.push_str(&recovery(safe, vault));
     }
-    text.push_str(&watch(scenario.attack.kind, vault));
+    let mut watched = BTreeSet::new();
+    for wave in scenario.attack.waves() {
+        let detector = if watched.is_empty() { "vault".to_owned() } else { format!("vault-{}", watched.len() + 1) };
+        if watched.insert(wave.kind) {
+            text.push_str(&watch(wave.kind, vault, &detector));
+        }
+    }
     text
 }
 
@@ -104,16 +110,24 @@ fn rules(scenario: &Scenario) -> String {
         .concat()
 }
 
-fn playbook(scenario: &Scenario, safe: &Safe, vault: Address) -> String {
-    let governance = &scenario.governance;
-    let urgent = match scenario.attack.kind {
-        AttackKind::Reentrancy | AttackKind::Withdrawal | AttackKind::None => "\"outflow\"",
+/// Kinds of the findings that want the pause at once.
+fn urgent(scenario: &Scenario) -> String {
+    let seen_by = |kind: AttackKind| match kind {
+        AttackKind::Reentrancy | AttackKind::Withdrawal | AttackKind::None => None,
         AttackKind::OracleManipulation
         | AttackKind::InfiniteMint
         | AttackKind::OwnerStolen
-        | AttackKind::UpgradeStolen => "\"outflow\", \"state\"",
-        AttackKind::ForgedMessage => "\"outflow\", \"event\"",
+        | AttackKind::UpgradeStolen => Some("state"),
+        AttackKind::ForgedMessage => Some("event"),
     };
+    let others: BTreeSet<&str> = scenario.attack.waves().filter_map(|wave| seen_by(wave.kind)).collect();
+    let kinds: Vec<String> = std::iter::once("outflow").chain(others).map(|kind| format!("{kind:?}")).collect();
+    kinds.join(", ")
+}
+
+fn playbook(scenario: &Scenario, safe: &Safe, vault: Address) -> String {
+    let governance = &scenario.governance;
+    let urgent = urgent(scenario);
     format!(
         r#"
 [[playbook]]
@@ -297,12 +311,13 @@ stays = []
 }
 
 /// What an attack touches before the coin moves, watched.
-fn watch(attack: AttackKind, vault: Address) -> String {
+/// What sees the other marks of an attack than what leaves the vault; `name` begins the detector's.
+fn watch(attack: AttackKind, vault: Address, name: &str) -> String {
     let state = |call: &str, expect: &str| {
         format!(
             r#"
 [[detector]]
-id = "vault-state"
+id = "{name}-state"
 asset = "{ASSET}"
 severity = "SEV1"
 kind = "state"
@@ -324,7 +339,7 @@ stands_s = 60
         AttackKind::ForgedMessage => format!(
             r#"
 [[detector]]
-id = "vault-message"
+id = "{name}-message"
 asset = "{ASSET}"
 severity = "SEV1"
 kind = "event"

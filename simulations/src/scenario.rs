@@ -14,6 +14,7 @@ use watchfire_types::{MemberId, OperatorId, OrganisationId};
 mod fault;
 mod library;
 mod parse;
+mod wave;
 mod way;
 mod words;
 mod world;
@@ -22,6 +23,8 @@ pub use fault::{Fault, FaultKind, Part, Who};
 pub use library::{DEFAULT, NAMES, find, names};
 pub use parse::{ScenarioError, load, parse};
 pub(crate) use parse::{read, text_of};
+pub use wave::AttackStep;
+pub(crate) use wave::Wave;
 pub use way::Way;
 pub(crate) use words::words;
 use world::ether;
@@ -189,10 +192,13 @@ pub struct Attack {
     /// Payments of each reentrant transaction.
     #[serde(default = "one")]
     pub times: u64,
+    /// Further waves; simulated only.
+    #[serde(default, rename = "step")]
+    pub steps: Vec<AttackStep>,
 }
 
 /// How the vault loses coin.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AttackKind {
     /// Through the hole.

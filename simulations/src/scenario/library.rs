@@ -113,6 +113,7 @@ library!(
     "two-silent",
     "two-sluggards",
     "two-tools-down",
+    "two-waves",
     "variants",
     "weather",
     "weather-after-recovery",

@@ -10,7 +10,7 @@ use watchfire_types::{MemberId, OperatorId};
 
 use super::way::WrongEntry;
 use super::{Act, AttackKind, ChainPart, FaultKind, Scenario, Stage, Who, names};
-use super::{library, way};
+use super::{library, wave, way};
 
 const FILE_BYTES_MAX: u64 = 256 << 10;
 
@@ -91,7 +91,8 @@ pub fn parse(file: &str, text: &str) -> Result<Scenario, ScenarioError> {
         let line = text.lines().position(|line| key_of(line) == key).map_or(1, |at| at + 1);
         malformed(file, line, key, &message)
     })?;
-    let entries = [("fault", check_faults(&scenario)), ("link", way::check(&scenario))];
+    let entries =
+        [("fault", check_faults(&scenario)), ("link", way::check(&scenario)), ("attack.step", wave::check(&scenario))];
     for (table, checked) in entries {
         checked
             .map_err(|(entry, key, message)| malformed(file, line_within(text, table, entry, key), key, &message))?;
@@ -340,6 +341,7 @@ fn simulated_only(scenario: &Scenario) -> Option<&'static str> {
         ("pauses", scenario.expect.pauses.is_some()),
         ("rejected_by", scenario.expect.rejected_by.is_some()),
         ("kind", !live_attack),
+        ("attack.step", !scenario.attack.steps.is_empty()),
     ];
     only.into_iter().find(|(_, used)| *used).map(|(key, _)| key)
 }

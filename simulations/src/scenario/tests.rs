@@ -125,3 +125,24 @@ fn people_of_a_drill_are_awake() {
     let message = fault(|text| format!("{text}rejected_by = 1\n"));
     assert!(message.starts_with("x.toml:13: rejected_by: only a simulation"), "{message}");
 }
+
+/// Every wave of a script is an attack, says when it begins, and is simulated; a mistake is named on the line of its own step.
+#[test]
+fn wrong_waves_are_named() {
+    let step = |more: &str| {
+        let first = "[[attack.step]]\nafter_ms = 9\nkind = \"infinite-mint\"\ntransactions = 2\nwei = \"1\"\n";
+        let simulated = |text: &str| text.replace("\"drill\"", "\"simulate\"");
+        fault(|text| format!("{}{first}[[attack.step]]\nwei = \"1\"\ntransactions = 2\n{more}", simulated(text)))
+    };
+    let message = step("after_ms = 9\nkind = \"reentrancy\"\ntimes = 1\n");
+    assert!(message.starts_with("x.toml:23: times: a reentrant"), "{message}");
+    let message = step("after_ms = 9\nkind = \"withdrawal\"\n");
+    assert!(message.starts_with("x.toml:22: kind: a withdrawal"), "{message}");
+    let message = step("after_ms = 3600001\nkind = \"infinite-mint\"\n");
+    assert!(message.starts_with("x.toml:21: after_ms: must be"), "{message}");
+    let message = step("kind = \"infinite-mint\"\n");
+    assert!(message.starts_with("x.toml:18: attack.step: missing field `after_ms`"), "{message}");
+    let live = "[[attack.step]]\nafter_ms = 9\nkind = \"reentrancy\"\ntransactions = 2\nwei = \"1\"\ntimes = 5\n";
+    let message = fault(|text| format!("{text}{live}"));
+    assert!(message.starts_with("x.toml:13: attack.step: only a simulation"), "{message}");
+}

@@ -250,6 +250,11 @@ fn stretch(table: &mut Table, charter: &Charter, playbook: &Playbook) {
             part.get_mut("period_ms").map(longer);
         }
     }
+    if let Some(Value::Table(attack)) = table.get_mut("attack") {
+        each(attack, "step").for_each(|step| {
+            step.get_mut("after_ms").map(longer);
+        });
+    }
     let parts = table.entry("chain").or_insert_with(|| Value::Table(Table::new()));
     if let Value::Table(parts) = parts {
         parts.insert("block_time_ms".to_owned(), Value::Integer(i64::try_from(block_ms).unwrap_or(1_000)));

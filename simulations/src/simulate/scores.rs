@@ -6,7 +6,7 @@ use super::agenda::{MILLI, Micros};
 use super::watch::{Breach, Kind};
 use super::world::World;
 use crate::record::{Check, DrillRecord, Exercise, LossCurve, LossPoint, Participant, Response};
-use crate::scenario::{AttackKind, words};
+use crate::scenario::{AttackKind, Wave, words};
 
 /// The record of a run that came to its end.
 pub(super) fn record(world: &World<'_>, seed: u64, date: &str, breaches: &[Breach]) -> DrillRecord {
@@ -77,16 +77,19 @@ fn loss(world: &World<'_>, first: Option<u64>) -> LossCurve {
     let before = scenario.vault.wei;
     let theft = !matches!(scenario.attack.kind, AttackKind::Withdrawal | AttackKind::None);
     let Some(first) = first.filter(|_| theft) else { return LossCurve { before, ..LossCurve::default() } };
-    let script = &scenario.attack;
-    let each = script.wei.saturating_mul(U256::from(script.times.saturating_sub(1)));
-    // These begin with a transaction that takes nothing yet.
-    let prepares = !matches!(script.kind, AttackKind::Reentrancy | AttackKind::ForgedMessage);
+    let block_ms = scenario.chain.block_time_ms;
+    // Blocks from the first one of the attack to the first one of a wave.
+    let begins = |wave: &Wave<'_>| wave.after_ms.div_ceil(block_ms);
     let without = |blocks: u64| {
-        let sent = (blocks + 1).min(script.transactions).saturating_sub(u64::from(prepares));
-        each.saturating_mul(U256::from(sent)).min(before)
+        let of_wave = |wave: Wave<'_>| {
+            let sent = blocks.saturating_add(1).saturating_sub(begins(&wave)).min(wave.transactions);
+            wave.takes().saturating_mul(U256::from(sent.saturating_sub(u64::from(wave.prepares()))))
+        };
+        scenario.attack.waves().map(of_wave).fold(U256::ZERO, U256::saturating_add).min(before)
     };
+    let blocks = scenario.attack.waves().map(|wave| begins(&wave).saturating_add(wave.transactions)).max().unwrap_or(0);
     let head = world.chain.head().at.number;
-    let last = head.min(first + script.transactions);
+    let last = head.min(first.saturating_add(blocks));
     let curve = (first..=last).filter_map(|block| {
         let with = before.saturating_sub(world.chain.at(block)?.state.wei);
         Some(LossPoint { block, with, without: without(block - first).max(with) })
@@ -95,7 +98,7 @@ fn loss(world: &World<'_>, first: Option<u64>) -> LossCurve {
     LossCurve {
         before,
         taken,
-        without_response: without(script.transactions).max(taken),
+        without_response: without(blocks).max(taken),
         oracle: without(0).min(taken),
         curve: curve.collect(),
     }
@@ -115,10 +118,10 @@ fn blocked(world: &World<'_>) -> Vec<String> {
             )
         })
         .collect();
-    let script = &cast.scenario.attack;
+    let script = cast.scenario.attack.waves().map(|wave| wave.transactions).fold(0, u64::saturating_add);
     let through = world.play.attack.included;
-    if world.play.pauses > 0 && script.transactions > through {
-        lines.push(format!("{} of the attacker's {} transactions", script.transactions - through, script.transactions));
+    if world.play.pauses > 0 && script > through {
+        lines.push(format!("{} of the attacker's {script} transactions", script - through));
     }
     lines
 }

@@ -1,4 +1,4 @@
-//! Links that are not as the others, and people who take their time: seen in the times of the run's own record.
+//! Links that are not as the others, people who take their time and attackers who come later: seen in the times of the run's own record.
 
 use super::{Stage, options, text_of};
 use crate::record::DrillRecord;
@@ -76,5 +76,14 @@ fn people_take_their_time() {
     for (text, range) in [(soon, 2_100..5_000), (late, 7_900..10_800)] {
         let paused = played(&text, 0).response.include_ms.unwrap();
         assert!(range.contains(&paused), "{paused}");
+    }
+}
+
+/// The second wave comes when the scenario says, and only then there is anything to pause for.
+#[test]
+fn a_wave_comes_when_it_is_said() {
+    for seed in 0..3 {
+        let paused = played(&text("two-waves"), seed).response.include_ms.unwrap();
+        assert!((8_000..=11_000).contains(&paused), "{paused}");
     }
 }

@@ -7,7 +7,8 @@ use watchfire_types::body::{Human, Outcome};
 use watchfire_types::input::{HumanAct, Input};
 
 use super::World;
-use crate::scenario::{Act, AttackKind, words};
+use crate::scenario::{Act, AttackKind, Wave, words};
+use crate::simulate::agenda::MILLI;
 use crate::simulate::bent::Bent;
 use crate::simulate::chain::state::Touch;
 use crate::simulate::chain::{Call, Transaction};
@@ -16,24 +17,40 @@ impl World<'_> {
     pub(super) fn attack(&mut self) {
         if !self.play.attack.began {
             self.play.attack.began = true;
+            self.play.attack.began_at = self.now;
             self.play.status_before = self.outlooks();
         }
         self.strike();
     }
 
-    /// The attacker's turn: a transaction for every block, until one reverts or all are through.
+    /// The attacker's turn, in every wave that has begun.
     pub(super) fn strike(&mut self) {
-        let script = &self.cast.scenario.attack;
+        if !self.play.attack.began || self.play.attack.over {
+            return;
+        }
+        for (at, script) in self.cast.scenario.attack.waves().enumerate() {
+            self.strike_in(at, &script);
+        }
+        self.play.attack.over = self.play.attack.waves.iter().all(|wave| wave.over);
+    }
+
+    /// A transaction of one wave for every block, until one of its account reverts or all are through.
+    fn strike_in(&mut self, at: usize, script: &Wave<'_>) {
         let attack = &mut self.play.attack;
-        if !attack.began || attack.over || attack.waiting.is_some() {
+        let wave = &mut attack.waves[at];
+        if wave.over || wave.waiting.is_some() {
             return;
         }
-        if attack.sent == script.transactions || script.kind == AttackKind::None {
-            attack.over = true;
+        let from = script.from.map(str::to_owned);
+        if attack.stopped.contains(&from) || wave.sent == script.transactions || script.kind == AttackKind::None {
+            wave.over = true;
             return;
         }
-        let first = attack.sent == 0;
-        let wei = script.wei.saturating_mul(U256::from(script.times.saturating_sub(1)));
+        if self.now < attack.began_at.saturating_add(script.after_ms.saturating_mul(MILLI)) {
+            return;
+        }
+        let first = wave.sent == 0;
+        let wei = script.takes();
         let drain = Touch::Drain { wei, each: script.wei };
         let touch = match script.kind {
             AttackKind::OracleManipulation if first => Touch::MovePrice,
@@ -49,11 +66,11 @@ impl World<'_> {
             | AttackKind::UpgradeStolen
             | AttackKind::None => drain,
         };
-        attack.sent += 1;
+        wave.sent += 1;
         attack.serial += 1;
         let hash = keccak256([b"attack".as_slice(), &attack.serial.to_be_bytes()].concat());
-        attack.waiting = Some(hash);
-        let from = Address::repeat_byte(0xee);
+        wave.waiting = Some(hash);
+        let from = from.map_or(Address::repeat_byte(0xee), |name| Address::from_word(keccak256(name)));
         let tip = 2_000_000_000;
         self.chain.send(Transaction { hash, from, slot: hash, call: Call::Touch(touch), max_fee: u128::MAX, tip });
     }

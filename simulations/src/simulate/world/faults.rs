@@ -185,7 +185,8 @@ impl World<'_> {
 
     fn attack_again(&mut self) {
         let Attack { serial, first_block_at, first_block, included, .. } = self.play.attack;
-        self.play.attack = Attack { began: true, serial, first_block_at, first_block, included, ..Attack::default() };
+        let (began_at, fresh) = (self.now, Attack::new(self.cast));
+        self.play.attack = Attack { began: true, began_at, serial, first_block_at, first_block, included, ..fresh };
         self.strike();
     }
 

@@ -104,9 +104,13 @@ pub(crate) struct Play {
 #[derive(Debug, Default)]
 pub(crate) struct Attack {
     pub(crate) began: bool,
-    pub(super) sent: u64,
+    /// When it began, or began again.
+    pub(super) began_at: Micros,
     pub(super) serial: u64,
-    pub(super) waiting: Option<B256>,
+    /// How each wave goes.
+    pub(super) waves: Vec<Wave>,
+    /// Accounts of which a transaction reverted; the first wave's has no name.
+    pub(super) stopped: BTreeSet<Option<String>>,
     pub(crate) over: bool,
     pub(crate) reverted: Option<String>,
     pub(crate) first_block_at: Option<Micros>,
@@ -115,6 +119,23 @@ pub(crate) struct Attack {
     /// Transactions that went through.
     pub(crate) included: u64,
     pub(crate) taken: U256,
+}
+
+/// How one wave of it goes.
+#[derive(Debug, Default)]
+pub(super) struct Wave {
+    pub(super) sent: u64,
+    /// Its transaction that is in no block yet.
+    pub(super) waiting: Option<B256>,
+    pub(super) over: bool,
+}
+
+impl Attack {
+    /// Before it begins.
+    pub(super) fn new(cast: &Cast) -> Self {
+        let waves = cast.scenario.attack.waves().map(|_| Wave::default());
+        Self { waves: waves.collect(), ..Self::default() }
+    }
 }
 
 impl Play {
@@ -138,7 +159,7 @@ impl Play {
             over: false,
             told_executed: false,
             looked_at: BTreeSet::new(),
-            attack: Attack::default(),
+            attack: Attack::new(cast),
             first_submitter: None,
             status_before: BTreeMap::new(),
             found: BTreeSet::new(),
@@ -339,18 +360,21 @@ impl World<'_> {
             if self.play.nonce_taken_by.is_none() && one.result.is_ok() && one.transaction.from == owners() {
                 self.play.nonce_taken_by = Some(one.transaction.hash);
             }
-            if self.play.attack.waiting == Some(one.transaction.hash) {
-                self.play.attack.waiting = None;
-                match one.result {
-                    Ok(()) => {
-                        self.play.attack.included += 1;
-                        self.play.attack.first_block_at.get_or_insert(now);
-                        self.play.attack.first_block.get_or_insert(block.at.number);
-                    }
-                    Err(reason) => {
-                        self.play.attack.reverted = Some(reason.to_owned());
-                        self.play.attack.over = true;
-                    }
+            let attack = &mut self.play.attack;
+            let script = self.cast.scenario.attack.waves();
+            let mut waves = script.zip(&mut attack.waves).map(|(script, wave)| (script.from, wave));
+            let its = waves.find(|(_, wave)| wave.waiting == Some(one.transaction.hash));
+            let Some((from, wave)) = its else { continue };
+            wave.waiting = None;
+            match one.result {
+                Ok(()) => {
+                    attack.included += 1;
+                    attack.first_block_at.get_or_insert(now);
+                    attack.first_block.get_or_insert(block.at.number);
+                }
+                Err(reason) => {
+                    attack.reverted = Some(reason.to_owned());
+                    attack.stopped.insert(from.map(str::to_owned));
                 }
             }
         }
