@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use watchfire_journal::{JournalError, Storage};
 use watchfire_types::planted::{Mutation, planted};
-use watchfire_types::{EventHash, Seq};
+use watchfire_types::{Epoch, EventHash, MemberKey, Seq};
 use watchfire_wire::bounds::{MAX_CATCH_UP_RESPONSE, MAX_POSITIONS, MAX_PRUNED_CHAINS, MAX_RESPONSE_EVENTS};
 use watchfire_wire::{CatchUpRequest, CatchUpResponse, ChainBound, EpochPosition, PrunedChain};
 
@@ -50,6 +50,18 @@ impl<S: Storage, K: Keys> Driver<S, K> {
         self.asked_before(until);
         let wanted = self.witness_wanted();
         CatchUpRequest { vector, from: from.map(bound), until: until.map(bound), wanted }
+    }
+
+    /// Asks for what is missing of one chain alone.
+    #[must_use]
+    pub fn catch_up_request_of(&self, author: MemberKey, epoch: Epoch) -> CatchUpRequest {
+        let chain = (author, epoch);
+        let held = self.machine().head_of(author, epoch);
+        // The last of all epochs has none after it: the rest of what is missing comes with it.
+        let after = u128::from_be_bytes(*epoch.as_bytes()).checked_add(1);
+        let until = after.map(|after| bound((author, Epoch::from_bytes(after.to_be_bytes()))));
+        let vector = held.map(|held| position((chain, held))).into_iter().collect();
+        CatchUpRequest { vector, from: Some(bound(chain)), until, wanted: Vec::new() }
     }
 
     /// As [`Driver::catch_up_request_past`], if the answer leads anywhere: `None` when the question would be the same again.

@@ -238,6 +238,12 @@ impl Machine {
         self.shared.heads()
     }
 
+    /// The same of one (author, epoch).
+    #[must_use]
+    pub fn head_of(&self, author: MemberKey, epoch: Epoch) -> Option<(Seq, EventHash)> {
+        self.shared.head_of(&(author, epoch))
+    }
+
     /// Whether this event is held.
     #[must_use]
     pub fn holds(&self, author: MemberKey, epoch: Epoch, seq: Seq, hash: EventHash) -> bool {

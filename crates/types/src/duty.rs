@@ -7,7 +7,7 @@ use alloy_primitives::{Address, B256};
 use bytes::Bytes;
 
 use crate::block::{BlockRef, Read};
-use crate::id::{AssetId, ChainId, MemberKey, Severity};
+use crate::id::{AssetId, ChainId, Epoch, MemberKey, Severity};
 use crate::safe_transaction::SafeTransaction;
 
 /// One thing owed now.
@@ -18,10 +18,12 @@ pub enum Duty {
     /// Send and bump until it is no longer owed; each send is announced by `SubmissionReport::Sending` and released by the
     /// driver before it leaves. Failure is reported and tried again at the next block.
     Submit(Submission),
-    /// Ask a peer for the events after what this node holds of some author; done when they arrived.
+    /// Ask an author for the events of one of its chains after what this node holds of it without gaps; done when they arrived.
     CatchUp {
-        /// Member known to hold more.
+        /// Author, of which later events are held.
         from: MemberKey,
+        /// Its chain.
+        epoch: Epoch,
     },
 }
 

@@ -54,6 +54,7 @@ library!(
     "governance-takeover",
     "guardians-13",
     "guardians-25",
+    "guardians-50",
     "hoarded-signature",
     "infinite-mint",
     "left-open",

@@ -28,10 +28,13 @@ const RECENT_MAX: usize = 512;
 const JOURNAL: JournalOptions =
     JournalOptions { segment_bytes: 1 << 20, chunk_bytes: 16 << 10, reserve_bytes: 4 << 10 };
 
+/// The production driver on a simulated disk.
+pub(crate) type NodeDriver = Driver<FaultyStorage, Ring>;
+
 /// What runs while the process lives.
 #[derive(Debug)]
 pub(crate) struct Process {
-    pub(crate) driver: Driver<FaultyStorage, Ring>,
+    pub(crate) driver: NodeDriver,
     pub(crate) detectors: Watching,
     pub(crate) inbox: Vec<Door>,
     /// A turn is on the agenda.

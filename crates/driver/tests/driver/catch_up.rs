@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use watchfire_driver::{CaughtUp, Door, Driver, Keys, Output, Refusal};
 use watchfire_journal::storage::CrashState;
 use watchfire_journal::{FaultyStorage, JournalError, MemoryStorage, Storage};
+use watchfire_types::duty::Duty;
 use watchfire_types::input::Input;
 use watchfire_types::{Body, Bytes, Event, EventHash, MemberKey, Seq, Timestamp, Verified, VerifyError};
 use watchfire_wire::bounds::{MAX_CATCH_UP_REQUEST, MAX_CATCH_UP_RESPONSE, MAX_RESPONSE_EVENTS};
@@ -125,6 +126,35 @@ fn the_vector_names_what_is_held_without_gaps() {
         (3, 4, 0),
         "the gap, and the peer's own beginning"
     );
+}
+
+/// An event that overtook another one has its author asked for that chain, and the answer holds nothing else, however much is missing.
+#[test]
+fn a_gap_is_asked_for_alone() {
+    for epoch in [5, 0xff] {
+        let (mut here, mut peer) = (node(0, MemoryStorage::new()), node(1, MemoryStorage::new()));
+        let mut said = author(2, epoch);
+        let events = history(&mut said, 10);
+        give(&mut peer, &events);
+        give(&mut peer, &history(&mut author(2, 4), 20));
+        give(&mut peer, &history(&mut author(3, epoch), 20));
+        give(&mut here, &events[..4]);
+        let input = Input::Peer { member: said.key(), connected: true };
+        here.handle(NOW, vec![Door::Input(input)]).unwrap();
+        let (_, output) = take(&mut here, said.key(), events[6..7].to_vec());
+        let owed = Duty::CatchUp { from: said.key(), epoch: said.epoch };
+        assert!(output.duties.contains(&owed), "{:?}", output.duties);
+
+        let request = here.catch_up_request_of(said.key(), said.epoch);
+        let request = CatchUpRequest::decode(request.encode()).unwrap();
+        let response = peer.answer_catch_up(&request, |error| panic!("{error}"));
+        // After the last of all epochs no chain begins at which the stretch could end.
+        let others = response.events.iter().filter(|event| !events.contains(event)).count();
+        assert!(response.complete && (others == 0 || epoch == 0xff), "{others} of others");
+        let (caught_up, output) = take(&mut here, said.key(), response.events);
+        assert_eq!((caught_up.taken >= 5, caught_up.refused), (true, 0));
+        assert!(!output.duties.contains(&owed), "the gap is closed");
+    }
 }
 
 /// After a long partition each side holds what only the other side heard, of the same authors and of others.

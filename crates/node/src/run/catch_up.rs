@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use watchfire_driver::{CaughtUp, CheckedAnswer, Door};
 use watchfire_gossip::{CatchUpError, SendError};
-use watchfire_types::{Bytes, MemberKey};
+use watchfire_types::{Bytes, Epoch, MemberKey};
 use watchfire_wire::{CatchUpRequest, CatchUpResponse, PrunedChain};
 
 use super::node::Node;
@@ -70,6 +70,15 @@ impl Node {
         }
         let request = self.driver.catch_up_request();
         self.send_request(member, &request).await
+    }
+
+    /// Asks an author for what is missing of one of its chains.
+    pub(super) async fn ask_of(&mut self, author: MemberKey, epoch: Epoch) -> Result<(), RunError> {
+        if !self.connected.contains(&author) || !self.catching_up.may_ask(&author) {
+            return Ok(());
+        }
+        let request = self.driver.catch_up_request_of(author, epoch);
+        self.send_request(author, &request).await
     }
 
     async fn send_request(&mut self, member: MemberKey, request: &CatchUpRequest) -> Result<(), RunError> {

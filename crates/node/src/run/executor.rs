@@ -9,7 +9,7 @@ use watchfire_evm::{ChainClient, Submitter};
 use watchfire_types::body::Submitted;
 use watchfire_types::duty::{Duty, Preflight, Submission};
 use watchfire_types::input::{Input, PreflightOutcome};
-use watchfire_types::{ChainId, MemberKey};
+use watchfire_types::{ChainId, Epoch, MemberKey};
 
 /// Most simulations at once; the protocol owes few, and what is over the bound starts when one ends.
 const PREFLIGHTS_MAX: usize = 32;
@@ -53,8 +53,8 @@ impl Executor {
         self.clients.get(&chain)
     }
 
-    /// The whole current set. Returns the members to ask for catch-up that were not asked before.
-    pub(super) fn set(&mut self, duties: BTreeSet<Duty>) -> BTreeSet<MemberKey> {
+    /// The whole current set. Returns the chains to ask their authors for that were not asked for before.
+    pub(super) fn set(&mut self, duties: BTreeSet<Duty>) -> BTreeSet<(MemberKey, Epoch)> {
         let mut wanted = BTreeSet::new();
         let mut submissions: BTreeMap<ChainId, BTreeSet<Submission>> = BTreeMap::new();
         let mut ask = BTreeSet::new();
@@ -64,9 +64,9 @@ impl Executor {
                 Duty::Submit(submission) => {
                     submissions.entry(submission.chain).or_default().insert(submission.clone());
                 }
-                Duty::CatchUp { from } => {
+                Duty::CatchUp { from, epoch } => {
                     if !self.duties.contains(duty) {
-                        ask.insert(*from);
+                        ask.insert((*from, *epoch));
                     }
                 }
             }
@@ -154,7 +154,7 @@ fn describe(duty: &Duty) -> Option<String> {
             "submit {} to safe {} on chain {} at nonce {} (rank {})",
             submission.safe_tx_hash, submission.safe, submission.chain, submission.transaction.nonce, submission.rank
         )),
-        Duty::CatchUp { from } => Some(format!("catch up from {}", from.short())),
+        Duty::CatchUp { from, epoch } => Some(format!("catch up from {} with epoch {epoch}", from.short())),
         // Simulations run all the time: they are how a node knows that it could pause, and owe nobody anything.
         Duty::Preflight(_) => None,
     }

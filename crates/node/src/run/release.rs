@@ -24,8 +24,8 @@ impl Node {
         }
         self.floors = output.window_floors;
         self.announced = output.announced;
-        for member in self.executor.set(output.duties) {
-            self.ask(member).await?;
+        for (author, epoch) in self.executor.set(output.duties) {
+            self.ask_of(author, epoch).await?;
         }
         let at = now();
         for heartbeat in &output.heartbeats {

@@ -86,12 +86,14 @@ fn faults(machine: &Machine, room: usize) -> Vec<Draft> {
     proofs.take(room.min(PROOFS_PER_ROUND)).collect()
 }
 
-/// Authors with events that wait for a predecessor are asked for what is missing.
+/// Authors with events that wait for a predecessor are asked for what is missing of that chain, and for nothing else: in the minute of an
+/// attack much is on its way to everyone, and an answer with all of it for each event that another one overtook would be most of
+/// what a large network sends.
 fn catch_up(machine: &Machine) -> impl Iterator<Item = Duty> {
-    let authors = machine.shared.lacking();
-    authors
-        .filter(|author| *author != machine.own.key() && machine.view.connected.contains(author))
-        .map(|from| Duty::CatchUp { from })
+    let chains = machine.shared.lacking();
+    chains
+        .filter(|(author, _)| *author != machine.own.key() && machine.view.connected.contains(author))
+        .map(|(from, epoch)| Duty::CatchUp { from, epoch })
 }
 
 pub(crate) fn next_timeout(machine: &Machine) -> Option<Timestamp> {

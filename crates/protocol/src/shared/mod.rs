@@ -190,9 +190,9 @@ impl Shared {
         self.untold.iter().inspect(|_| probe::count(Look::Chain)).filter_map(|key| self.proof(key))
     }
 
-    /// Authors of events that wait for a predecessor.
-    pub(crate) fn lacking(&self) -> impl Iterator<Item = MemberKey> {
-        self.gaps.iter().inspect(|_| probe::count(Look::Chain)).map(|(author, _)| *author)
+    /// Chains with events that wait for a predecessor.
+    pub(crate) fn lacking(&self) -> impl Iterator<Item = ChainKey> {
+        self.gaps.iter().inspect(|_| probe::count(Look::Chain)).copied()
     }
 
     /// Takes what is keyed by its own digest, and the positions that embedded events prove. Answers the epochs that these are of.
@@ -266,6 +266,10 @@ impl Shared {
 
     pub(crate) fn heads(&self) -> BTreeMap<ChainKey, (Seq, EventHash)> {
         self.chains.iter().filter_map(|(key, chain)| Some((*key, chain.head()?))).collect()
+    }
+
+    pub(crate) fn head_of(&self, key: &ChainKey) -> Option<(Seq, EventHash)> {
+        self.chains.get(key)?.head()
     }
 
     pub(crate) fn holds(&self, author: MemberKey, epoch: Epoch, seq: Seq, hash: EventHash) -> bool {

@@ -18,6 +18,7 @@ use super::{CATCH_UP, GREETING, HEARTBEAT, Happening, Message, World};
 use crate::simulate::agenda::{MILLI, Micros, SECOND};
 use crate::simulate::bent::Bent;
 use crate::simulate::cast::{CHAIN, Cast};
+use crate::simulate::node::NodeDriver;
 
 /// Peers that an accepted message is passed on to.
 const MESH: usize = 8;
@@ -189,7 +190,7 @@ impl World<'_> {
                 self.agenda.at(self.now + GREETING, Happening::Greeting { place: one, life });
             }
             if works {
-                self.ask(one, other);
+                self.ask_all(one, other);
             }
         }
     }
@@ -202,13 +203,18 @@ impl World<'_> {
         }
     }
 
-    /// Asks one member for what is missing here.
-    pub(super) fn ask(&mut self, place: usize, other: usize) {
+    /// Asks one member for everything that is missing here.
+    fn ask_all(&mut self, place: usize, other: usize) {
+        self.ask(place, other, NodeDriver::catch_up_request);
+    }
+
+    /// Asks one member this.
+    pub(super) fn ask(&mut self, place: usize, other: usize, what: impl FnOnce(&mut NodeDriver) -> CatchUpRequest) {
         if !self.nodes[place].connected.contains(&other) || self.bends(Bent::NeverCatchesUp) {
             return;
         }
         let Some(process) = &mut self.nodes[place].process else { return };
-        let request = process.driver.catch_up_request().encode();
+        let request = what(&mut process.driver).encode();
         self.watch.says(self.cast, place, "a request", &request);
         self.watch.sent(place, request.len());
         let by = self.now + UNANSWERED;
@@ -261,7 +267,7 @@ impl World<'_> {
         if more {
             // The rest is asked for from where this answer leads to, so it must be taken first.
             self.turn(to, vec![door]);
-            self.ask(to, from);
+            self.ask_all(to, from);
         } else if let Some(process) = &mut self.nodes[to].process {
             process.inbox.push(door);
             self.call(to);
@@ -276,7 +282,7 @@ impl World<'_> {
         let at = process.next_catch_up % connected.len().max(1);
         process.next_catch_up += 1;
         if let Some(other) = connected.get(at) {
-            self.ask(place, *other);
+            self.ask_all(place, *other);
         }
     }
 

@@ -171,7 +171,7 @@ impl World<'_> {
             .iter()
             .filter(|duty| !process.duties.contains(duty))
             .filter_map(|duty| match duty {
-                Duty::CatchUp { from } => Some(*from),
+                Duty::CatchUp { from, epoch } => Some((*from, *epoch)),
                 Duty::Preflight(_) | Duty::Submit(_) => None,
             })
             .collect();
@@ -193,9 +193,9 @@ impl World<'_> {
             process.wakes = Some(at);
             self.wake_at(place, at);
         }
-        for from in asks {
+        for (from, epoch) in asks {
             if let Some(other) = self.cast.place_of(&from) {
-                self.ask(place, other);
+                self.ask(place, other, |driver| driver.catch_up_request_of(from, epoch));
             }
         }
         for preflight in preflights {

@@ -94,12 +94,13 @@ async fn asks_once_for_what_is_missing() {
     let (answers, _answered) = mpsc::channel(8);
     let mut executor = Executor::new(answers);
     let from = MemberKey::from_bytes([7; 32]);
-    let duty = BTreeSet::from([Duty::CatchUp { from }]);
-    assert_eq!(executor.set(duty.clone()), BTreeSet::from([from]));
+    let epoch = Epoch::from_bytes([1; 16]);
+    let duty = BTreeSet::from([Duty::CatchUp { from, epoch }]);
+    assert_eq!(executor.set(duty.clone()), BTreeSet::from([(from, epoch)]));
     assert!(executor.set(duty.clone()).is_empty());
     assert_eq!(executor.owed().len(), 1);
     assert!(executor.set(BTreeSet::new()).is_empty() && executor.owed().is_empty());
-    assert_eq!(executor.set(duty), BTreeSet::from([from]));
+    assert_eq!(executor.set(duty), BTreeSet::from([(from, epoch)]));
 }
 
 /// A send leaves only when exactly its announcement is durable; one that was refused never does.
