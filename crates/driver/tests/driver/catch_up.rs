@@ -136,7 +136,9 @@ fn a_gap_is_asked_for_alone() {
         let mut said = author(2, epoch);
         let events = history(&mut said, 10);
         give(&mut peer, &events);
+        // Chains before it and after it in their order.
         give(&mut peer, &history(&mut author(2, 4), 20));
+        give(&mut peer, &history(&mut author(2, 6), 20));
         give(&mut peer, &history(&mut author(3, epoch), 20));
         give(&mut here, &events[..4]);
         let input = Input::Peer { member: said.key(), connected: true };
