@@ -7,6 +7,7 @@
 //! Terms: an *endpoint* is one URL, an *operator* runs endpoints, *agreement* is equal answers from k operators.
 
 mod absent;
+mod assembly;
 mod blocks;
 mod budget;
 mod canonical;
@@ -40,6 +41,7 @@ mod submitter;
 mod tests;
 mod trace;
 
+pub use assembly::Assembly;
 pub use blocks::{BlockFault, TextBlock};
 pub use budget::Priority;
 pub use client::{ChainClient, HeadInfo};

@@ -7,7 +7,11 @@ use alloy_primitives::{Address, B256, keccak256};
 use bytes::Bytes;
 use watchfire_types::Read;
 
+use crate::assembly::Assembly;
+
 const PUSH2: u8 = 0x61;
+/// EIP-3860.
+const CREATION_BYTES_MAX: usize = 49_152;
 
 /// A read whose answer is compared inside the EVM.
 #[derive(Debug, Clone)]
@@ -16,55 +20,11 @@ pub(crate) struct Check {
     pub(crate) equals: Bytes,
 }
 
-#[derive(Default)]
-struct Code {
-    code: Vec<u8>,
-    /// Appended data and where in `code` its offset (3 bytes) stands.
-    data: Vec<(usize, Bytes)>,
-}
-
-impl Code {
-    fn op(&mut self, bytes: &[u8]) {
-        self.code.extend_from_slice(bytes);
-    }
-
-    fn push1(&mut self, value: u8) {
-        self.op(&[0x60, value]);
-    }
-
-    fn push3(&mut self, value: usize) {
-        let bytes = (value as u64).to_be_bytes();
-        self.op(&[0x62, bytes[5], bytes[6], bytes[7]]);
-    }
-
-    fn push20(&mut self, address: Address) {
-        self.op(&[0x73]);
-        self.op(address.as_slice());
-    }
-
-    fn push32(&mut self, word: B256) {
-        self.op(&[0x7f]);
-        self.op(word.as_slice());
-    }
-
-    /// Copies `data`, appended to the code, to memory 0.
-    fn load(&mut self, data: &Bytes) {
-        self.push3(data.len());
-        self.data.push((self.code.len() + 1, data.clone()));
-        self.push3(0);
-        self.push1(0);
-        self.op(&[0x39]); // CODECOPY(0, offset, length)
-    }
-
-    fn finish(mut self) -> Option<Bytes> {
-        for (at, data) in std::mem::take(&mut self.data) {
-            let offset = (self.code.len() as u64).to_be_bytes();
-            self.code.get_mut(at..at + 3)?.copy_from_slice(&offset[5..]);
-            self.code.extend_from_slice(&data);
-        }
-        // EIP-3860 bounds creation code; offsets above are 3 bytes and cannot overflow below it.
-        (self.code.len() <= 49_152).then(|| self.code.into())
-    }
+/// Copies `data`, appended to the code, to memory 0.
+fn load(code: &mut Assembly, data: &Bytes) {
+    code.push_data(data);
+    code.push1(0);
+    code.op(&[0x39]); // CODECOPY(0, offset, length)
 }
 
 /// Creation code that calls `to` with `data` and then answers a word whose bit i says whether check i holds. `None` where a
@@ -73,8 +33,8 @@ pub(crate) fn execute_then_check(to: Address, data: &Bytes, checks: &[Check]) ->
     if checks.len() > 128 {
         return None;
     }
-    let mut code = Code::default();
-    code.load(data);
+    let mut code = Assembly::default();
+    load(&mut code, data);
     code.push1(0);
     code.push1(0);
     code.push3(data.len());
@@ -83,7 +43,7 @@ pub(crate) fn execute_then_check(to: Address, data: &Bytes, checks: &[Check]) ->
     code.push20(to);
     code.op(&[0x5a, 0xf1]); // GAS CALL
     // Over the jump itself (4 bytes) and the reverting path (10).
-    let jump = u16::try_from(code.code.len() + 14).ok()?.to_be_bytes();
+    let jump = u16::try_from(code.len() + 14).ok()?.to_be_bytes();
     code.op(&[PUSH2, jump[0], jump[1], 0x57]); // PUSH2 after JUMPI
     code.op(&[0x3d, 0x60, 0, 0x60, 0, 0x3e, 0x3d, 0x60, 0]); // RETURNDATACOPY(0, 0, size); size 0
     code.op(&[0xfd]); // REVERT
@@ -99,14 +59,14 @@ pub(crate) fn execute_then_check(to: Address, data: &Bytes, checks: &[Check]) ->
     code.push1(32);
     code.push1(0);
     code.op(&[0xf3]); // RETURN
-    code.finish()
+    code.finish().filter(|code| code.len() <= CREATION_BYTES_MAX)
 }
 
 /// Leaves 1 on the stack if the check holds, else 0.
-fn push_holds(code: &mut Code, check: &Check) -> Option<()> {
+fn push_holds(code: &mut Assembly, check: &Check) -> Option<()> {
     match &check.read {
         Read::Call { to, data } => {
-            code.load(data);
+            load(code, data);
             code.push1(0);
             code.push1(0);
             code.push3(data.len());

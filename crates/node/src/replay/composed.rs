@@ -10,6 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
+use watchfire_evm::Assembly;
 use watchfire_types::{Address, B256, Bytes, U256};
 
 use super::told::{Coins, Made, Ran, Sent, bytes, digits};
@@ -76,118 +77,90 @@ pub(super) struct Outcome {
 
 /// A program that writes one word after the other into memory and answers them.
 struct Program {
-    code: Vec<u8>,
-    /// Appended bytes, and where in `code` their offset (3 bytes) stands.
-    data: Vec<(usize, Bytes)>,
+    code: Assembly,
     /// Words written so far, and how many there will be: what lies above is scratch.
     words: usize,
     words_all: usize,
 }
 
 impl Program {
-    fn op(&mut self, bytes: &[u8]) {
-        self.code.extend_from_slice(bytes);
-    }
-
-    fn push3(&mut self, value: usize) {
-        let bytes = (value as u64).to_be_bytes();
-        self.op(&[0x62, bytes[5], bytes[6], bytes[7]]);
-    }
-
-    fn push20(&mut self, address: Address) {
-        self.op(&[0x73]);
-        self.op(address.as_slice());
-    }
-
-    fn push32(&mut self, word: U256) {
-        self.op(&[0x7f]);
-        self.op(&word.to_be_bytes::<32>());
-    }
-
     fn scratch(&mut self) {
-        self.push3(32 * self.words_all);
+        self.code.push3(32 * self.words_all);
     }
 
     /// Copies these bytes to the scratch.
     fn load(&mut self, data: &Bytes) {
-        self.push3(data.len());
-        self.data.push((self.code.len() + 1, data.clone()));
-        self.push3(0);
+        self.code.push_data(data);
         self.scratch();
-        self.op(&[0x39]); // CODECOPY
+        self.code.op(&[0x39]); // CODECOPY
     }
 
     /// Takes the stack's top as the next word.
     fn keep(&mut self) {
-        self.push3(32 * self.words);
-        self.op(&[0x52]); // MSTORE
+        self.code.push3(32 * self.words);
+        self.code.op(&[0x52]); // MSTORE
         self.words += 1;
     }
 
     /// Keeps whether it succeeded.
     fn call(&mut self, to: Address, value: U256, data: &Bytes) {
         self.load(data);
-        self.op(&[0x60, 0, 0x60, 0]);
-        self.push3(data.len());
+        self.code.op(&[0x60, 0, 0x60, 0]);
+        self.code.push3(data.len());
         self.scratch();
-        self.push32(value);
-        self.push20(to);
-        self.op(&[0x5a, 0xf1]); // GAS CALL
+        self.code.push32(value.into());
+        self.code.push20(to);
+        self.code.op(&[0x5a, 0xf1]); // GAS CALL
         self.keep();
     }
 
     /// Keeps whether anything was created.
     fn create(&mut self, value: U256, data: &Bytes) {
         self.load(data);
-        self.push3(data.len());
+        self.code.push3(data.len());
         self.scratch();
-        self.push32(value);
-        self.op(&[0xf0, 0x15, 0x15]); // CREATE ISZERO ISZERO
+        self.code.push32(value.into());
+        self.code.op(&[0xf0, 0x15, 0x15]); // CREATE ISZERO ISZERO
         self.keep();
     }
 
     /// Keeps the hash of what the last call answered.
     fn answer(&mut self) {
-        self.op(&[0x3d, 0x60, 0]);
+        self.code.op(&[0x3d, 0x60, 0]);
         self.scratch();
-        self.op(&[0x3e, 0x3d]); // RETURNDATACOPY RETURNDATASIZE
+        self.code.op(&[0x3e, 0x3d]); // RETURNDATACOPY RETURNDATASIZE
         self.scratch();
-        self.op(&[0x20]); // KECCAK256
+        self.code.op(&[0x20]); // KECCAK256
         self.keep();
     }
 
     /// Keeps what an account holds of a coin: nothing, where its contract does not say.
     fn balance(&mut self, coin: Address, account: Address) {
         if coin.is_zero() {
-            self.push20(account);
-            self.op(&[0x31]); // BALANCE
+            self.code.push20(account);
+            self.code.op(&[0x31]); // BALANCE
             return self.keep();
         }
         let data = [&[0x70, 0xa0, 0x82, 0x31][..], account.into_word().as_slice()].concat();
         self.load(&data.into());
-        self.op(&[0x60, 0x20]);
-        self.push3(32 * self.words);
-        self.push3(36);
+        self.code.op(&[0x60, 0x20]);
+        self.code.push3(32 * self.words);
+        self.code.push3(36);
         self.scratch();
-        self.push20(coin);
-        self.op(&[0x5a, 0xfa]); // GAS STATICCALL
+        self.code.push20(coin);
+        self.code.op(&[0x5a, 0xfa]); // GAS STATICCALL
         // What a call that fails, or answers less, leaves there is no balance.
-        self.op(&[0x60, 0x1f, 0x3d, 0x11, 0x16]); // PUSH1 31 RETURNDATASIZE GT AND
-        self.push3(32 * self.words);
-        self.op(&[0x51, 0x02]); // MLOAD MUL
+        self.code.op(&[0x60, 0x1f, 0x3d, 0x11, 0x16]); // PUSH1 31 RETURNDATASIZE GT AND
+        self.code.push3(32 * self.words);
+        self.code.op(&[0x51, 0x02]); // MLOAD MUL
         self.keep();
     }
 
     /// The code; nothing where it is longer than its offsets reach.
     fn finish(mut self) -> Option<Bytes> {
-        self.push3(32 * self.words_all);
-        self.op(&[0x60, 0, 0xf3]); // RETURN
-        for (at, data) in std::mem::take(&mut self.data) {
-            let offset = u32::try_from(self.code.len()).ok().filter(|offset| *offset < 1 << 24)?.to_be_bytes();
-            self.code.get_mut(at..at + 3)?.copy_from_slice(&offset[1..]);
-            self.code.extend_from_slice(&data);
-        }
-        Some(self.code.into())
+        self.code.push3(32 * self.words_all);
+        self.code.op(&[0x60, 0, 0xf3]); // RETURN
+        self.code.finish()
     }
 }
 
@@ -196,7 +169,7 @@ fn words(front: &[Made], held: &Held) -> usize {
 }
 
 fn program(front: &[Made], sent: &Sent, held: &Held) -> Option<Bytes> {
-    let mut program = Program { code: Vec::new(), data: Vec::new(), words: 0, words_all: words(front, held) };
+    let mut program = Program { code: Assembly::default(), words: 0, words_all: words(front, held) };
     for made in front {
         match made.from {
             Some(safe) => {
