@@ -310,8 +310,7 @@ stays = []
     )
 }
 
-/// What an attack touches before the coin moves, watched.
-/// What sees the other marks of an attack than what leaves the vault; `name` begins the detector's.
+/// What sees what an attack touches before the coin moves; `name` begins the detector's.
 fn watch(attack: AttackKind, vault: Address, name: &str) -> String {
     let state = |call: &str, expect: &str| {
         format!(
