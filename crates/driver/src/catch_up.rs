@@ -6,14 +6,14 @@ use std::collections::{BTreeMap, VecDeque};
 
 use watchfire_journal::{JournalError, Storage};
 use watchfire_types::planted::{Mutation, planted};
-use watchfire_types::{Epoch, EventHash, MemberKey, Seq};
+use watchfire_types::{Epoch, Event, EventHash, MemberKey, Seq};
 use watchfire_wire::bounds::{MAX_CATCH_UP_RESPONSE, MAX_POSITIONS, MAX_PRUNED_CHAINS, MAX_RESPONSE_EVENTS};
 use watchfire_wire::{CatchUpRequest, CatchUpResponse, ChainBound, EpochPosition, PrunedChain};
 
 use crate::driver::Driver;
 use crate::index::ChainKey;
 use crate::keys::Keys;
-use crate::verifier::CheckedAnswer;
+use crate::verifier::ReadAnswer;
 
 /// Room for the rest of an encoded response beside its events.
 const RESPONSE_OVERHEAD: usize = 16;
@@ -31,9 +31,9 @@ impl<S: Storage, K: Keys> Driver<S, K> {
         self.catch_up_request_past(&[])
     }
 
-    /// As [`Driver::catch_up_request`], past what these answers will add: the next one can be on its way while they are taken, in this
-    /// order. What is refused of them is asked for again by a later request.
-    pub fn catch_up_request_past(&mut self, underway: &[&CheckedAnswer]) -> CatchUpRequest {
+    /// As [`Driver::catch_up_request`], past what these answers claim to add, in this order: the next one can be on its way while they are
+    /// checked and taken. It is for the member that gave them alone; what is refused of them is asked for again by a later request.
+    pub fn catch_up_request_past(&mut self, underway: &[&ReadAnswer]) -> CatchUpRequest {
         let mut heads = self.machine().heads();
         for answer in underway {
             extend(&mut heads, answer);
@@ -64,12 +64,14 @@ impl<S: Storage, K: Keys> Driver<S, K> {
         CatchUpRequest { vector, from: Some(bound(chain)), until, wanted: Vec::new() }
     }
 
-    /// As [`Driver::catch_up_request_past`], if the answer leads anywhere: `None` when the question would be the same again.
-    pub fn catch_up_request_ahead(&mut self, answer: &CheckedAnswer) -> Option<CatchUpRequest> {
-        let heads = self.machine().heads();
-        let mut ahead = heads.clone();
-        extend(&mut ahead, answer);
-        (ahead != heads).then(|| self.catch_up_request_past(&[answer]))
+    /// As [`Driver::catch_up_request_past`], if the last of these answers leads anywhere: `None` when the question would be the same again.
+    pub fn catch_up_request_ahead(&mut self, underway: &[&ReadAnswer]) -> Option<CatchUpRequest> {
+        let (last, before) = underway.split_last()?;
+        let mut heads = self.machine().heads();
+        for answer in before {
+            extend(&mut heads, answer);
+        }
+        extend(&mut heads, last).then(|| self.catch_up_request_past(underway))
     }
 
     /// What the sender of `request` lacks, within the bounds of one response: a fair share of every author, of an author's
@@ -220,18 +222,21 @@ fn samples(below: Seq) -> Vec<Seq> {
     samples
 }
 
-/// Moves heads over what an answer chains on to them.
-fn extend(heads: &mut Heads, answer: &CheckedAnswer) {
+/// Moves heads over what an answer chains on to them; whether it moved any.
+fn extend(heads: &mut Heads, answer: &ReadAnswer) -> bool {
+    let mut moved = false;
     for event in answer.events.iter().flatten() {
-        let key = (event.author, event.epoch);
-        let follows = match heads.get(&key) {
-            Some((seq, hash)) => event.seq == seq.next() && event.prev == *hash,
-            None => event.seq == Seq::new(0),
+        let Event { author, epoch, seq, prev, .. } = *event.event();
+        let follows = match heads.get(&(author, epoch)) {
+            Some((held, hash)) => seq == held.next() && prev == *hash,
+            None => seq == Seq::new(0),
         };
         if follows {
-            heads.insert(key, (event.seq, event.hash()));
+            heads.insert((author, epoch), (seq, event.hash()));
+            moved = true;
         }
     }
+    moved
 }
 
 fn position((key, (seq, hash)): (ChainKey, (Seq, EventHash))) -> EpochPosition {

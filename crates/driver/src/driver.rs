@@ -27,7 +27,7 @@ use crate::outbox::Outbox;
 use crate::output::{Answer, Output};
 use crate::own::OwnChain;
 use crate::settle::Settled;
-use crate::verifier::Verifier;
+use crate::verifier::{ReadAnswer, Verifier};
 use crate::witness::Witness;
 
 /// What `Started` names as the author's software.
@@ -126,7 +126,7 @@ impl<S: Storage, K: Keys> Driver<S, K> {
                         output.verdicts.push((id, verdict, refusal));
                     }
                     Door::CaughtUp { from, events } => {
-                        let answer = driver.verifier.check(from, &events);
+                        let answer = driver.verifier.check(&ReadAnswer::read(from, &events));
                         let caught_up = driver.caught_up(now, answer)?;
                         output.caught_up.push(caught_up);
                     }

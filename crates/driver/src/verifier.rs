@@ -34,6 +34,28 @@ pub struct Verifier {
     threads: usize,
 }
 
+/// A member's answer to a catch-up request with each event decoded, or the reason against it. No signature is checked yet: it says what the
+/// member claims, which is enough to ask it on.
+#[derive(Debug, Clone)]
+pub struct ReadAnswer {
+    pub(crate) from: MemberKey,
+    pub(crate) events: Vec<Result<Unverified, Refusal>>,
+}
+
+impl ReadAnswer {
+    /// Decodes what a member sent. Bounded by the wire's bounds on an answer.
+    #[must_use]
+    pub fn read(from: MemberKey, events: &[Bytes]) -> Self {
+        Self { from, events: events.iter().map(|outer| Ok(decode_signed(outer.clone())?)).collect() }
+    }
+
+    /// Who answered.
+    #[must_use]
+    pub fn from(&self) -> MemberKey {
+        self.from
+    }
+}
+
 /// A member's answer to a catch-up request with each event decoded and its signature checked, or the reason against it.
 #[derive(Debug, Clone)]
 pub struct CheckedAnswer {
@@ -70,14 +92,15 @@ impl Verifier {
         Self { network, members: Arc::new(members), threads }
     }
 
-    /// Decodes and checks a whole answer, on all cores when it is long. Bounded by the wire's bounds on an answer.
+    /// Checks a whole answer, on all cores when it is long.
     ///
     /// The cores take a few events at a time: whoever takes up the answer before works on one of them meanwhile, and with equal shares
     /// the others would wait for that one.
     #[must_use]
-    pub fn check(&self, from: MemberKey, events: &[Bytes]) -> CheckedAnswer {
+    pub fn check(&self, answer: &ReadAnswer) -> CheckedAnswer {
+        let ReadAnswer { from, events } = answer;
         let next = AtomicUsize::new(0);
-        let one = |outer: &Bytes| self.verify(decode_signed(outer.clone())?);
+        let one = |event: &Result<Unverified, Refusal>| self.verify(event.clone()?);
         let work = || {
             let turns = iter::from_fn(|| Some(next.fetch_add(1, Ordering::Relaxed)));
             let some = turns.map_while(|turn| Some((turn, events.chunks(TURN).nth(turn)?.iter().map(one).collect())));
@@ -98,7 +121,7 @@ impl Verifier {
             checked
         });
         checked.sort_unstable_by_key(|(turn, _)| *turn);
-        CheckedAnswer { from, events: checked.into_iter().flat_map(|(_, turn)| turn).collect() }
+        CheckedAnswer { from: *from, events: checked.into_iter().flat_map(|(_, turn)| turn).collect() }
     }
 
     /// From now on answers are checked on so many cores at the most; on all of the machine's unless told otherwise.

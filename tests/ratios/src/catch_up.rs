@@ -2,13 +2,13 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Instant;
 
 use ed25519_dalek::VerifyingKey;
 use watchfire_charter::Charter;
-use watchfire_driver::{CheckedAnswer, Door, Driver, Keys, Output};
+use watchfire_driver::{CheckedAnswer, Door, Driver, Keys, Line, Output, Part};
 use watchfire_journal::FileStorage;
 use watchfire_types::Timestamp;
 use watchfire_types::input::Input;
@@ -76,34 +76,70 @@ fn check_all(bare: &[(VerifyingKey, Sample)], cores: usize) -> f64 {
     clock.elapsed().as_secs_f64()
 }
 
+/// What comes to the newcomer's loop.
+enum Came {
+    Answered { complete: bool },
+    Read(Part),
+    Checked(CheckedAnswer),
+}
+
 /// Seconds until a newcomer holds all, durably: questions and answers encoded and decoded as between two nodes, answers served,
-/// checked and taken as a node does: the next question leaves before a checked answer is taken.
+/// checked and taken as a node does: the next question leaves before an answer is checked, and a part is checked while the one before is
+/// taken.
 fn catch_up(charter: &Arc<Charter>, peer: &mut FileDriver, events: usize) -> f64 {
     let directory = tempfile::tempdir().expect("a directory");
     let storage = FileStorage::open(directory.path()).expect("a journal");
     let now = NOW.plus_millis(3_600_000);
     let (mut newcomer, _) = open(charter, 0, storage, 0x77, now);
-    let from = TestKeys::of(1).author();
     let verifier = newcomer.verifier();
     let clock = Instant::now();
     let mut durable = 0;
     thread::scope(|scope| {
-        let (ask, asked) = sync_channel::<CatchUpRequest>(1);
-        let (answer, checked) = sync_channel::<CheckedAnswer>(1);
+        let (ask, asked) = channel::<CatchUpRequest>();
+        let (check, to_check) = channel::<Part>();
+        let (came, comes) = channel::<Came>();
+        let checked = came.clone();
         scope.spawn(move || {
             for request in asked {
                 let response = serve(peer, &request);
-                answer.send(verifier.check(from, &response.events)).expect("a taker");
+                came.send(Came::Answered { complete: response.complete }).expect("a taker");
+                for part in Part::read(TestKeys::of(1).author(), &response.events) {
+                    came.send(Came::Read(part.clone())).expect("a taker");
+                    check.send(part).expect("a checker");
+                }
+            }
+        });
+        scope.spawn(move || {
+            for part in to_check {
+                checked.send(Came::Checked(verifier.check(part.answer()))).expect("a taker");
             }
         });
         ask.send(newcomer.catch_up_request()).expect("a peer");
-        loop {
-            let page = checked.recv().expect("a peer");
-            if page.is_empty() {
-                break;
+        let mut line = Line::default();
+        line.reading(false);
+        while !line.is_over() {
+            let taking = match comes.recv().expect("a peer") {
+                Came::Answered { complete } => {
+                    line.arrived();
+                    line.reading(complete);
+                    None
+                }
+                Came::Read(part) => {
+                    line.read(part);
+                    None
+                }
+                Came::Checked(answer) => {
+                    line.checked();
+                    Some(answer)
+                }
+            };
+            if let Some(request) = line.ask_on(&mut newcomer) {
+                ask.send(request).expect("a peer");
             }
-            ask.send(newcomer.catch_up_request_past(&[&page])).expect("a peer");
-            durable += turn(&mut newcomer, now, Door::Checked(page)).appended.len();
+            if let Some(answer) = taking {
+                durable += turn(&mut newcomer, now, Door::Checked(answer)).appended.len();
+                line.taken(true);
+            }
         }
     });
     durable += turn(&mut newcomer, NOW.plus_millis(3_600_100), Door::Input(Input::Tick)).appended.len();

@@ -1,8 +1,8 @@
 //! Catch-up between two logs, whatever happened to them: late, parted, forked, lied to, cut off and crashed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
-use watchfire_driver::{CaughtUp, Door, Driver, Keys, Output, Refusal};
+use watchfire_driver::{CaughtUp, Door, Driver, Keys, Line, Output, Part, ReadAnswer, Refusal};
 use watchfire_journal::storage::CrashState;
 use watchfire_journal::{FaultyStorage, JournalError, MemoryStorage, Storage};
 use watchfire_types::duty::Duty;
@@ -310,7 +310,7 @@ fn checking_beside_the_driver_changes_nothing() {
         driver.handle(NOW.plus_millis(1_000), vec![Door::Input(Input::Tick)]).unwrap()
     };
     let mut beside = node(0, MemoryStorage::new());
-    let checked = beside.verifier().check(from, &events);
+    let checked = beside.verifier().check(&ReadAnswer::read(from, &events));
     assert_eq!((checked.len(), checked.from()), (600, from));
     let one = vec![beside.handle(NOW, vec![Door::Checked(checked)]).unwrap(), flush(&mut beside)];
     let mut inside = node(0, MemoryStorage::new());
@@ -326,7 +326,7 @@ fn checking_beside_the_driver_changes_nothing() {
     same(&beside, &single);
 }
 
-/// A question past answers that are still being taken is answered with what comes after them, never with them again.
+/// A question past answers whose signatures nobody has checked yet is answered with what comes after them, never with them again.
 #[test]
 fn questions_run_ahead_of_answers() {
     let mut peer = node(1, MemoryStorage::new());
@@ -344,12 +344,107 @@ fn questions_run_ahead_of_answers() {
         for event in &events {
             *served.entry(event.clone()).or_default() += 1;
         }
-        underway.push(verifier.check(TestKeys::of(1).author(), &events));
+        underway.push(ReadAnswer::read(TestKeys::of(1).author(), &events));
+        let claimed: Vec<&ReadAnswer> = underway.iter().collect();
+        assert!(here.catch_up_request_ahead(&claimed).is_some());
+        let twice: Vec<&ReadAnswer> = underway.iter().chain(underway.last()).collect();
+        assert_eq!(here.catch_up_request_ahead(&twice), None, "the same again leads nowhere");
     }
     assert!(underway.len() >= 3 && served.values().all(|times| *times == 1));
-    here.handle(NOW, underway.into_iter().map(Door::Checked).collect()).unwrap();
+    let checked = underway.iter().map(|answer| Door::Checked(verifier.check(answer)));
+    here.handle(NOW, checked.collect()).unwrap();
     assert!(ask(&mut here, &peer).events.is_empty());
     assert_eq!(here.events(), 2 + 2_500);
+}
+
+/// A newcomer's line to a peer that serves it and to a checker, one step of any of the three at a time: everything comes once and in order, never is
+/// more under way than the bounds say, and the line ends by itself.
+#[test]
+fn a_line_goes_on_until_it_has_everything() {
+    let mut peer = node(1, MemoryStorage::new());
+    give(&mut peer, &history(&mut author(2, 5), 3_000));
+    for pace in 0..16_u32 {
+        let mut here = node(0, MemoryStorage::new());
+        let (verifier, from) = (here.verifier(), TestKeys::of(1).author());
+        let (mut line, mut asked) = (Line::default(), Some(here.catch_up_request()));
+        let (mut decoding, mut to_check, mut to_take) = (VecDeque::new(), VecDeque::new(), VecDeque::new());
+        let (mut questions, mut served, mut most) = (0, 0, 0);
+        for step in 0.. {
+            // Which of them is slow differs from pace to pace.
+            let turn = (step + pace * (step / 7)) % 4;
+            match turn {
+                0 if decoding.is_empty() => {
+                    if let Some(request) = asked.take() {
+                        let response = peer.answer_catch_up(&request, |error| panic!("{error}"));
+                        questions += 1;
+                        served += response.events.len();
+                        line.arrived();
+                        if !response.events.is_empty() {
+                            line.reading(response.complete);
+                            decoding.extend(Part::read(from, &response.events));
+                        }
+                    }
+                }
+                1 => {
+                    if let Some(part) = decoding.pop_front() {
+                        line.read(part.clone());
+                        to_check.push_back(part);
+                    }
+                }
+                2 => to_take.extend(to_check.pop_front().map(|part| verifier.check(part.answer()))),
+                _ => {
+                    if let Some(answer) = to_take.pop_front() {
+                        line.checked();
+                        let turned = here.handle(NOW, vec![Door::Checked(answer)]).unwrap();
+                        assert_eq!((turned.caught_up[0].held, turned.caught_up[0].refused), (0, 0));
+                        line.taken(turned.caught_up[0].taken > 0);
+                    }
+                }
+            }
+            if let Some(request) = line.ask_on(&mut here) {
+                assert_eq!(asked.replace(request), None, "one question at a time");
+            }
+            most = most.max(decoding.len() + to_check.len() + to_take.len());
+            if line.is_over() && asked.is_none() {
+                break;
+            }
+        }
+        assert_eq!((here.events(), served), (2 + 3_000, 1 + 3_000), "pace {pace}: everything, once");
+        assert!(questions >= 3 && most <= 3 * 4_096 / 512, "pace {pace}: {questions} questions, {most} parts");
+    }
+}
+
+/// A member is asked on where any part of its answer was new, and not where none was, whatever more it says that it has.
+#[test]
+fn a_line_ends_with_an_answer_that_brings_nothing() {
+    let mut peer = node(1, MemoryStorage::new());
+    give(&mut peer, &history(&mut author(2, 5), 3_000));
+    for known in [512, usize::MAX] {
+        let mut here = node(0, MemoryStorage::new());
+        let (verifier, from) = (here.verifier(), TestKeys::of(1).author());
+        let response = ask(&mut here, &peer);
+        let (length, parts) = (response.events.len(), response.events.len().div_ceil(512));
+        assert!(!response.complete && parts > 1);
+        let mut line = Line::default();
+        line.reading(false);
+        let parts: Vec<Part> = Part::read(from, &response.events).inspect(|part| line.read(part.clone())).collect();
+        let ahead = line.ask_on(&mut here).unwrap();
+        assert!(line.ask_on(&mut here).is_none(), "one question at a time");
+        // Somebody else's answer was faster.
+        take(&mut here, from, response.events[..known.min(length)].to_vec());
+        for part in parts {
+            line.checked();
+            let turned = here.handle(NOW, vec![Door::Checked(verifier.check(part.answer()))]).unwrap();
+            line.taken(turned.caught_up[0].taken > 0);
+        }
+        assert!(!line.is_over(), "an answer is still to come");
+        let next = peer.answer_catch_up(&ahead, |error| panic!("{error}"));
+        line.arrived();
+        assert!(line.is_over());
+        line.reading(next.complete);
+        Part::read(from, &next.events).for_each(|part| line.read(part));
+        assert_eq!(line.ask_on(&mut here).is_some(), known < length, "after {known} of {length} were held");
+    }
 }
 
 /// A record that rotted on the disk is left out of the answer and told; everything else is served, and the node goes on.

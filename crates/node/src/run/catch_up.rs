@@ -1,14 +1,14 @@
 //! What this node lacks: asked of a few members at a time, checked beside the loop on all cores, taken in order.
 //!
-//! While one answer is taken the next one is on its way. A member is asked on as long as its answers bring something; one that serves what
-//! no honest member would is named, left alone for a while, and another one is asked in its place.
+//! While one part of an answer is taken the next one is checked, and the answer after it is on its way. A member is asked on as long as its answers bring
+//! something; one that serves what no honest member would is named, left alone for a while, and another one is asked in its place.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-use watchfire_driver::{CaughtUp, CheckedAnswer, Door};
+use watchfire_driver::{CaughtUp, CheckedAnswer, Door, Line, Part, Verifier};
 use watchfire_gossip::{CatchUpError, SendError};
 use watchfire_types::{Bytes, Epoch, MemberKey};
 use watchfire_wire::{CatchUpRequest, CatchUpResponse, PrunedChain};
@@ -16,49 +16,85 @@ use watchfire_wire::{CatchUpRequest, CatchUpResponse, PrunedChain};
 use super::node::Node;
 use super::{RunError, now};
 
-/// Answers that wait for the loop; whoever checks a further one waits.
-const CHECKED_MAX: usize = 4;
+/// Answers that wait for the loop; whoever prepares a further one waits.
+const PREPARED_MAX: usize = 4;
 /// Rounds in which every connected member is asked once, however many there are.
 const ROUNDS: usize = 6;
 /// How long a member that served garbage is not asked.
 const LEFT_ALONE: Duration = Duration::from_secs(60);
 
-/// An answer whose signatures are checked.
-pub(super) struct Checked {
-    answer: CheckedAnswer,
-    /// The member has nothing further to send for that question.
-    complete: bool,
+/// What was done with an answer beside the loop, a part of it at a time.
+pub(super) enum Prepared {
+    /// A part of it is decoded: when all are, what they claim is enough to ask the member on.
+    Read(Part),
+    /// Its signatures are checked: it can be taken.
+    Checked(CheckedAnswer),
 }
 
 /// Which members are asked, and which are not. At most one entry of each for a member of the charter.
 pub(super) struct CatchingUp {
-    out: mpsc::Sender<Checked>,
-    /// Members whose answer is being checked: they are asked again when it is known where that leads to.
-    checking: BTreeSet<MemberKey>,
-    /// Members whose last answer brought nothing, while another one is on its way.
-    fruitless: BTreeSet<MemberKey>,
+    out: mpsc::Sender<Prepared>,
+    /// Members whose answers are on their way into the log, and who checks them: they are asked on as those lead, and not beside it. At most three
+    /// answers of a member at a time.
+    lines: BTreeMap<MemberKey, (Line, mpsc::UnboundedSender<Part>)>,
     left_alone: BTreeMap<MemberKey, Instant>,
     /// Members that said that they pruned what this node lacks.
     told: BTreeSet<MemberKey>,
 }
 
 impl CatchingUp {
-    pub(super) fn new() -> (Self, mpsc::Receiver<Checked>) {
-        let (out, checked) = mpsc::channel(CHECKED_MAX);
-        let state = Self {
-            out,
-            checking: BTreeSet::new(),
-            fruitless: BTreeSet::new(),
-            left_alone: BTreeMap::new(),
-            told: BTreeSet::new(),
-        };
-        (state, checked)
+    pub(super) fn new() -> (Self, mpsc::Receiver<Prepared>) {
+        let (out, prepared) = mpsc::channel(PREPARED_MAX);
+        let state = Self { out, lines: BTreeMap::new(), left_alone: BTreeMap::new(), told: BTreeSet::new() };
+        (state, prepared)
     }
 
     fn may_ask(&mut self, member: &MemberKey) -> bool {
         let at = Instant::now();
         self.left_alone.retain(|_, until| *until > at);
-        !self.checking.contains(member) && !self.left_alone.contains_key(member)
+        !self.lines.contains_key(member) && !self.left_alone.contains_key(member)
+    }
+
+    fn line(&mut self, from: &MemberKey) -> Option<&mut Line> {
+        self.lines.get_mut(from).map(|(line, _)| line)
+    }
+
+    /// Decodes an answer beside the loop, and checks it behind those of the same member that came before.
+    fn prepare(&mut self, from: MemberKey, response: CatchUpResponse, verifier: Verifier) {
+        let out = self.out.clone();
+        let (line, check) = self.lines.entry(from).or_insert_with(|| {
+            let (check, mut to_check) = mpsc::unbounded_channel::<Part>();
+            let checked = out.clone();
+            tokio::task::spawn_blocking(move || {
+                while let Some(part) = to_check.blocking_recv() {
+                    // The loop may have ended.
+                    let _ = checked.blocking_send(Prepared::Checked(verifier.check(part.answer())));
+                }
+            });
+            (Line::default(), check)
+        });
+        line.reading(response.complete);
+        let check = check.clone();
+        tokio::task::spawn_blocking(move || {
+            for part in Part::read(from, &response.events) {
+                let _ = out.blocking_send(Prepared::Read(part.clone()));
+                let _ = check.send(part);
+            }
+        });
+    }
+
+    /// A question's answer is here, or there is none.
+    fn arrived(&mut self, from: &MemberKey) {
+        if let Some(line) = self.line(from) {
+            line.arrived();
+        }
+        self.tidy(from);
+    }
+
+    fn tidy(&mut self, from: &MemberKey) {
+        if self.line(from).is_some_and(|line| line.is_over()) {
+            self.lines.remove(from);
+        }
     }
 }
 
@@ -69,7 +105,7 @@ impl Node {
             return Ok(());
         }
         let request = self.driver.catch_up_request();
-        self.send_request(member, &request).await
+        self.send_request(member, &request).await.map(drop)
     }
 
     /// Asks an author for what is missing of one of its chains.
@@ -78,15 +114,16 @@ impl Node {
             return Ok(());
         }
         let request = self.driver.catch_up_request_of(author, epoch);
-        self.send_request(author, &request).await
+        self.send_request(author, &request).await.map(drop)
     }
 
-    async fn send_request(&mut self, member: MemberKey, request: &CatchUpRequest) -> Result<(), RunError> {
+    /// Whether it was sent.
+    async fn send_request(&mut self, member: MemberKey, request: &CatchUpRequest) -> Result<bool, RunError> {
         match self.gossip.request_catch_up(member, request.encode()).await {
-            Ok(()) => Ok(()),
+            Ok(()) => Ok(true),
             Err(error @ SendError::TooLarge { .. }) => {
                 self.alarm(format!("catch-up request not sent: {error}"));
-                Ok(())
+                Ok(false)
             }
             Err(error) => Err(error.into()),
         }
@@ -110,27 +147,28 @@ impl Node {
         Ok(())
     }
 
-    /// An answer came: its signatures are checked beside the loop.
+    /// An answer came: it is decoded and checked beside the loop.
     pub(super) async fn answered(
         &mut self,
         from: MemberKey,
         result: Result<Bytes, CatchUpError>,
     ) -> Result<(), RunError> {
+        self.catching_up.arrived(&from);
         let bytes = match result {
             Ok(bytes) => bytes,
             Err(error) => {
-                self.catching_up.fruitless.remove(&from);
                 tracing::debug!(peer = %from.short(), cause = %error, "no catch-up answer");
                 return Ok(());
             }
         };
-        let response = match CatchUpResponse::decode(bytes) {
+        let mut response = match CatchUpResponse::decode(bytes) {
             Ok(response) => response,
             Err(error) => return self.garbage(from, &error.to_string()).await,
         };
         self.told_of_pruning(from, &response.pruned);
         if !response.witnesses.is_empty() {
-            let output = self.driver.handle(now(), vec![Door::Witnesses { from, messages: response.witnesses }])?;
+            let messages = std::mem::take(&mut response.witnesses);
+            let output = self.driver.handle(now(), vec![Door::Witnesses { from, messages }])?;
             let caught_up = output.caught_up.clone();
             self.take(output).await?;
             if let Some(garbage) = caught_up.iter().find(|caught_up| caught_up.is_garbage()) {
@@ -138,42 +176,60 @@ impl Node {
                 return self.garbage(from, &reason).await;
             }
         }
-        if response.events.is_empty() {
-            self.catching_up.fruitless.remove(&from);
-            return Ok(());
+        if !response.events.is_empty() {
+            self.catching_up.prepare(from, response, self.driver.verifier());
         }
-        self.catching_up.checking.insert(from);
-        let (verifier, out) = (self.driver.verifier(), self.catching_up.out.clone());
-        tokio::task::spawn_blocking(move || {
-            let answer = verifier.check(from, &response.events);
-            // The loop may have ended.
-            let _ = out.blocking_send(Checked { answer, complete: response.complete });
-        });
         Ok(())
     }
 
-    /// Takes a checked answer, with the next question on its way before.
-    pub(super) async fn on_checked(&mut self, checked: Checked) -> Result<(), RunError> {
-        let Checked { answer, complete } = checked;
-        let from = answer.from();
-        self.catching_up.checking.remove(&from);
-        // After an answer that brought nothing no further one is asked for: it would come again and again.
-        let on = !self.catching_up.fruitless.remove(&from) && !complete && self.connected.contains(&from);
-        let ahead = if on { self.driver.catch_up_request_ahead(&answer) } else { None };
-        let asked_ahead = ahead.is_some();
-        if let Some(request) = ahead {
-            self.send_request(from, &request).await?;
+    /// Goes on with a part that is decoded, or checked.
+    pub(super) async fn on_prepared(&mut self, prepared: Prepared) -> Result<(), RunError> {
+        match prepared {
+            Prepared::Read(part) => {
+                let from = part.answer().from();
+                if let Some(line) = self.catching_up.line(&from) {
+                    line.read(part);
+                }
+                self.ask_on(from).await
+            }
+            Prepared::Checked(answer) => {
+                let from = answer.from();
+                if let Some(line) = self.catching_up.line(&from) {
+                    line.checked();
+                }
+                self.ask_on(from).await?;
+                self.take_checked(answer).await?;
+                self.catching_up.tidy(&from);
+                Ok(())
+            }
         }
+    }
+
+    /// Asks a member for what comes after its answers, before they are checked and taken.
+    async fn ask_on(&mut self, from: MemberKey) -> Result<(), RunError> {
+        if !self.connected.contains(&from) {
+            return Ok(());
+        }
+        let request = self.catching_up.line(&from).and_then(|line| line.ask_on(&mut self.driver));
+        if let Some(request) = request
+            && !self.send_request(from, &request).await?
+        {
+            self.catching_up.arrived(&from);
+        }
+        Ok(())
+    }
+
+    async fn take_checked(&mut self, answer: CheckedAnswer) -> Result<(), RunError> {
+        let from = answer.from();
         let output = self.driver.handle(now(), vec![Door::Checked(answer)])?;
         let caught_up: Vec<CaughtUp> = output.caught_up.clone();
         self.take(output).await?;
-        for caught_up in caught_up {
-            if caught_up.is_garbage() {
-                let reason = caught_up.reason.as_ref().map(ToString::to_string).unwrap_or_default();
-                self.garbage(from, &reason).await?;
-            } else if asked_ahead && caught_up.taken == 0 {
-                self.catching_up.fruitless.insert(from);
-            }
+        if let Some(line) = self.catching_up.line(&from) {
+            line.taken(caught_up.iter().any(|caught_up| caught_up.taken > 0));
+        }
+        for garbage in caught_up.iter().filter(|caught_up| caught_up.is_garbage()) {
+            let reason = garbage.reason.as_ref().map(ToString::to_string).unwrap_or_default();
+            self.garbage(from, &reason).await?;
         }
         Ok(())
     }
@@ -199,7 +255,9 @@ impl Node {
         let name = self.charter.member_by_key(&from).map_or_else(|| from.short(), |(id, _)| id.to_string());
         self.alarm(format!("catch-up-garbage: {name} served what no honest member would ({reason}); others are asked"));
         self.catching_up.left_alone.insert(from, Instant::now() + LEFT_ALONE);
-        self.catching_up.fruitless.insert(from);
+        if let Some(line) = self.catching_up.line(&from) {
+            line.end();
+        }
         self.on_catch_up().await
     }
 }

@@ -17,7 +17,7 @@ use watchfire_types::{AssetId, B256, BlockRef, ChainId, EventHash, MemberKey, Or
 
 use super::baseline::Baseline;
 use super::calls::{TraceReport, Tracing};
-use super::catch_up::{CatchingUp, Checked};
+use super::catch_up::{CatchingUp, Prepared};
 use super::chains::{ChainMessage, Scanned};
 use super::evidence::Keeper;
 use super::executor::Executor;
@@ -56,7 +56,7 @@ pub(super) struct Inbox {
     pub(super) traced: mpsc::Receiver<TraceReport>,
     pub(super) asks: mpsc::Receiver<Ask>,
     pub(super) reports: mpsc::Receiver<Delivery>,
-    pub(super) checked: mpsc::Receiver<Checked>,
+    pub(super) prepared: mpsc::Receiver<Prepared>,
     pub(super) evidence: mpsc::Receiver<Told>,
 }
 
@@ -128,7 +128,7 @@ impl Node {
                     Turned::On
                 }
                 Some(event) = inbox.gossip.recv() => self.on_gossip(event, &mut inbox.gossip).await?,
-                Some(checked) = inbox.checked.recv() => { self.on_checked(checked).await?; Turned::On }
+                Some(prepared) = inbox.prepared.recv() => { self.on_prepared(prepared).await?; Turned::On }
                 () = sleep_until(timeout) => {
                     ticked = Instant::now();
                     self.input(Input::Tick).await?;

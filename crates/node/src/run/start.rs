@@ -133,7 +133,7 @@ pub(super) fn assemble(opened: Opened) -> Result<Assembled, RunError> {
     let (preflight_out, preflights) = mpsc::channel(ANSWERS_MAX);
     let (live_out, live) = mpsc::channel(ANSWERS_MAX);
     let (tracing, traced) = Tracing::new();
-    let (catching_up, checked) = CatchingUp::new();
+    let (catching_up, prepared) = CatchingUp::new();
     let (intake, reports) = Intake::open(&config, &charter)?;
     let (chain_out, chain_messages) = mpsc::channel(CHAIN_MESSAGES_MAX);
     let scanned = Scanned::load(&config.directory);
@@ -182,7 +182,7 @@ pub(super) fn assemble(opened: Opened) -> Result<Assembled, RunError> {
         node.stands("baseline", text);
     }
     let (gossip, chains) = (gossip_events, chain_messages);
-    let inbox = Inbox { gossip, chains, preflights, live, traced, asks, reports, checked, evidence: told };
+    let inbox = Inbox { gossip, chains, preflights, live, traced, asks, reports, prepared, evidence: told };
     Ok(Assembled { node, inbox, output, socket })
 }
 

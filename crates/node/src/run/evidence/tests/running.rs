@@ -232,7 +232,7 @@ async fn turn(mut node: Node, mut inbox: Inbox, mut stopped: oneshot::Receiver<(
                 node.input(input).await.unwrap();
             }
             Some(event) = inbox.gossip.recv() => drop(node.on_gossip(event, &mut inbox.gossip).await.unwrap()),
-            Some(checked) = inbox.checked.recv() => node.on_checked(checked).await.unwrap(),
+            Some(prepared) = inbox.prepared.recv() => node.on_prepared(prepared).await.unwrap(),
             Some(ask) = inbox.asks.recv() => node.on_ask(ask).await.unwrap(),
             Some(told) = inbox.evidence.recv() => node.on_told(told).await.unwrap(),
             _ = tick.tick() => {
