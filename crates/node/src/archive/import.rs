@@ -99,6 +99,8 @@ pub struct Imported {
     pub forked: u64,
     /// Lines of witnesses that were not held before.
     pub witnesses: u64,
+    /// Positions of all chains, up to the last event of each, that nothing given here stands at: peers are asked for them.
+    pub missing: u64,
     /// Where the directory held a log whose base is damaged: what became of it.
     pub mended: Option<Mended>,
 }
@@ -108,8 +110,6 @@ pub struct Imported {
 pub struct Mended {
     /// Name of the directory beside the journal that holds everything as it was.
     pub set_aside: String,
-    /// Positions of all chains that neither the archives nor what was sound hold: peers are asked for them.
-    pub missing: u64,
 }
 
 /// Imports archives into the directory of a node that has no log yet, or only what a pruning left of one: that is then whole again. Where the
@@ -269,14 +269,15 @@ impl<'a, P: FnMut(u64)> Filling<'a, P> {
             }
             (There::Damaged, Some(storage)) => {
                 self.keep(storage, true)?;
-                mended = Some(Mended { set_aside: String::new(), missing: self.links.missing() });
+                mended = Some(Mended { set_aside: String::new() });
             }
             _ => {}
         }
+        let missing = self.links.missing();
         let forked = self.check()?;
         self.journal.sync()?;
         let kept = self.events - taken;
-        Ok((Imported { events: self.events, kept, forked, witnesses: 0, mended }, notes))
+        Ok((Imported { events: self.events, kept, forked, witnesses: 0, missing, mended }, notes))
     }
 
     fn take(&mut self, event: &Verified<Event>, place: (usize, u64)) -> Result<(), Stopped> {

@@ -114,11 +114,16 @@ pub(super) fn from(arguments: &ImportArgs, output: Output) -> Result<u8, CliErro
     if imported.witnesses > 0 {
         text.push_str(&format!("; {} lines of witnesses are new here", imported.witnesses));
     }
-    if let Some(Mended { set_aside, missing }) = &imported.mended {
+    if let Some(Mended { set_aside }) = &imported.mended {
         text.push_str(&format!(
-            "; the log here was damaged in its base and is in {set_aside} as it was: {} sound events of it are kept, {missing} positions are \
-             still missing and are asked of peers",
+            "; the log here was damaged in its base and is in {set_aside} as it was: {} sound events of it are kept",
             imported.kept
+        ));
+    }
+    if imported.missing > 0 {
+        text.push_str(&format!(
+            "; {} positions before or between them are missing and are asked of peers",
+            imported.missing
         ));
     }
     output.answer(&text, &imported)?;
