@@ -12,18 +12,20 @@ use sha2::{Digest as _, Sha256};
 
 const REQUIREMENTS: &str = include_str!("requirements.txt");
 
-/// Checks that the second verifier leaves out.
+/// Checks that the second verifier leaves out: none of them fails, but the text of a charter.
 pub(crate) const LEFT_OUT: &[&str] = &[
     "charter-text",
     "outside",
+    "left-out",
     "as-of",
     "reference",
+    "statement",
     "authority",
     "threshold",
-    "account",
-    "slot",
+    "receipts-left-out",
     "state-left-out",
     "execution",
+    "custody",
     "evidence-missed",
 ];
 

@@ -15,7 +15,7 @@ use watchfire_protocol::{content_digest, incident_id};
 use watchfire_transparency as transparency;
 use watchfire_types::body::*;
 use watchfire_types::*;
-use watchfire_wire::bundle::{BUNDLE_MAGIC, ProvedAccount};
+use watchfire_wire::bundle::{BUNDLE_MAGIC, ProvedAccount, ProvedSlot};
 
 use crate::mutations::{self, instead};
 use crate::trie::trie;
@@ -239,6 +239,14 @@ pub(crate) fn stranger() -> ProvedAccount {
     let (account, accounts) = state(trie(&storage(), &[]).0);
     let (_, mut proofs) = trie(&accounts, &[keccak256(address).to_vec()]);
     ProvedAccount { address, value: alloy_rlp::encode(account).into(), proof: proofs.remove(0), slots: Vec::new() }
+}
+
+/// Slots of the vault that hold zero: the proofs of some end in a branch without a child, of others in another key's leaf.
+pub(crate) fn empty_slots() -> Vec<ProvedSlot> {
+    let slots: Vec<B256> = (100..116).map(B256::with_last_byte).collect();
+    let (_, proofs) = trie(&storage(), &slots.iter().map(|slot| keccak256(slot).to_vec()).collect::<Vec<_>>());
+    let slots = slots.into_iter().zip(proofs);
+    slots.map(|(slot, proof)| ProvedSlot { slot, value: Bytes::new(), proof }).collect()
 }
 
 fn on_chain(safe: Address, safe_tx_hash: B256, gas_limit: u64) -> OnChain {

@@ -1,6 +1,8 @@
 //! What one member can sign that a log keeps, and what a log no longer holds: the bundle is made all the same, what others said holds, and
 //! what is not so or not there is told.
 
+use std::collections::BTreeSet;
+
 use alloy_consensus::Header;
 use alloy_primitives::B256;
 use serde_json::json;
@@ -14,7 +16,7 @@ use watchfire_types::body::{
 use watchfire_types::{Bytes, ChainBase, CharterVersion, IncidentId, Seq};
 use watchfire_wire::bundle::Bundle;
 
-use crate::fixture::{Story, block, charter, human};
+use crate::fixture::{Story, block, charter, empty_slots, human, whole};
 
 /// Room that a single author can fill quickly.
 const LITTLE: u64 = 4 << 20;
@@ -389,6 +391,47 @@ pub(crate) fn odd() -> Vec<(&'static str, Bytes)> {
         ("an authority of no kind", of(|body| matches!(body, Body::CoSignature(_)), &[21, 2], b"")),
         ("an odd vote", of(|body| matches!(body, Body::Certificate(_)), &[20, 5], b"odd")),
     ]
+}
+
+/// A block that an event of the incident names, with state of it that nobody says to have collected.
+pub(crate) fn uncollected() -> Bytes {
+    let (mut story, other) = (Story::whole(), Story::other());
+    let executed = |story: &Story| {
+        let mut bodies = story.authors[0].log.iter().map(|event| &event.body);
+        bodies.find_map(|body| if let Body::Executed(executed) = body { Some(executed.clone()) } else { None })
+    };
+    let block = executed(&other).unwrap().block;
+    let stated = Executed { block, ..executed(&story).unwrap() };
+    story.authors[4].says(Body::Executed(stated));
+    let mut bundle = Bundle::decode(&story.bundle()).unwrap();
+    let mut theirs = Bundle::decode(&other.bundle()).unwrap().blocks.remove(0);
+    theirs.receipts.clear();
+    bundle.blocks.push(theirs);
+    bundle.blocks.sort_by_key(|block| (block.chain, block.hash));
+    bundle.encode().unwrap()
+}
+
+#[test]
+fn state_that_nobody_collected_fails() {
+    let failure = verify(&uncollected(), Some(&charter())).first_failure.unwrap();
+    assert_eq!((failure.name, failure.detail.as_str()), ("account", "no manifest has state of this block"));
+}
+
+/// Zero is shown wherever the path of a slot ends.
+pub(crate) fn zeros() -> Bytes {
+    let mut bundle = Bundle::decode(&whole()).unwrap();
+    let slots = &mut bundle.blocks[0].accounts[0].slots;
+    slots.extend(empty_slots());
+    slots.sort_by_key(|slot| slot.slot);
+    bundle.encode().unwrap()
+}
+
+#[test]
+fn zero_slots_hold() {
+    let report = judged(&zeros());
+    assert!(report.holds, "{report:#?}");
+    let lengths: BTreeSet<usize> = empty_slots().iter().map(|slot| slot.proof.len()).collect();
+    assert!(lengths.len() > 1, "some paths end sooner than others");
 }
 
 /// What nobody can read is no event: it fails as such.

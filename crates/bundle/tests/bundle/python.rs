@@ -11,7 +11,7 @@ use crate::fixture::{charter, whole};
 use crate::hostile;
 use crate::second_verifier::{LEFT_OUT, Verdict, has_python, outcomes, verdicts};
 use crate::verdicts::{falsehoods, omissions};
-use crate::writer::{self, NEEDS_RECOVERY};
+use crate::writer;
 
 /// What the second verifier says of each file.
 fn second(files: &[(String, Bytes)]) -> Vec<Verdict> {
@@ -61,8 +61,7 @@ fn both_name_the_same_failure() {
         files.push((what.to_owned(), bundle.encode().unwrap()));
     }
     files.extend(hostile::odd().into_iter().map(|(what, file)| (what.to_owned(), file)));
-    let written = writer::mutations().into_iter().filter(|mutation| !NEEDS_RECOVERY.contains(&mutation.what));
-    files.extend(written.map(|mutation| (mutation.what.to_owned(), mutation.file)));
+    files.extend(writer::mutations().into_iter().map(|mutation| (mutation.what.to_owned(), mutation.file)));
     let more = [
         ("a liar's versions and clock", hostile::liar().bundle()),
         ("a liar's size", hostile::sizes().bundle()),
@@ -71,6 +70,8 @@ fn both_name_the_same_failure() {
         ("a gap", hostile::gap()),
         ("a pruned chain", hostile::pruned(&[])),
         ("a pruned chain of which something was kept", hostile::pruned(&[0, 1])),
+        ("state that nobody collected", hostile::uncollected()),
+        ("slots that hold zero", hostile::zeros()),
         ("two trees", hostile::checkpoint_fault(true, false).bundle()),
         ("one checkpoint", hostile::checkpoint_fault(false, false).bundle()),
         ("two trees with a forged path", hostile::checkpoint_fault(true, true).bundle()),

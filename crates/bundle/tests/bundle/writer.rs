@@ -42,9 +42,6 @@ pub(crate) struct Mutation {
     pub(crate) file: Bytes,
 }
 
-/// The mutations that only whoever recovers a key from a signature over secp256k1 sees: the second verifier does not.
-pub(crate) const NEEDS_RECOVERY: &[&str] = &["a co-signature by nobody's key", "a co-signature with the other s"];
-
 fn edited(what: &'static str, seen: Seen, edit: impl FnOnce(&mut Bundle)) -> Mutation {
     let mut bundle = Bundle::decode(&whole()).unwrap();
     edit(&mut bundle);
