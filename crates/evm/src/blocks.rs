@@ -11,21 +11,21 @@
 //! `[{"method": "eth_getBalance", "params": ["0x..", "0x10"], "result": "0x5"}]`. Nothing proves them. Whether there are `traces` is told; they are not read
 //! here.
 
+mod answered;
 mod asked;
 mod fault;
 mod listed;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use alloy::rpc::types::Header;
 use alloy_primitives::{Address, B256, U64};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde_json::value::RawValue;
 use watchfire_types::{BlockView, ChainId, Read, ReadOutcome};
 
 use crate::head::Head;
-use crate::receipt::{self, Hex, Proof, Receipt, Unproved, prove};
+use crate::receipt::{self, Proof, Receipt, Unproved, prove};
+use answered::{Answered, Block, Receipts};
 pub use fault::BlockFault;
 pub(crate) use listed::{Body, Listed};
 
@@ -46,10 +46,10 @@ pub struct TextBlock {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Entry<'a> {
-    #[serde(borrow)]
-    block: &'a RawValue,
-    #[serde(borrow)]
-    receipts: &'a RawValue,
+    #[serde(deserialize_with = "answered::block")]
+    block: Answered<Block>,
+    #[serde(borrow, deserialize_with = "answered::receipts")]
+    receipts: Answered<Receipts<'a>>,
     #[serde(default)]
     chain_id: Option<U64>,
     #[serde(default)]
@@ -58,18 +58,6 @@ struct Entry<'a> {
     traces: Option<IgnoredAny>,
 }
 
-/// A reply around an answer, as a node sent it.
-#[derive(Deserialize)]
-struct Reply<'a> {
-    #[serde(borrow, default)]
-    result: Option<&'a RawValue>,
-    #[serde(default)]
-    error: Option<crate::rpc::ErrorObject>,
-}
-
-/// A block's members, each still as its text: the header is read without the transactions, which are most of it.
-type Members<'a> = BTreeMap<String, &'a RawValue>;
-
 impl TextBlock {
     /// Reads a block and holds it, with all its receipts, against its header. Of its logs those are kept that are `wanted`, by the contract that emitted each and
     /// its topics, and those of transactions that do not say whether they succeeded; each has its place among all of them as index.
@@ -77,9 +65,9 @@ impl TextBlock {
     /// # Errors
     /// [`BlockFault`] with what differs, in whichever log.
     pub fn read(text: &[u8], wanted: impl Fn(&Address, &[B256]) -> bool) -> Result<Self, BlockFault> {
-        let entry: Entry<'_> = serde_json::from_slice(text).map_err(|error| BlockFault::shape("", &error))?;
-        let (header, listed) = block(entry.block)?;
-        let receipts: Vec<Receipt<Hex<'_>>> = part("receipts", answer(entry.receipts)?)?;
+        let entry: Entry<'_> = serde_json::from_slice(text).map_err(|error| BlockFault::shape(text, &error))?;
+        let Block { header, listed } = given(entry.block)?;
+        let receipts = given(entry.receipts)?;
         let number = header.inner.number;
         // What chain it is of is the caller's to say; a header names none.
         let head = Head::check(ChainId::new(0), &header).map_err(|_| BlockFault::HeaderHash {
@@ -134,35 +122,11 @@ impl TextBlock {
     }
 }
 
-/// The answer itself, or the one inside a reply.
-fn answer(text: &RawValue) -> Result<&RawValue, BlockFault> {
-    // A list would be taken for a reply's members in their order.
-    let reply = text.get().starts_with('{').then(|| serde_json::from_str::<Reply<'_>>(text.get()));
-    let Some(reply) = reply else { return Ok(text) };
-    match reply {
-        Ok(Reply { result: Some(result), .. }) => Ok(result),
-        Ok(Reply { error: Some(error), .. }) => {
-            Err(BlockFault::Reply { cause: crate::rpc::node_error(&error).to_string() })
-        }
-        Ok(Reply { result: None, error: None }) | Err(_) => Ok(text),
+fn given<T>(answered: Answered<T>) -> Result<T, BlockFault> {
+    match answered {
+        Answered::Given(answer) => Ok(answer),
+        Answered::Refused(error) => Err(BlockFault::Reply { cause: crate::rpc::node_error(&error).to_string() }),
     }
-}
-
-/// A block's header and its transactions.
-fn block(text: &RawValue) -> Result<(Header, Listed), BlockFault> {
-    let mut members: Members<'_> = part("block", text)?;
-    if !members.contains_key("parentHash") {
-        members = part("block", answer(text)?)?;
-    }
-    let absent = || BlockFault::Shape { cause: "`block`: missing field `transactions`".to_owned() };
-    let listed = part("block", members.remove("transactions").ok_or_else(absent)?)?;
-    let shape = |error| BlockFault::shape("block", &error);
-    let header = serde_json::to_string(&members).and_then(|header| serde_json::from_str(&header)).map_err(shape)?;
-    Ok((header, listed))
-}
-
-fn part<'a, T: Deserialize<'a>>(name: &'static str, text: &'a RawValue) -> Result<T, BlockFault> {
-    serde_json::from_str(text.get()).map_err(|error| BlockFault::shape(name, &error))
 }
 
 /// Each receipt is that of the transaction at its place.

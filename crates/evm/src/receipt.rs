@@ -1,15 +1,18 @@
 //! Receipts as JSON-RPC tells them, and what a header proves of them.
 //!
 //! A receipt is encoded here by what every type has in common (EIP-2718: the type's byte, then status or state root, gas, bloom and logs), so that
-//! a type that came later is proved like those known today. Optimism's deposits are the known exception. The bloom of each receipt is computed
-//! from its logs, never taken from the answer: whoever changes a log changes the root.
+//! a type that came later is proved like those known today. Optimism's deposits are the known exception. The root covers every log and the bloom of
+//! its receipt: a bloom that the answer states is believed where the root is the header's with it, and is computed from the logs otherwise. Whoever
+//! changes a log changes the root.
 
 mod hex;
+
+use std::borrow::Cow;
 
 use alloy_primitives::{Address, B256, Bloom, Bytes, U64};
 use alloy_rlp::{BufMut as _, Encodable, Header as ListHeader};
 use alloy_trie::root::ordered_trie_root_with_encoder;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use watchfire_types::Log;
 
 pub(crate) use hex::Hex;
@@ -46,10 +49,18 @@ pub(crate) struct Receipt<D = Bytes> {
     root: Option<Bytes>,
     cumulative_gas_used: U64,
     logs: Vec<Entry<D>>,
+    #[serde(default, deserialize_with = "stated_bloom")]
+    logs_bloom: Option<Bloom>,
     #[serde(default)]
     deposit_nonce: Option<U64>,
     #[serde(default)]
     deposit_receipt_version: Option<U64>,
+}
+
+/// What is no bloom counts as none.
+fn stated_bloom<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Bloom>, D::Error> {
+    let text: Option<Cow<'de, str>> = Deserialize::deserialize(deserializer)?;
+    Ok(text.and_then(|text| text.parse().ok()))
 }
 
 #[derive(Debug, Deserialize)]
@@ -105,6 +116,13 @@ impl<D> Receipt<D> {
         self.kind.unwrap_or_default().to()
     }
 
+    /// What its logs set.
+    fn bloom(&self) -> Bloom {
+        let mut bloom = Bloom::ZERO;
+        self.logs.iter().for_each(|log| bloom.accrue_raw_log(log.address, &log.topics));
+        bloom
+    }
+
     /// Whether its transaction succeeded; before Byzantium none says.
     pub(crate) fn succeeded(&self) -> Option<bool> {
         self.status.map(|status| status != U64::ZERO)
@@ -114,7 +132,7 @@ impl<D> Receipt<D> {
 /// One receipt ready to be hashed.
 struct Hashed<'a, D> {
     receipt: &'a Receipt<D>,
-    bloom: Bloom,
+    bloom: &'a Bloom,
 }
 
 impl<D: Data> Hashed<'_, D> {
@@ -150,24 +168,27 @@ impl<D: Data> Hashed<'_, D> {
     }
 }
 
-/// Holds a block's receipts against its header's root and bloom.
-pub(crate) fn prove<D: Data>(root: B256, bloom: Bloom, receipts: &[Receipt<D>]) -> Result<Proof, Unproved> {
+/// The receipts' root with these blooms, and all of those together.
+fn root<D: Data>(receipts: &[Receipt<D>], blooms: &[Bloom]) -> (B256, Bloom) {
+    let hashed: Vec<_> = receipts.iter().zip(blooms).map(|(receipt, bloom)| Hashed { receipt, bloom }).collect();
     let mut all = Bloom::ZERO;
-    let mut hashed = Vec::with_capacity(receipts.len());
-    for receipt in receipts {
-        let mut bloom = Bloom::ZERO;
-        for log in &receipt.logs {
-            if log.topics.len() > TOPICS_MAX {
-                return Err(Unproved::Topics);
-            }
-            bloom.accrue_raw_log(log.address, &log.topics);
-        }
-        all.accrue_bloom(&bloom);
-        hashed.push(Hashed { receipt, bloom });
+    blooms.iter().for_each(|bloom| all.accrue_bloom(bloom));
+    (ordered_trie_root_with_encoder(&hashed, |receipt, out| receipt.encode(out)), all)
+}
+
+/// Holds a block's receipts against its header's root and bloom.
+pub(crate) fn prove<D: Data>(header: B256, bloom: Bloom, receipts: &[Receipt<D>]) -> Result<Proof, Unproved> {
+    if receipts.iter().flat_map(|receipt| &receipt.logs).any(|log| log.topics.len() > TOPICS_MAX) {
+        return Err(Unproved::Topics);
     }
-    let computed = ordered_trie_root_with_encoder(&hashed, |receipt, out| receipt.encode(out));
+    let stated: Option<Vec<Bloom>> = receipts.iter().map(|receipt| receipt.logs_bloom).collect();
+    if stated.is_some_and(|blooms| root(receipts, &blooms) == (header, bloom)) {
+        return Ok(Proof::Root);
+    }
+    let blooms: Vec<Bloom> = receipts.iter().map(Receipt::bloom).collect();
+    let (computed, all) = root(receipts, &blooms);
     let unknown = || receipts.iter().map(Receipt::kind).find(|kind| *kind > KNOWN_MAX);
-    match (computed == root, all == bloom) {
+    match (computed == header, all == bloom) {
         (true, true) => Ok(Proof::Root),
         (false, true) => unknown().map_or(Err(Unproved::Root(computed)), |kind| Ok(Proof::BloomOnly { kind })),
         (true, false) => Err(Unproved::Bloom),

@@ -1,6 +1,7 @@
 //! Why a text is no block that proves itself.
 
 use alloy_primitives::B256;
+use serde::de::IgnoredAny;
 use thiserror::Error;
 
 use crate::rpc::cut;
@@ -113,12 +114,12 @@ pub enum BlockFault {
 }
 
 impl BlockFault {
-    pub(super) fn shape(part: &str, error: &serde_json::Error) -> Self {
-        if error.is_eof() && part.is_empty() {
-            return Self::CutOff { bytes: error.column() };
+    pub(super) fn shape(text: &[u8], error: &serde_json::Error) -> Self {
+        // An error with the part's name before it no longer tells that the text ended.
+        match serde_json::from_slice::<IgnoredAny>(text) {
+            Err(end) if end.is_eof() => Self::CutOff { bytes: text.len() },
+            _ => Self::Shape { cause: cut(&error.to_string()) },
         }
-        let part = if part.is_empty() { String::new() } else { format!("`{part}`: ") };
-        Self::Shape { cause: format!("{part}{}", cut(&error.to_string())) }
     }
 
     /// Its stable name.

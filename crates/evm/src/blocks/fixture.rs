@@ -70,8 +70,10 @@ pub(crate) fn entry_with_root(number: u64, parent: B256, outcomes: &[Done], rece
     block["transactions"] = outcomes.iter().enumerate().map(transaction).collect();
     block["someFieldOfLater"] = json!(null);
     let receipt = |(index, done): (usize, &Done)| {
+        let mut bloom = Bloom::ZERO;
+        done.logs.iter().for_each(|log| bloom.accrue_log(log));
         let mut receipt = json!({
-            "transactionHash": hash(number, index), "type": format!("{:#x}", done.kind),
+            "logsBloom": bloom, "transactionHash": hash(number, index), "type": format!("{:#x}", done.kind),
             "cumulativeGasUsed": format!("{:#x}", 21_000 * (index + 1)), "logs": done.logs, "someFieldOfLater": "0x",
         });
         match done.status {

@@ -96,6 +96,30 @@ fn unknown_types_are_tolerated() {
     assert_eq!(read(&other).unwrap_err().kind(), "logs-mismatch");
 }
 
+/// A receipt's bloom that lacks, or is none, or another one, proves nothing and refutes nothing: its logs do.
+#[test]
+fn blooms_of_receipts_are_no_more_than_a_hint() {
+    let whole = entry(5, PARENT, &mixed());
+    let logs = read(&whole).unwrap().on(ChainId::new(1)).logs;
+    let full = format!("{}", alloy_primitives::Bloom::repeat_byte(0xff));
+    for stated in
+        [None, Some(json!(null)), Some(json!("0x")), Some(json!(full)), Some(whole["block"]["logsBloom"].clone())]
+    {
+        let mut hinted = whole.clone();
+        match stated {
+            Some(stated) => hinted["receipts"][2]["logsBloom"] = stated,
+            None => drop(hinted["receipts"][2].as_object_mut().unwrap().remove("logsBloom")),
+        }
+        let block = read(&hinted).unwrap();
+        assert_eq!((block.bloom_only, block.on(ChainId::new(1)).logs), (None, logs.clone()));
+        hinted["receipts"][2]["logs"][0]["address"] = json!(Address::repeat_byte(77));
+        assert_eq!(read(&hinted).unwrap_err().kind(), "receipts-mismatch");
+    }
+    let mut other = whole;
+    other["receipts"][2]["logs"][0]["address"] = json!(Address::repeat_byte(77));
+    assert_eq!(read(&other).unwrap_err().kind(), "receipts-mismatch", "beside the bloom of what stood there");
+}
+
 /// What is done to a block that is whole.
 type Change = fn(&mut Value);
 
