@@ -65,6 +65,7 @@ library!(
     "mixed-minority",
     "no-majority",
     "nonce-denied",
+    "nonce-outrun",
     "one-budget-burner",
     "one-certificate-forger",
     "one-clock-liar",

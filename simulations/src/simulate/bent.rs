@@ -38,6 +38,8 @@ pub(crate) enum Bent {
     SimulatesNothing,
     /// The Safe's nonce is read once and for all.
     StaleNonce,
+    /// The Safe's nonce is that of two blocks before.
+    LateNonce,
     /// Findings get lost between the detectors and the driver.
     LosesFindings,
 }

@@ -115,6 +115,7 @@ fn at_the_seams() -> Vec<Planted> {
         seam(Bent::OnlyFirstSends, named("submitter-down"), &["L1"]),
         seam(Bent::SimulatesNothing, named("guard-blocks"), &["cause", "status"]),
         seam(Bent::StaleNonce, named("nonce-stolen"), &["L1", "S2"]),
+        seam(Bent::LateNonce, named("nonce-outrun"), &["L5"]),
         seam(Bent::LosesFindings, named("vault-drain"), &["L1"]),
     ]
 }

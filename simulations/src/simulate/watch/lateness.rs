@@ -12,16 +12,21 @@ use crate::simulate::cast::{CHAIN, Cast, SAFE_VERSION};
 use crate::simulate::chain::Call;
 use crate::simulate::world::World;
 
-/// Judges where nothing is in the way but submitters: links lose nothing, the chain goes on at its price, and operators answer.
+/// Judges where nothing is in the way but submitters and what else takes the nonce: links lose nothing, the chain goes on at its price, and operators answer.
 pub(super) fn judge(world: &mut World<'_>) {
-    use FaultKind::{Crash, HoldTransactionsOf, Kill, ReleaseTransactionsOf, Restart};
+    use FaultKind::{Crash, HoldTransactionsOf, Kill, ReleaseTransactionsOf, Restart, StealNonce};
     let scenario = &world.cast.scenario;
     let calm = scenario.links_are_calm()
         && scenario.humans.is_empty()
         && world.play.planned.iter().all(|one| {
             matches!(
                 one.what,
-                Kill { .. } | Crash { .. } | Restart { .. } | HoldTransactionsOf { .. } | ReleaseTransactionsOf { .. }
+                Kill { .. }
+                    | Crash { .. }
+                    | Restart { .. }
+                    | HoldTransactionsOf { .. }
+                    | ReleaseTransactionsOf { .. }
+                    | StealNonce {}
             )
         });
     let pause = world.play.pause.as_ref().zip(world.play.paused_at).filter(|_| calm);

@@ -118,21 +118,25 @@ impl World<'_> {
             let Some(block) = self.chain.block(&hash) else { return };
             let mut view = operator::view(cast, block, &self.operators, asks, agree);
             if self.bends(Bent::StaleNonce) {
-                self.make_stale(&mut view);
+                self.make_stale(&mut view, 0);
+            }
+            if self.bends(Bent::LateNonce) {
+                let old = view.block.number.saturating_sub(2);
+                self.make_stale(&mut view, old);
             }
             self.show(place, &view);
         }
         self.payer_looks(place);
     }
 
-    /// A planted mistake: the nonce is what it was in the beginning.
-    fn make_stale(&self, view: &mut BlockView) {
-        let first = self.chain.at(0).map(|block| std::rc::Rc::clone(&block.state));
+    /// A planted mistake: the nonce is what it was at this height.
+    fn make_stale(&self, view: &mut BlockView, height: u64) {
+        let then = self.chain.at(height).map(|block| std::rc::Rc::clone(&block.state));
         for (read, answer) in &mut view.reads {
             let nonce = matches!(read, watchfire_types::Read::Call { to, data }
                 if *to == self.cast.safe && data[..] == alloy_primitives::keccak256("nonce()")[..4]);
-            if let (true, Some(first)) = (nonce, &first) {
-                *answer = first.read(self.cast, read);
+            if let (true, Some(then)) = (nonce, &then) {
+                *answer = then.read(self.cast, read);
             }
         }
     }
