@@ -365,20 +365,26 @@ impl<S: Storage, K: Keys> Driver<S, K> {
         if tree.size() >= checkpoint.size {
             return None;
         }
-        // A witness that lost its state is still bound by what others kept of its cosignatures.
+        // A tree that was cosigned is not pruned past unless the base grows from it.
+        if let Some(base) = self.machine.base_tree(author, epoch).filter(|base| base.size() > tree.size()) {
+            tree = base;
+        }
+        // A witness that lost its state is still bound by what others kept of its cosignatures; what was pruned since was held against them before.
         let own = self.own.author();
-        let bound: Vec<(u64, [u8; 32])> = witness.store.signed_by(&checkpoint.origin, &own).collect();
-        let agrees = |&(size, root): &(u64, [u8; 32])| {
-            let held = self.machine.root_at(author, epoch, size).map(|(_, held)| held);
-            size <= tree.size() || held == Some(root) || (held.is_none() && size > checkpoint.size)
+        let lines = witness.store.signed_by(&checkpoint.origin, &own);
+        let bound: Vec<(u64, [u8; 32])> = lines.filter(|(size, _)| *size > tree.size()).collect();
+        let held = |size| self.machine.root_at(author, epoch, size).map(|(_, root)| root);
+        let agrees = |&(size, root): &(u64, [u8; 32])| match held(size) {
+            Some(held) => held == root,
+            None => size > checkpoint.size,
         };
         if !bound.iter().all(agrees) {
             output.notices.push(Notice::NotWitnessed { member: checkpoint.origin.member, size: checkpoint.size });
             return None;
         }
-        // A tree that was cosigned is not pruned past unless the base grows from it.
-        if let Some(base) = self.machine.base_tree(author, epoch).filter(|base| base.size() > tree.size()) {
-            tree = base;
+        // Of a larger one whose events are not here nobody can tell whether it extends this one; and it says more.
+        if bound.iter().any(|(size, _)| *size > checkpoint.size) {
+            return None;
         }
         // Of a chain that was pruned beyond its last checkpoint nothing is left to see that one by.
         if tree.size() > checkpoint.size {

@@ -285,8 +285,6 @@ pub(crate) struct Plan {
     kept: u64,
     gone: u64,
     not_witnessed: u64,
-    /// The newest time that an event claims that goes.
-    newest: Timestamp,
 }
 
 fn plan(
@@ -310,15 +308,7 @@ fn plan(
             *first = entry.event.seq.min(*first);
         }
     }
-    let mut plan = Plan {
-        through,
-        bases: BTreeMap::new(),
-        stays: BTreeSet::new(),
-        kept: 0,
-        gone: 0,
-        not_witnessed: 0,
-        newest: Timestamp::default(),
-    };
+    let mut plan = Plan { through, bases: BTreeMap::new(), stays: BTreeSet::new(), kept: 0, gone: 0, not_witnessed: 0 };
     let mut anchors = BTreeSet::new();
     let old = kept.pruned.as_ref().map(|pruned| pruned.chains.as_slice()).unwrap_or_default();
     plan.bases.extend(old.iter().map(|base| ((base.author, base.epoch), base.clone())));
@@ -345,7 +335,6 @@ fn plan(
             plan.kept += 1;
         } else {
             plan.gone += 1;
-            plan.newest = entry.event.time.max(plan.newest);
         }
     }
     Ok(plan)
@@ -355,14 +344,21 @@ fn plan(
 fn note(kept: &Kept, log: &[Entry], plan: &Plan, archived: &[Archived], now: Timestamp) -> PrunedLog {
     let mut archives = kept.pruned.as_ref().map(|pruned| pruned.archives.clone()).unwrap_or_default();
     let goes = |entry: &&Entry| entry.position.segment() <= plan.through && !plan.stays.contains(&entry.position);
-    let holds = |archive: &&Archived| log.iter().filter(goes).any(|entry| archive.events.contains(&entry.event.hash()));
-    archives.extend(archived.iter().filter(holds).map(|Archived { contents, .. }| PrunedInto {
-        sha256: contents.sha256,
-        events: contents.events,
-        pruned: plan.gone,
-        through: plan.newest,
-        at: now,
-    }));
+    let held = |archive: &Archived| {
+        let gone = log.iter().filter(goes).filter(|entry| archive.events.contains(&entry.event.hash()));
+        gone.fold((0, Timestamp::default()), |(count, newest), entry| (count + 1, entry.event.time.max(newest)))
+    };
+    archives.extend(
+        archived.iter().map(|archive| (archive, held(archive))).filter(|(_, (pruned, _))| *pruned > 0).map(
+            |(Archived { contents, .. }, (pruned, through))| PrunedInto {
+                sha256: contents.sha256,
+                events: contents.events,
+                pruned,
+                through,
+                at: now,
+            },
+        ),
+    );
     PrunedLog { chains: plan.bases.values().cloned().collect(), archives }
 }
 

@@ -34,7 +34,7 @@ pub(crate) const FIGURE_MAX: usize = 128;
 pub(crate) fn decide(machine: &Machine, now: Timestamp, input: &Input) -> Result<Step, Rejection> {
     match input {
         Input::Received(event) => received(machine, now, event),
-        Input::Human(act) => human::decide(machine, act),
+        Input::Human(act) => human::decide(machine, now, act),
         Input::Submission(SubmissionReport::Sending(submitted)) => {
             Ok(Step::authored(vec![Draft::Body(Body::Submitted(submitted.clone()))]))
         }

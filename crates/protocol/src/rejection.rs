@@ -41,7 +41,7 @@ pub enum Rejection {
         /// Milliseconds ahead.
         ahead_ms: u64,
     },
-    /// The author's chain is longer than its quota allows by now: back-pressured, never dropped for good.
+    /// The author's chain is longer than its quota allows, by its own clock or by this node's: the latter passes.
     #[error("event {seq} is over its author's quota of {allowed}")]
     OverQuota {
         /// Position.
@@ -153,9 +153,9 @@ pub enum Rejection {
     },
     /// This node said so much of late that the rest of its quota is left to decisions.
     #[error(
-        "this node says no more reports for now: what is left of its own quota is kept for decisions; send it again in a minute"
+        "this node says no more for now that decides nothing: what is left of its own quota is kept for decisions; try again in a minute"
     )]
-    ReportsFull,
+    QuotaSpent,
     /// A human's word on a close that would say nothing.
     #[error("the close is not taken: {why}")]
     CloseRefused {
@@ -265,7 +265,7 @@ impl Rejection {
             | Self::SnoozeRefused { .. }
             | Self::ReportRefused { .. }
             | Self::ReportHeld { .. }
-            | Self::ReportsFull
+            | Self::QuotaSpent
             | Self::CloseRefused { .. }
             | Self::NotVoting
             | Self::NoOperator

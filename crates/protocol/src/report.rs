@@ -40,7 +40,7 @@ pub(crate) fn by_source(machine: &Machine, now: Timestamp, report: &Report) -> R
         return Err(Rejection::ReportHeld { event });
     }
     if crate::owed::room(machine, now) == 0 {
-        return Err(Rejection::ReportsFull);
+        return Err(Rejection::QuotaSpent);
     }
     let own = [
         (ID, id.clone()),

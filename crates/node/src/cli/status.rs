@@ -205,8 +205,9 @@ fn text(status: &Status) -> String {
     } else {
         "starting"
     };
+    let lag = if status.index_lag > 0 { format!(" (index {} behind)", status.index_lag) } else { String::new() };
     say(format!(
-        "{} of {}, {state}: {} events, state {}, log root {}",
+        "{} of {}, {state}: {} events{lag}, state {}, log root {}",
         status.member,
         status.organisation,
         status.events,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use watchfire_charter::REPORT;
-use watchfire_types::body::{Body, Purpose};
+use watchfire_types::body::{Body, Finding, Purpose};
 use watchfire_types::{BlockRef, Event, EventHash, MemberKey, Verified};
 
 use super::{BLOCKS_MAX, PAUSES_MAX, WINDOWS_MAX};
@@ -22,10 +22,15 @@ pub struct Window {
 /// What an incident's events say about where to look.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scene {
-    /// At least one, at most [`WINDOWS_MAX`]: one for the first finding, and one for each that comes after the last window.
+    /// At least one, at most [`WINDOWS_MAX`]: one for the first finding, or the act that it tells of, and one for each that comes after the last window.
     pub windows: Vec<Window>,
     /// Blocks of executions and of postconditions that hold, wherever they are; at most [`PAUSES_MAX`].
     pub pauses: BTreeSet<BlockRef>,
+}
+
+/// The block of the act itself, where a rule tells of it later: some wait for the block's traces, others for another chain's word.
+fn acted(finding: &Finding) -> Option<u64> {
+    finding.figures.get("event_block")?.parse().ok().filter(|block| *block < finding.first.number)
 }
 
 impl Scene {
@@ -41,7 +46,10 @@ impl Scene {
             match &event.body {
                 // What is reported from outside names no block: nothing is to be looked at where it happened to come.
                 Body::Finding(finding) if finding.kind == REPORT => {}
-                Body::Finding(finding) if is_own => drop(mine.insert((finding.first.number, event.hash()))),
+                Body::Finding(finding) if is_own => {
+                    let places = [Some(finding.first.number), acted(finding)];
+                    mine.extend(places.into_iter().flatten().map(|number| (number, event.hash())));
+                }
                 Body::Finding(finding) => others = earliest(others, finding.first.number),
                 Body::Vote(vote) => others = earliest(others, vote.evidence.number),
                 Body::Certificate(held) if matches!(held.purpose, Purpose::Step(_)) => {

@@ -72,6 +72,8 @@ impl Store {
     pub fn open(node: &Path) -> Result<Self, StoreError> {
         let directory = node.join("evidence");
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory).map_err(system("make", &directory))?;
+        // Without its own name on the disk nothing in it is.
+        File::open(node).and_then(|node| node.sync_all()).map_err(system("sync", node))?;
         let entries = fs::read_dir(&directory).map_err(system("list", &directory))?;
         for entry in entries {
             let path = entry.map_err(system("list", &directory))?.path();

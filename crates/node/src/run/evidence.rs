@@ -50,6 +50,14 @@ type Taken = BTreeMap<(OperatorId, B256), Earlier>;
 /// What was given up of a block, by kind and operator.
 type Missed = BTreeMap<(EvidenceKind, OperatorId), MissCause>;
 
+/// A block that is being taken, or was.
+struct Begun {
+    /// Whole, and not its state alone.
+    full: bool,
+    /// How it ended: with everything, or not.
+    ended: Option<bool>,
+}
+
 /// The keeper.
 pub(super) struct Keeper {
     store: Store,
@@ -57,8 +65,8 @@ pub(super) struct Keeper {
     out: mpsc::Sender<Told>,
     gate: Arc<Semaphore>,
     clients: BTreeMap<ChainId, Arc<ChainClient>>,
-    /// Blocks begun in this process, and how each ended.
-    begun: BTreeMap<(IncidentId, B256), Option<bool>>,
+    /// Blocks begun in this process.
+    begun: BTreeMap<(IncidentId, B256), Begun>,
     /// Bytes that each incident may still take.
     rooms: BTreeMap<IncidentId, Arc<AtomicU64>>,
     ledger: Ledger,
@@ -217,7 +225,11 @@ impl Node {
             self.say_missed(lost).await?;
         }
         for job in jobs {
-            self.evidence.begun.insert((job.incident, job.block.hash), None);
+            let begun = Begun { full: job.full, ended: None };
+            if self.evidence.begun.insert((job.incident, job.block.hash), begun).is_some() {
+                // What is complete by then is more than what was said to be.
+                self.evidence.said.retain(|(incident, _)| *incident != job.incident);
+            }
             let keeper = &self.evidence;
             let (client, store, bench) = (Arc::clone(&client), keeper.store.clone(), keeper.bench.clone());
             let (gate, out) = (Arc::clone(&keeper.gate), keeper.out.clone());
@@ -249,7 +261,10 @@ impl Node {
         let incident = case.status.id;
         let (mut blocks, absent) = self.blocks(chain, case);
         missed.extend(self.unseen(chain, case, absent));
-        blocks.retain(|(block, _)| !self.evidence.begun.contains_key(&(incident, block.hash)));
+        // An earlier finding makes the block before the attack one of the attack: taken for its state, it is begun again for the rest.
+        let more = |begun: &Begun, full: bool| full && !begun.full && begun.ended.is_some();
+        let begun = |block: &BlockRef| self.evidence.begun.get(&(incident, block.hash));
+        blocks.retain(|(block, full)| begun(block).is_none_or(|begun| more(begun, *full)));
         // The whole block is more than its state alone.
         blocks.sort_by_key(|(block, full)| (block.number, block.hash, !full));
         blocks.dedup_by_key(|(block, _)| block.hash);
@@ -407,7 +422,9 @@ impl Node {
             }
             Told::Missed(missed) => self.say_missed(*missed).await?,
             Told::Ended(Ended { incident, block, complete }) => {
-                self.evidence.begun.insert((incident, block.hash), Some(complete));
+                if let Some(begun) = self.evidence.begun.get_mut(&(incident, block.hash)) {
+                    begun.ended = Some(complete);
+                }
                 self.evidence.changed.insert(incident);
                 let whole = if complete { "complete" } else { "not complete" };
                 let text = format!("evidence of block {} is {whole}", block.number);

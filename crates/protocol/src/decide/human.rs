@@ -8,20 +8,21 @@ use watchfire_types::body::{
 };
 use watchfire_types::bounds::words_bytes_max;
 use watchfire_types::input::HumanAct;
-use watchfire_types::{AssetId, BlockRef, Event, IncidentId, OrganisationId, PlaybookId, StepIndex};
+use watchfire_types::{AssetId, BlockRef, Event, IncidentId, OrganisationId, PlaybookId, StepIndex, Timestamp};
 
 use crate::certificate::outcome_votes;
 use crate::draft::{Draft, Step};
 use crate::incident::subject;
 use crate::machine::Machine;
 use crate::rejection::Rejection;
+use crate::shared::is_decision;
 
 /// Longest pseudonym and role, bytes.
 const NAME_MAX: usize = 64;
 /// Longest reason, bytes.
 const REASON_MAX: usize = 1_024;
 
-pub(super) fn decide(machine: &Machine, act: &HumanAct) -> Result<Step, Rejection> {
+pub(super) fn decide(machine: &Machine, now: Timestamp, act: &HumanAct) -> Result<Step, Rejection> {
     let body = match act {
         HumanAct::Approve { asset, playbook, step, human } => approve(machine, asset, playbook, *step, human)?,
         HumanAct::Veto { asset, playbook, human } => veto(machine, asset, playbook, human)?,
@@ -57,6 +58,10 @@ pub(super) fn decide(machine: &Machine, act: &HumanAct) -> Result<Step, Rejectio
             Body::Classified(Classified { incident, severity: *severity, human })
         }
     };
+    // An event beyond the quota by its author's clock is refused everywhere for good, and whatever follows waits for it.
+    if !is_decision(&body) && crate::owed::room(machine, now) == 0 {
+        return Err(Rejection::QuotaSpent);
+    }
     Ok(Step::authored(vec![Draft::Body(body)]))
 }
 

@@ -201,10 +201,30 @@ fn reports_leave_room_for_decisions() {
     c.mine(&[]);
     let said = (0..1_000).take_while(|number| hear(&mut c, 0, report(&format!("msg-{number}"))).is_ok()).count();
     assert!((400..700).contains(&said), "{said}");
-    assert_eq!(hear(&mut c, 0, report("one-more")), Err(Rejection::ReportsFull));
+    assert_eq!(hear(&mut c, 0, report("one-more")), Err(Rejection::QuotaSpent));
     c.all_find("vault-outflow");
     c.mine(&[]);
     assert!(c.votes(0, 1) > 0 && c.execute() == 1);
+}
+
+/// A script that speaks for a person leaves a node what it needs to decide: it is refused before anything is said that all others would refuse for good,
+/// and a person's vote and veto are taken all the same.
+#[test]
+fn people_leave_room_for_decisions() {
+    let mut c = Cluster::new(charter(str::to_owned), 98);
+    c.mine(&[]);
+    c.all_find("vault-outflow");
+    c.mine(&[]);
+    let incident = c.nodes[0].machine.incidents()[0].id;
+    let note =
+        |c: &mut Cluster, number: usize| c.act(0, HumanAct::Note { incident, human: human(&format!("note {number}")) });
+    let said = (0..1_000).take_while(|number| note(&mut c, *number).is_ok()).count();
+    assert!((400..700).contains(&said), "{said}");
+    assert_eq!(note(&mut c, 1_000), Err(Rejection::QuotaSpent));
+    let veto = HumanAct::Veto { asset: name("vault-core"), playbook: name("contain-vault"), human: human("stop") };
+    c.act(0, veto).expect("decides");
+    let reached = c.nodes[1].machine.heads().values().map(|(seq, _)| seq.get()).max().unwrap();
+    assert!(reached >= said as u64, "others have all of it: {reached} of {said}");
 }
 
 /// Everybody's people are woken once for the monitors and once for the people of an organisation, until the incident is closed. A snooze quiets

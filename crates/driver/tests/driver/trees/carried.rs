@@ -110,6 +110,22 @@ fn an_epoch_names_earlier_checkpoints() {
     drop(third);
 }
 
+/// A witness that lost its state and its log has back a line of its own over more than what it hears now: it signs nothing smaller of another history and
+/// accuses nobody of it; that history it signs again once it holds the events.
+#[test]
+fn nothing_smaller_is_signed_than_what_came_back() {
+    let [first, _] = two_histories();
+    let signed = hear(&mut driver(1, 2), 1_000, &messages(&first)).publish;
+    let mut again = driver(1, 3);
+    hear(&mut again, 2_000, &signed);
+    let output = hear(&mut again, 2_100, &messages(&shorter_history()));
+    assert!(witness_lines(&output).is_empty());
+    assert!(!output.notices.iter().any(|notice| matches!(notice, Notice::NotWitnessed { .. })), "{:?}", output.notices);
+    let mut honest = driver(1, 4);
+    hear(&mut honest, 2_000, &signed);
+    assert_eq!(witness_lines(&hear(&mut honest, 2_100, &messages(&first))).len(), 1);
+}
+
 /// Damage in the witness's files keeps the node from starting, by name, wherever it is and whatever the other directory holds; the repair
 /// keeps what is sound. A witness that lost what it signed signs no other history: its log forbids it, and so does what others kept.
 #[test]

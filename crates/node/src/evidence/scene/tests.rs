@@ -66,6 +66,23 @@ fn a_report_is_no_occasion() {
     assert_eq!(stretches(&reports), [(5_000, 5_015)]);
 }
 
+/// Goal: a rule that tells of an act later than it happened has the act's blocks looked at, as well as those where it told.
+#[test]
+fn the_act_has_a_window_wherever_it_is_told() {
+    let told = |acted: &str, first| match finding(1, first, first).body.clone() {
+        Body::Finding(mut finding) => {
+            finding.figures.insert("event_block".to_owned(), acted.to_owned());
+            said(1, Body::Finding(finding))
+        }
+        _ => panic!("a finding"),
+    };
+    assert_eq!(stretches(&[told("100", 101)]), [(100, 115)], "one window covers both");
+    assert_eq!(stretches(&[told("100", 225)]), [(100, 115), (225, 240)]);
+    for odd in ["101", "102", "", "-1", "1e2"] {
+        assert_eq!(stretches(&[told(odd, 101)]), [(101, 116)], "{odd}");
+    }
+}
+
 proptest! {
     /// Goal: whatever is found and executed, there are never more blocks than the bound says, and windows do not overlap.
     #[test]

@@ -260,7 +260,7 @@ impl Node {
     /// pause's among them, and every object is with two other organisations (or with all there are).
     pub(super) fn say_complete(&mut self, incident: IncidentId) {
         let of = self.evidence.begun.iter().filter(|((of, _), _)| *of == incident);
-        let begun: Vec<Option<bool>> = of.map(|(_, ended)| *ended).collect();
+        let begun: Vec<Option<bool>> = of.map(|(_, begun)| begun.ended).collect();
         let narrowed = self.evidence.unbegun.narrowed.contains(&incident);
         let whole = !narrowed && !begun.is_empty() && begun.iter().all(|ended| *ended == Some(true));
         let (objects, copied) = self.evidence.ledger.copied(&incident);
