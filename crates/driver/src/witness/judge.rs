@@ -94,3 +94,6 @@ impl<S: Storage, K: Keys> Driver<S, K> {
         Ok(true)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -323,3 +323,6 @@ fn wipe<S: Storage>(storage: &S) -> Result<(), JournalError> {
 fn failed(doing: &'static str, source: io::Error) -> JournalError {
     JournalError::Io { doing, file: "the witness directory".to_owned(), source }
 }
+
+#[cfg(test)]
+mod tests;

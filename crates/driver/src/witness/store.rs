@@ -273,4 +273,18 @@ mod tests {
         assert_eq!((store.of(&newest).count(), store.of(&oldest).count()), (1, 0));
         assert_eq!(store.authors.values().map(|of| of.lines).sum::<usize>(), store.total);
     }
+
+    /// What is older than all that is kept of a witness is not taken, again and again; a line says nothing of a larger checkpoint.
+    #[test]
+    fn older_lines_are_not_wanted() {
+        let mut store = Store::default();
+        for size in 2..=5 {
+            assert_eq!(store.take(line("alder-1", 1, size, 7)), Taken::New);
+        }
+        assert_eq!(store.take(line("alder-1", 1, 1, 7)), Taken::Held);
+        assert_eq!(store.take(line("alder-1", 1, 6, 7)), Taken::New);
+        assert_eq!(store.take(line("alder-1", 1, 2, 7)), Taken::Held);
+        let origin = line("alder-1", 1, 5, 7).checkpoint.origin;
+        assert_eq!([6, 7].map(|size| store.witnesses(&origin, size).count()), [1, 0]);
+    }
 }

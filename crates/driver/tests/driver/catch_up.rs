@@ -447,6 +447,20 @@ fn a_line_ends_with_an_answer_that_brings_nothing() {
     }
 }
 
+/// Where two histories part at the newest event that is held, the other event there is answered: nothing else shows the fork.
+#[test]
+fn a_fork_at_the_last_event_is_served() {
+    let (mut peer, mut asking) = (node(1, MemoryStorage::new()), node(0, MemoryStorage::new()));
+    let mut author = author(3, 7);
+    let common = history(&mut author, 5);
+    let mut other = author.clone();
+    give(&mut asking, &[common.clone(), history(&mut author, 1)].concat());
+    let first = other.say(note("another word")).outer().clone();
+    give(&mut peer, &[common, vec![first.clone()], history(&mut other, 3)].concat());
+    let answer = ask(&mut asking, &peer);
+    assert!(answer.events.contains(&first));
+}
+
 /// A record that rotted on the disk is left out of the answer and told; everything else is served, and the node goes on.
 #[test]
 fn a_rotten_record_is_told_and_left_out() {

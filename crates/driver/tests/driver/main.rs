@@ -12,6 +12,7 @@ mod epochs;
 mod forge;
 mod full;
 mod kill;
+mod line;
 mod load;
 mod repaired;
 mod restarts;

@@ -216,7 +216,10 @@ fn only_growth_is_witnessed() {
     events.push(a.checkpoint(3, root(&events)));
     let gap = witness_lines(&hear(&mut b, 3_000, &messages(&events[held_back + 1..])));
     assert!(gap.is_empty(), "its events are not here");
-    let lines = witness_lines(&hear(&mut b, 4_000, &messages(&events[held_back..=held_back])));
+    let bytes = messages(&events[held_back..=held_back]).remove(0);
+    let at_once = b.handle(at(4_000), vec![Door::Gossip { id: 0, bytes }]).unwrap();
+    assert!(witness_lines(&at_once).is_empty(), "nothing is cosigned before its events are durable");
+    let lines = witness_lines(&tick(&mut b, 4_020));
     assert_eq!(lines[0].checkpoint().size, 3);
 }
 
@@ -254,8 +257,12 @@ fn without_witness(driver: Driver<MemoryStorage, TestKeys>) -> Driver<MemoryStor
 
 /// Two histories of one epoch, one checkpoint of each.
 fn two_histories() -> [Vec<Verified<Event>>; 2] {
+    two_histories_of(0)
+}
+
+fn two_histories_of(index: usize) -> [Vec<Verified<Event>>; 2] {
     ["one", "other"].map(|word| {
-        let mut a = Author::new(0, [1; 16], at(0));
+        let mut a = Author::new(index, [1; 16], at(0));
         let mut events = vec![a.say(started(Vec::new())), a.say(note(word)), a.say(note("more"))];
         events.push(a.checkpoint(3, root(&events)));
         events
@@ -311,6 +318,25 @@ fn no_crash_lets_a_witness_sign_two_histories() {
     }
     look(&disks[0], true);
     assert!(states > 4, "{states}");
+}
+
+/// What others cosigned is durable five seconds after it came, and at once when the node closes.
+#[test]
+fn others_lines_become_durable() {
+    let a = Author::new(0, [1; 16], at(0));
+    let heard = |size| line(&a, &a.state(size, [7; 32]), 2, 1_000);
+    let disks = [FaultyStorage::new(), FaultyStorage::new()];
+    let known =
+        || watchfire_driver::read_witness_messages(&disks.each_ref().map(|disk| disk.crash(&CrashState::LoseAll)));
+    let (mut b, _) = open(&crate::world::charter(), 1, FaultyStorage::new(), 2, at(0));
+    b.set_witness(witness(disks.clone(), 1));
+    hear(&mut b, 1_000, &[heard(3)]);
+    assert_eq!(known().unwrap().len(), 0);
+    tick(&mut b, 6_000);
+    assert_eq!(known().unwrap().len(), 1);
+    hear(&mut b, 7_000, &[heard(4)]);
+    b.close(at(7_500)).unwrap();
+    assert_eq!(known().unwrap().len(), 2);
 }
 
 /// The state is rewritten into the other directory; whatever a crash leaves of that, what was signed is known.

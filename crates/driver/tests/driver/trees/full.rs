@@ -29,7 +29,7 @@ fn a_full_disk_stops_no_witness() {
         hear(driver, 500, &messages(&events));
     }
     let again = a.state(1, root(&events));
-    let (mut refused, mut silent) = ([0; 2], [0; 2]);
+    let (mut refused, mut silent, mut reserved) = ([0; 2], [0; 2], [0; 2]);
     let mut published: [Vec<SignedCheckpoint>; 2] = [Vec::new(), Vec::new()];
     for round in 1..400_u64 {
         let said = a.say(note(&format!("{round}")));
@@ -44,9 +44,11 @@ fn a_full_disk_stops_no_witness() {
             let door = sent.iter().enumerate().map(|(id, bytes)| Door::Gossip { id: id as u64, bytes: bytes.clone() });
             let output = driver.handle(at(1_000 * round), door.collect()).unwrap();
             let no_room = Some(Refusal::Witness(WitnessRefusal::NoRoom));
-            refused[index] += usize::from(output.verdicts.iter().any(|verdict| verdict.2 == no_room));
+            let refuses = output.verdicts.iter().any(|verdict| verdict.2 == no_room);
+            refused[index] += usize::from(refuses);
             let mut made = witness_lines(&output);
             made.extend(witness_lines(&tick(driver, 1_000 * round + 20)));
+            reserved[index] += usize::from(refuses && !made.is_empty());
             silent[index] = if made.is_empty() { silent[index] + 1 } else { 0 };
             lines.push(made);
         }
@@ -60,6 +62,7 @@ fn a_full_disk_stops_no_witness() {
     for (index, (driver, disks)) in nodes.iter_mut().enumerate() {
         assert!(matches!(driver.witness().unwrap().space(), Space::Reserve { .. }), "it is told");
         assert!(refused[index] > 50 && silent[index] > 20, "{} refused, {} silent", refused[index], silent[index]);
+        assert!(reserved[index] > 5, "{} cosigned in the room that others' lines leave", reserved[index]);
         // What left is what a power cut leaves.
         let left = disks.each_ref().map(|disk| disk.crash(&CrashState::LoseAll));
         let known = watchfire_driver::read_witness_messages(&left).unwrap();

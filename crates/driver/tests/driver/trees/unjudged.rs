@@ -5,17 +5,19 @@ use super::*;
 /// However many checkpoints of invented epochs a liar has witnessed, one whose events come later is held against them: its author is convicted.
 #[test]
 fn no_number_of_inventions_hides_a_fork() {
-    let [first, second] = two_histories();
+    // Its origin stands behind all inventions.
+    let [first, second] = two_histories_of(3);
+    assert!(name(0) < name(3));
     let mut b = driver(1, 2);
     // Beyond what is judged at once; a witness may say 1,024 lines at once, and as many again after 256 s.
     let mut epochs = 0_u32..;
     for ms in [1_000, 301_000] {
         let mut door = Vec::new();
-        for by in [0, 2, 4] {
+        for by in [2, 3, 4] {
             for number in epochs.by_ref().take(1_024) {
                 let mut epoch = [0xee; 16];
                 epoch[..4].copy_from_slice(&number.to_be_bytes());
-                let liar = Author::new(3, epoch, at(0));
+                let liar = Author::new(0, epoch, at(0));
                 let bytes = line(&liar, &liar.state(7, [7; 32]), by, ms);
                 door.push(Door::Gossip { id: number.into(), bytes });
             }
@@ -23,7 +25,7 @@ fn no_number_of_inventions_hides_a_fork() {
         let output = b.handle(at(ms), door).unwrap();
         assert!(output.verdicts.iter().all(|(_, verdict, _)| *verdict == Verdict::Accept));
     }
-    let a = Author::new(0, [1; 16], at(0));
+    let a = Author::new(3, [1; 16], at(0));
     let other = line(&a, &a.state(3, root(&second)), 2, 400_000);
     hear(&mut b, 601_000, &[other]);
     assert!(b.machine().convictions().is_empty(), "nothing is known of it yet");
