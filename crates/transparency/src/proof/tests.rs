@@ -57,6 +57,8 @@ fn inclusion_agrees_with_ct_merkle() {
             let levels = size.next_power_of_two().trailing_zeros() as usize;
             assert!(bytes.len() <= 32 * levels + 160, "{index} of {size}: {} bytes", bytes.len());
             assert_eq!(InclusionProof::from_bytes(&bytes), Ok(proof));
+            let longer = [&bytes[..], &[0]].concat();
+            assert_eq!(InclusionProof::from_bytes(&longer), Err(ProofError::Bytes { found: longer.len() }));
         }
     }
 }

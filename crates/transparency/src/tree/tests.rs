@@ -102,5 +102,7 @@ fn goes_on_from_a_frontier() {
 /// Parts that do not fit are refused.
 #[test]
 fn parts_must_fit() {
-    assert_eq!(Frontier::from_parts(3, vec![[0; 32]]), None);
+    for subtrees in [1, 3] {
+        assert_eq!(Frontier::from_parts(3, vec![[0; 32]; subtrees]), None);
+    }
 }
