@@ -137,6 +137,16 @@ fn a_round_trip_gives_equal_bytes() {
     assert_eq!(exported(fresh.path()), archive, "what was there stays");
 }
 
+/// An index that is there followed another journal: it is built anew after an import, never believed.
+#[test]
+fn an_import_distrusts_the_index() {
+    let (archive, fresh) = (exported(directory(&records()).path()), tempfile::tempdir().unwrap());
+    let index = fresh.path().join("sled");
+    std::fs::create_dir(&index).unwrap();
+    imported(fresh.path(), &archive).unwrap();
+    assert!(watchfire_journal::index::is_distrusted(&index));
+}
+
 /// An archive that ends anywhere before its end is cut, wherever that is.
 #[test]
 fn every_cut_is_found() {

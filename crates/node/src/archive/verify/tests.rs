@@ -187,6 +187,16 @@ fn false_witnesses_are_refused() {
     assert!(!refused(&|lines| lines[at] = forged.replace(&last, &turned)).1.is_empty());
 }
 
+/// Events stand before the lines of witnesses, so that a log has one archive.
+#[test]
+fn an_event_after_a_witness_is_refused() {
+    let mut moved = lines();
+    assert!(verified(&resummed(&moved)).holds);
+    moved.swap(5, 6);
+    let report = verified(&resummed(&moved));
+    assert!(report.first_failure.unwrap().detail.contains("after a witness's line"));
+}
+
 /// The whole as of another format, with the charter's document as this makes it.
 fn of_format(format: u32, document: impl FnOnce(String) -> Option<String>) -> Vec<String> {
     let mut lines = lines();

@@ -157,6 +157,18 @@ fn who_gives_nothing_is_no_holder() {
     assert_eq!(ledger.copied(&incident(1)), (1, true));
 }
 
+/// Goal: only what this member handed out counts as exported from here: another's export is no archive of this one's.
+#[test]
+fn anothers_export_is_not_the_own() {
+    let object = B256::repeat_byte(1);
+    let mut ledger = ledger(5);
+    ledger.note(&collected(1, incident(1), &[object], 10), &charter(), at(0));
+    for (member, exported) in [(1, false), (5, true)] {
+        ledger.note(&accessed(member, incident(1), AccessAction::Exported, object), &charter(), at(0));
+        assert_eq!(ledger.get(&(incident(1), object)).unwrap().exported, exported, "by {member}");
+    }
+}
+
 fn objects(from: u64, count: u64) -> Vec<B256> {
     (from..from + count).map(|number| B256::from(alloy::primitives::U256::from(number))).collect()
 }

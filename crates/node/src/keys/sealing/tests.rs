@@ -97,6 +97,30 @@ fn a_false_commitment_is_found_out() {
     assert!(!proves(&sealed(&["alder-1"], "something harmless").unwrap().commitment, &opened.salt, WORDS));
 }
 
+/// The same by an author that sealed it so by hand: nothing opens that would prove other words than the public hash.
+#[test]
+fn words_beside_their_hash_do_not_open() {
+    let falsely = |shown: &str| {
+        let (salt, content_key) = (B256::repeat_byte(4), [9; 32]);
+        let commitment = committed(&salt, shown);
+        let cipher = ChaCha20Poly1305::new_from_slice(&content_key).unwrap();
+        let plain = [salt.as_slice(), WORDS.as_bytes()].concat();
+        let payload = Payload { msg: &plain, aad: commitment.as_slice() };
+        let ciphertext = cipher.encrypt(&Nonce::default(), payload).unwrap().into();
+        let member: MemberId = "alder-1".parse().unwrap();
+        let public = node(1).verifying_key().to_montgomery();
+        let public = <Kem as hpke::Kem>::PublicKey::from_bytes(public.as_bytes()).unwrap();
+        let info = info(charter().network_id(), &author(), &commitment, &member);
+        let wrapped =
+            hpke::single_shot_seal::<Wrap, Kdf, Kem>(&OpModeS::Base, &public, &info, &content_key, &[]).unwrap();
+        let encapsulated = B256::from_slice(&wrapped.0.to_bytes());
+        let keys = vec![SealedKey { member, encapsulated, wrapped: wrapped.1.into() }];
+        open(1, "alder-1", &Sealed { commitment, keys, ciphertext, ..sealed(&["alder-1"], "").unwrap() })
+    };
+    assert_eq!(falsely(WORDS).unwrap().words.as_str(), WORDS);
+    assert!(matches!(falsely("something harmless"), Err(SealError::Wrong(_))));
+}
+
 /// Strangers and words beyond the bound are refused by name.
 #[test]
 fn bounds_are_named() {
