@@ -81,7 +81,8 @@ impl<S: Storage> Load<S> {
     /// One turn, whatever comes of it.
     pub(crate) fn try_turn(&mut self) -> Output {
         self.turns += 1;
-        self.now = self.now.plus_millis(1);
+        // As fast as the own quota lasts.
+        self.now = self.now.plus_millis(500);
         let network = self.charter.network_id();
         let mut door = Vec::new();
         for _ in 0..self.turns % 4 {

@@ -269,14 +269,6 @@ fn two_histories_of(index: usize) -> [Vec<Verified<Event>>; 2] {
     })
 }
 
-/// A part of the second history with a checkpoint of its own, smaller than that of the first.
-fn shorter_history() -> Vec<Verified<Event>> {
-    let mut a = Author::new(0, [1; 16], at(0));
-    let mut events = vec![a.say(started(Vec::new())), a.say(note("other"))];
-    events.push(a.checkpoint(2, root(&events)));
-    events
-}
-
 /// Which of so many unsynced sectors reached the disk: every choice of a few, of many what an ordered and a reversed disk leave.
 fn kept_sectors(count: usize) -> Vec<Vec<bool>> {
     if count <= 8 {

@@ -83,14 +83,7 @@ impl CatchingUp {
         });
     }
 
-    /// A question's answer is here, or there is none.
-    fn arrived(&mut self, from: &MemberKey) {
-        if let Some(line) = self.line(from) {
-            line.arrived();
-        }
-        self.tidy(from);
-    }
-
+    /// Forgets a line that is over.
     fn tidy(&mut self, from: &MemberKey) {
         if self.line(from).is_some_and(|line| line.is_over()) {
             self.lines.remove(from);
@@ -153,7 +146,16 @@ impl Node {
         from: MemberKey,
         result: Result<Bytes, CatchUpError>,
     ) -> Result<(), RunError> {
-        self.catching_up.arrived(&from);
+        if let Some(line) = self.catching_up.line(&from) {
+            line.arrived();
+        }
+        let done = self.take_up(from, result).await;
+        // Only now: an answer that follows one that brought nothing does not begin anew.
+        self.catching_up.tidy(&from);
+        done
+    }
+
+    async fn take_up(&mut self, from: MemberKey, result: Result<Bytes, CatchUpError>) -> Result<(), RunError> {
         let bytes = match result {
             Ok(bytes) => bytes,
             Err(error) => {
@@ -214,7 +216,10 @@ impl Node {
         if let Some(request) = request
             && !self.send_request(from, &request).await?
         {
-            self.catching_up.arrived(&from);
+            if let Some(line) = self.catching_up.line(&from) {
+                line.arrived();
+            }
+            self.catching_up.tidy(&from);
         }
         Ok(())
     }

@@ -110,6 +110,14 @@ fn an_epoch_names_earlier_checkpoints() {
     drop(third);
 }
 
+/// A part of the second history with a checkpoint of its own, smaller than that of the first.
+fn shorter_history() -> Vec<Verified<Event>> {
+    let mut a = Author::new(0, [1; 16], at(0));
+    let mut events = vec![a.say(started(Vec::new())), a.say(note("other"))];
+    events.push(a.checkpoint(2, root(&events)));
+    events
+}
+
 /// A witness that lost its state and its log has back a line of its own over more than what it hears now: it signs nothing smaller of another history and
 /// accuses nobody of it; that history it signs again once it holds the events.
 #[test]
