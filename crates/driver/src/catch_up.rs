@@ -28,16 +28,11 @@ impl<S: Storage, K: Keys> Driver<S, K> {
     /// Asks for everything after what this node holds without gaps. With more chains than a request has room for
     /// ([`MAX_POSITIONS`]) each call asks about the next stretch of them, so that a few calls cover all.
     pub fn catch_up_request(&mut self) -> CatchUpRequest {
-        self.catch_up_request_past(&[])
+        let heads = self.machine().heads();
+        self.request_after(heads)
     }
 
-    /// As [`Driver::catch_up_request`], past what these answers claim to add, in this order: the next one can be on its way while they are
-    /// checked and taken. It is for the member that gave them alone; what is refused of them is asked for again by a later request.
-    pub fn catch_up_request_past(&mut self, underway: &[&ReadAnswer]) -> CatchUpRequest {
-        let mut heads = self.machine().heads();
-        for answer in underway {
-            extend(&mut heads, answer);
-        }
+    fn request_after(&mut self, heads: Heads) -> CatchUpRequest {
         if heads.len() <= MAX_POSITIONS {
             self.asked_before(None);
             let vector = heads.into_iter().map(position).collect();
@@ -64,14 +59,16 @@ impl<S: Storage, K: Keys> Driver<S, K> {
         CatchUpRequest { vector, from: Some(bound(chain)), until, wanted: Vec::new() }
     }
 
-    /// As [`Driver::catch_up_request_past`], if the last of these answers leads anywhere: `None` when the question would be the same again.
+    /// As [`Driver::catch_up_request`], past what these answers claim to add, in this order: the next one can be on its way while they are
+    /// checked and taken. It is for the member that gave them alone; what is refused of them is asked for again by a later request. `None` where the
+    /// last of them leads nowhere: the question would be the same again.
     pub fn catch_up_request_ahead(&mut self, underway: &[&ReadAnswer]) -> Option<CatchUpRequest> {
         let (last, before) = underway.split_last()?;
         let mut heads = self.machine().heads();
         for answer in before {
             extend(&mut heads, answer);
         }
-        extend(&mut heads, last).then(|| self.catch_up_request_past(underway))
+        extend(&mut heads, last).then(|| self.request_after(heads))
     }
 
     /// What the sender of `request` lacks, within the bounds of one response: a fair share of every author, of an author's

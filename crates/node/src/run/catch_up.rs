@@ -215,11 +215,9 @@ impl Node {
         let request = self.catching_up.line(&from).and_then(|line| line.ask_on(&mut self.driver));
         if let Some(request) = request
             && !self.send_request(from, &request).await?
+            && let Some(line) = self.catching_up.line(&from)
         {
-            if let Some(line) = self.catching_up.line(&from) {
-                line.arrived();
-            }
-            self.catching_up.tidy(&from);
+            line.arrived();
         }
         Ok(())
     }
