@@ -5,7 +5,8 @@ use std::io;
 
 use watchfire_journal::lock::LOCK_FILE;
 use watchfire_journal::{
-    DamageKind, Journal, JournalError, JournalOptions, Position, Record, SegmentRepair, Space, Storage, verify_log,
+    DamageKind, Journal, JournalError, JournalOptions, LogFault, Position, Record, SegmentRepair, Space, Storage, scan,
+    verify_log,
 };
 use watchfire_transparency::Hash;
 use watchfire_types::Bytes;
@@ -75,6 +76,34 @@ struct Held {
 }
 
 impl Held {
+    /// What a directory holds, which a node may be writing to. One that is not there, or is being emptied, holds nothing.
+    fn read<S: Storage>(storage: &S) -> Result<Self, JournalError> {
+        match Self::look(storage) {
+            Err(JournalError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
+            looked => looked,
+        }
+    }
+
+    fn look<S: Storage>(storage: &S) -> Result<Self, JournalError> {
+        let report = verify_log(storage, None, |_| Ok(()))?;
+        if let Some(LogFault::Damage { segment, offset, kind }) = report.faults.into_iter().next() {
+            return Err(JournalError::Damaged { segment, offset, kind });
+        }
+        let mut held = Self::after(report.lost);
+        let mut unreadable = None;
+        scan(storage, Position::START, |Record { bytes, position }| {
+            if let Err(cause) = held.take(&bytes) {
+                unreadable.get_or_insert_with(|| self::unreadable(position, &cause));
+            }
+        })?;
+        unreadable.map_or(Ok(held), Err)
+    }
+
+    /// Nothing yet of a state of which so much is lost. Repaired: what is lost may be what says that it is whole.
+    fn after(lost: u64) -> Self {
+        Self { generation: (lost > 0).then_some(1), complete: lost > 0, entries: Vec::new() }
+    }
+
     fn take(&mut self, bytes: &Bytes) -> Result<(), String> {
         match bytes.as_ref() {
             [BEGINS, generation @ ..] if self.generation.is_none() || self.complete => {
@@ -243,18 +272,20 @@ pub(crate) fn repair<S: Storage>(storage: &S) -> Result<Vec<SegmentRepair>, Jour
 
 /// The entries of whichever directory holds the newest whole state, read beside a running node too. Empty where there is none.
 pub(crate) fn read<S: Storage>(storages: &[S; 2]) -> Result<Vec<Entry>, JournalError> {
-    let mut newest = Held::default();
-    for storage in storages {
-        let mut held = Held::default();
-        let report = match verify_log(storage, None, |Record { bytes, .. }| held.take(bytes)) {
-            Err(JournalError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => continue,
-            report => report?,
-        };
-        if report.fault_count == 0 && held.whole() > newest.whole() {
-            newest = held;
+    let (mut newest, mut failed) = (Held::default(), None);
+    // A running node may put one in the place of the other meanwhile: what the first one has become by then is looked at too.
+    for side in [0, 1, 0] {
+        match Held::read(&storages[side]) {
+            Ok(held) if held.whole() > newest.whole() => newest = held,
+            Ok(_) => {}
+            Err(error) if is_half_removed(&error) => failed = Some(named(error, side)),
+            Err(error) => return Err(named(error, side)),
         }
     }
-    Ok(newest.entries)
+    match failed.filter(|_| newest.whole().is_none()) {
+        Some(error) => Err(error),
+        None => Ok(newest.entries),
+    }
 }
 
 /// What a directory holds, if that is a whole state.
@@ -263,11 +294,7 @@ fn read_whole<S: Storage>(storage: &S) -> Result<Option<(u64, Held, Journal<S>)>
         return Ok(None);
     }
     let journal = Journal::open(storage.clone(), OPTIONS)?;
-    let mut held = Held::default();
-    if journal.recovery().lost > 0 {
-        // Repaired: what is lost may be what says that it is whole.
-        (held.generation, held.complete) = (Some(1), true);
-    }
+    let mut held = Held::after(journal.recovery().lost);
     for record in journal.replay()? {
         let Record { bytes, position } = record?;
         held.take(&bytes).map_err(|cause| unreadable(position, &cause))?;
