@@ -27,6 +27,7 @@ pub(crate) const LEFT_OUT: &[&str] = &[
     "execution",
     "custody",
     "evidence-missed",
+    "operators",
 ];
 
 /// What it says of one file.

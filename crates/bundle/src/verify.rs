@@ -6,6 +6,7 @@ mod custody;
 mod decisions;
 mod events;
 mod further;
+mod operators;
 mod outside;
 mod trees;
 mod unproved;
@@ -114,6 +115,7 @@ fn judge(bundle: &Bundle, charters: &BTreeMap<CharterVersion, Charter>, checks: 
     chain::check(&opened, checks);
     unproved::check(&opened, checks);
     custody::check(&opened, checks);
+    operators::check(&opened, checks);
     let belonging = opened.belonging.told.len() + opened.belonging.faults.len();
     Judged { events: opened.events.len(), belonging, witnessed_s }
 }

@@ -376,10 +376,12 @@ impl Story {
         let mut items = Vec::new();
         for (kind, method, content) in objects {
             let object = B256::from_slice(&Sha256::digest(&content));
-            items.push(EvidenceItem {
+            let operators =
+                if kind == EvidenceKind::ReceiptProofs { &["op-alder"][..] } else { &["op-alder", "op-birch"] };
+            items.extend(operators.iter().map(|operator| EvidenceItem {
                 kind,
                 block: executed,
-                operator: "op-alder".parse().unwrap(),
+                operator: operator.parse().unwrap(),
                 method: method.into(),
                 params: "[]".into(),
                 request: B256::repeat_byte(1),
@@ -387,7 +389,7 @@ impl Story {
                 size: content.len() as u64,
                 at: Timestamp::from_millis(1_700_000_200_000),
                 check: EvidenceCheck::BlockHash,
-            });
+            }));
             digests.push(object);
             self.objects.insert(object, content);
         }

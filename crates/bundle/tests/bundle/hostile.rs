@@ -76,7 +76,7 @@ fn story_member(index: usize) -> String {
     Story::whole().authors[index].member.to_string()
 }
 
-fn manifest(story: &Story) -> EvidenceCollected {
+pub(crate) fn manifest(story: &Story) -> EvidenceCollected {
     let found = story.authors[0].log.iter().find_map(|event| match &event.body {
         Body::EvidenceCollected(collected) => Some(collected.clone()),
         _ => None,

@@ -7,6 +7,7 @@ mod fixture;
 mod golden;
 mod hostile;
 mod mutations;
+mod operators;
 mod python;
 #[path = "../../../../tests/second_verifier.rs"]
 mod second_verifier;

@@ -45,6 +45,7 @@ fn whole_story_holds() {
         "execution",
         "object",
         "custody",
+        "operators",
     ];
     let found = names(&report, Outcome::Holds);
     for name in expected {
@@ -218,7 +219,7 @@ fn what_is_missing_stays_open() {
     let expected: [&[&str]; 5] = [
         &["execution", "header", "receipts-left-out", "state-left-out"],
         &["execution", "receipts-left-out"],
-        &["custody"],
+        &["custody", "operators"],
         &["inclusion"],
         &["outside", "reference", "threshold", "custody"],
     ];
@@ -266,7 +267,7 @@ fn one_members_falsehood_spoils_nothing() {
     let report = verify(&story.bundle(), Some(&charter()));
     assert!(report.holds, "{:?}", report.first_failure);
     let statements = report.checks.iter().filter(|check| check.name == "statement").count();
-    assert_eq!(statements, 4, "one about the block, one about each object: {:#?}", report.checks);
+    assert_eq!(statements, 6, "one about the block, one about each item: {:#?}", report.checks);
     assert!(!names(&report, Outcome::Open).contains(&"execution"));
 }
 

@@ -119,6 +119,34 @@ fn a_damaged_journal_is_named_and_repaired() {
     assert_eq!(answer(&["log", "verify", "--config", config], 0)["log_verified"], true);
 }
 
+/// What witnesses said is read by nothing while it is damaged: the check names it, an export leaves nothing out in silence, and the repair brings
+/// the rest back.
+#[test]
+fn a_damaged_witness_state_is_named_and_repaired() {
+    let members = Members::new(&endpoint_of_chain(31_337));
+    let config = &members.config("alder");
+    Running::start(config).0.kill();
+    assert_eq!(answer(&["log", "verify", "--config", config], 0)["witness_lines"], 0);
+    let segment = members.directory("alder").join("witness/0/00000000.log");
+    let mut bytes = std::fs::read(&segment).unwrap();
+    bytes[100] ^= 1;
+    std::fs::write(&segment, &bytes).unwrap();
+    let verified = answer(&["log", "verify", "--config", config], 1);
+    let faults = verified["faults"].to_string();
+    assert!(faults.contains("witness/0/00000000.log") && faults.contains("log repair"), "{faults}");
+    let told = watchfire(&["log", "verify", "--config", config]);
+    let text = String::from_utf8_lossy(&told.stdout).into_owned();
+    assert!(text.contains("WHAT WITNESSES SAID CANNOT BE READ, the journal holds"), "{text}");
+    let archive = members.base.path().join("archive");
+    let export = ["log", "export", "--format", "jsonl", "-o", archive.to_str().unwrap(), "--config", config];
+    let refused = answer(&export, 3);
+    assert!(refused["error"].as_str().unwrap().contains("witness/0/00000000.log"), "{refused}");
+    assert!(!archive.exists());
+    answer(&["log", "repair", "--config", config], 0);
+    assert_eq!(answer(&["log", "verify", "--config", config], 0)["log_verified"], true);
+    answer(&export, 0);
+}
+
 /// A record that a power cut left unfinished is no damage: it was never acknowledged. It is told in bytes, to people and in JSON.
 #[test]
 fn an_unfinished_record_is_told_and_is_no_damage() {
