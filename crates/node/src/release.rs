@@ -24,7 +24,7 @@ use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::{Signature, Signer as _, SigningKey};
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
-use watchfire_transparency::{NAME_MAX, Note, NoteError, NoteSignature, log_key_id};
+use watchfire_transparency::{NAME_MAX, Note, NoteError, NoteSignature, log_key_id, log_verifier_key};
 use watchfire_types::signed::verifying_key;
 use watchfire_types::{B256, MemberKey};
 
@@ -116,8 +116,7 @@ impl ReleaseKey {
 
 impl fmt::Display for ReleaseKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let id = hex::encode(log_key_id(&self.name, &self.key));
-        write!(f, "{}+{id}+{}", self.name, STANDARD.encode([&[1], &self.key.as_bytes()[..]].concat()))
+        f.write_str(&log_verifier_key(&self.name, &self.key))
     }
 }
 

@@ -10,7 +10,8 @@ use watchfire_journal::{FileStorage, JournalError};
 use watchfire_protocol::Machine;
 use watchfire_transparency::text::{CONSISTENCY, INCLUSION};
 use watchfire_transparency::{
-    Checkpoint, ConsistencyText, InclusionText, NoteError, Origin, SignedCheckpoint, Tree, Witnessed, leaf_hash, verify,
+    Checkpoint, ConsistencyText, InclusionText, NoteError, Origin, SignedCheckpoint, Tree, Witnessed,
+    cosigner_verifier_key, leaf_hash, log_verifier_key, verify, witness_name,
 };
 use watchfire_types::{Body, Epoch, EventHash, MemberId, MemberKey, body};
 use watchfire_wire::decode_signed;
@@ -37,6 +38,45 @@ pub fn witnessed(directory: &Path, charter: &Charter) -> Result<BTreeMap<Checkpo
 /// Every member's key.
 pub(crate) fn keys(charter: &Charter) -> BTreeMap<MemberId, MemberKey> {
     charter.members.iter().map(|(id, member)| (id.clone(), member.node_key)).collect()
+}
+
+/// The keys under which C2SP tools check checkpoints.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VerifierKeys {
+    /// Of the log that a text is of, whose name is its origin.
+    pub log: Option<String>,
+    /// Of every member as a witness.
+    pub witnesses: BTreeMap<MemberId, String>,
+}
+
+impl VerifierKeys {
+    /// Of a charter's members, and of the log of a checkpoint, an inclusion or a consistency proof.
+    ///
+    /// # Errors
+    /// One line: it is no such text, or of no member of this charter.
+    pub fn of(charter: &Charter, text: Option<&str>) -> Result<Self, String> {
+        let (network, keys) = (charter.network_id(), keys(charter));
+        let log = |text: &str| {
+            let origin = origin(text).map_err(|error| error.to_string())?;
+            let key = keys.get(&origin.member).filter(|_| origin.network == network);
+            key.map(|key| log_verifier_key(&origin.to_string(), key))
+                .ok_or_else(|| format!("{origin} is of no member of this charter"))
+        };
+        let log = text.map(log).transpose()?;
+        let witness =
+            |(id, key): (&MemberId, &MemberKey)| (id.clone(), cosigner_verifier_key(&witness_name(&network, id), key));
+        Ok(Self { log, witnesses: keys.iter().map(witness).collect() })
+    }
+}
+
+/// Whose tree a checkpoint or a proof is of.
+fn origin(text: &str) -> Result<Origin, NoteError> {
+    let note = match text.split('\n').next() {
+        Some(INCLUSION) => InclusionText::parse(text)?.checkpoint,
+        Some(CONSISTENCY) => ConsistencyText::parse(text)?.checkpoint,
+        _ => SignedCheckpoint::parse(text)?,
+    };
+    Ok(note.checkpoint().origin.clone())
 }
 
 /// One author's one epoch in a kept log.

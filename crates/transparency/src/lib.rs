@@ -19,7 +19,9 @@ pub mod verify;
 
 pub use checkpoint::{Checkpoint, Origin, Statement, witness_name};
 pub use error::{NoteError, ProofError};
-pub use note::{KeyId, NAME_MAX, Note, NoteSignature, cosigner_key_id, log_key_id};
+pub use note::{
+    KeyId, NAME_MAX, Note, NoteSignature, cosigner_key_id, cosigner_verifier_key, log_key_id, log_verifier_key,
+};
 pub use proof::{ConsistencyProof, InclusionProof};
 pub use text::{ConsistencyText, InclusionText};
 pub use tree::{Frontier, Hash, Tree, leaf_hash, merkle_root, node_hash};

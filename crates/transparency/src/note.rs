@@ -39,6 +39,23 @@ fn key_id(name: &str, kind: u8, key: &MemberKey) -> KeyId {
     [hash[0], hash[1], hash[2], hash[3]]
 }
 
+/// The key of [`log_key_id`] as C2SP tools take it: `<name>+<key id>+<kind and key in base64>`.
+#[must_use]
+pub fn log_verifier_key(name: &str, key: &MemberKey) -> String {
+    verifier_key(name, 0x01, key)
+}
+
+/// The key of [`cosigner_key_id`] in the same form.
+#[must_use]
+pub fn cosigner_verifier_key(name: &str, key: &MemberKey) -> String {
+    verifier_key(name, 0x04, key)
+}
+
+fn verifier_key(name: &str, kind: u8, key: &MemberKey) -> String {
+    let id = u32::from_be_bytes(key_id(name, kind, key));
+    format!("{name}+{id:08x}+{}", STANDARD.encode([&[kind], key.as_bytes().as_slice()].concat()))
+}
+
 /// One signature line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NoteSignature {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use clap::Subcommand;
 use serde::Serialize;
-use watchfire_journal::{ChainFault, IndexDifference, LogFault};
+use watchfire_journal::{ChainFault, IndexDifference, JournalError, LogFault};
 use watchfire_types::{B256, Epoch, MemberId, PrunedInto, Timestamp};
 
 use super::output::{CliError, Output, code};
@@ -12,11 +12,12 @@ use super::{NodeArgs, log_archive, log_prune, log_query, log_store, log_trees};
 use crate::charter_file::load;
 use crate::config::Config;
 use crate::kept::{IndexState, Kept, look};
+use crate::trees::witnessed;
 
 /// What to do about the log.
 #[derive(Debug, Subcommand)]
 pub(super) enum LogCommand {
-    /// Check the whole log: frames, signatures, hash chains, and the journal against its index. Works beside a running node.
+    /// Check the whole log: frames, signatures, hash chains, the journal against its index, and what witnesses said. Works beside a running node.
     Verify(NodeArgs),
     /// Set damaged bytes of the journal aside and keep every sound record; peers give again what was lost. The node must not run.
     Repair(NodeArgs),
@@ -31,6 +32,9 @@ pub(super) enum LogCommand {
     Prove(log_trees::ProveArgs),
     /// Check a checkpoint or a proof offline, with nothing but the charter's keys.
     Check(log_trees::CheckArgs),
+    /// Print the keys with which C2SP tools check checkpoints (signed-note verifier keys), one a line: of the log that FILE is of, then of every
+    /// member as a witness. Needs no node.
+    Keys(log_trees::KeysArgs),
     /// Write the whole log as one file: JSON lines with every signed event verbatim. Works beside a running node.
     Export(log_archive::ExportArgs),
     /// Read such files into the directory of a node that has no log yet, or whose log was pruned or has a damaged base: everything is verified, and
@@ -58,6 +62,8 @@ struct Verified {
     index_behind: u64,
     incomplete_bytes: u64,
     faults: Vec<String>,
+    /// Lines of witnesses under checkpoints that are kept and verify; none where what keeps them is damaged.
+    witness_lines: Option<usize>,
     /// Other members' two histories, which this log keeps as evidence.
     convictions: Vec<String>,
     /// What was pruned, and into which archives.
@@ -91,6 +97,7 @@ pub(super) fn run(command: &LogCommand, output: Output) -> Result<u8, CliError> 
         LogCommand::Checkpoint(arguments) => log_trees::checkpoint(arguments, output),
         LogCommand::Prove(arguments) => log_trees::prove(arguments, output),
         LogCommand::Check(arguments) => log_trees::check(arguments, output),
+        LogCommand::Keys(arguments) => log_trees::keys(arguments, output),
         LogCommand::Export(arguments) => log_archive::to(arguments, output),
         LogCommand::Import(arguments) => log_archive::from(arguments, output),
         LogCommand::Prune(arguments) => log_prune::run(arguments, output),
@@ -102,10 +109,13 @@ fn verify(node: &NodeArgs, output: Output) -> Result<u8, CliError> {
     let config = Config::load(&node.config)?;
     let (charter, _) = load(&config.charter)?;
     let kept = look(&config.directory, &Arc::new(charter), &config.member, output.checked())?;
-    let faults = faults(&kept);
+    let mut faults = faults(&kept);
+    let witnessed = witnessed(&config.directory, kept.machine.charter());
+    faults.extend(witnessed.as_ref().err().map(JournalError::to_string));
+    let lines = witnessed.as_ref().ok().map(|found| found.values().map(Vec::len).sum());
     let verified = Verified {
         member: config.member.clone(),
-        log_verified: kept.is_sound(),
+        log_verified: kept.is_sound() && witnessed.is_ok(),
         events: kept.report.records,
         bytes: kept.report.bytes,
         segments: kept.report.segments,
@@ -117,6 +127,7 @@ fn verify(node: &NodeArgs, output: Output) -> Result<u8, CliError> {
         index_behind: kept.report.index_behind,
         incomplete_bytes: kept.report.incomplete_bytes,
         faults,
+        witness_lines: lines,
         convictions: kept.convictions.iter().map(chain_fault).collect(),
         pruned: kept.pruned.iter().flat_map(|pruned| &pruned.archives).map(pruning).collect(),
         journal_holds: kept.report.fault_count == 0 && kept.chains.is_empty(),
@@ -173,15 +184,19 @@ fn text(verified: &Verified) -> String {
     for conviction in &verified.convictions {
         text.push_str(&format!("kept against its author (`watchfire log faults` writes the proof): {conviction}\n"));
     }
-    let verdict = match (verified.log_verified, verified.journal_holds) {
-        (true, _) => "the log holds",
-        (false, true) => "THE INDEX DOES NOT AGREE, the journal holds",
-        (false, false) => "THE LOG DOES NOT HOLD",
+    let verdict = match verified.witness_lines {
+        _ if verified.log_verified => "the log holds",
+        _ if !verified.journal_holds => "THE LOG DOES NOT HOLD",
+        None => "WHAT WITNESSES SAID CANNOT BE READ, the journal holds",
+        Some(_) => "THE INDEX DOES NOT AGREE, the journal holds",
     };
     text.push_str(&format!(
         "{verdict}: {events} events of {chains} epochs in {segments} segments ({bytes} bytes); index {}\n",
         verified.index
     ));
+    if let Some(lines) = verified.witness_lines {
+        text.push_str(&format!("{lines} lines of witnesses\n"));
+    }
     if verified.incomplete_bytes > 0 {
         text.push_str(&format!("{} bytes of an unfinished record at the end\n", verified.incomplete_bytes));
     }

@@ -24,7 +24,7 @@ use crate::config::Config;
 use crate::control::client::{ClientError, ask};
 use crate::durably;
 use crate::kept::{Kept, look};
-use crate::trees::{Chain, check_text, witnessed};
+use crate::trees::{Chain, VerifierKeys, check_text, witnessed};
 
 /// How long others have to witness a checkpoint that was just made.
 const WITNESSES: Duration = Duration::from_secs(3);
@@ -68,6 +68,18 @@ pub(super) struct CheckArgs {
     /// A checkpoint, an inclusion proof or a consistency proof; `-` reads it from stdin.
     file: PathBuf,
     /// The charter whose keys count; without it that of the configuration.
+    #[arg(long, value_name = "FILE")]
+    charter: Option<PathBuf>,
+    #[command(flatten)]
+    node: NodeArgs,
+}
+
+/// Whose keys.
+#[derive(Debug, Args)]
+pub(super) struct KeysArgs {
+    /// A checkpoint or a proof: the key of the log that it is of comes first. `-` reads it from stdin.
+    file: Option<PathBuf>,
+    /// The charter whose members are meant; without it that of the configuration.
     #[arg(long, value_name = "FILE")]
     charter: Option<PathBuf>,
     #[command(flatten)]
@@ -219,11 +231,25 @@ fn covering(all: &BTreeMap<u64, SignedCheckpoint>, index: u64) -> Option<SignedC
 
 /// Runs `log check`.
 pub(super) fn check(arguments: &CheckArgs, output: Output) -> Result<u8, CliError> {
-    let path = match &arguments.charter {
-        Some(path) => path.clone(),
-        None => Config::load(&arguments.node.config)?.charter,
-    };
-    check_with(&text_of(&arguments.file)?, &load(&path)?.0, output)
+    let charter = charter_of(arguments.charter.as_deref(), &arguments.node)?;
+    check_with(&text_of(&arguments.file)?, &charter, output)
+}
+
+/// Runs `log keys`.
+pub(super) fn keys(arguments: &KeysArgs, output: Output) -> Result<u8, CliError> {
+    let charter = charter_of(arguments.charter.as_deref(), &arguments.node)?;
+    let text = arguments.file.as_deref().map(text_of).transpose()?;
+    let keys = VerifierKeys::of(&charter, text.as_deref()).map_err(CliError::failed)?;
+    let lines: Vec<&str> = keys.log.iter().chain(keys.witnesses.values()).map(String::as_str).collect();
+    output.answer(&lines.join("\n"), &keys)?;
+    Ok(code::OK)
+}
+
+/// The charter that is named, or that of the configuration.
+fn charter_of(named: Option<&Path>, node: &NodeArgs) -> Result<Charter, CliError> {
+    let path =
+        named.map_or_else(|| Config::load(&node.config).map(|config| config.charter), |path| Ok(path.to_owned()));
+    Ok(load(&path?)?.0)
 }
 
 /// Checks a text with a charter's keys.

@@ -49,6 +49,14 @@ fn checkpoints_and_proofs_outlive_their_node() {
     assert_eq!(report["witnesses"], serde_json::json!(["birch-1"]));
     assert_eq!(answer(&["verify", file, "--charter", &charter], 0)["kind"], "checkpoint");
     answer(&["verify", file], 64);
+    let keys = answer(&["log", "keys", file, "--charter", &charter], 0);
+    let listed = watchfire(&["log", "keys", file, "--charter", &charter]);
+    let (log, birch) = (keys["log"].as_str().unwrap(), keys["witnesses"]["birch-1"].as_str().unwrap());
+    assert!(log.starts_with(&format!("{}+", taken["origin"].as_str().unwrap())), "{log}");
+    assert!(birch.starts_with(&format!("{}+", taken["witnesses"][0].as_str().unwrap())), "{birch}");
+    let lines = String::from_utf8(listed.stdout).unwrap();
+    assert!(lines.starts_with(&format!("{log}\n")) && lines.lines().any(|line| line == birch), "{lines}");
+    assert_eq!(answer(&["log", "keys", "--charter", &charter], 0)["log"], Value::Null);
 
     let size = taken["size"].as_u64().unwrap();
     for index in 0..size {

@@ -8,6 +8,7 @@ use watchfire_types::{Epoch, NetworkId};
 
 use super::*;
 use crate::checkpoint::Origin;
+use crate::note::log_verifier_key;
 use crate::tree::Tree;
 
 const TIME: u64 = 1_679_315_147;
@@ -94,8 +95,7 @@ fn known_lines_are_checked() {
 fn the_published_crates_read_it() {
     let name = sample().checkpoint().origin.to_string();
     let id = u32::from_be_bytes(log_key_id(&name, &member(1)));
-    let encoded = crate::note::base64_out(&[&[1], member(1).as_bytes().as_slice()].concat());
-    let verifier = StandardVerifier::new(&format!("{name}+{id:08x}+{encoded}")).unwrap();
+    let verifier = StandardVerifier::new(&log_verifier_key(&name, &member(1))).unwrap();
     assert_eq!(verifier.key_id(), id, "the same key id");
     let text = sample().to_string();
     let note = signed_note::Note::from_bytes(text.as_bytes()).unwrap();
