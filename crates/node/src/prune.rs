@@ -1,11 +1,11 @@
 //! Pruning: what is older than the retention, and held by an archive that was checked, leaves the journal.
 //!
 //! Promise: no decision changes. What the rules still rest on stays: certificates, co-signatures, faults, closing votes, the first and the
-//! last event and the last checkpoint of every chain, whatever belongs to an incident that is not closed, every chain that is cut or accused,
-//! and what is not chained. What is left is replayed beside the whole before anything is written, and nothing is if the two differ.
+//! last event and the last checkpoint of every chain, whatever belongs to an incident that is not closed, the custody of evidence that is held,
+//! every chain that is cut or accused, and what is not chained. What is left is replayed beside the whole before anything is written, and nothing is if the two differ.
 //!
-//! Own events go only where a checkpoint in the archives that another organisation witnessed covers them, or the first event of a later own
-//! epoch that is so covered names them: whoever reads the archives can then prove that it is what this node had said.
+//! Events go only where a checkpoint in the archives that another organisation than their author's witnessed covers them, or the first event of a
+//! later epoch of their author that is so covered names them: whoever reads the archives can then prove that it is all that had been said.
 
 mod coverage;
 mod keep;
@@ -28,6 +28,7 @@ use watchfire_types::{
 use watchfire_wire::{decode_signed, encode_pruned};
 
 use crate::archive::{Contents, ReadError, read};
+use crate::evidence::store::Store;
 use crate::kept::{Kept, KeptError, journal_of, look};
 use crate::trees::witnessed;
 
@@ -104,7 +105,7 @@ pub struct Outcome {
     pub pruned: u64,
     /// Events of the pruned segments that are kept.
     pub kept: u64,
-    /// Own events that are kept since no witnessed checkpoint in the archives covers them.
+    /// Events that are kept since no witnessed checkpoint in the archives covers them.
     pub not_witnessed: u64,
     /// Segment files that there are fewer.
     pub segments: u64,
@@ -162,9 +163,8 @@ pub fn prune(
     let Some(through) = through else { return Ok(nothing(reason)) };
     let plan = plan(directory, &kept, &log, &archived, through, cutoff)?;
     if plan.gone == 0 {
-        return Ok(nothing(
-            "everything in the older segments is still needed, or no checkpoint in the archives that another organisation witnessed covers it".into(),
-        ));
+        let reason = "everything in the older segments is still needed, or no checkpoint in the archives that another organisation witnessed covers it";
+        return Ok(Outcome { not_witnessed: plan.not_witnessed, ..nothing(reason.to_owned()) });
     }
     let note = note(&kept, &log, &plan, &archived, options.now);
     rehearse(charter, member, &kept, &log, &plan, &note)?;
@@ -296,10 +296,8 @@ fn plan(
     cutoff: Timestamp,
 ) -> Result<Plan, PruneError> {
     let machine = &kept.machine;
-    let (charter, member) = (machine.charter(), machine.member());
-    let own = charter.members.get(member).map(|member| member.node_key);
     let proofs = archived.iter().flat_map(|archive| &archive.contents.witnessed);
-    let coverage = coverage::Coverage::of(machine, proofs, &witnessed(directory, charter)?);
+    let coverage = coverage::Coverage::of(machine, proofs, &witnessed(directory, machine.charter())?);
     // A chain goes up to the first event of it that is not in the segments that go.
     let mut firsts: BTreeMap<(MemberKey, Epoch), Seq> =
         machine.heads().into_iter().map(|(key, (seq, _))| (key, seq.next())).collect();
@@ -312,21 +310,19 @@ fn plan(
     let mut anchors = BTreeSet::new();
     let old = kept.pruned.as_ref().map(|pruned| pruned.chains.as_slice()).unwrap_or_default();
     plan.bases.extend(old.iter().map(|base| ((base.author, base.epoch), base.clone())));
-    for ((author, epoch), mut next) in firsts {
-        if Some(author) == own {
-            let proven = coverage.through(epoch);
-            plan.not_witnessed += next.get().saturating_sub(proven.get());
-            next = next.min(proven);
-        }
-        if !coverage.agrees(machine, author, epoch) {
+    for ((author, epoch), next) in firsts {
+        // Of one that is cut or accused nothing goes, witnessed or not.
+        if !coverage.agrees(machine, author, epoch) || machine.base_at(author, epoch, next).is_none() {
             continue;
         }
-        if let Some((base, kept)) = machine.base_at(author, epoch, next) {
+        let proven = coverage.through(author, epoch);
+        plan.not_witnessed += next.get().saturating_sub(proven.get());
+        if let Some((base, kept)) = machine.base_at(author, epoch, next.min(proven)) {
             anchors.extend(kept.into_iter().map(|seq| (author, epoch, seq)));
             plan.bases.insert((author, epoch), base);
         }
     }
-    let keeper = keep::Keeper::new(machine, log, through, cutoff);
+    let keeper = keep::Keeper::new(machine, log, through, cutoff, Store::look(directory));
     for entry in log.iter().filter(|entry| entry.position.segment() <= through) {
         let (author, epoch) = entry.chain();
         let before = plan.bases.get(&(author, epoch)).is_some_and(|base| entry.event.seq < base.next);

@@ -46,7 +46,7 @@ pub(super) fn run(arguments: &PruneArgs, output: Output) -> Result<u8, CliError>
     };
     if outcome.not_witnessed > 0 {
         text.push_str(&format!(
-            "; {} own events stay since no checkpoint that another member witnessed covers them",
+            "; {} events stay since no checkpoint that another organisation witnessed covers them",
             outcome.not_witnessed
         ));
     }

@@ -1,18 +1,19 @@
-//! How far the own epochs, and what was cosigned of others, are proven by checkpoints.
+//! How far chains, and what was cosigned of others, are proven by checkpoints.
 
 use std::collections::BTreeMap;
 
 use watchfire_protocol::Machine;
 use watchfire_transparency::{Checkpoint, Witnessed};
-use watchfire_types::{Body, Epoch, MemberId, MemberKey, Seq};
+use watchfire_types::body::EpochHead;
+use watchfire_types::{Body, Epoch, Event, MemberId, MemberKey, Seq, Verified};
 
 /// Size and root of a tree.
 type Tree = (u64, [u8; 32]);
 
 /// What the kept lines of witnesses prove.
 pub(super) struct Coverage {
-    /// By own epoch: the first position that nothing proves.
-    through: BTreeMap<Epoch, Seq>,
+    /// The first position of each chain that nothing proves.
+    through: BTreeMap<(MemberKey, Epoch), Seq>,
     /// Checkpoints of others that this node cosigned, by member and epoch: size and root.
     cosigned: BTreeMap<(MemberId, Epoch), Vec<Tree>>,
 }
@@ -26,17 +27,17 @@ impl Coverage {
     ) -> Self {
         let mut coverage = Self { through: BTreeMap::new(), cosigned: BTreeMap::new() };
         let (members, own) = (&machine.charter().members, machine.member());
-        let Some((key, organisation)) = members.get(own).map(|entry| (entry.node_key, &entry.organisation)) else {
-            return coverage;
-        };
-        let others = |line: &Witnessed| members.get(&line.witness).is_some_and(|by| by.organisation != *organisation);
-        for (Checkpoint { origin, size, root }, _) in archived.filter(|(of, by)| of.origin.member == *own && others(by))
-        {
+        for (Checkpoint { origin, size, root }, line) in archived {
+            let (author, witness) = (members.get(&origin.member), members.get(&line.witness));
+            let Some((author, witness)) = author.zip(witness) else { continue };
+            if author.organisation == witness.organisation {
+                continue;
+            }
             // The tree of what is held has that root, so that these very events are what was witnessed. What was pruned before was so then.
-            if let Some((after, held)) = machine.root_at(key, origin.epoch, *size)
+            if let Some((after, held)) = machine.root_at(author.node_key, origin.epoch, *size)
                 && held == *root
             {
-                coverage.raise(origin.epoch, after);
+                coverage.raise((author.node_key, origin.epoch), after);
             }
         }
         for (Checkpoint { origin, size, root }, by) in kept {
@@ -45,54 +46,51 @@ impl Coverage {
                 of.push((*size, *root));
             }
         }
-        for (_, epoch) in machine.epochs().filter(|(author, _)| *author == key) {
-            if let Some(base) = machine.base(key, epoch) {
-                coverage.raise(epoch, base);
+        for (author, epoch) in machine.epochs() {
+            if let Some(base) = machine.base(author, epoch) {
+                coverage.raise((author, epoch), base);
             }
         }
-        coverage.spread(machine, key);
+        coverage.spread(machine);
         coverage
     }
 
     /// Answers whether it rose.
-    fn raise(&mut self, epoch: Epoch, to: Seq) -> bool {
-        let known = self.through.entry(epoch).or_insert(Seq::new(0));
+    fn raise(&mut self, chain: (MemberKey, Epoch), to: Seq) -> bool {
+        let known = self.through.entry(chain).or_insert(Seq::new(0));
         let rises = *known < to;
         *known = to.max(*known);
         rises
     }
 
-    /// The first event of a proven epoch names the ends of earlier ones by hash, and so all that leads up to them. A checkpoint is no leaf, but
-    /// whatever follows it names it in the same way.
-    fn spread(&mut self, machine: &Machine, own: MemberKey) {
-        let started: Vec<(Epoch, Vec<(Epoch, Seq)>)> = machine
-            .events()
-            .filter(|event| event.author == own)
-            .filter_map(|event| match &event.body {
-                Body::Started(started) => {
-                    let named =
-                        started.earlier.iter().filter(|head| machine.holds(own, head.epoch, head.seq, head.hash));
-                    Some((event.epoch, named.map(|head| (head.epoch, head.seq)).collect()))
-                }
-                _ => None,
-            })
-            .collect();
+    /// The first event of a proven epoch names the ends of its author's earlier ones by hash, and so all that leads up to them. A checkpoint is no
+    /// leaf, but whatever follows it names it in the same way.
+    fn spread(&mut self, machine: &Machine) {
+        let named = |event: &Verified<Event>| match &event.body {
+            Body::Started(started) => {
+                let held = |head: &&EpochHead| machine.holds(event.author, head.epoch, head.seq, head.hash);
+                let named = started.earlier.iter().filter(held);
+                Some((event.author, event.epoch, named.map(|head| (head.epoch, head.seq)).collect()))
+            }
+            _ => None,
+        };
+        let started: Vec<(MemberKey, Epoch, Vec<(Epoch, Seq)>)> = machine.events().filter_map(named).collect();
         let mut rose = true;
         while rose {
             rose = false;
-            for (epoch, named) in &started {
-                if self.through(*epoch) > Seq::new(0) {
+            for (author, epoch, named) in &started {
+                if self.through(*author, *epoch) > Seq::new(0) {
                     for (earlier, seq) in named {
-                        rose |= self.raise(*earlier, seq.next());
+                        rose |= self.raise((*author, *earlier), seq.next());
                     }
                 }
             }
         }
     }
 
-    /// The first position of an own epoch that nothing proves.
-    pub(super) fn through(&self, epoch: Epoch) -> Seq {
-        self.through.get(&epoch).copied().unwrap_or(Seq::new(0))
+    /// The first position of a chain that nothing proves.
+    pub(super) fn through(&self, author: MemberKey, epoch: Epoch) -> Seq {
+        self.through.get(&(author, epoch)).copied().unwrap_or(Seq::new(0))
     }
 
     /// Whether everything that this node cosigned of a chain is of the events held: only then may a base stand for them.

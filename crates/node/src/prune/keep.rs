@@ -8,6 +8,7 @@ use watchfire_types::bounds::CHANGE_AHEAD_S_MAX;
 use watchfire_types::{BlockTime, Body, Event, EventHash, Seq, Timestamp, Verified};
 
 use super::Entry;
+use crate::evidence::store::Store;
 
 /// What is kept whatever its kind.
 pub(super) struct Keeper {
@@ -15,16 +16,18 @@ pub(super) struct Keeper {
     needed: BTreeSet<EventHash>,
     /// Block times from here on are not over.
     young: BlockTime,
+    /// The evidence that is held.
+    store: Store,
 }
 
 impl Keeper {
-    pub(super) fn new(machine: &Machine, log: &[Entry], through: u32, cutoff: Timestamp) -> Self {
+    pub(super) fn new(machine: &Machine, log: &[Entry], through: u32, cutoff: Timestamp, store: Store) -> Self {
         let young = BlockTime::from_secs(cutoff.as_millis() / 1_000);
         let open = machine.incidents().into_iter().filter(IncidentStatus::is_open);
         let of = |incident: IncidentStatus| {
             machine.incident_events(&incident).into_iter().map(Verified::hash).collect::<Vec<_>>()
         };
-        let mut keeper = Self { needed: open.flat_map(of).collect(), young };
+        let mut keeper = Self { needed: open.flat_map(of).collect(), young, store };
         keeper.needed.extend(newest(machine));
         keeper.needed.extend(machine.ledger_rests_on());
         // What stays rests on findings; what was taken back stays taken back.
@@ -71,6 +74,9 @@ impl Keeper {
                 said.plus_secs(CHANGE_AHEAD_S_MAX) >= self.young
             }
             Body::Veto(veto) => veto.head.time >= self.young || veto.act.time >= self.young,
+            // Without its custody an object is bytes that nobody can show, or dispose of.
+            Body::EvidenceCollected(collected) => collected.items.iter().any(|item| self.store.has(&item.object)),
+            Body::EvidenceAccessed(accessed) => accessed.objects.iter().any(|object| self.store.has(object)),
             _ => false,
         };
         by_kind || self.needed.contains(&event.hash())

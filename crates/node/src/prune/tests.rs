@@ -188,6 +188,9 @@ fn place(witnessed: [bool; 2]) -> Place {
     }
     // Neither epoch reaches into the segment where what is young begins.
     records.extend((0..80).map(|number| birch.note(200 + number)));
+    let (record, of_birch, signature) = birch.checkpoint();
+    records.push(record);
+    lines.push(second.witnessed(&birch, &of_birch, &signature));
     // What is young fills the segments that stay.
     birch.time = NOW - 1_000_000;
     records.extend((0..40).map(|number| birch.note(1_000 + number)));
@@ -339,9 +342,20 @@ fn an_archive_made_before_the_witnesses_proves_nothing() {
     let (early, late) = (place([false, false]), place([true, true]));
     let outcome = late.prune(std::slice::from_ref(&early.archive), KEEP_DAYS, true).unwrap();
     assert_eq!(outcome.not_witnessed, 59);
-    assert!(outcome.pruned > 0, "others' events need no line: {outcome:?}");
+    assert!(outcome.pruned > 0, "birch's were witnessed by then: {outcome:?}");
     let both = [early.archive.clone(), late.archive.clone()];
     assert_eq!(late.prune(&both, KEEP_DAYS, true).unwrap().not_witnessed, 1);
+}
+
+/// Where no witness said anything nothing goes, be it of this node or of another.
+#[test]
+fn without_witnesses_nothing_goes() {
+    let place = place([true, true]);
+    fs::remove_dir_all(place.path().join("witness")).unwrap();
+    fs::write(&place.archive, place.exported()).unwrap();
+    let outcome = place.pruned();
+    assert!(outcome.pruned == 0 && outcome.not_witnessed > 59, "{outcome:?}");
+    assert!(outcome.reason.unwrap().contains("no checkpoint in the archives that another organisation witnessed"));
 }
 
 /// An archive that holds nothing of what goes is not named, so that nobody has to keep it for that.
