@@ -74,8 +74,7 @@ async fn an_honest_block_is_proved_whole() {
     evidence::logs(&logs, &receipts, &of).unwrap();
     let slot = B256::ZERO;
     for account in [RECEIVER, Address::repeat_byte(0x77)] {
-        let proof =
-            raw(&client, "eth_getProof", json!([account, [slot], format!("{:#x}", block.number)])).await.unwrap();
+        let proof = raw(&client, "eth_getProof", json!([account, [slot], { "blockHash": block.hash }])).await.unwrap();
         evidence::state_proof(&proof, &facts, account, &[slot]).unwrap();
         assert!(contradicts(&evidence::state_proof(&proof, &facts, SENDER, &[slot])), "another account's proof");
         assert!(
@@ -125,7 +124,7 @@ async fn a_lie_contradicts_the_block() {
     let lie = raw(&client, "eth_getBlockReceipts", json!([block.hash])).await.unwrap();
     assert!(contradicts(&evidence::receipts(&lie, &facts)));
     operator.now(|_, _| Act::Change(|result| result["balance"] = json!("0x1")));
-    let lie = raw(&client, "eth_getProof", json!([RECEIVER, [], format!("{:#x}", block.number)])).await.unwrap();
+    let lie = raw(&client, "eth_getProof", json!([RECEIVER, [], { "blockHash": block.hash }])).await.unwrap();
     assert!(contradicts(&evidence::state_proof(&lie, &facts, RECEIVER, &[])));
 }
 

@@ -106,7 +106,8 @@ impl Want {
     pub fn rest(block: &BlockRef, watched: &Watched, full: bool) -> Vec<Self> {
         let proofs = watched.accounts.iter().map(|(account, slots)| {
             let slots: Vec<B256> = slots.iter().copied().collect();
-            let params = json!([account, slots, format!("{:#x}", block.number)]);
+            // By hash (EIP-1898): who follows another branch by then has no such block, and its answer is not held against this one's root.
+            let params = json!([account, slots, { "blockHash": block.hash }]);
             let request = RawRequest::new("eth_getProof", &params);
             Self { kind: EvidenceKind::StateProof, request, account: Some((*account, slots)) }
         });

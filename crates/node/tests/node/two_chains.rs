@@ -139,6 +139,10 @@ fn what_two_chains_show_together_is_found() {
     assert!(of(1).0 == "twin-forged" && of(1).1.starts_with(&begin), "{:?}", of(1));
     let same = "vault-core on chain 31337 runs the same code, and vault-outflow (outflow) stands there since block ";
     assert!(sister == "twin-sister" && why.starts_with(same), "{why}");
+    // What a finding rests on is collected of the incident's own chain; that this is not all is said, once.
+    let missed = || answer(&members, &["log", "query", "--kind", "evidence-missed"])["events"].to_string();
+    let missed = (0..20_000).map(|_| missed()).find(|missed| missed.contains("rests on chain")).unwrap();
+    assert_eq!(missed.matches("rests on chain 31337 too").count(), 1, "{missed}");
     assert_eq!(node.stop(), Some(0));
     runtime.block_on(async {
         first.anvil.stop().await;

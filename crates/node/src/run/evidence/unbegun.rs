@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use watchfire_types::body::{Body, EvidenceKind, EvidenceMissed, MissCause};
-use watchfire_types::{BlockRef, ChainId, IncidentId};
+use watchfire_types::{BlockRef, ChainId, Event, IncidentId, Verified};
 
 use super::Case;
 use crate::evidence::BEGUN_MAX;
@@ -19,8 +19,11 @@ pub(super) struct Unbegun {
     said: BTreeSet<(IncidentId, u64)>,
     /// Incidents that had more blocks than a process begins.
     full: BTreeSet<IncidentId>,
-    /// Incidents of assets that are more than their evidence is about.
+    /// Incidents that are about more than their evidence is.
     pub(super) narrowed: BTreeSet<IncidentId>,
+    /// Of these, those of assets with too many accounts or slots, of which it was said; and the other chains of which it was.
+    left_out: BTreeSet<IncidentId>,
+    elsewhere: BTreeSet<(IncidentId, ChainId)>,
 }
 
 impl Unbegun {
@@ -69,10 +72,30 @@ impl Node {
     /// Says once that an asset has more accounts or slots than its evidence is about.
     pub(super) fn narrowed(&mut self, chain: ChainId, case: &Case<'_>, watched: &Watched) -> Option<EvidenceMissed> {
         let detail = watched.left_out()?;
-        if !self.evidence.unbegun.narrowed.insert(case.status.id) || is_said(case, &detail) {
+        self.evidence.unbegun.narrowed.insert(case.status.id);
+        if !self.evidence.unbegun.left_out.insert(case.status.id) || is_said(case, &detail) {
             return None;
         }
         self.unbegun(chain, case, MissCause::OverBound, detail)
+    }
+
+    /// Says once of each chain that a finding rests on beside the incident's own that nothing of it is taken. A `sister` rule's other
+    /// deployment has an incident, and evidence, of its own.
+    pub(super) fn elsewhere(&mut self, chain: ChainId, case: &Case<'_>) -> Vec<EvidenceMissed> {
+        let elsewhere = |event: &&Verified<Event>| match &event.body {
+            Body::Finding(finding) => finding.figures.get("elsewhere_chain")?.parse().ok().map(ChainId::new),
+            _ => None,
+        };
+        let chains: BTreeSet<ChainId> = case.own.iter().filter_map(elsewhere).filter(|on| *on != chain).collect();
+        if chains.is_empty() {
+            return Vec::new();
+        }
+        self.evidence.unbegun.narrowed.insert(case.status.id);
+        let said = &mut self.evidence.unbegun.elsewhere;
+        let fresh = chains.into_iter().filter(|on| said.insert((case.status.id, *on)));
+        let details = fresh.map(|on| format!("a finding rests on chain {on} too, of which nothing is collected"));
+        let unsaid: Vec<String> = details.filter(|detail| !is_said(case, detail)).collect();
+        unsaid.into_iter().filter_map(|detail| self.unbegun(chain, case, MissCause::Unsupported, detail)).collect()
     }
 
     fn unbegun(&self, chain: ChainId, case: &Case<'_>, cause: MissCause, detail: String) -> Option<EvidenceMissed> {
