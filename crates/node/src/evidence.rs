@@ -1,8 +1,8 @@
 //! On-chain evidence: collected as soon as the decision about a finding is through, kept by content, copied by other organisations, and
 //! every touch an event.
 //!
-//! Promise: no decision waits for it, nothing is handed to a person before its event is durable (what another member fetches is said within
-//! [`SAID_MS`]), and what could not be had is an event too.
+//! Promise: no decision waits for it, nothing is handed to a person before its event is durable (or, where no node runs, the note from which
+//! the next start makes that event: [`owed`]; what another member fetches is said within [`SAID_MS`]), and what could not be had is an event too.
 //! It keeps out of the way of decisions: it does not begin while simulations or submissions are owed (for at most [`HOLD_BLOCKS_MAX`]
 //! blocks), each endpoint is asked at a pace of its own ([`watchfire_evm`]), parsing, proofs and files are one thread's of the lowest
 //! priority ([`bench`]), and what is said is gathered into few events ([`SAID_MS`]).
@@ -19,6 +19,7 @@ pub mod copies;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod ledger;
+pub mod owed;
 pub mod retention;
 pub mod scene;
 pub mod store;

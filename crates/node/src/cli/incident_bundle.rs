@@ -2,7 +2,8 @@
 //! on a directory that was kept.
 //!
 //! Beside a running node the export is an event before any object is read, so that the bundle tells of itself; and the node
-//! makes a checkpoint first, so that others' lines under it cover what it says.
+//! makes a checkpoint first, so that others' lines under it cover what it says. Of a directory whose node does not run the export is noted first,
+//! and an event of the next start.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -30,8 +31,10 @@ use crate::charter_file::load;
 use crate::config::{Config, read_text};
 use crate::control::client::{ClientError, ask};
 use crate::durably;
+use crate::evidence::owed::Owed;
 use crate::evidence::store::{Store, StoreError};
 use crate::kept::{Kept, look};
+use crate::run::now;
 use crate::trees::witnessed;
 
 /// Objects named in one access.
@@ -45,7 +48,7 @@ pub(super) struct BundleArgs {
     /// The file to write; it must not exist.
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
-    /// Pseudonym of who exports; recorded with the reason as a custody event of a running node.
+    /// Pseudonym of who exports; recorded with the reason as a custody event, of the next start where no node runs.
     #[arg(long, value_name = "PSEUDONYM", requires = "reason")]
     person: Option<String>,
     /// In which role they export, at most 64 bytes; everyone can read it.
@@ -70,6 +73,8 @@ struct Written {
     objects: usize,
     /// Whether a running node recorded that its objects were handed out.
     custody_recorded: bool,
+    /// Whether no node runs, and the next start records it.
+    custody_owed: bool,
     /// What to do to have back what was pruned of it here, if anything was.
     pruned: Option<String>,
     holds: bool,
@@ -93,7 +98,7 @@ pub(super) fn run(arguments: &BundleArgs, output: Output) -> Result<u8, CliError
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     let wanted = (AccessAction::Read, format!("for the evidence bundle {name}"));
     let recorded = announce(&config, &kept, &incident, arguments, wanted)?;
-    if fresh(&config, output)?.is_some() || recorded {
+    if fresh(&config, output)?.is_some() || recorded == Recorded::Said {
         kept = read(&config, &charter, output)?;
         incident = find(&kept, &incident.id.to_string())?;
     }
@@ -105,7 +110,7 @@ pub(super) fn run(arguments: &BundleArgs, output: Output) -> Result<u8, CliError
     output.progress("verifying what was made");
     let report = verify(&bytes, Some(&charter));
     write(file, &bytes).map_err(|error| CliError::unwritten(file, &error))?;
-    if recorded {
+    if recorded != Recorded::Nothing {
         // Only what stands in a whole file counts as held outside this node.
         let written = format!("SHA-256 {:x}, evidence bundle {name}", B256::new(sha256(&[&bytes])));
         announce(&config, &kept, &incident, arguments, (AccessAction::Exported, written))?;
@@ -134,14 +139,25 @@ fn named(kept: &Kept, incident: &IncidentStatus) -> BTreeSet<B256> {
     collected.flatten().map(|item| item.object).collect()
 }
 
-/// Has the running node record the export, if one runs and there is an object to hand out: answers whether it did.
+/// Whether it is on record that objects are handed out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Recorded {
+    /// There are none, or nobody is named and the directory cannot be written to.
+    Nothing,
+    /// A running node said so.
+    Said,
+    /// The next start says so.
+    Owed,
+}
+
+/// Has the export recorded before an object is handed out, by the running node or, where none runs, in its directory.
 fn announce(
     config: &Config,
     kept: &Kept,
     incident: &IncidentStatus,
     arguments: &BundleArgs,
     (action, detail): (AccessAction, String),
-) -> Result<bool, CliError> {
+) -> Result<Recorded, CliError> {
     let store = Store::look(&config.directory);
     let held: Vec<B256> = named(kept, incident).into_iter().filter(|object| store.has(object)).collect();
     let by = match (&arguments.person, &arguments.reason) {
@@ -159,8 +175,13 @@ fn announce(
     for objects in held.chunks(ACCESS_MAX) {
         match export(objects.iter().copied().collect()) {
             Ok(_) => {}
-            // Who is named must be recorded, and only a running node can.
-            Err(ClientError::NotRunning { .. }) if arguments.person.is_none() => return Ok(false),
+            Err(ClientError::NotRunning { .. }) => {
+                return owe(
+                    config,
+                    arguments,
+                    Owed { at: now(), objects: held.into_iter().collect(), action, by, detail },
+                );
+            }
             Err(refused) => {
                 // Damaged objects are moved aside when they are refused; the others are handed out without them.
                 let whole: BTreeSet<B256> = objects.iter().copied().filter(|object| store.has(object)).collect();
@@ -171,7 +192,16 @@ fn announce(
             }
         }
     }
-    Ok(!held.is_empty())
+    Ok(if held.is_empty() { Recorded::Nothing } else { Recorded::Said })
+}
+
+/// Who is named must be on record; a directory that was kept where nobody can write to it is read all the same.
+fn owe(config: &Config, arguments: &BundleArgs, owed: Owed) -> Result<Recorded, CliError> {
+    match owed.keep(&config.directory) {
+        Ok(()) => Ok(Recorded::Owed),
+        Err(_) if arguments.person.is_none() => Ok(Recorded::Nothing),
+        Err((path, error)) => Err(CliError::unwritten(&path, &error)),
+    }
 }
 
 fn find(kept: &Kept, wanted: &str) -> Result<IncidentStatus, CliError> {
@@ -237,7 +267,7 @@ fn answer(
     bytes: &Bytes,
     incident: &IncidentStatus,
     charter: &Charter,
-    (objects, custody_recorded): (usize, bool),
+    (objects, recorded): (usize, Recorded),
     report: &Report,
 ) -> Written {
     Written {
@@ -249,7 +279,8 @@ fn answer(
         events: report.events,
         belonging: report.belonging,
         objects,
-        custody_recorded,
+        custody_recorded: recorded == Recorded::Said,
+        custody_owed: recorded == Recorded::Owed,
         pruned: None,
         holds: report.holds,
         open: report.count(Outcome::Open),
@@ -275,8 +306,10 @@ fn text(written: &Written) -> String {
     if let Some(way_back) = &written.pruned {
         text.push_str(&format!("\nsome of it was pruned here: {way_back}, and a bundle made then has it all"));
     }
-    if written.objects > 0 && !written.custody_recorded {
-        text.push_str("\nno node runs here, so that no custody event says that these objects were handed out");
+    if written.custody_owed {
+        text.push_str("\nno node runs here: the next start says that these objects were handed out");
+    } else if written.objects > 0 && !written.custody_recorded {
+        text.push_str("\nno node runs here, and nothing can be written here: no custody event says that these objects were handed out");
     }
     text
 }

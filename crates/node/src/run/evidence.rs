@@ -7,6 +7,7 @@ mod saying;
 mod unbegun;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -31,6 +32,7 @@ use crate::evidence::bench::Bench;
 use crate::evidence::collector::{Collector, Earlier, Job};
 use crate::evidence::copies::Incoming;
 use crate::evidence::ledger::Ledger;
+use crate::evidence::owed::Owed;
 use crate::evidence::scene::Scene;
 use crate::evidence::store::{Store, StoreError};
 use crate::evidence::told::{Ended, Told};
@@ -87,6 +89,8 @@ pub(super) struct Keeper {
     /// Blocks of an attack from before this process, and attacks that were asked about.
     former: BTreeMap<(ChainId, u64), BlockRef>,
     sought: BTreeSet<(IncidentId, u64)>,
+    /// What was handed out while no node ran and is not said yet.
+    owed: Vec<(PathBuf, Owed)>,
     /// Incidents of which it was said that two operators are not there.
     few: BTreeSet<IncidentId>,
     patience_ms_min: u64,
@@ -130,6 +134,7 @@ impl Keeper {
             said: BTreeSet::new(),
             former: BTreeMap::new(),
             sought: BTreeSet::new(),
+            owed: Owed::kept(&config.directory),
             few: BTreeSet::new(),
             patience_ms_min: PATIENCE_MS_MIN,
         };
@@ -210,6 +215,7 @@ impl Node {
         for chain in std::mem::take(&mut self.evidence.fresh) {
             self.begin(chain).await?;
         }
+        self.say_owed().await?;
         self.say_evidence(false).await?;
         self.copy().await?;
         for incident in std::mem::take(&mut self.evidence.changed) {
@@ -283,6 +289,7 @@ impl Node {
         let custody = self.custody(chain);
         missed.extend(self.too_few(chain, case, &custody));
         missed.extend(self.narrowed(chain, case, &watched));
+        missed.extend(self.elsewhere(chain, case));
         for (block, full) in blocks {
             let basis = case.scene.windows.iter().rev().find(|window| window.first <= block.number.saturating_add(1));
             let basis = basis.or(case.scene.windows.first());

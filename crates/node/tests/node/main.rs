@@ -19,6 +19,7 @@ mod ledger;
 mod log_query;
 mod log_store;
 mod made_blocks;
+mod owed;
 #[path = "../../../../simulations/src/port.rs"]
 mod port;
 mod printing;

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tokio::sync::oneshot;
-use watchfire_types::body::{AccessAction, Custodian, EvidenceAccessed, EvidenceStatement};
+use watchfire_types::body::{AccessAction, Body, Custodian, EvidenceAccessed, EvidenceStatement};
 use watchfire_types::control::{EvidenceObject, Reply};
 use watchfire_types::{B256, ChainId, IncidentId};
 
+use crate::evidence::owed::Owed;
 use crate::evidence::retention::{Kept, may_go};
 use crate::evidence::store::StoreError;
 use crate::evidence::told::{Look, Told};
@@ -73,8 +74,9 @@ impl Node {
 
     /// Why objects may not be disposed of, if so.
     fn disposal(&self, objects: &BTreeSet<B256>, by: &Custodian) -> Option<String> {
-        let closed: BTreeMap<IncidentId, bool> =
-            self.driver.machine().incidents().iter().map(|incident| (incident.id, !incident.is_open())).collect();
+        let incidents = self.driver.machine().incidents();
+        let open: BTreeSet<IncidentId> =
+            incidents.iter().filter(|incident| incident.is_open()).map(|incident| incident.id).collect();
         let at = now();
         objects.iter().find_map(|object| {
             let of: Vec<_> = self.evidence.ledger.incidents_of(object).collect();
@@ -82,7 +84,8 @@ impl Node {
                 object: *object,
                 at: of.iter().map(|(_, entry)| entry.at).max().unwrap_or(at),
                 exported: of.iter().any(|(_, entry)| entry.exported),
-                closed: of.iter().all(|(incident, _)| closed.get(incident).copied().unwrap_or(false)),
+                // One of which nothing else is left was pruned: only what is closed is.
+                closed: !of.iter().any(|(incident, _)| open.contains(*incident)),
                 by,
             };
             may_go(kept, self.config.retention_days, at).err().map(|stays| stays.to_string())
@@ -118,6 +121,26 @@ impl Node {
             self.alarm(fault.to_string());
         }
         self.evidence.ledger.lost(object);
+    }
+
+    /// Says what was handed out while no node ran. What is not said now, as on a full disk, is at the next start.
+    pub(super) async fn say_owed(&mut self) -> Result<(), RunError> {
+        for (path, owed) in std::mem::take(&mut self.evidence.owed) {
+            let detail = owed.detail();
+            let said = self.driver.machine().events().any(|event| match &event.body {
+                Body::EvidenceAccessed(said) => Some(event.author) == self.own_key() && said.detail == detail,
+                _ => false,
+            });
+            let Owed { objects, action, by, .. } = owed;
+            if !said && let Reply::Error { error } = self.state_access(objects, action, by, detail).await? {
+                tracing::warn!(path = %path.display(), cause = error, "an access from while no node ran is not said yet");
+                continue;
+            }
+            if let Err(cause) = std::fs::remove_file(&path) {
+                tracing::warn!(path = %path.display(), %cause, "an access that is said now could not be removed");
+            }
+        }
+        Ok(())
     }
 
     async fn state_access(
