@@ -172,15 +172,14 @@ fn announce(
         let request = Request::AccessEvidence { objects, action, by, detail };
         ask(&config.directory, &request)
     };
+    let mut recorded = if held.is_empty() { Recorded::Nothing } else { Recorded::Said };
     for objects in held.chunks(ACCESS_MAX) {
-        match export(objects.iter().copied().collect()) {
+        let objects: BTreeSet<B256> = objects.iter().copied().collect();
+        match export(objects.clone()) {
             Ok(_) => {}
             Err(ClientError::NotRunning { .. }) => {
-                return owe(
-                    config,
-                    arguments,
-                    Owed { at: now(), objects: held.into_iter().collect(), action, by, detail },
-                );
+                let owed = Owed { at: now(), objects, action, by: by.clone(), detail: detail.clone() };
+                recorded = owe(config, arguments, &owed)?;
             }
             Err(refused) => {
                 // Damaged objects are moved aside when they are refused; the others are handed out without them.
@@ -192,11 +191,11 @@ fn announce(
             }
         }
     }
-    Ok(if held.is_empty() { Recorded::Nothing } else { Recorded::Said })
+    Ok(recorded)
 }
 
 /// Who is named must be on record; a directory that was kept where nobody can write to it is read all the same.
-fn owe(config: &Config, arguments: &BundleArgs, owed: Owed) -> Result<Recorded, CliError> {
+fn owe(config: &Config, arguments: &BundleArgs, owed: &Owed) -> Result<Recorded, CliError> {
     match owed.keep(&config.directory) {
         Ok(()) => Ok(Recorded::Owed),
         Err(_) if arguments.person.is_none() => Ok(Recorded::Nothing),

@@ -10,6 +10,9 @@ use watchfire_types::{Body, Epoch, Event, MemberId, MemberKey, Seq, Verified};
 /// Size and root of a tree.
 type Tree = (u64, [u8; 32]);
 
+/// An epoch of an author, and the ends of its earlier ones that its first event names.
+type Named = (MemberKey, Epoch, Vec<(Epoch, Seq)>);
+
 /// What the kept lines of witnesses prove.
 pub(super) struct Coverage {
     /// The first position of each chain that nothing proves.
@@ -74,7 +77,7 @@ impl Coverage {
             }
             _ => None,
         };
-        let started: Vec<(MemberKey, Epoch, Vec<(Epoch, Seq)>)> = machine.events().filter_map(named).collect();
+        let started: Vec<Named> = machine.events().filter_map(named).collect();
         let mut rose = true;
         while rose {
             rose = false;
