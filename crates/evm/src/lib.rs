@@ -7,6 +7,7 @@
 //! Terms: an *endpoint* is one URL, an *operator* runs endpoints, *agreement* is equal answers from k operators.
 
 mod absent;
+mod ahead;
 mod assembly;
 mod blocks;
 mod budget;
@@ -41,6 +42,7 @@ mod submitter;
 mod tests;
 mod trace;
 
+pub use ahead::InOrder;
 pub use assembly::Assembly;
 pub use blocks::{BlockFault, TextBlock};
 pub use budget::Priority;

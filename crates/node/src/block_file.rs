@@ -1,22 +1,29 @@
-//! Files of blocks: one block after the other, each read when the one before was taken.
+//! Files of blocks: one block after the other.
 //!
 //! A file is a JSON object a line, or objects written over several lines, or a list of either. Where an object ends before it is whole, the next
-//! one that begins a line is read all the same: what is cut off or no JSON costs its own line and nothing else. At most one block is held, of at
-//! most [`BLOCK_BYTES_MAX`] bytes.
+//! one that begins a line is read all the same: what is cut off or no JSON costs its own line and nothing else.
+//!
+//! Blocks are proved and decoded on all cores, ahead of whoever takes them: two for each core, of less than [`AHEAD_BYTES`] together and one more
+//! of at most [`BLOCK_BYTES_MAX`]. From standard input, where they may be long in coming, one at a time.
 
+use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use thiserror::Error;
 use watchfire_detect::Interest;
 use watchfire_detect::trace::{TraceFault, Traced, read_traces};
-use watchfire_evm::{BlockFault, TextBlock};
+use watchfire_evm::{BlockFault, InOrder, TextBlock};
 
 use crate::text_file::{TextFile, TextFileError};
 
 /// Longest text of one block: a full mainnet block with its traces takes a quarter.
 pub const BLOCK_BYTES_MAX: usize = 256 << 20;
+/// Text of blocks that are read ahead, before another one is.
+const AHEAD_BYTES: usize = 64 << 20;
+/// Blocks that are read ahead, for each core.
+const AHEAD_BLOCKS: usize = 2;
 
 /// Why a part of a file is no block.
 #[derive(Debug, Error)]
@@ -105,16 +112,51 @@ pub struct Part {
     pub traces: Option<Result<Vec<Traced>, BlockFileError>>,
 }
 
+/// What is made of a block's text.
+#[derive(Clone)]
+struct Reader {
+    path: PathBuf,
+    with_traces: bool,
+    /// By whom a log has to be wanted; where nobody is named, all are.
+    interests: Option<Arc<[Interest]>>,
+}
+
+impl Reader {
+    fn read(&self, line: u64, text: &[u8]) -> Result<Part, BlockFileError> {
+        let path = || self.path.clone();
+        let wanted = |address: &_, topics: &[_]| {
+            let concerns = |interest: &Interest| interest.concerns(address, topics);
+            self.interests.as_ref().is_none_or(|interests| interests.iter().any(concerns))
+        };
+        let block =
+            TextBlock::read(text, wanted).map_err(|source| BlockFileError::Block { path: path(), line, source })?;
+        let traces = (self.with_traces && block.traced).then(|| {
+            let mut traces = Vec::new();
+            let read = read_traces::<TraceFault>(text, |traced| {
+                traces.push(traced);
+                Ok(())
+            });
+            read.map(|()| traces).map_err(|source| BlockFileError::Traces { path: path(), line, source })
+        });
+        Ok(Part { line, block, traces })
+    }
+}
+
+/// A block's text with the line where it begins.
+type Text = (u64, Vec<u8>);
+
 /// The blocks of one file, each with the line where it begins.
 pub struct BlockFile {
-    path: PathBuf,
     file: TextFile,
     line: u64,
     /// [`BLOCK_BYTES_MAX`].
     bytes_max: usize,
-    with_traces: bool,
-    /// By whom a log has to be wanted; where nobody is named, all are.
-    interests: Option<Rc<[Interest]>>,
+    reader: Arc<Reader>,
+    ahead: InOrder<Result<Part, BlockFileError>>,
+    /// Bytes of each text that is read ahead.
+    lengths: VecDeque<usize>,
+    /// How many are read ahead.
+    ahead_max: usize,
     found: bool,
     ended: bool,
 }
@@ -140,49 +182,26 @@ impl BlockFile {
     /// [`BlockFileError::File`].
     pub fn open(path: &Path) -> Result<Self, BlockFileError> {
         let file = TextFile::open(path).map_err(|source| BlockFileError::File { line: 0, source })?;
-        let path = path.to_owned();
-        Ok(Self {
-            path,
-            file,
-            line: 1,
-            bytes_max: BLOCK_BYTES_MAX,
-            with_traces: false,
-            interests: None,
-            found: false,
-            ended: false,
-        })
+        let reader = Arc::new(Reader { path: path.to_owned(), with_traces: false, interests: None });
+        let ahead = InOrder::new();
+        let cores = InOrder::<Result<Part, BlockFileError>>::cores();
+        let ahead_max = if path == Path::new("-") { 1 } else { AHEAD_BLOCKS * cores };
+        let (lengths, found, ended) = (VecDeque::new(), false, false);
+        Ok(Self { file, line: 1, bytes_max: BLOCK_BYTES_MAX, reader, ahead, lengths, ahead_max, found, ended })
     }
 
     /// The same, with the traces beside blocks if they are wanted.
     #[must_use]
-    pub fn with_traces(self, wanted: bool) -> Self {
-        Self { with_traces: wanted, ..self }
+    pub fn with_traces(mut self, wanted: bool) -> Self {
+        Arc::make_mut(&mut self.reader).with_traces = wanted;
+        self
     }
 
     /// The same with the logs alone that concern one of these; all are held against the header.
     #[must_use]
-    pub fn concerning(self, interests: &Rc<[Interest]>) -> Self {
-        Self { interests: Some(Rc::clone(interests)), ..self }
-    }
-
-    /// A block's text, read.
-    fn read(&self, line: u64, text: &[u8]) -> Result<Part, BlockFileError> {
-        let path = || self.path.clone();
-        let wanted = |address: &_, topics: &[_]| {
-            let concerns = |interest: &Interest| interest.concerns(address, topics);
-            self.interests.as_ref().is_none_or(|interests| interests.iter().any(concerns))
-        };
-        let block =
-            TextBlock::read(text, wanted).map_err(|source| BlockFileError::Block { path: path(), line, source })?;
-        let traces = (self.with_traces && block.traced).then(|| {
-            let mut traces = Vec::new();
-            let read = read_traces::<TraceFault>(text, |traced| {
-                traces.push(traced);
-                Ok(())
-            });
-            read.map(|()| traces).map_err(|source| BlockFileError::Traces { path: path(), line, source })
-        });
-        Ok(Part { line, block, traces })
+    pub fn concerning(mut self, interests: &Arc<[Interest]>) -> Self {
+        Arc::make_mut(&mut self.reader).interests = Some(Arc::clone(interests));
+        self
     }
 
     /// Goes to where the next object begins; a list's own brackets and commas are nothing.
@@ -245,21 +264,34 @@ impl BlockFile {
         }
     }
 
-    fn part(&mut self) -> io::Result<Option<Result<Part, BlockFileError>>> {
+    fn text(&mut self) -> io::Result<Option<Result<Text, BlockFileError>>> {
         let found = self.between()?;
-        let (path, line) = (self.path.clone(), self.line);
-        let block = match found {
+        let (path, line) = (self.reader.path.clone(), self.line);
+        let text = match found {
             Between::End if self.found => return Ok(None),
             Between::End => Err(BlockFileError::Empty { path }),
             Between::Garbage => Err(BlockFileError::Garbage { path, line }),
             Between::Object => match self.object()? {
-                Left::Whole(text) => self.read(line, &text),
+                Left::Whole(text) => Ok((line, text)),
                 Left::CutOff(bytes) => Err(BlockFileError::Block { path, line, source: BlockFault::CutOff { bytes } }),
                 Left::TooLong => Err(BlockFileError::TooLong { path, line }),
             },
         };
         self.found = true;
-        Ok(Some(block))
+        Ok(Some(text))
+    }
+
+    /// Has the next block read, if there is one.
+    fn read_ahead(&mut self) {
+        let text = self.text().unwrap_or_else(|source| {
+            self.ended = true;
+            Some(Err(BlockFileError::File { line: self.line, source: self.file.failed(source) }))
+        });
+        self.ended |= matches!(text, None | Some(Err(BlockFileError::Empty { .. })));
+        let Some(text) = text else { return };
+        self.lengths.push_back(text.as_ref().map_or(0, |(_, text)| text.len()));
+        let reader = Arc::clone(&self.reader);
+        self.ahead.give(move || text.and_then(|(line, text)| reader.read(line, &text)));
     }
 }
 
@@ -267,15 +299,11 @@ impl Iterator for BlockFile {
     type Item = Result<Part, BlockFileError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.ended {
-            return None;
+        while !self.ended && self.ahead.given() < self.ahead_max && self.lengths.iter().sum::<usize>() < AHEAD_BYTES {
+            self.read_ahead();
         }
-        let part = self.part().unwrap_or_else(|source| {
-            self.ended = true;
-            Some(Err(BlockFileError::File { line: self.line, source: self.file.failed(source) }))
-        });
-        self.ended |= part.is_none() || matches!(part, Some(Err(BlockFileError::Empty { .. })));
-        part
+        self.lengths.pop_front();
+        self.ahead.take()
     }
 }
 

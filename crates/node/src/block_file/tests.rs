@@ -132,5 +132,5 @@ fn what_concerns_nobody_is_left_out() {
     };
     let open = || BlockFile::open(&path).unwrap();
     assert_eq!(logs(open()), [Ok(1), Err("receipts-mismatch"), Ok(1)]);
-    assert_eq!(logs(open().concerning(&Rc::from([]))), [Ok(0), Err("receipts-mismatch"), Ok(0)]);
+    assert_eq!(logs(open().concerning(&Arc::from([]))), [Ok(0), Err("receipts-mismatch"), Ok(0)]);
 }

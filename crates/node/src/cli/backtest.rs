@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -133,7 +133,7 @@ pub(super) type Tally = BTreeMap<DetectorId, Vec<u64>>;
 pub(super) struct Teller<'a> {
     replay: Replay<'a>,
     /// What is taken from files.
-    interests: Rc<[Interest]>,
+    interests: Arc<[Interest]>,
     output: Output,
     /// Findings are counted here, and not told, where that is wanted.
     tally: Option<Tally>,
