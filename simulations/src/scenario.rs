@@ -300,16 +300,23 @@ pub enum Act {
     Approve,
     /// Vetoes it.
     Veto,
-    /// Supports the recovery; simulated only, as are the following.
+    /// Supports the recovery; simulated only.
     Recover,
-    /// Closes the incident as a false alarm.
+    /// Closes the incident as a false alarm; simulated only.
     CloseFalse,
-    /// Promotes every rule that is demoted.
+    /// Promotes every rule that is demoted; simulated only.
     Promote,
     /// Declines to support anything against the open incident, and says so to everybody. It is on the record and takes nobody's vote away.
     Reject,
     /// Nobody there answers from now on: what the scenario has for these people later does not happen.
     Asleep,
+}
+
+impl Act {
+    /// Whether people of a live drill can do it.
+    pub(crate) fn is_live(self) -> bool {
+        matches!(self, Self::Approve | Self::Veto | Self::Reject | Self::Asleep)
+    }
 }
 
 /// What must come of it; what is not named is not judged.

@@ -194,11 +194,15 @@ pub(super) async fn human(stage: &Stage, part: &HumanPart) -> Result<(), DrillEr
                 Act::Veto => arguments.extend(["veto", "latest"]),
                 Act::Recover => arguments.extend(["approve", "latest", "--step", "1"]),
                 Act::CloseFalse => arguments.extend(["close", "latest", "--outcome", "false"]),
-                // No scenario that is drilled has them: `scenario::parse`.
-                Act::Promote | Act::Reject | Act::Asleep => return Ok(String::new()),
+                Act::Reject => arguments.extend(["reject", "latest"]),
+                // Who is asleep does nothing, and no scenario that is drilled has the other: `scenario::parse`.
+                Act::Asleep | Act::Promote => return Ok(String::new()),
             }
             let playbook = if part.act == Act::Recover { RECOVERY } else { PLAYBOOK };
-            arguments.extend(["--playbook", playbook, "--person", &person, "--role", "on-call"]);
+            if part.act != Act::Reject {
+                arguments.extend(["--playbook", playbook]);
+            }
+            arguments.extend(["--person", &person, "--role", "on-call"]);
             arguments.extend(["--reason", &part.reason, "--json"]);
             node.command(&arguments).await
         }

@@ -103,6 +103,9 @@ pub(super) fn of_the_play(stage: &Stage, played: &Played, nonce: u64, causes: &C
     if let Some(expected) = expect.cancelled {
         all.push(equal("cancel certificate", &expected, &seen.cancelled()));
     }
+    if let Some(count) = expect.rejected_by {
+        all.push(equal("organisations whose people declined", &usize::from(count), &seen.authors("rejected").len()));
+    }
     if let Some(count) = expect.nonces {
         all.push(equal("Safe transactions executed", &count, &nonce.saturating_sub(played.nonce_before)));
     }

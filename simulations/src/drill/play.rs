@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use alloy_primitives::{B256, U256};
 use tokio::time::Instant;
+use watchfire_types::OrganisationId;
 use watchfire_types::control::{CanPause, Status};
 
 use super::DrillError;
@@ -16,7 +17,7 @@ use super::progress::Progress;
 use super::report::ether;
 use super::stage::Stage;
 use crate::key::Order;
-use crate::scenario::{AttackKind, AttackStart, Fault, FaultKind, HumanPart, Moment, Who, words};
+use crate::scenario::{Act, AttackKind, AttackStart, Fault, FaultKind, HumanPart, Moment, Who, words};
 use crate::vault;
 
 /// How often the launcher looks at the chain.
@@ -64,6 +65,8 @@ struct Play<'a> {
     reached: BTreeMap<Moment, Instant>,
     fired: BTreeSet<usize>,
     acted: BTreeSet<usize>,
+    /// Whose people do nothing any more.
+    asleep: BTreeSet<OrganisationId>,
     stealing: Option<B256>,
     statuses: Vec<Option<Status>>,
     told: usize,
@@ -89,6 +92,7 @@ pub(super) async fn play(stage: &mut Stage, progress: &dyn Progress) -> Result<P
         reached: BTreeMap::new(),
         fired: BTreeSet::new(),
         acted: BTreeSet::new(),
+        asleep: BTreeSet::new(),
         stealing: None,
         statuses,
         told: 0,
@@ -175,8 +179,15 @@ impl Play<'_> {
                 self.stealing = Some(transaction);
             }
         }
-        for (index, part) in humans {
+        for (index, mut part) in humans {
             self.acted.insert(index);
+            part.organisations.retain(|organisation| !self.asleep.contains(organisation));
+            if part.organisations.is_empty() {
+                continue;
+            }
+            if part.act == Act::Asleep {
+                self.asleep.extend(part.organisations.iter().cloned());
+            }
             let who: Vec<_> = part.organisations.iter().map(ToString::to_string).collect();
             progress.said(&format!("people of {}: {}", who.join(", "), words(&part.act)));
             act::human(self.stage, &part).await?;

@@ -9,7 +9,7 @@ use thiserror::Error;
 use watchfire_types::{MemberId, OperatorId};
 
 use super::way::WrongEntry;
-use super::{Act, AttackKind, ChainPart, FaultKind, Scenario, Stage, Who, names};
+use super::{AttackKind, ChainPart, FaultKind, Scenario, Stage, Who, names};
 use super::{library, wave, way};
 
 const FILE_BYTES_MAX: u64 = 256 << 10;
@@ -337,9 +337,8 @@ fn simulated_only(scenario: &Scenario) -> Option<&'static str> {
         ("pause_reverts", scenario.vault.pause_reverts),
         ("twin", scenario.vault.twin),
         ("fault", scenario.faults.iter().any(|fault| !fault.what.is_live())),
-        ("act", scenario.humans.iter().any(|human| !matches!(human.act, Act::Approve | Act::Veto))),
+        ("act", scenario.humans.iter().any(|human| !human.act.is_live())),
         ("pauses", scenario.expect.pauses.is_some()),
-        ("rejected_by", scenario.expect.rejected_by.is_some()),
         ("kind", !live_attack),
         ("attack.step", !scenario.attack.steps.is_empty()),
     ];

@@ -13,7 +13,7 @@ use watchfire_types::control::{EvidenceObject, Reply, Request};
 
 use super::NodeArgs;
 use super::output::{CliError, Output, code};
-use super::people::SpeakerArgs;
+use super::people::{SpeakerArgs, file_name};
 use crate::config::Config;
 use crate::control::client::ask;
 use crate::durably;
@@ -237,7 +237,7 @@ fn export(arguments: ExportArgs, output: Output) -> Result<u8, CliError> {
         ));
     }
     // Where to, without the path of this machine.
-    let name = target.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let name = file_name(&config, target)?;
     let by = arguments.access.clone();
     let read = access(&config, arguments.access, &found, AccessAction::Read, &format!("for the file {name}"))?;
     let whole = digits(&arguments.what)?;

@@ -18,27 +18,22 @@ use watchfire_bundle::{Bounds, CharterText, Check, Outcome, Parts, ROOM, Report,
 use watchfire_charter::Charter;
 use watchfire_driver::SOFTWARE;
 use watchfire_protocol::IncidentStatus;
-use watchfire_types::body::{AccessAction, Custodian, Human};
-use watchfire_types::control::Request;
+use watchfire_types::body::{AccessAction, Custodian};
 use watchfire_types::{B256, Body, Bytes, CharterDigest, IncidentId, Verified, sha256};
 use watchfire_wire::bundle::Bundle;
 
 use super::NodeArgs;
+use super::handing_out::{Recorded, Recorder};
 use super::incident::choose;
 use super::log_trees::fresh;
 use super::output::{CliError, Output, code};
+use super::people::{file_name, human};
 use crate::charter_file::load;
 use crate::config::{Config, read_text};
-use crate::control::client::{ClientError, ask};
 use crate::durably;
-use crate::evidence::owed::Owed;
 use crate::evidence::store::{Store, StoreError};
 use crate::kept::{Kept, look};
-use crate::run::now;
 use crate::trees::witnessed;
-
-/// Objects named in one access.
-const ACCESS_MAX: usize = 256;
 
 /// Which incident, and where to.
 #[derive(Debug, Args)]
@@ -48,14 +43,18 @@ pub(super) struct BundleArgs {
     /// The file to write; it must not exist.
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
-    /// Pseudonym of who exports; recorded with the reason as a custody event, of the next start where no node runs.
+    /// Who exports: a name in this node's table (`watchfire people list`); the log gets their pseudonym. Recorded with the reason as a custody
+    /// event, of the next start where no node runs.
+    #[arg(long = "as", value_name = "NAME", requires = "reason", conflicts_with = "person")]
+    name: Option<String>,
+    /// Who exports: a pseudonym as it stands in the log, instead of --as.
     #[arg(long, value_name = "PSEUDONYM", requires = "reason")]
     person: Option<String>,
     /// In which role they export, at most 64 bytes; everyone can read it.
     #[arg(long, default_value = "responder")]
     role: String,
     /// Why it is exported, at most 1,024 bytes; everyone can read it.
-    #[arg(long, requires = "person")]
+    #[arg(long)]
     reason: Option<String>,
     #[command(flatten)]
     node: NodeArgs,
@@ -95,26 +94,29 @@ pub(super) fn run(arguments: &BundleArgs, output: Output) -> Result<u8, CliError
     let charter = Arc::new(charter);
     let mut kept = read(&config, &charter, output)?;
     let mut incident = find(&kept, &arguments.incident)?;
-    let name = file.file_name().unwrap_or_default().to_string_lossy();
-    let wanted = (AccessAction::Read, format!("for the evidence bundle {name}"));
-    let recorded = announce(&config, &kept, &incident, arguments, wanted)?;
-    if fresh(&config, output)?.is_some() || recorded == Recorded::Said {
+    let (by, name) = (custodian(&config, arguments)?, file_name(&config, file)?);
+    let mut custody = Recorder::new(&config, by);
+    let reading = format!("for the evidence bundle {name}");
+    custody.take(named(&kept, &incident), AccessAction::Read, &reading)?;
+    if fresh(&config, output)?.is_some() || custody.recorded == Recorded::Said {
         kept = read(&config, &charter, output)?;
         incident = find(&kept, &incident.id.to_string())?;
+        // What came meanwhile.
+        custody.take(named(&kept, &incident), AccessAction::Read, &reading)?;
     }
     output.progress(&format!("incident {} of {}", incident.id, incident.asset));
-    let parts = parts(&config, &kept, &incident, CharterText { charter: (*charter).clone(), toml })?;
+    let parts = parts(&config, &kept, &incident, &custody.taken, CharterText { charter: (*charter).clone(), toml })?;
     let pruned = kept.pruned.as_ref().map(|pruned| pruned.chains.as_slice()).unwrap_or_default();
     let built = build_within(&parts, Bounds { pruned, room: ROOM });
     let (objects, bytes) = (parts.objects.len(), built.map_err(CliError::failed)?);
     output.progress("verifying what was made");
     let report = verify(&bytes, Some(&charter));
     write(file, &bytes).map_err(|error| CliError::unwritten(file, &error))?;
-    if recorded != Recorded::Nothing {
-        // Only what stands in a whole file counts as held outside this node.
-        let written = format!("SHA-256 {:x}, evidence bundle {name}", B256::new(sha256(&[&bytes])));
-        announce(&config, &kept, &incident, arguments, (AccessAction::Exported, written))?;
-    }
+    // Only what stands in a whole file counts as held outside this node.
+    let written = format!("SHA-256 {:x}, evidence bundle {name}", B256::new(sha256(&[&bytes])));
+    let exported = custody.taken.clone();
+    custody.record(&exported, AccessAction::Exported, &written)?;
+    let recorded = custody.recorded;
     let mut answer = answer(file, &bytes, &incident, &charter, (objects, recorded), &report);
     answer.pruned = lacking(&bytes)?.then(|| kept.way_back()).flatten();
     output.answer(&text(&answer), &answer)?;
@@ -139,67 +141,15 @@ fn named(kept: &Kept, incident: &IncidentStatus) -> BTreeSet<B256> {
     collected.flatten().map(|item| item.object).collect()
 }
 
-/// Whether it is on record that objects are handed out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Recorded {
-    /// There are none, or nobody is named and the directory cannot be written to.
-    Nothing,
-    /// A running node said so.
-    Said,
-    /// The next start says so.
-    Owed,
-}
-
-/// Has the export recorded before an object is handed out, by the running node or, where none runs, in its directory.
-fn announce(
-    config: &Config,
-    kept: &Kept,
-    incident: &IncidentStatus,
-    arguments: &BundleArgs,
-    (action, detail): (AccessAction, String),
-) -> Result<Recorded, CliError> {
-    let store = Store::look(&config.directory);
-    let held: Vec<B256> = named(kept, incident).into_iter().filter(|object| store.has(object)).collect();
-    let by = match (&arguments.person, &arguments.reason) {
-        (Some(person), Some(reason)) => {
-            Custodian::Human(Human { person: person.clone(), role: arguments.role.clone(), reason: reason.clone() })
+fn custodian(config: &Config, arguments: &BundleArgs) -> Result<Custodian, CliError> {
+    let BundleArgs { name, person, role, reason, .. } = arguments;
+    match (name.as_ref().or(person.as_ref()), reason) {
+        (Some(_), Some(reason)) => {
+            let human = human(config, (name.clone(), person.clone()), role.clone(), reason.clone())?;
+            Ok(Custodian::Human(human))
         }
-        _ => Custodian::Node("evidence bundle asked for at the control socket".to_owned()),
-    };
-    let detail: String = detail.chars().take(120).collect();
-    let export = |objects: BTreeSet<B256>| {
-        let (by, detail) = (by.clone(), detail.clone());
-        let request = Request::AccessEvidence { objects, action, by, detail };
-        ask(&config.directory, &request)
-    };
-    let mut recorded = if held.is_empty() { Recorded::Nothing } else { Recorded::Said };
-    for objects in held.chunks(ACCESS_MAX) {
-        let objects: BTreeSet<B256> = objects.iter().copied().collect();
-        match export(objects.clone()) {
-            Ok(_) => {}
-            Err(ClientError::NotRunning { .. }) => {
-                let owed = Owed { at: now(), objects, action, by: by.clone(), detail: detail.clone() };
-                recorded = owe(config, arguments, &owed)?;
-            }
-            Err(refused) => {
-                // Damaged objects are moved aside when they are refused; the others are handed out without them.
-                let whole: BTreeSet<B256> = objects.iter().copied().filter(|object| store.has(object)).collect();
-                if whole.is_empty() || whole.len() == objects.len() {
-                    return Err(refused.into());
-                }
-                export(whole)?;
-            }
-        }
-    }
-    Ok(recorded)
-}
-
-/// Who is named must be on record; a directory that was kept where nobody can write to it is read all the same.
-fn owe(config: &Config, arguments: &BundleArgs, owed: &Owed) -> Result<Recorded, CliError> {
-    match owed.keep(&config.directory) {
-        Ok(()) => Ok(Recorded::Owed),
-        Err(_) if arguments.person.is_none() => Ok(Recorded::Nothing),
-        Err((path, error)) => Err(CliError::unwritten(&path, &error)),
+        (None, None) => Ok(Custodian::Node("evidence bundle asked for at the control socket".to_owned())),
+        _ => Err(CliError::usage("a reason is somebody's; say whose with --as or --person")),
     }
 }
 
@@ -225,13 +175,14 @@ fn parts<'a>(
     config: &Config,
     kept: &'a Kept,
     incident: &IncidentStatus,
+    taken: &BTreeSet<B256>,
     charter: CharterText,
 ) -> Result<Parts<'a>, CliError> {
     let store = Store::look(&config.directory);
     let mut objects = BTreeMap::new();
-    for object in named(kept, incident) {
-        match store.get(&object) {
-            Ok(content) => drop(objects.insert(object, content)),
+    for object in taken {
+        match store.get(object) {
+            Ok(content) => drop(objects.insert(*object, content)),
             // What is not here or is damaged stays open in the bundle; `watchfire verify` says of what.
             Err(StoreError::Absent { .. } | StoreError::Damaged { .. }) => {}
             Err(error) => return Err(error.into()),

@@ -11,6 +11,7 @@ mod entries;
 mod error_kinds;
 mod evidence;
 mod finding;
+mod handing_out;
 mod help;
 mod incident;
 mod incident_bundle;

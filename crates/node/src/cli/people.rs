@@ -1,7 +1,10 @@
 //! `watchfire people`, and who speaks on the command line.
 
+use std::path::Path;
+
 use clap::{Args, Subcommand};
 use watchfire_types::body::Human;
+use watchfire_wire::bounds::{MAX_LABEL, MAX_REASON};
 
 use super::NodeArgs;
 use super::output::{CliError, Output, code};
@@ -57,22 +60,44 @@ pub(super) struct SpeakerArgs {
 impl SpeakerArgs {
     /// The speaker as the log gets them; `reason` is for everyone.
     pub(super) fn human(self, config: &Config, reason: String) -> Result<Human, CliError> {
-        let people = People::load(&config.directory)?;
-        people.unnamed(&self.role)?;
-        people.unnamed(&reason)?;
-        let person = match (self.name, self.person) {
-            (Some(name), _) => people.pseudonym(&name)?.to_owned(),
-            (None, Some(person)) if is_pseudonym(&person) => person,
-            (None, person) => {
-                let message = format!(
-                    "{:?} is no pseudonym (a-z, 0-9, '-', '_', '.'); `--as NAME` finds one in this node's table",
-                    person.unwrap_or_default()
-                );
-                return Err(CliError::usage(message));
-            }
-        };
-        Ok(Human { person, role: self.role, reason })
+        human(config, (self.name, self.person), self.role, reason)
     }
+}
+
+/// Whoever is named, or has this pseudonym, as the log gets them.
+pub(super) fn human(
+    config: &Config,
+    (name, person): (Option<String>, Option<String>),
+    role: String,
+    reason: String,
+) -> Result<Human, CliError> {
+    let people = People::load(&config.directory)?;
+    for (what, text, most) in [("role", &role, MAX_LABEL), ("reason", &reason, MAX_REASON)] {
+        people.unnamed(text)?;
+        if text.len() > most {
+            let message = format!("the {what} has {} bytes; at most {most} are taken, shorten it", text.len());
+            return Err(CliError::usage(message));
+        }
+    }
+    let person = match (name, person) {
+        (Some(name), _) => people.pseudonym(&name)?.to_owned(),
+        (None, Some(person)) if is_pseudonym(&person) => person,
+        (None, person) => {
+            let message = format!(
+                "{:?} is no pseudonym (a-z, 0-9, '-', '_', '.'); `--as NAME` finds one in this node's table",
+                person.unwrap_or_default()
+            );
+            return Err(CliError::usage(message));
+        }
+    };
+    Ok(Human { person, role, reason })
+}
+
+/// A file's name as an event tells of it: cut to 60 characters, and none of these people.
+pub(super) fn file_name(config: &Config, file: &Path) -> Result<String, CliError> {
+    let name: String = file.file_name().unwrap_or_default().to_string_lossy().chars().take(60).collect();
+    People::load(&config.directory)?.unnamed(&name)?;
+    Ok(name)
 }
 
 /// Runs a `people` command.

@@ -81,6 +81,8 @@ impl Store {
                 fs::remove_file(&path).map_err(system("remove", &path))?;
             }
         }
+        // What a process left under its name before it could sync that: it is believed to be there from now on.
+        File::open(&directory).and_then(|names| names.sync_all()).map_err(system("sync", &directory))?;
         Ok(Self { directory })
     }
 

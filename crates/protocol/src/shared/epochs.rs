@@ -21,6 +21,10 @@ pub(crate) struct Epochs {
     short: BTreeSet<ChainKey>,
     /// Those of them for which a later one that did has no successor: nobody began knowing that it was there.
     restored: BTreeSet<ChainKey>,
+    /// Epochs that no later one names.
+    last: BTreeSet<ChainKey>,
+    /// Authors with several of these: each began knowing nothing of the other.
+    parted: BTreeSet<MemberKey>,
     faulty: BTreeSet<MemberKey>,
     slipped: BTreeSet<ChainKey>,
 }
@@ -45,11 +49,25 @@ impl Epochs {
             for earlier in &started.earlier {
                 let named = (event.author, earlier.epoch);
                 self.named.entry(named).or_default().insert((earlier.seq, earlier.hash, event.epoch));
+                self.last.remove(&named);
                 self.compare(&named, &next);
             }
+            if !self.names(&key) {
+                self.last.insert(key);
+            }
+            self.part(&event.author);
             self.compare_short(&event.author, &next);
         }
         self.compare(&key, &next);
+    }
+
+    /// Looks anew whether an author's epochs parted.
+    fn part(&mut self, author: &MemberKey) {
+        if self.last.range((*author, LOW)..=(*author, HIGH)).nth(1).is_some() {
+            self.parted.insert(*author)
+        } else {
+            self.parted.remove(author)
+        };
     }
 
     /// Takes back an event that a cut took.
@@ -63,8 +81,13 @@ impl Epochs {
             if let Some(ends) = self.named.get_mut(&named) {
                 ends.remove(&(earlier.seq, earlier.hash, event.epoch));
             }
+            if !self.names(&named) && self.begun(&named) {
+                self.last.insert(named);
+            }
             self.compare(&named, &next);
         }
+        self.last.remove(&(event.author, event.epoch));
+        self.part(&event.author);
         self.compare_short(&event.author, &next);
     }
 
@@ -106,15 +129,20 @@ impl Epochs {
         short.iter().for_each(|key| self.compare(key, &next));
     }
 
+    /// Whether its beginning is held.
+    fn begun(&self, key: &ChainKey) -> bool {
+        self.starts.get(&key.0).is_some_and(|starts| starts.iter().any(|(_, epoch)| *epoch == key.1))
+    }
+
     /// Newest epoch by the author's own clock.
     pub(crate) fn newest(&self, author: &MemberKey) -> Option<Epoch> {
         self.starts.get(author)?.last().map(|(_, epoch)| *epoch)
     }
 
     /// A later epoch names an earlier one at less than what is held of it, and no epoch began since that knew this: one that did knows what was
-    /// forgotten, or is such an epoch itself.
+    /// forgotten, or is such an epoch itself. So does one that began from a backup that was whole and older than another epoch: neither names the other.
     pub(crate) fn restored(&self, author: &MemberKey) -> bool {
-        any_of(&self.restored, author)
+        any_of(&self.restored, author) || self.parted.contains(author)
     }
 
     /// Whether an epoch is over: a later one of the author began knowing all that is held of it. One more event of it, and it is not.
@@ -135,7 +163,7 @@ impl Epochs {
 
     /// Whether anybody is restored, slipped or faulty.
     pub(crate) fn doubts_any(&self) -> bool {
-        !(self.restored.is_empty() && self.slipped.is_empty() && self.faulty.is_empty())
+        !(self.restored.is_empty() && self.parted.is_empty() && self.slipped.is_empty() && self.faulty.is_empty())
     }
 
     /// Whether a held `Started` of the author names this epoch as its past.

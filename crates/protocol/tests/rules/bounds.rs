@@ -162,6 +162,12 @@ fn a_restored_node_that_knows_its_log_again_is_none() {
     assert!(!said(&[&zero, &one, &forgets, &still_forgets, &knows]));
     assert!(said(&[&zero, &one, &forgets, &still_forgets, &beside]), "one that knows of no restored node ends nothing");
     assert!(said(&[&zero, &one, &forgets, &still_forgets, &knows, &again]));
+    // A backup that was whole when it was taken, of a node that ran on in an epoch that the restored one knows nothing of.
+    let (ran_on, whole) = (begin(7, vec![head(&one)]), begin(8, vec![head(&one)]));
+    let both = begin(9, vec![head(&one), head(&ran_on), head(&whole)]);
+    assert!(!said(&[&zero, &one, &ran_on]) && !said(&[&zero, &one, &whole]));
+    assert!(said(&[&zero, &one, &ran_on, &whole]));
+    assert!(!said(&[&zero, &one, &ran_on, &whole, &both]));
 }
 
 /// Pairs whose carrier left the set are not said again by everyone.

@@ -104,7 +104,7 @@ impl Node {
                 self.copy().await?;
                 Reply::Error { error }
             }
-            None => self.state_access(objects, action, by, detail).await?,
+            None => self.state_access(objects, action, by, detail, false).await?,
         };
         // Whoever asked may have hung up.
         let _ = reply.send(answer);
@@ -127,12 +127,8 @@ impl Node {
     pub(super) async fn say_owed(&mut self) -> Result<(), RunError> {
         for (path, owed) in std::mem::take(&mut self.evidence.owed) {
             let detail = owed.detail();
-            let said = self.driver.machine().events().any(|event| match &event.body {
-                Body::EvidenceAccessed(said) => Some(event.author) == self.own_key() && said.detail == detail,
-                _ => false,
-            });
             let Owed { objects, action, by, .. } = owed;
-            if !said && let Reply::Error { error } = self.state_access(objects, action, by, detail).await? {
+            if let Reply::Error { error } = self.state_access(objects, action, by, detail, true).await? {
                 tracing::warn!(path = %path.display(), cause = error, "an access from while no node ran is not said yet");
                 continue;
             }
@@ -143,12 +139,24 @@ impl Node {
         Ok(())
     }
 
+    /// Whether an access that was noted while no node ran is in the log: said by a process that could not remove the note.
+    fn is_said(&self, accessed: &EvidenceAccessed) -> bool {
+        let own = self.own_key();
+        let of = |said: &EvidenceAccessed| (said.incident, said.action, said.objects.clone(), said.detail.clone());
+        self.driver.machine().events().any(|event| match &event.body {
+            Body::EvidenceAccessed(said) => Some(event.author) == own && of(said) == of(accessed),
+            _ => false,
+        })
+    }
+
+    /// Says an access in each of the objects' incidents; one that was `noted` is said there once.
     async fn state_access(
         &mut self,
         objects: BTreeSet<B256>,
         action: AccessAction,
         by: Custodian,
         detail: String,
+        noted: bool,
     ) -> Result<Reply, RunError> {
         let mut by_incident: BTreeMap<IncidentId, (ChainId, Vec<B256>)> = BTreeMap::new();
         for object in &objects {
@@ -161,6 +169,9 @@ impl Node {
             let custody = self.custody(chain);
             let (by, detail) = (by.clone(), detail.clone());
             let accessed = EvidenceAccessed { incident, action, objects, by, from: None, detail, custody };
+            if noted && self.is_said(&accessed) {
+                continue;
+            }
             match self.state(EvidenceStatement::Accessed(accessed)).await? {
                 Ok(made) => events.extend(made),
                 Err(error) => return Ok(Reply::Error { error }),
