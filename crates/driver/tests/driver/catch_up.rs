@@ -14,20 +14,20 @@ use watchfire_wire::{CatchUpRequest, CatchUpResponse};
 use crate::forge::{Author, note, started};
 use crate::world::{TestKeys, charter, open};
 
-const NOW: Timestamp = Timestamp::from_millis(1_700_000_098_000);
+pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_700_000_098_000);
 const AN_HOUR_AGO: Timestamp = Timestamp::from_millis(1_699_996_498_000);
 
 /// A member that speaks every 600 ms since an hour ago: within its quota.
-fn author(index: usize, epoch: u8) -> Author {
+pub(crate) fn author(index: usize, epoch: u8) -> Author {
     Author { step_ms: 600, ..Author::new(index, [epoch; 16], AN_HOUR_AGO) }
 }
 
-fn node<S: Storage>(index: usize, storage: S) -> Driver<S, TestKeys> {
+pub(crate) fn node<S: Storage>(index: usize, storage: S) -> Driver<S, TestKeys> {
     open(&charter(), index, storage, 0x70 + u8::try_from(index).unwrap(), NOW).0
 }
 
 /// `Started` and notes that fill a kilobyte each: this many events of one author.
-fn history(author: &mut Author, events: usize) -> Vec<Bytes> {
+pub(crate) fn history(author: &mut Author, events: usize) -> Vec<Bytes> {
     let first = author.next == Seq::new(0);
     let body = |n: usize| {
         if first && n == 0 { started(Vec::new()) } else { note(&format!("{n:1000}")) }
@@ -36,7 +36,7 @@ fn history(author: &mut Author, events: usize) -> Vec<Bytes> {
 }
 
 /// Gives a node events as if they had come by gossip long ago.
-fn give<S: Storage>(driver: &mut Driver<S, TestKeys>, events: &[Bytes]) {
+pub(crate) fn give<S: Storage>(driver: &mut Driver<S, TestKeys>, events: &[Bytes]) {
     let from = TestKeys::of(4).author();
     let output = driver.handle(NOW, vec![Door::CaughtUp { from, events: events.to_vec() }]).unwrap();
     assert_eq!(output.caught_up[0].refused, 0, "{:?}", output.caught_up[0].reason);

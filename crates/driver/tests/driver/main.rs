@@ -1,6 +1,7 @@
 //! The driver against real parts: production protocol, wire and journal, a model chain, disks that fail.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod answers;
 mod bad_input;
 mod catch_up;
 mod chain;

@@ -4,14 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use alloy_primitives::Address;
-use watchfire_driver::{Door, Driver, KeyError, Keys, Notice, Output, Violation};
+use watchfire_driver::{Door, Driver, KeyError, Keys, Notice, Output, Violation, Witness};
 use watchfire_journal::{Journal, JournalOptions, MemoryStorage};
 use watchfire_types::input::Input;
-use watchfire_types::{Body, ChainId, Epoch, MemberKey, SafeTransaction, SafeVersion};
-use watchfire_wire::decode_signed;
+use watchfire_types::{Body, ChainId, Epoch, MemberKey, SafeTransaction, SafeVersion, Timestamp};
+use watchfire_wire::{Envelope, decode_signed};
 
+use crate::catch_up::NOW;
 use crate::durability::{events_of_others, inputs, published};
-use crate::world::{TestKeys, World, charter, gossip, member};
+use crate::world::{self, TestKeys, World, charter, gossip, member, sending};
 
 /// Keys whose node key can be made to give signatures that verify nowhere.
 struct Faltering {
@@ -31,7 +32,9 @@ impl Keys for Faltering {
     }
 
     fn sign_statement(&self, statement: watchfire_transparency::Statement<'_>) -> [u8; 64] {
-        self.keys.sign_statement(statement)
+        let mut signature = self.keys.sign_statement(statement);
+        signature[0] ^= u8::from(self.falters.load(Ordering::Relaxed));
+        signature
     }
 
     fn guardian(&self) -> Option<Address> {
@@ -47,6 +50,21 @@ impl Keys for Faltering {
     ) -> Result<[u8; 65], KeyError> {
         self.keys.co_sign(version, chain, safe, transaction)
     }
+}
+
+/// A driver whose keys can be made to falter.
+fn driver(now: Timestamp) -> (Driver<MemoryStorage, Faltering>, Arc<AtomicBool>) {
+    let falters = Arc::new(AtomicBool::new(false));
+    let keys = Faltering { keys: TestKeys::of(0), falters: Arc::clone(&falters) };
+    let charter = charter();
+    let (network, member) = (charter.network_id(), member(&charter, &keys.keys));
+    let journal = Journal::open(MemoryStorage::new(), JournalOptions::default()).unwrap();
+    let epoch = Epoch::from_bytes([1; 16]);
+    let (mut driver, _) =
+        Driver::open(journal, keys, Arc::clone(&charter), network, member.clone(), epoch, now).unwrap();
+    let memory = [MemoryStorage::new(), MemoryStorage::new()];
+    driver.set_witness(Witness::open(memory, &charter, &member).unwrap());
+    (driver, falters)
 }
 
 fn bodies(output: &Output) -> Vec<Body> {
@@ -66,15 +84,8 @@ fn a_violation_stops_support_only() {
         matches!(event.event().body, Body::Certificate(_))
     }));
 
-    let falters = Arc::new(AtomicBool::new(false));
-    let keys = Faltering { keys: TestKeys::of(0), falters: Arc::clone(&falters) };
-    let charter = charter();
-    let (network, member) = (charter.network_id(), member(&charter, &keys.keys));
-    let storage = MemoryStorage::new();
-    let journal = Journal::open(storage.clone(), JournalOptions::default()).unwrap();
     let now = others.now();
-    let epoch = Epoch::from_bytes([1; 16]);
-    let (mut driver, _) = Driver::open(journal, keys, charter, network, member, epoch, now).unwrap();
+    let (mut driver, falters) = driver(now);
     driver.handle(now, inputs(&chain, &[])).unwrap();
 
     falters.store(true, Ordering::Relaxed);
@@ -101,4 +112,42 @@ fn a_violation_stops_support_only() {
     let supports = |body: &Body| matches!(body, Body::Vote(_) | Body::Certificate(_) | Body::CoSignature(_));
     assert!(!said.iter().any(supports), "no vote, certificate or signature");
     assert_eq!(stopped(&output) + stopped(&later), 0, "said once");
+}
+
+/// How many lines leave once another member's checkpoint is heard and its events are durable.
+fn lines(node: &mut Driver<MemoryStorage, Faltering>, now: Timestamp) -> usize {
+    let mut other = world::open(&charter(), 1, MemoryStorage::new(), 2, NOW).0;
+    other.checkpoint(NOW).unwrap();
+    let events = other.machine().events().map(|event| event.outer().clone()).collect();
+    let heard = node.handle(now, vec![Door::CaughtUp { from: TestKeys::of(1).author(), events }]).unwrap();
+    let later = node.handle(now.plus_millis(1_000), vec![Door::Input(Input::Tick)]).unwrap();
+    let messages = heard.publish.iter().chain(&later.publish).map(|bytes| Envelope::decode(bytes).unwrap());
+    messages.filter(|message| matches!(message, Envelope::Witness(_))).count()
+}
+
+/// A signature of a statement that would verify nowhere leaves neither in an own checkpoint nor under another one's, and signing stops.
+#[test]
+fn statements_are_verified_before_they_leave() {
+    let (mut sound, _) = driver(NOW);
+    assert_eq!((lines(&mut sound, NOW), sound.signing_stopped()), (1, None));
+    let stopped = Some(&Violation::OwnStatement);
+    let (mut witness, falters) = driver(NOW);
+    falters.store(true, Ordering::Relaxed);
+    assert_eq!((lines(&mut witness, NOW), witness.signing_stopped()), (0, stopped));
+    let (mut stating, falters) = driver(NOW);
+    falters.store(true, Ordering::Relaxed);
+    assert_eq!((stating.checkpoint(NOW).unwrap().0, stating.signing_stopped()), (None, stopped));
+}
+
+/// A node whose own log is in doubt states nothing of it and witnesses nothing, however long it goes on, and waits for no time to do so.
+#[test]
+fn a_node_in_doubt_states_nothing() {
+    let (mut node, falters) = driver(NOW);
+    falters.store(true, Ordering::Relaxed);
+    node.handle(NOW, vec![Door::Input(sending(1))]).unwrap();
+    assert!(node.signing_stopped().is_some());
+    falters.store(false, Ordering::Relaxed);
+    let later = NOW.plus_millis(3_600_000);
+    assert_eq!((lines(&mut node, later), node.checkpoint(later).unwrap().0), (0, None));
+    assert!(node.next_timeout().is_none_or(|at| at > later), "{:?}", node.next_timeout());
 }

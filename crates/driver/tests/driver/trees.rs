@@ -19,6 +19,7 @@ mod carried;
 mod forgotten;
 mod full;
 mod honest;
+mod pruned;
 mod unjudged;
 
 const START: u64 = 1_700_000_000_000;

@@ -242,3 +242,6 @@ fn text(status: &Status) -> String {
 fn seconds(ms: u64) -> f64 {
     Duration::from_millis(ms).as_secs_f64()
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,6 +16,8 @@ use crate::archive::{ImportError, export, import};
 use crate::run::fixture;
 use crate::trees::Chain;
 
+mod beside;
+mod coverage;
 mod damaged;
 mod driven;
 mod kinds;
@@ -244,6 +246,13 @@ impl Place {
         import(self.path(), &charter(), &charter().members[&member("alder-1")].node_key, archives, |_| {})
     }
 
+    fn records(&self) -> Vec<Vec<u8>> {
+        let storage = FileStorage::read_only(&self.path().join("journal"));
+        let mut records = Vec::new();
+        scan(&storage, Position::START, |record| records.push(record.bytes.to_vec())).unwrap();
+        records
+    }
+
     fn files(&self) -> BTreeMap<String, Vec<u8>> {
         let journal = fs::read_dir(self.path().join("journal")).unwrap().map(Result::unwrap);
         journal.map(|file| (file.file_name().into_string().unwrap(), fs::read(file.path()).unwrap())).collect()
@@ -400,24 +409,9 @@ fn what_is_not_covered_is_not_pruned() {
     let least = least_days(&charter());
     assert!(matches!(place.prune(archives, least - 1, false), Err(PruneError::TooSoon { .. })));
     assert!(place.prune(archives, least, true).is_ok());
-    // An archive of a log that never had the second record.
-    let other = tempfile::tempdir().unwrap();
-    let mut journal = Journal::open(FileStorage::open(&other.path().join("journal")).unwrap(), SMALL).unwrap();
-    let storage = FileStorage::read_only(&place.path().join("journal"));
-    let mut number = 0;
-    scan(&storage, Position::START, |record| {
-        if number != 1 {
-            journal.append(&record.bytes).unwrap();
-        }
-        number += 1;
-    })
-    .unwrap();
-    journal.sync().unwrap();
-    drop(journal);
-    let mut bytes = Vec::new();
-    export(other.path(), (&charter(), &fixture::charter_text(None)), &mut bytes, |_| {}).unwrap();
-    let partial = place.path().join("partial.jsonl");
-    fs::write(&partial, bytes).unwrap();
+    let mut records = place.records();
+    records.remove(1);
+    let partial = beside::archived(&place, "partial.jsonl", &records);
     let outcome = place.prune(std::slice::from_ref(&partial), KEEP_DAYS, false).unwrap();
     assert!(outcome.pruned == 0 && outcome.reason.as_ref().unwrap().contains("in none of the archives"), "{outcome:?}");
     // Both together hold everything.

@@ -264,3 +264,6 @@ impl Node {
         self.on_catch_up().await
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,8 +3,11 @@
 
 use std::path::PathBuf;
 
+use ed25519_dalek::{Signer as _, SigningKey};
 use tempfile::TempDir;
-use watchfire_types::{Address, MemberKey};
+use watchfire_charter::Charter;
+use watchfire_types::body::{Body, Started};
+use watchfire_types::{Address, Bytes, Epoch, Event, EventHash, MemberKey, Seq, Timestamp};
 
 use crate::keys::files::{create_directory, create_private};
 use crate::keys::{Derivation, KeyFiles, Password, keystore, node_key};
@@ -22,9 +25,7 @@ pub(crate) fn charter_text(own: Option<Own>) -> String {
         text.push_str(&format!("[[organisation]]\nid = \"{id}\"\nname = \"{id}\"\nroles = []\n"));
     }
     for (index, id) in (1u8..).zip(ORGANISATIONS) {
-        let node = ed25519_dalek::SigningKey::from_bytes(&[index; 32]).verifying_key();
-        let made =
-            (MemberKey::from_bytes(node.to_bytes()), Address::repeat_byte(index), Address::repeat_byte(index + 100));
+        let made = (key(index), Address::repeat_byte(index), Address::repeat_byte(index + 100));
         let (node, guardian, submitter) = own.filter(|_| id == "alder").unwrap_or(made);
         text.push_str(&format!(
             "[[member]]\nid = \"{id}-1\"\norganisation = \"{id}\"\nkind = \"guardian\"\nnode_key = \"{node}\"\n\
@@ -39,7 +40,7 @@ pub(crate) fn charter_text(own: Option<Own>) -> String {
 }
 
 /// The directory of `alder-1`, whose endpoint nobody serves; answers its config.toml.
-pub(super) fn directory() -> (TempDir, PathBuf) {
+pub(crate) fn directory() -> (TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let files = KeyFiles::of(directory.path());
     create_directory(&directory.path().join("keys")).unwrap();
@@ -59,4 +60,37 @@ pub(super) fn directory() -> (TempDir, PathBuf) {
                 [[chain.endpoint]]\nname = \"own\"\noperator = \"op-alder\"\nhttp = \"http://127.0.0.1:1\"\n";
     create_private(&config, text.as_bytes()).unwrap();
     (directory, config)
+}
+
+/// Node key of member 1 to 5 of [`charter_text`].
+pub(crate) fn key(member: u8) -> MemberKey {
+    MemberKey::from_bytes(SigningKey::from_bytes(&[member; 32]).verifying_key().to_bytes())
+}
+
+/// What a member says, as signed events of one epoch.
+pub(crate) fn chain(charter: &Charter, member: u8, bodies: Vec<Body>) -> Vec<Bytes> {
+    let started = Body::Started(Started {
+        earlier: Vec::new(),
+        charter_version: charter.version,
+        charter_digest: charter.digest(),
+        software: "test".to_owned(),
+    });
+    let mut prev = EventHash::from_bytes([0; 32]);
+    let mut outers = Vec::new();
+    for (seq, body) in (0..).zip(std::iter::once(started).chain(bodies)) {
+        let event = Event {
+            network: charter.network_id(),
+            author: key(member),
+            epoch: Epoch::from_bytes([member; 16]),
+            seq: Seq::new(seq),
+            prev,
+            time: Timestamp::from_millis(super::now().as_millis() + seq),
+            body,
+        };
+        let sign = |bytes: &[u8]| SigningKey::from_bytes(&[member; 32]).sign(bytes).to_bytes();
+        let sealed = watchfire_wire::seal(&event, sign).unwrap();
+        prev = sealed.hash();
+        outers.push(sealed.outer().clone());
+    }
+    outers
 }

@@ -353,3 +353,6 @@ fn cut(mut text: String, max: usize) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,9 +2,11 @@
 
 use watchfire_driver::repair_witness;
 use watchfire_journal::JournalError;
-use watchfire_wire::{CatchUpRequest, CatchUpResponse};
+use watchfire_wire::bounds::MAX_CATCH_UP_RESPONSE;
+use watchfire_wire::{CatchUpRequest, CatchUpResponse, WitnessWanted};
 
 use super::*;
+use crate::catch_up::{author, give, history};
 
 /// What one asks another, over the wire's own bytes.
 pub(super) fn carry(
@@ -166,4 +168,20 @@ fn a_witness_that_lost_its_state() {
         assert!(witness_lines(&hear(&mut again, 2_100, &messages(&second))).is_empty(), "byte {byte}");
     }
     assert!(lost > 10, "{lost}");
+}
+
+/// What witnesses said leaves the events of an answer that much less room.
+#[test]
+fn lines_and_events_share_an_answer() {
+    let mut b = driver(1, 2);
+    let authors: Vec<_> = (1..=10).map(|epoch| Author::new(0, [epoch; 16], at(0))).collect();
+    let witnessed = |author: &Author| [2, 3, 4].map(|by| line(author, &author.state(3, [7; 32]), by, 1_000));
+    hear(&mut b, 1_000, &authors.iter().flat_map(witnessed).collect::<Vec<_>>());
+    give(&mut b, &history(&mut author(3, 5), 1_100));
+    let wanted = |author: &Author| WitnessWanted { author: author.key(), epoch: author.epoch, size: 3, held: vec![] };
+    let request = CatchUpRequest { wanted: authors.iter().map(wanted).collect(), ..Default::default() };
+    let encoded = b.answer_catch_up(&request, |error| panic!("{error}")).encode();
+    assert!(encoded.len() <= MAX_CATCH_UP_RESPONSE, "{} bytes", encoded.len());
+    let answer = CatchUpResponse::decode(encoded).unwrap();
+    assert_eq!((answer.witnesses.len(), answer.complete), (30, false));
 }

@@ -47,3 +47,35 @@ fn what_was_lost_is_told_until_it_is_back() {
     tick(&mut strange, 17_000);
     assert_eq!(forgotten(&strange), [], "what others cosigned it need not have held");
 }
+
+/// What a cut took of a chain that was cosigned here is not missed, after a restart neither.
+#[test]
+fn what_a_cut_took_is_not_missed() {
+    let [first, second] = two_histories();
+    let (log, disks) = (MemoryStorage::new(), [MemoryStorage::new(), MemoryStorage::new()]);
+    let start = |epoch: u8| {
+        let (mut b, _) = open(&crate::world::charter(), 1, log.clone(), epoch, at(0));
+        b.set_witness(witness(disks.clone(), 1));
+        b
+    };
+    let mut b = start(2);
+    assert_eq!(witness_lines(&hear(&mut b, 1_000, &messages(&first))).len(), 1);
+    hear(&mut b, 2_000, &messages(&second));
+    assert_eq!(b.machine().cut(first[0].author, first[0].epoch), Some(Seq::new(1)));
+    drop(b);
+    let mut again = start(3);
+    tick(&mut again, 4_000);
+    assert_eq!(forgotten(&again), []);
+}
+
+/// Of a chain of which this node cosigned less, what others cosigned need not have been held here.
+#[test]
+fn what_others_cosigned_further_on_is_not_missed() {
+    let [first, _] = two_histories();
+    let a = Author::new(0, [1; 16], at(0));
+    let mut b = driver(1, 2);
+    assert_eq!(witness_lines(&hear(&mut b, 1_000, &messages(&first))).len(), 1);
+    hear(&mut b, 2_000, &[line(&a, &a.state(5, [9; 32]), 2, 2_000)]);
+    tick(&mut b, 4_000);
+    assert_eq!(forgotten(&b), []);
+}

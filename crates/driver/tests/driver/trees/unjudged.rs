@@ -1,6 +1,7 @@
 //! Checkpoints that came before the events they are about.
 
 use super::*;
+use crate::world::sending;
 
 /// However many checkpoints of invented epochs a liar has witnessed, one whose events come later is held against them: its author is convicted.
 #[test]
@@ -35,4 +36,33 @@ fn no_number_of_inventions_hides_a_fork() {
         !b.machine().convictions().is_empty()
     });
     assert!(convicted, "the other history is not forgotten");
+}
+
+/// However often events come, what is kept is held against them once a second.
+#[test]
+fn judging_has_its_pace() {
+    let [first, second] = two_histories_of(3);
+    let a = Author::new(3, [1; 16], at(0));
+    let mut b = driver(1, 2);
+    hear(&mut b, 1_000, &[line(&a, &a.state(3, root(&second)), 2, 1_000)]);
+    hear(&mut b, 1_500, &messages(&first[..3]));
+    let mut convicted = |ms| {
+        tick(&mut b, ms);
+        !b.machine().convictions().is_empty()
+    };
+    assert_eq!([1_999, 2_000].map(&mut convicted), [false, true]);
+}
+
+/// What was held against the log is not looked at again: that somebody signs with the own key is told once.
+#[test]
+fn each_is_judged_once() {
+    let own = Author::new(1, [2; 16], at(0));
+    let mut b = driver(1, 2);
+    hear(&mut b, 1_000, &[line(&own, &own.state(2, [9; 32]), 2, 1_000)]);
+    let mut told = |ms, word: Option<u8>| {
+        let input = word.map_or(Input::Tick, sending);
+        let notices = b.handle(at(ms), vec![Door::Input(input)]).unwrap().notices;
+        notices.into_iter().filter(|notice| *notice == Notice::OwnKeyElsewhere { size: 2 }).count()
+    };
+    assert_eq!([told(3_000, None), told(5_000, Some(1)), told(7_000, None)], [0, 1, 0]);
 }

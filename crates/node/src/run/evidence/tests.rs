@@ -1,11 +1,14 @@
 //! A whole node (real log, real keys, real files, its own loop) that is told blocks of a small chain and asks operators about them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod alone;
 mod chain;
+mod limited;
 mod peers;
 #[path = "../../../../../simulations/src/port.rs"]
 mod port;
 mod running;
+mod served;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

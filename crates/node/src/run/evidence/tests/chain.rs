@@ -42,6 +42,8 @@ pub(super) enum Answers {
     Endlessly,
     /// A server error.
     Down,
+    /// Too many requests: not before an hour.
+    Later,
     Pruned,
     Unsupported,
 }
@@ -120,7 +122,7 @@ fn serve(
             _ => one(&body, &call, conduct, asked),
         };
         let head = format!(
-            "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+            "HTTP/1.1 {status} X\r\nretry-after: 3600\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
             answer.len()
         );
         stream.get_mut().write_all((head + &answer).as_bytes())?;
@@ -143,6 +145,7 @@ fn one(
     }
     match answers {
         Answers::Down => (503, String::new()),
+        Answers::Later => (429, String::new()),
         Answers::Endlessly => {
             (200, format!(r#"{{"jsonrpc":"2.0","id":1,"result":"{}"}}"#, "0".repeat(OBJECT_BYTES_MAX)))
         }

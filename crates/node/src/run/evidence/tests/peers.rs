@@ -3,19 +3,21 @@
 
 use std::path::Path;
 
-use ed25519_dalek::{Signer as _, SigningKey};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use watchfire_charter::Charter;
-use watchfire_gossip::{Entry, GossipConfig, GossipEvent, Kind};
-use watchfire_types::body::{Body, Started};
-use watchfire_types::{Bytes, Epoch, Event, EventHash, MemberKey, Seq, Timestamp};
+use watchfire_gossip::{Entry, GossipConfig, GossipEvent, Handle, Kind};
+use watchfire_types::{B256, Bytes, MemberKey};
 use watchfire_wire::CatchUpResponse;
 use zeroize::Zeroizing;
 
 use crate::evidence::copies;
+pub(super) use crate::run::fixture::{chain, key};
 
 /// A member that answers catch-up with events and serves bytes, whatever it is asked for.
 pub(super) struct Peer {
+    handle: Handle,
+    /// What it was answered when it asked for evidence.
+    answers: mpsc::UnboundedReceiver<Bytes>,
     task: JoinHandle<()>,
 }
 
@@ -23,10 +25,6 @@ impl Drop for Peer {
     fn drop(&mut self) {
         self.task.abort();
     }
-}
-
-pub(super) fn key(member: u8) -> MemberKey {
-    MemberKey::from_bytes(SigningKey::from_bytes(&[member; 32]).verifying_key().to_bytes())
 }
 
 /// Writes into the configuration where the node listens and where these members are.
@@ -38,34 +36,6 @@ pub(super) fn connect(config: &Path, own: u16, peers: &[(&str, u16)]) {
     }
     let text = text.replace("tcp/0", &format!("tcp/{own}")).replace("[keys]", &format!("{table}[keys]"));
     std::fs::write(config, text).unwrap();
-}
-
-/// What a member says, as signed events of one epoch.
-pub(super) fn chain(charter: &Charter, member: u8, bodies: Vec<Body>) -> Vec<Bytes> {
-    let started = Body::Started(Started {
-        earlier: Vec::new(),
-        charter_version: charter.version,
-        charter_digest: charter.digest(),
-        software: "test".to_owned(),
-    });
-    let mut prev = EventHash::from_bytes([0; 32]);
-    let mut outers = Vec::new();
-    for (seq, body) in (0..).zip(std::iter::once(started).chain(bodies)) {
-        let event = Event {
-            network: charter.network_id(),
-            author: key(member),
-            epoch: Epoch::from_bytes([member; 16]),
-            seq: Seq::new(seq),
-            prev,
-            time: Timestamp::from_millis(crate::run::now().as_millis() + seq),
-            body,
-        };
-        let sign = |bytes: &[u8]| SigningKey::from_bytes(&[member; 32]).sign(bytes).to_bytes();
-        let sealed = watchfire_wire::seal(&event, sign).unwrap();
-        prev = sealed.hash();
-        outers.push(sealed.outer().clone());
-    }
-    outers
 }
 
 impl Peer {
@@ -88,6 +58,8 @@ impl Peer {
             members: members.collect(),
         };
         let (handle, mut inbox) = watchfire_gossip::spawn(&gossip).unwrap();
+        let (answered, answers) = mpsc::unbounded_channel();
+        let asking = handle.clone();
         let task = tokio::spawn(async move {
             while let Some(event) = inbox.recv().await {
                 match event {
@@ -105,10 +77,17 @@ impl Peer {
                         let answer = copies::answer(serves.len() as u64, &serves[from..to]);
                         handle.reply(reply, answer).await.unwrap();
                     }
+                    GossipEvent::EvidenceResponse { result, .. } => answered.send(result.unwrap()).unwrap(),
                     _ => {}
                 }
             }
         });
-        Self { task }
+        Self { handle: asking, answers, task }
+    }
+
+    /// What a member answers that is asked for an object.
+    pub(super) async fn asks(&mut self, member: MemberKey, object: &B256) -> Bytes {
+        self.handle.request_evidence(member, copies::question(object, 0)).await.unwrap();
+        self.answers.recv().await.unwrap()
     }
 }

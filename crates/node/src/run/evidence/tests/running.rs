@@ -50,7 +50,7 @@ pub(super) fn events(config: &Path) -> Vec<Body> {
     kept.machine.events().map(|event| event.body.clone()).collect()
 }
 
-fn endpoints(operators: &[Operator]) -> ChainConfig {
+pub(super) fn endpoints(operators: &[Operator]) -> ChainConfig {
     let endpoint = |operator: &Operator| Endpoint {
         name: operator.name.to_owned(),
         operator: operator.name.parse().unwrap(),
@@ -72,6 +72,27 @@ fn endpoints(operators: &[Operator]) -> ChainConfig {
         silence_ms: None,
         limits: Limits { connect: PATIENCE, request: PATIENCE, ..Limits::default() },
     }
+}
+
+/// A block, after which the vault is drained or not.
+pub(super) fn feed(number: u64, drained: bool) -> FeedEvent {
+    let ether = if drained { 10 } else { 100 };
+    let vault: Address = "0xe7f1725E7734CE288F8367e1Bb143E90bb3F0512".parse().unwrap();
+    let balance = Bytes::copy_from_slice(&U256::from(ether * ETHER).to_be_bytes::<32>());
+    let held = |account, balance| (Read::Balance { account }, ReadOutcome::Value(balance));
+    let nothing = Bytes::copy_from_slice(&[0; 32]);
+    let mut reads: BTreeMap<_, _> = further().into_iter().map(|account| held(account, nothing.clone())).collect();
+    reads.extend([held(vault, balance)]);
+    let view = BlockView {
+        block: block(number),
+        parent: B256::with_last_byte(1),
+        base_fee: Some(1),
+        transactions: Vec::new(),
+        logs: Vec::new(),
+        reads,
+        agreed: ["op-alder", "op-elm"].map(|name| name.parse().unwrap()).into(),
+    };
+    FeedEvent::Block { view: Box::new(view), finalized: None, arrived: now() }
 }
 
 /// A node in a runtime of its own, which ends with it as a process does.
@@ -126,26 +147,7 @@ impl Running {
 
     /// A new block, after which the vault is drained or not.
     pub(super) async fn block(&self, number: u64, drained: bool) {
-        let ether = if drained { 10 } else { 100 };
-        let vault: Address = "0xe7f1725E7734CE288F8367e1Bb143E90bb3F0512".parse().unwrap();
-        let balance = Bytes::copy_from_slice(&U256::from(ether * ETHER).to_be_bytes::<32>());
-        let held = |account, balance| (Read::Balance { account }, ReadOutcome::Value(balance));
-        let nothing = Bytes::copy_from_slice(&[0; 32]);
-        let mut reads: BTreeMap<_, _> = further().into_iter().map(|account| held(account, nothing.clone())).collect();
-        reads.extend([held(vault, balance)]);
-        let agreed = ["op-alder", "op-elm"].map(|name| name.parse().unwrap()).into();
-        let parent = B256::with_last_byte(1);
-        let view = BlockView {
-            block: block(number),
-            parent,
-            base_fee: Some(1),
-            transactions: Vec::new(),
-            logs: Vec::new(),
-            reads,
-            agreed,
-        };
-        let event = FeedEvent::Block { view: Box::new(view), finalized: None, arrived: now() };
-        self.chains.send((CHAIN, ChainMessage::Feed(event))).await.unwrap();
+        self.chains.send((CHAIN, ChainMessage::Feed(feed(number, drained)))).await.unwrap();
         self.chains.send((CHAIN, ChainMessage::Feed(FeedEvent::Ready))).await.unwrap();
     }
 

@@ -1,0 +1,98 @@
+//! A whole node whose loop does not turn: each step is the test's.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+use watchfire_driver::Door;
+use watchfire_types::IncidentId;
+use watchfire_types::body::{CloseVote, Custodian, Decision, Finding, Human};
+use watchfire_types::control::Reply;
+use watchfire_types::input::Input;
+
+use super::chain::CHAIN;
+use super::*;
+use crate::evidence::told::Ended;
+use crate::run::evidence::Begun;
+use crate::run::node::Node;
+use crate::run::start::{Assembled, assemble, open};
+
+fn human() -> Human {
+    Human { person: "p-7".to_owned(), role: "records".to_owned(), reason: "it is over".to_owned() }
+}
+
+/// Why an object cannot be disposed of.
+async fn refused(node: &mut Node, object: B256) -> String {
+    let (reply, answered) = oneshot::channel();
+    let by = Custodian::Human(human());
+    node.access_evidence([object].into(), AccessAction::Disposed, by, String::new(), reply);
+    match answered.await.unwrap() {
+        Reply::Error { error } => error,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// An object of two incidents, one of which is closed, is kept for the other one; an object of the closed one alone only for its age.
+#[tokio::test]
+async fn an_object_of_two_incidents_waits_for_both() {
+    let (_directory, config) = running::directory();
+    let Assembled { mut node, inbox: _inbox, output, socket: _socket } = assemble(open(&config).unwrap()).unwrap();
+    node.take(output).await.unwrap();
+    let charter = Arc::clone(&node.charter);
+    let (asset, playbook) = ("vault-core".parse().unwrap(), "contain-vault".parse().unwrap());
+    let [first, second] = [0, 1].map(|close| watchfire_protocol::incident_id(charter.network_id(), &asset, close));
+    let decision = Decision { version: charter.version, asset, playbook };
+    let closed_at = fixture::block(105);
+    let close = Body::CloseVote(CloseVote { decision, closed_at, outcome: None, human: human() });
+    let [shared, old] = [1, 2].map(B256::repeat_byte);
+    let found = |number| fixture::finding(2, number, number).body.clone();
+    let collected = |of: IncidentId, objects: &[B256]| fixture::collected(2, of, objects, 5).body.clone();
+    let said =
+        vec![found(100), close.clone(), found(110), collected(first, &[shared, old]), collected(second, &[shared])];
+    let mut events = peers::chain(&charter, 2, said);
+    events.extend([3, 4].into_iter().flat_map(|member| peers::chain(&charter, member, vec![close.clone()])));
+    node.turn(vec![Door::CaughtUp { from: peers::key(2), events }]).await.unwrap();
+
+    let incidents = node.driver.machine().incidents();
+    let open: BTreeMap<_, _> = incidents.iter().map(|incident| (incident.id, incident.is_open())).collect();
+    assert_eq!(open, [(first, false), (second, true)].into());
+    assert!(refused(&mut node, shared).await.contains("belongs to an incident that is not closed"));
+    assert!(refused(&mut node, old).await.contains("is to be kept for"));
+}
+
+/// A block that was taken for its state alone, as the one before an attack, is taken whole once an earlier finding makes it one of the attack:
+/// when the first taking is over, and once.
+#[tokio::test]
+async fn the_block_before_an_attack_may_become_one_of_it() {
+    let (_directory, config) = running::directory();
+    let Assembled { mut node, inbox: _inbox, output, socket: _socket } = assemble(open(&config).unwrap()).unwrap();
+    node.take(output).await.unwrap();
+    for number in 98..=100 {
+        node.on_feed(CHAIN, running::feed(number, false)).await.unwrap();
+    }
+    find(&mut node, 100).await;
+    assert_eq!(begin(&mut node), [(99, false), (100, true)]);
+    find(&mut node, 99).await;
+    assert_eq!(begin(&mut node), [(98, false)], "99 is under way");
+    let incident = node.driver.machine().incidents()[0].id;
+    node.on_told(Told::Ended(Ended { incident, block: block(99), complete: true })).await.unwrap();
+    assert_eq!(begin(&mut node), [(99, true)]);
+    node.on_told(Told::Ended(Ended { incident, block: block(99), complete: true })).await.unwrap();
+    assert_eq!(begin(&mut node), []);
+}
+
+/// The node finds that the vault is drained since this block.
+async fn find(node: &mut Node, first: u64) {
+    let Body::Finding(found) = fixture::finding(1, first, first).body.clone() else { panic!("a finding") };
+    let found = Finding { first: block(first), block: block(100), ..found };
+    node.input(Input::Detected { block: block(100), standing: vec![found] }).await.unwrap();
+}
+
+/// What is to be taken now, by number and whether whole; from then on it is under way.
+fn begin(node: &mut Node) -> Vec<(u64, bool)> {
+    let (jobs, missed) = node.jobs(CHAIN);
+    assert_eq!(missed, []);
+    for job in &jobs {
+        node.evidence.begun.insert((job.incident, job.block.hash), Begun { full: job.full, ended: None });
+    }
+    jobs.iter().map(|job| (job.block.number, job.full)).collect()
+}
