@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::B256;
 use watchfire_types::body::{AccessAction, EvidenceItem};
-use watchfire_types::{Body, Bytes, MemberKey, OrganisationId, sha256};
+use watchfire_types::{Body, Bytes, MemberKey, OrganisationId, Timestamp, sha256};
 
 use super::{Opened, member};
 use crate::report::Checks;
@@ -17,24 +17,45 @@ const COPIES: usize = 2;
 struct Custody<'a> {
     items: Vec<&'a EvidenceItem>,
     collectors: BTreeSet<MemberKey>,
-    copies: BTreeSet<MemberKey>,
+    /// Who says to have it, and who to have disposed of it: when they last did, by their own clocks.
+    had: BTreeMap<MemberKey, Timestamp>,
+    disposed: BTreeMap<MemberKey, Timestamp>,
+}
+
+impl Custody<'_> {
+    /// Who has it as far as they say.
+    fn holders(&self) -> impl Iterator<Item = &MemberKey> {
+        let kept = |(member, had): &(&MemberKey, &Timestamp)| self.disposed.get(*member).is_none_or(|gone| gone < *had);
+        self.had.iter().filter(kept).map(|(member, _)| member)
+    }
+}
+
+fn last(when: &mut BTreeMap<MemberKey, Timestamp>, member: MemberKey, at: Timestamp) {
+    let known = when.entry(member).or_insert(at);
+    *known = at.max(*known);
 }
 
 pub(super) fn check(opened: &Opened<'_>, checks: &mut Checks) {
     let mut custody: BTreeMap<B256, Custody<'_>> = BTreeMap::new();
     for (_, event) in opened.told() {
-        let author = event.event().author;
+        let (author, at) = (event.event().author, event.event().time);
         match &event.event().body {
             Body::EvidenceCollected(collected) => {
                 for item in &collected.items {
                     let entry = custody.entry(item.object).or_default();
                     entry.items.push(item);
                     entry.collectors.insert(author);
+                    last(&mut entry.had, author, at);
                 }
             }
-            Body::EvidenceAccessed(accessed) if accessed.action == AccessAction::Copied => {
+            Body::EvidenceAccessed(accessed) => {
                 for object in &accessed.objects {
-                    custody.entry(*object).or_default().copies.insert(author);
+                    let entry = custody.entry(*object).or_default();
+                    match accessed.action {
+                        AccessAction::Copied => last(&mut entry.had, author, at),
+                        AccessAction::Disposed => last(&mut entry.disposed, author, at),
+                        AccessAction::Read | AccessAction::Exported => {}
+                    }
                 }
             }
             _ => {}
@@ -79,10 +100,9 @@ fn held(opened: &Opened<'_>, digest: &B256, entry: &Custody<'_>, present: bool, 
     if entry.items.is_empty() {
         return checks.open("custody", digest, "it was accessed, and no manifest of this incident names it");
     }
-    let collectors: BTreeSet<_> = entry.collectors.iter().filter_map(|key| organisation(opened, key)).collect();
-    let copies: BTreeSet<_> = entry.copies.iter().filter_map(|key| organisation(opened, key)).collect();
     // Of several collectors each has the others' bytes by its own collection.
-    let others = collectors.union(&copies).count().saturating_sub(1);
+    let holders: BTreeSet<_> = entry.holders().filter_map(|key| organisation(opened, key)).collect();
+    let others = holders.len().saturating_sub(1);
     let names: Vec<_> = entry.collectors.iter().map(|key| member(opened.charters, key)).collect();
     let detail = format!("collected by {}; {others} other organisation(s) hold it", names.join(", "));
     if !present {

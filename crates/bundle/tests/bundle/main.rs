@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod belong;
+mod custody;
 mod damage;
 mod fixture;
 mod golden;
