@@ -1,6 +1,8 @@
 //! Copies of an object on the network: two other organisations take one, the same two by everyone's reckoning, the next where one of
 //! them stays away.
 
+use std::collections::BTreeSet;
+
 use watchfire_types::{B256, Bytes, MemberId, sha256};
 
 /// Organisations besides the collector's that should hold each object.
@@ -39,7 +41,7 @@ pub fn answer(total: u64, stretch: &[u8]) -> Bytes {
 pub struct Incoming {
     /// Object.
     pub object: B256,
-    size: u64,
+    sizes: BTreeSet<u64>,
     bytes: Vec<u8>,
 }
 
@@ -52,15 +54,17 @@ pub enum Arrived {
     Whole(Vec<u8>),
     /// The member holds no such object.
     Absent,
+    /// As large as nobody says that it is.
+    OtherSize,
     /// Not the object: said in one line.
     Wrong(&'static str),
 }
 
 impl Incoming {
-    /// Nothing yet of an object of this size, as its manifest says.
+    /// Nothing yet of an object of one of these sizes, as manifests say.
     #[must_use]
-    pub fn new(object: B256, size: u64) -> Self {
-        Self { object, size, bytes: Vec::new() }
+    pub fn new(object: B256, sizes: BTreeSet<u64>) -> Self {
+        Self { object, sizes, bytes: Vec::new() }
     }
 
     /// Takes the next stretch. Every one but the last is as long as may be: who sends less makes the asker ask forever.
@@ -72,9 +76,11 @@ impl Incoming {
             return Arrived::Wrong("it is no stretch of an object");
         };
         let total = <[u8; 8]>::try_from(total).map_or(u64::MAX, u64::from_be_bytes);
-        if total != self.size || total > super::OBJECT_BYTES_MAX as u64 {
-            return Arrived::Wrong("it has another size than its manifest says");
+        if !self.sizes.contains(&total) || total > super::OBJECT_BYTES_MAX as u64 {
+            return Arrived::OtherSize;
         }
+        // Every stretch is of the object that the first one was of.
+        self.sizes = [total].into();
         let left = total.saturating_sub(self.bytes.len() as u64);
         if stretch.len() as u64 != left.min(STRETCH_BYTES_MAX as u64) {
             return Arrived::Wrong("a stretch of it is shorter or longer than asked for");

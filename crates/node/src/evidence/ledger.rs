@@ -5,15 +5,17 @@
 //! object is remembered once for each object here and member of the charter. What is looked at
 //! each second is of incidents that exist.
 
+mod entry;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use watchfire_charter::{Charter, MemberKind};
-use watchfire_types::body::{AccessAction, Body, Custodian, EvidenceKind};
-use watchfire_types::{
-    AssetId, B256, BlockRef, Event, IncidentId, MemberId, MemberKey, OrganisationId, Timestamp, Verified,
-};
+use watchfire_types::body::{AccessAction, Body, Custodian};
+use watchfire_types::{B256, BlockRef, Event, IncidentId, MemberId, MemberKey, OrganisationId, Timestamp, Verified};
 
+use self::entry::Claim;
+pub use self::entry::Entry;
 use super::copies::{COPIES, TURN_MS, rank};
 use super::{FETCHED, INCIDENT_BYTES_MAX};
 
@@ -30,38 +32,6 @@ const EARLY_MAX: usize = 16_384;
 
 /// An object in an incident.
 pub type Key = (IncidentId, B256);
-
-/// What is known of one object in one incident.
-#[derive(Debug, Clone)]
-pub struct Entry {
-    /// Asset.
-    pub asset: AssetId,
-    /// What it shows.
-    pub kind: EvidenceKind,
-    /// Of which block.
-    pub block: BlockRef,
-    /// Size, as its first collector said.
-    pub size: u64,
-    /// Who said first that it collected it.
-    pub collector: MemberKey,
-    /// Organisations that hold it.
-    pub organisations: BTreeSet<OrganisationId>,
-    /// When its newest collector had it, by that one's clock.
-    pub at: Timestamp,
-    /// Whether this member handed it out.
-    pub exported: bool,
-    /// Who says so.
-    holders: BTreeMap<MemberKey, OrganisationId>,
-    /// Of these, who gave no copy or another one when asked: they do not count, and are asked again.
-    doubted: BTreeSet<MemberKey>,
-    disposed: BTreeSet<MemberKey>,
-    /// Guardians in the order in which it is theirs to copy, as places in the ledger's list.
-    line: Vec<u16>,
-    failures: BTreeMap<MemberKey, u32>,
-    since: Timestamp,
-    /// Within what is copied for its collector.
-    counted: bool,
-}
 
 /// What is to be done about one object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,6 +66,9 @@ pub struct Late {
     pub organisations: usize,
 }
 
+/// Who did what with an object, and when by its own clock.
+type Early = (MemberKey, AccessAction, Timestamp);
+
 /// Everyone's objects.
 #[derive(Debug)]
 pub struct Ledger {
@@ -110,7 +83,7 @@ pub struct Ledger {
     /// How many entries each collector has made.
     made: BTreeMap<MemberKey, usize>,
     /// What members did with objects of which no manifest is known yet: events of two members come in any order.
-    early: BTreeMap<Key, Vec<(MemberKey, AccessAction)>>,
+    early: BTreeMap<Key, Vec<Early>>,
     early_of: BTreeMap<MemberKey, usize>,
     /// Those that lack something that this member might give.
     open: BTreeSet<Key>,
@@ -159,26 +132,22 @@ impl Ledger {
             Body::EvidenceCollected(collected) => {
                 for item in &collected.items {
                     let key = (collected.incident, item.object);
+                    let claimed = self.entries.get(&key).is_some_and(|entry| entry.claims.contains_key(&event.author));
+                    let claim = match self.claim(&key, event.author, item.size) {
+                        claim @ Some(_) => claim,
+                        None if claimed => None,
+                        None => continue,
+                    };
                     if !self.entries.contains_key(&key) {
-                        let made = self.made.entry(event.author).or_default();
-                        let (bytes, objects) = self.claimed.entry((collected.incident, event.author)).or_default();
-                        if *made >= OBJECTS_MAX || *objects >= INCIDENT_OBJECTS_MAX {
-                            continue;
-                        }
-                        *made += 1;
-                        *objects += 1;
-                        *bytes = bytes.saturating_add(item.size);
-                        let counted = *bytes <= INCIDENT_BYTES_MAX;
                         let line = self.line(&item.object);
                         self.named.entry(item.object).or_default().insert(collected.incident);
                         let entry = Entry {
                             asset: collected.asset.clone(),
                             kind: item.kind,
                             block: item.block,
-                            size: item.size,
-                            collector: event.author,
                             organisations: BTreeSet::new(),
-                            at: item.at,
+                            at: Timestamp::default(),
+                            claims: BTreeMap::new(),
                             exported: false,
                             holders: BTreeMap::new(),
                             doubted: BTreeSet::new(),
@@ -186,16 +155,17 @@ impl Ledger {
                             line,
                             failures: BTreeMap::new(),
                             since: now,
-                            counted,
                         };
                         self.entries.insert(key, entry);
-                        for (member, action) in self.early.remove(&key).unwrap_or_default() {
-                            self.early_of.entry(member).and_modify(|count| *count = count.saturating_sub(1));
-                            self.accessed(&key, member, action, charter);
+                        for early in self.early.remove(&key).unwrap_or_default() {
+                            self.early_of.entry(early.0).and_modify(|count| *count = count.saturating_sub(1));
+                            self.accessed(&key, early, charter);
                         }
                     }
+                    let own = event.author == self.own;
                     if let Some(entry) = self.entries.get_mut(&key) {
-                        entry.at = entry.at.max(item.at);
+                        entry.claims.extend(claim.map(|claim| (event.author, claim)));
+                        entry.at = if own { entry.at.max(item.at) } else { entry.at };
                         entry.hold(event.author, organisation);
                     }
                     self.review(&key);
@@ -210,25 +180,46 @@ impl Ledger {
                     self.fetched.extend(accessed.objects.iter().map(|object| (*object, by.node_key)));
                 }
                 for object in &accessed.objects {
-                    self.accessed(&(accessed.incident, *object), event.author, accessed.action, charter);
+                    let said = (event.author, accessed.action, event.time);
+                    self.accessed(&(accessed.incident, *object), said, charter);
                 }
             }
             _ => {}
         }
     }
 
-    fn accessed(&mut self, key: &Key, member: MemberKey, action: AccessAction, charter: &Charter) {
+    /// What a collector says of an object, within its bounds; `None` beyond them, and where it said something before.
+    fn claim(&mut self, key: &Key, collector: MemberKey, size: u64) -> Option<Claim> {
+        if self.entries.get(key).is_some_and(|entry| entry.claims.contains_key(&collector)) {
+            return None;
+        }
+        let made = self.made.entry(collector).or_default();
+        let (bytes, objects) = self.claimed.entry((key.0, collector)).or_default();
+        if *made >= OBJECTS_MAX || *objects >= INCIDENT_OBJECTS_MAX {
+            return None;
+        }
+        *made += 1;
+        *objects += 1;
+        *bytes = bytes.saturating_add(size);
+        Some(Claim { size, counted: *bytes <= INCIDENT_BYTES_MAX })
+    }
+
+    fn accessed(&mut self, key: &Key, said: Early, charter: &Charter) {
+        let (member, action, at) = said;
         let Some(organisation) = charter.organisation_of(&member) else { return };
         let Some(entry) = self.entries.get_mut(key) else {
             let early = self.early_of.entry(member).or_default();
             if *early < EARLY_MAX {
                 *early += 1;
-                self.early.entry(*key).or_default().push((member, action));
+                self.early.entry(*key).or_default().push(said);
             }
             return;
         };
         match action {
-            AccessAction::Copied => entry.hold(member, organisation),
+            AccessAction::Copied => {
+                entry.at = if member == self.own { entry.at.max(at) } else { entry.at };
+                entry.hold(member, organisation);
+            }
             AccessAction::Disposed => {
                 entry.holders.remove(&member);
                 entry.recount();
@@ -251,13 +242,13 @@ impl Ledger {
         let Some(entry) = self.entries.get(key) else { return };
         let lost = entry.holders.contains_key(&self.own) && !self.here.contains(&key.1);
         let few = !self.is_enough(entry);
-        let lacks = few && entry.counted;
+        let lacks = few && entry.claims.values().any(|claim| claim.counted);
         if !entry.disposed.contains(&self.own) && (lost || lacks) {
             self.open.insert(*key);
         } else {
             self.open.remove(key);
         }
-        if few && entry.collector == self.own {
+        if few && entry.claims.contains_key(&self.own) {
             self.unshared.insert(*key);
         } else {
             self.unshared.remove(key);
@@ -308,6 +299,21 @@ impl Ledger {
         let object = *object;
         let of = self.named.get(&object).into_iter().flatten();
         of.filter_map(move |incident| Some((incident, self.entries.get(&(*incident, object))?)))
+    }
+
+    /// Whether a member says itself what the object's size is.
+    #[must_use]
+    pub fn is_collector(&self, object: &B256, member: &MemberKey) -> bool {
+        self.incidents_of(object).any(|(_, entry)| entry.claims.contains_key(member))
+    }
+
+    /// What a holder may say is the object's size: its own word where it collected it, else any collector's.
+    #[must_use]
+    pub fn sizes(&self, object: &B256, holder: &MemberKey) -> BTreeSet<u64> {
+        let own = self.is_collector(object, holder);
+        let claims = self.incidents_of(object).flat_map(|(_, entry)| &entry.claims);
+        let counts = |(by, claim): &(&MemberKey, &Claim)| if own { *by == holder } else { claim.counted };
+        claims.filter(counts).map(|(_, claim)| claim.size).collect()
     }
 
     /// Everything.
@@ -431,7 +437,10 @@ impl Ledger {
     pub fn late(&mut self, now: Timestamp) -> Vec<Late> {
         let mut late: BTreeMap<(IncidentId, B256), Late> = BTreeMap::new();
         for key in &self.unshared {
-            let Some(entry) = self.entries.get(key).filter(|entry| entry.counted) else { continue };
+            let Some(entry) = self.entries.get(key) else { continue };
+            if !entry.claims.get(&self.own).is_some_and(|claim| claim.counted) {
+                continue;
+            }
             if now.millis_since(entry.since) <= COPY_MS_MAX || !self.short.insert(*key) {
                 continue;
             }
@@ -446,19 +455,6 @@ impl Ledger {
             of.organisations = of.organisations.min(entry.organisations.len());
         }
         late.into_values().collect()
-    }
-}
-
-impl Entry {
-    fn hold(&mut self, member: MemberKey, organisation: &OrganisationId) {
-        self.holders.insert(member, organisation.clone());
-        self.disposed.remove(&member);
-        self.recount();
-    }
-
-    fn recount(&mut self) {
-        let counted = self.holders.iter().filter(|(member, _)| !self.doubted.contains(*member));
-        self.organisations = counted.map(|(_, organisation)| organisation.clone()).collect();
     }
 }
 

@@ -215,3 +215,38 @@ fn a_fetch_is_said_once() {
     let mut lied_to = restarted(Some(fetched(4, incident(1), "birch-1", object)));
     assert!(lied_to.asked_for(object, key(2)), "another one's word is about that one's store");
 }
+
+/// Goal: whoever names an object first, with a size that it has not, stops no copy, blames nobody who holds it, and hides nobody's miss; the clock of
+/// another collector keeps nothing from being disposed of.
+#[test]
+fn one_collectors_falsehood_is_its_own() {
+    let object = B256::repeat_byte(1);
+    for false_size in [11, 1 << 63] {
+        let mut ledger = ledger(2);
+        let lie = collected(1, incident(1), &[object], false_size);
+        let truth = collected(3, incident(1), &[object], 10);
+        [&lie, &truth].into_iter().for_each(|event| ledger.note(event, &charter(), at(0)));
+        let copied = accessed(4, incident(1), AccessAction::Copied, object);
+        assert_eq!(
+            (ledger.sizes(&object, &key(1)), ledger.sizes(&object, &key(3))),
+            ([false_size].into(), [10].into())
+        );
+        ledger.note(&copied, &charter(), at(0));
+        assert!(ledger.sizes(&object, &key(4)).contains(&10), "a copy may be as large as any collector says");
+        assert!(ledger.is_collector(&object, &key(3)) && !ledger.is_collector(&object, &key(4)));
+    }
+    let mut ledger = ledger(3);
+    ledger.note(&collected(1, incident(1), &[object], 1 << 63), &charter(), at(0));
+    assert_eq!(due(&mut ledger, 100), [], "what is beyond all bounds is copied by nobody");
+    ledger.note(&collected(3, incident(1), &[object], 10), &charter(), at(0));
+    ledger.kept(object);
+    assert_eq!(ledger.bytes(&incident(1)), 10);
+    let late: Vec<Vec<B256>> = ledger.late(at(100)).into_iter().map(|late| late.objects).collect();
+    assert_eq!(late, [vec![object]]);
+    let mine = ledger.get(&(incident(1), object)).unwrap().at;
+    let mut later = collected(4, incident(1), &[object], 10).body.clone();
+    let Body::EvidenceCollected(manifest) = &mut later else { panic!("a manifest") };
+    manifest.items[0].at = at(1 << 40);
+    ledger.note(&crate::evidence::fixture::said(4, later), &charter(), at(0));
+    assert_eq!(ledger.get(&(incident(1), object)).unwrap().at, mine, "another's clock is its own");
+}

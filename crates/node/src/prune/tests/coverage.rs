@@ -26,7 +26,7 @@ fn others_cover_what_is_held() {
     }
     let through = |checkpoint: Checkpoint, witness: &str| {
         let line = Witnessed { witness: member(witness), time_s: 1, signature: [0; 64] };
-        Coverage::of(&machine, [(checkpoint, line)].iter(), &BTreeMap::new()).through(own.epoch).get()
+        Coverage::of(&machine, [(checkpoint, line)].iter(), &BTreeMap::new()).through(own.member_key(), own.epoch).get()
     };
     let covered = |witness| through(own.stated(), witness);
     assert_eq!(["birch-1", "alder-1", "alder-2"].map(covered), [5, 0, 0]);

@@ -26,7 +26,7 @@ impl Node {
             asset: entry.asset.clone(),
             kind: entry.kind,
             block: entry.block,
-            size: entry.size,
+            size: entry.size(),
             here: self.evidence.ledger.is_here(object),
             organisations: entry.organisations.iter().cloned().collect(),
         });

@@ -25,11 +25,12 @@ impl Node {
         let due: Vec<_> = due.into_iter().filter(|((of, object), _)| !unsaid.has_copy(of, object)).collect();
         for ((incident, object), due) in due {
             let Some(entry) = self.evidence.ledger.get(&(incident, object)) else { continue };
-            let (size, chain) = (entry.size, entry.block.chain);
+            let chain = entry.block.chain;
             match due {
                 Due::Say => self.evidence.unsaid.copy(incident, None, chain, object, at),
                 Due::Fetch(from) => {
-                    self.evidence.incoming.insert(from, (object, Some(Incoming::new(object, size))));
+                    let sizes = self.evidence.ledger.sizes(&object, &from);
+                    self.evidence.incoming.insert(from, (object, Some(Incoming::new(object, sizes))));
                     self.fetch(from, &object, 0).await?;
                 }
             }
@@ -136,6 +137,15 @@ impl Node {
             Arrived::Absent => {
                 tracing::info!(peer = %from.short(), %object, "member no longer holds evidence that it said it holds");
                 self.evidence.ledger.failed(from, &object, Failure::Absent, now());
+                Ok(())
+            }
+            Arrived::OtherSize => {
+                // Who collected it contradicts itself. Whoever copied it may know a manifest that has not come here.
+                if self.evidence.ledger.is_collector(&object, &from) {
+                    self.wrong_copy(from, &object, "it has another size than its own manifest says");
+                } else {
+                    self.evidence.ledger.failed(from, &object, Failure::NoAnswer, now());
+                }
                 Ok(())
             }
             Arrived::Wrong(why) => {

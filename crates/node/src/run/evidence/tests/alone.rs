@@ -31,7 +31,7 @@ async fn refused(node: &mut Node, object: B256) -> String {
     }
 }
 
-/// An object of two incidents, one of which is closed, is kept for the other one; an object of the closed one alone only for its age.
+/// An object of two incidents, one of which is closed, is kept for the other one; one of the closed one alone is not.
 #[tokio::test]
 async fn an_object_of_two_incidents_waits_for_both() {
     let (_directory, config) = running::directory();
@@ -56,7 +56,7 @@ async fn an_object_of_two_incidents_waits_for_both() {
     let open: BTreeMap<_, _> = incidents.iter().map(|incident| (incident.id, incident.is_open())).collect();
     assert_eq!(open, [(first, false), (second, true)].into());
     assert!(refused(&mut node, shared).await.contains("belongs to an incident that is not closed"));
-    assert!(refused(&mut node, old).await.contains("is to be kept for"));
+    assert!(refused(&mut node, old).await.contains("was never exported"));
 }
 
 /// A block that was taken for its state alone, as the one before an attack, is taken whole once an earlier finding makes it one of the attack:
