@@ -91,6 +91,8 @@ pub(super) struct Keeper {
     sought: BTreeSet<(IncidentId, u64)>,
     /// What was handed out while no node ran and is not said yet.
     owed: Vec<(PathBuf, Owed)>,
+    /// Closed incidents of which nothing more is looked for.
+    over: BTreeSet<IncidentId>,
     /// Incidents of which it was said that two operators are not there.
     few: BTreeSet<IncidentId>,
     patience_ms_min: u64,
@@ -135,6 +137,7 @@ impl Keeper {
             former: BTreeMap::new(),
             sought: BTreeSet::new(),
             owed: Owed::kept(&config.directory),
+            over: BTreeSet::new(),
             few: BTreeSet::new(),
             patience_ms_min: PATIENCE_MS_MIN,
         };
@@ -250,17 +253,32 @@ impl Node {
         let incidents = self.driver.machine().incidents();
         self.evidence.incidents = incidents.iter().map(|incident| incident.id).collect();
         let here = |incident: &&IncidentStatus| {
-            self.charter.assets.get(&incident.asset).is_some_and(|asset| asset.chain == chain) && incident.is_open()
+            self.charter.assets.get(&incident.asset).is_some_and(|asset| asset.chain == chain)
+                && (incident.is_open() || !self.evidence.over.contains(&incident.id))
         };
         let incidents: Vec<&IncidentStatus> = incidents.iter().filter(here).collect();
         for status in incidents {
             let events = self.driver.machine().incident_events(status);
-            let Some(scene) = Scene::of(&events, own) else { continue };
+            let scene = Scene::of(&events, own);
             let own: Vec<Verified<Event>> = events.into_iter().filter(|event| event.author == own).cloned().collect();
+            // What this member found is collected, however soon people close it.
+            let found = own.iter().any(|event| matches!(event.body, Body::Finding(_)));
+            let scene = scene.filter(|_| found || status.is_open());
+            if !status.is_open() && scene.as_ref().is_none_or(|scene| self.is_forgotten(chain, scene)) {
+                self.evidence.over.insert(status.id);
+            }
+            let Some(scene) = scene else { continue };
             let own = own.iter().collect();
             self.plan(chain, &Case { status, scene, own }, &mut jobs, &mut missed);
         }
         (jobs, missed)
+    }
+
+    /// Whether full nodes no longer keep the state of all that the scene asks for.
+    fn is_forgotten(&self, chain: ChainId, scene: &Scene) -> bool {
+        let head = self.chains.get(&chain).and_then(|state| state.head).map_or(0, |(block, _)| block.number);
+        let last = scene.windows.iter().map(|window| window.last).max().unwrap_or(0);
+        last.saturating_add(STATE_BLOCKS) <= head
     }
 
     fn plan(&mut self, chain: ChainId, case: &Case<'_>, jobs: &mut Vec<Job>, missed: &mut Vec<EvidenceMissed>) {

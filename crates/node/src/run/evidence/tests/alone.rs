@@ -80,6 +80,38 @@ async fn the_block_before_an_attack_may_become_one_of_it() {
     assert_eq!(begin(&mut node), []);
 }
 
+/// What was found is collected to the end, however soon people close the incident; of what another one found and nobody works on any more nothing is.
+#[tokio::test]
+async fn a_closed_incident_is_collected_to_its_end() {
+    for found_here in [true, false] {
+        let (_directory, config) = running::directory();
+        let Assembled { mut node, inbox: _inbox, output, socket: _socket } = assemble(open(&config).unwrap()).unwrap();
+        node.take(output).await.unwrap();
+        for number in 98..=100 {
+            node.on_feed(CHAIN, running::feed(number, false)).await.unwrap();
+        }
+        if found_here {
+            find(&mut node, 100).await;
+            assert_eq!(begin(&mut node), [(99, false), (100, true)]);
+        }
+        let charter = Arc::clone(&node.charter);
+        let (asset, playbook) = ("vault-core".parse().unwrap(), "contain-vault".parse().unwrap());
+        let decision = Decision { version: charter.version, asset, playbook };
+        let close = Body::CloseVote(CloseVote { decision, closed_at: block(101), outcome: None, human: human() });
+        for member in 2..=4 {
+            let said = vec![fixture::finding(member, 100, 100).body.clone(), close.clone()];
+            let events = peers::chain(&charter, member, said);
+            node.turn(vec![Door::CaughtUp { from: peers::key(member), events }]).await.unwrap();
+        }
+        node.on_feed(CHAIN, running::feed(101, false)).await.unwrap();
+        node.on_feed(CHAIN, running::feed(102, false)).await.unwrap();
+        let incidents = node.driver.machine().incidents();
+        assert!(incidents.iter().all(|incident| !incident.is_open()), "{incidents:?}");
+        assert_eq!(begin(&mut node), if found_here { vec![(101, true), (102, true)] } else { vec![] });
+        assert_eq!(node.evidence.over.is_empty(), found_here);
+    }
+}
+
 /// The node finds that the vault is drained since this block.
 async fn find(node: &mut Node, first: u64) {
     let Body::Finding(found) = fixture::finding(1, first, first).body.clone() else { panic!("a finding") };
