@@ -204,9 +204,14 @@ pub fn state_proof(bytes: &[u8], facts: &BlockFacts, account: Address, slots: &[
     };
     let key = Nibbles::unpack(keccak256(account));
     let present = verify_proof(facts.state_root, key, Some(alloy_rlp::encode(held)), &answer.account_proof);
-    let absent = || verify_proof(facts.state_root, key, None, &answer.account_proof);
+    // Of an account that is not there geth states zero hashes, others those of nothing.
+    let nothing = held.nonce == 0
+        && held.balance.is_zero()
+        && [alloy_trie::KECCAK_EMPTY, B256::ZERO].contains(&held.code_hash)
+        && [alloy_trie::EMPTY_ROOT_HASH, B256::ZERO].contains(&held.storage_root);
+    let absent = || nothing && verify_proof(facts.state_root, key, None, &answer.account_proof).is_ok();
     if let Err(error) = present
-        && (held.code_hash != alloy_trie::KECCAK_EMPTY || absent().is_err())
+        && !absent()
     {
         return contradicts(format!(
             "the account's proof does not lead to the state root: {}",
@@ -224,7 +229,7 @@ pub fn state_proof(bytes: &[u8], facts: &BlockFacts, account: Address, slots: &[
             slot.value.encode(&mut encoded);
             encoded
         });
-        if answer.storage_hash == alloy_trie::EMPTY_ROOT_HASH && value.is_none() {
+        if [alloy_trie::EMPTY_ROOT_HASH, B256::ZERO].contains(&answer.storage_hash) && value.is_none() {
             continue;
         }
         // A zero is absent from the trie; some development chains (anvil) keep it there, as the RLP of 0.

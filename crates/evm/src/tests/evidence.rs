@@ -128,6 +128,30 @@ async fn a_lie_contradicts_the_block() {
     assert!(contradicts(&evidence::state_proof(&lie, &facts, RECEIVER, &[])));
 }
 
+/// Of an account that is not there clients state zero hashes or those of nothing; whatever else is stated of it is no state.
+#[tokio::test]
+async fn an_absent_account_has_nothing() {
+    let (_anvil, _operator, client, block) = chain().await;
+    let body = raw(&client, "eth_getBlockByHash", json!([block.hash, true])).await.unwrap();
+    let facts = evidence::block(&body, &block).unwrap();
+    let (account, slot) = (Address::repeat_byte(0x77), B256::ZERO);
+    let question = json!([account, [slot], { "blockHash": block.hash }]);
+    let answer = raw(&client, "eth_getProof", question).await.unwrap();
+    for (field, stated, holds) in [
+        ("codeHash", json!(B256::ZERO), true),
+        ("storageHash", json!(B256::ZERO), true),
+        ("balance", json!("0x1"), false),
+        ("nonce", json!("0x1"), false),
+        ("codeHash", json!(B256::repeat_byte(1)), false),
+        ("storageHash", json!(B256::repeat_byte(1)), false),
+    ] {
+        let mut changed: Value = serde_json::from_slice(&answer).unwrap();
+        changed["result"][field] = stated.clone();
+        let changed = serde_json::to_vec(&changed).unwrap();
+        assert_eq!(evidence::state_proof(&changed, &facts, account, &[slot]).is_ok(), holds, "{field} {stated}");
+    }
+}
+
 /// Each way of not answering has its name, and the size of an answer its bound.
 #[tokio::test]
 async fn faults_are_named() {

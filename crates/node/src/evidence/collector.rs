@@ -221,8 +221,13 @@ impl Collector {
         let request = digest(&want.request.body());
         let mut gathered = Gathered::default();
         let mut asked = Vec::new();
+        let by_number = want.by_number.as_ref().map(|request| digest(&request.body()));
         for operator in self.client.evidence_operators() {
-            match self.earlier(&operator, request).await {
+            let mut earlier = self.earlier(&operator, request).await;
+            if let (None, Some(by_number)) = (&earlier, by_number) {
+                earlier = self.earlier(&operator, by_number).await;
+            }
+            match earlier {
                 Some((Earlier { item, said }, bytes)) => {
                     if !said {
                         gathered.items.push(item.clone());
@@ -251,7 +256,7 @@ impl Collector {
             }
             sleep_until(next.max(now)).await;
             let ready = asked.iter_mut().filter(|state| state.open && state.not_before <= Instant::now());
-            let round = ready.take(missing).map(|state| self.ask(want, request, known, deadline, state));
+            let round = ready.take(missing).map(|state| self.ask(want, known, deadline, state));
             for (taken, contradicts) in futures::future::join_all(round).await.into_iter().flatten() {
                 gathered.items.push(taken.item.clone());
                 if contradicts {
@@ -296,7 +301,6 @@ impl Collector {
     async fn ask(
         &self,
         want: &Want,
-        request: B256,
         known: &watch::Sender<Known>,
         deadline: Instant,
         state: &mut Asked,
@@ -305,7 +309,12 @@ impl Collector {
         state.attempts = state.attempts.saturating_add(1);
         let left = deadline.saturating_duration_since(Instant::now());
         let patience = REQUEST_TIMEOUT.min(left);
-        let answer = self.client.raw(&state.operator, &want.request, OBJECT_BYTES_MAX, patience).await;
+        let mut asked = &want.request;
+        let mut answer = self.client.raw(&state.operator, asked, OBJECT_BYTES_MAX, patience).await;
+        if let (Err(RawFault::Refused(_)), Some(by_number)) = (&answer, &want.by_number) {
+            asked = by_number;
+            answer = self.client.raw(&state.operator, asked, OBJECT_BYTES_MAX, patience).await;
+        }
         drop(permit);
         let bytes = match answer {
             Ok(bytes) => bytes,
@@ -330,6 +339,12 @@ impl Collector {
         let (touched, answer) = (self.job.watched.touched(), bytes.clone());
         let judged = self.bench.run(move || judging.judge(&answer, &block, &facts, &touched)).await?;
         let check = match &judged {
+            Err(why) if asked != &want.request => {
+                let detail =
+                    format!("it takes no hash, and what it has at that number does not hold of this block: {why}");
+                state.last = Some((MissCause::UnknownBlock, detail));
+                return None;
+            }
             Ok(check) => check.unwrap_or(EvidenceCheck::OneOperator),
             Err(why) => {
                 state.last = Some((MissCause::Contradicts, why.clone()));
@@ -347,9 +362,9 @@ impl Collector {
             kind: want.kind,
             block: self.job.block,
             operator: state.operator.clone(),
-            method: want.request.method.to_owned(),
-            params: cut(&want.request.params, PARAMS_MAX),
-            request,
+            method: asked.method.to_owned(),
+            params: cut(&asked.params, PARAMS_MAX),
+            request: digest(&asked.body()),
             object,
             size: bytes.len() as u64,
             at,

@@ -65,6 +65,9 @@ pub struct Want {
     pub kind: EvidenceKind,
     /// The call.
     pub request: RawRequest,
+    /// The same by the block's number, for who takes no hash: it may answer about another block, so that what does not hold of this one says nothing
+    /// about who gave it.
+    pub by_number: Option<RawRequest>,
     account: Option<(Address, Vec<B256>)>,
 }
 
@@ -106,10 +109,11 @@ impl Want {
     pub fn rest(block: &BlockRef, watched: &Watched, full: bool) -> Vec<Self> {
         let proofs = watched.accounts.iter().map(|(account, slots)| {
             let slots: Vec<B256> = slots.iter().copied().collect();
-            // By hash (EIP-1898): who follows another branch by then has no such block, and its answer is not held against this one's root.
-            let params = json!([account, slots, { "blockHash": block.hash }]);
-            let request = RawRequest::new("eth_getProof", &params);
-            Self { kind: EvidenceKind::StateProof, request, account: Some((*account, slots)) }
+            let of = |block: serde_json::Value| RawRequest::new("eth_getProof", &json!([account, slots, block]));
+            // By hash (EIP-1898): who follows another branch by then has no such block.
+            let request = of(json!({ "blockHash": block.hash }));
+            let by_number = Some(of(json!(format!("{:#x}", block.number))));
+            Self { kind: EvidenceKind::StateProof, request, by_number, account: Some((*account, slots.clone())) }
         });
         let mut wants: Vec<Self> = proofs.collect();
         if full {
@@ -133,7 +137,7 @@ impl Want {
     }
 
     fn new(kind: EvidenceKind, request: RawRequest) -> Self {
-        Self { kind, request, account: None }
+        Self { kind, request, by_number: None, account: None }
     }
 
     /// What proves the answer; `None` where nothing here can, and a second operator must.

@@ -46,6 +46,10 @@ pub(super) enum Answers {
     Later,
     Pruned,
     Unsupported,
+    /// To questions by number alone; of another branch, if so.
+    ByNumber {
+        other_branch: bool,
+    },
 }
 
 type Conduct = Box<dyn Fn(&str, u64) -> Answers + Send>;
@@ -175,6 +179,9 @@ fn result(call: &Value, answers: Answers) -> Value {
     let result = match (answers, call["method"].as_str().unwrap()) {
         (Answers::Pruned, _) => return error(-32_000, "missing trie node"),
         (Answers::Unsupported, _) => return error(-32_601, "the method does not exist"),
+        (Answers::ByNumber { .. }, "eth_getProof") if call["params"][2].is_object() => {
+            return error(-32_602, "cannot unmarshal object into a block number");
+        }
         (Answers::Falsely, "eth_getBlockReceipts") => json!([receipt()]),
         (_, "eth_chainId") => json!("0x7a69"),
         (_, "eth_getBlockByHash") => of(number_of(call)),
@@ -183,11 +190,12 @@ fn result(call: &Value, answers: Answers) -> Value {
             None => of(130),
         },
         (_, "eth_getBlockReceipts" | "eth_getLogs" | "debug_traceBlockByHash") => json!([]),
-        (_, "eth_getProof") => {
+        (answers, "eth_getProof") => {
+            let balance = if answers == (Answers::ByNumber { other_branch: true }) { "0x1" } else { "0x0" };
             let slots = call["params"][1].as_array().unwrap();
             let slots: Vec<_> = slots.iter().map(|key| json!({ "key": key, "value": "0x0", "proof": [] })).collect();
             json!({
-                "address": call["params"][0], "accountProof": [], "balance": "0x0", "nonce": "0x0", "codeHash": KECCAK256_EMPTY,
+                "address": call["params"][0], "accountProof": [], "balance": balance, "nonce": "0x0", "codeHash": KECCAK256_EMPTY,
                 "storageHash": alloy::consensus::constants::EMPTY_ROOT_HASH, "storageProof": slots,
             })
         }

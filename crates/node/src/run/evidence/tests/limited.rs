@@ -50,3 +50,30 @@ async fn who_asks_for_time_is_not_asked_again_before() {
     assert_eq!((missed.attempts, operators[1].asked().into_values().sum::<usize>()), (1, 1));
     assert!(matches!(told.recv().await, Some(Told::Ended(Ended { complete: false, .. }))));
 }
+
+/// Who takes no hash is asked by number. What it has there of another branch is no answer, and no lie.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_takes_no_hash_is_asked_by_number() {
+    for other_branch in [false, true] {
+        let operators = [Operator::start("op-alder"), Operator::start("op-birch")];
+        operators[1].now(move |_, _| Answers::ByNumber { other_branch });
+        let (_directory, config) = running::directory();
+        let mut node = Running::start(&config, &operators).await;
+        for number in [99, 100] {
+            node.block(number, number == 100).await;
+        }
+        node.ended(2).await;
+        node.stop().await;
+        let of_birch = |item: &&EvidenceItem| item.operator == operator("op-birch") && item.method == "eth_getProof";
+        let taken = items(&config);
+        let params: BTreeSet<bool> =
+            taken.iter().filter(of_birch).map(|item| item.params.contains("blockHash")).collect();
+        let causes: BTreeSet<_> = missed(&config).into_iter().map(|missed| (missed.kind, missed.cause)).collect();
+        if other_branch {
+            assert_eq!((params, causes), ([].into(), [(EvidenceKind::StateProof, MissCause::UnknownBlock)].into()));
+        } else {
+            assert_eq!((params, causes), ([false].into(), [].into()));
+            assert_eq!(by_operator(&taken)[&(100, EvidenceKind::StateProof)].len(), 2);
+        }
+    }
+}
