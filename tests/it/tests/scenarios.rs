@@ -106,28 +106,9 @@ fn watchfire(arguments: &[&str]) -> (Option<i32>, serde_json::Value) {
 
 /// Every kept directory gives a bundle of the attack's incident that holds; a damaged one is refused.
 fn bundles(keep: &Path) {
-    let folders = std::fs::read_dir(keep).unwrap().map(|entry| entry.unwrap().path());
-    let nodes: Vec<PathBuf> = folders.filter(|folder| folder.join("config.toml").exists()).collect();
-    assert_eq!(nodes.len(), 5, "{nodes:?}");
+    let nodes = kept(keep);
     beside_a_running_node(keep, &nodes[0]);
-    let mut taken = Vec::new();
-    for (index, node) in nodes.iter().enumerate() {
-        let file = keep.join(format!("incident-{index}.bundle"));
-        let [file, config, charter] = [file, node.join("config.toml"), node.join("charter.toml")]
-            .map(|path| path.into_os_string().into_string().unwrap());
-        let (code, made) = watchfire(&["incident", "bundle", "latest", "-o", &file, "--config", &config]);
-        assert_eq!(code, Some(0), "{made:#}");
-        let (code, verified) = watchfire(&["verify", &file, "--charter", &charter]);
-        assert_eq!(code, Some(0), "{:#}", verified["first_failure"]);
-        let holds = |name: &str| {
-            let checks = verified["checks"].as_array().unwrap();
-            checks.iter().any(|check| check["name"] == name && check["outcome"] == "holds")
-        };
-        for name in ["charter-trusted", "signature", "chain", "certificate", "co-signature", "threshold"] {
-            assert!(holds(name), "no {name} holds: {verified:#}");
-        }
-        taken.push((PathBuf::from(&file), verified));
-    }
+    let taken = verified(keep, &["charter-trusted", "signature", "chain", "certificate", "co-signature", "threshold"]);
     judged_by_another(&taken, &nodes[0]);
     for (file, _) in &taken {
         let mut bytes = std::fs::read(file).unwrap();
@@ -137,6 +118,39 @@ fn bundles(keep: &Path) {
         let (code, verified) = watchfire(&["verify", file.to_str().unwrap()]);
         assert_eq!((code, &verified["first_failure"]["name"]), (Some(1), &"format".into()));
     }
+}
+
+/// The five nodes' directories.
+fn kept(keep: &Path) -> Vec<PathBuf> {
+    let folders = std::fs::read_dir(keep).unwrap().map(|entry| entry.unwrap().path());
+    let nodes: Vec<PathBuf> = folders.filter(|folder| folder.join("config.toml").exists()).collect();
+    assert_eq!(nodes.len(), 5, "{nodes:?}");
+    nodes
+}
+
+/// Each node's bundle of the attack's incident and what its verification says, in which each of these checks holds somewhere.
+fn verified(keep: &Path, names: &[&str]) -> Vec<(PathBuf, serde_json::Value)> {
+    let mut taken = Vec::new();
+    for (index, node) in kept(keep).iter().enumerate() {
+        let file = keep.join(format!("incident-{index}.bundle"));
+        let [file, config, charter] = [file, node.join("config.toml"), node.join("charter.toml")]
+            .map(|path| path.into_os_string().into_string().unwrap());
+        let (code, made) = watchfire(&["incident", "bundle", "latest", "-o", &file, "--config", &config]);
+        assert_eq!(code, Some(0), "{made:#}");
+        let (code, verified) = watchfire(&["verify", &file, "--charter", &charter]);
+        assert_eq!(code, Some(0), "{:#}", verified["first_failure"]);
+        for name in names {
+            assert!(outcomes(&verified, name).contains(&"holds"), "no {name} holds: {verified:#}");
+        }
+        taken.push((PathBuf::from(&file), verified));
+    }
+    taken
+}
+
+/// How the checks of a name ended.
+fn outcomes<'a>(verified: &'a serde_json::Value, name: &str) -> Vec<&'a str> {
+    let checks = verified["checks"].as_array().unwrap().iter();
+    checks.filter(|check| check["name"] == name).map(|check| check["outcome"].as_str().unwrap()).collect()
 }
 
 /// The verifier that was written from the format's document alone makes the same checks of each bundle, with the same outcomes.
@@ -240,6 +254,12 @@ fn people_approve() {
     assert!(play("people-approve").pause_tx.is_some());
 }
 
+/// Who declines and who is asleep keep nobody else from it: three others approve, each in their own time.
+#[test]
+fn people_enough() {
+    assert!(play("people-enough").pause_tx.is_some());
+}
+
 /// A killed first submitter costs a rank, not the pause.
 #[test]
 fn submitter_down() {
@@ -310,9 +330,21 @@ fn plain_operators() {
     assert!(report.pause_tx.is_some());
 }
 
-/// Operators ration and prune while it is collected: the evidence is complete all the same, on every node.
+/// Operators ration and prune while it is collected: the evidence is complete all the same, and every node's bundle has it all.
 #[test]
 fn evidence_under_stress() {
-    let report = play("evidence-under-stress");
+    let keep = tempfile::tempdir().unwrap();
+    let report = play_into("evidence-under-stress", Some(keep.path().to_owned()));
     assert!(report.pause_tx.is_some());
+    let whole = ["header", "receipt", "account", "slot", "object", "custody", "operators", "execution"];
+    let taken = verified(keep.path(), &whole);
+    for (_, verified) in &taken {
+        for name in whole {
+            assert!(outcomes(verified, name).iter().all(|outcome| *outcome == "holds"), "{name}: {verified:#}");
+        }
+        for lack in ["evidence-missed", "receipts-left-out", "state-left-out"] {
+            assert_eq!(outcomes(verified, lack), Vec::<&str>::new(), "{lack}: {verified:#}");
+        }
+    }
+    judged_by_another(&taken, &kept(keep.path())[0]);
 }
