@@ -42,12 +42,12 @@ impl<'a> Recorder<'a> {
         Self { config, by, taken: BTreeSet::new(), recorded: Recorded::Nothing }
     }
 
-    /// Has an access to those of these objects recorded that are here and were not before. They may be read then.
-    pub(super) fn take(&mut self, named: BTreeSet<B256>, action: AccessAction, detail: &str) -> Result<(), CliError> {
+    /// Has it recorded that those of these objects are read that are here and were not taken before. They may be read then.
+    pub(super) fn take(&mut self, named: BTreeSet<B256>, detail: &str) -> Result<(), CliError> {
         let store = Store::look(&self.config.directory);
         let new: BTreeSet<B256> =
             named.into_iter().filter(|object| !self.taken.contains(object) && store.has(object)).collect();
-        self.record(&new, action, detail)?;
+        self.record(&new, AccessAction::Read, detail)?;
         // Damaged ones are moved aside when they are looked at.
         self.taken.extend(new.into_iter().filter(|object| store.has(object)));
         Ok(())

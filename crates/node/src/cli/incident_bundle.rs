@@ -97,12 +97,12 @@ pub(super) fn run(arguments: &BundleArgs, output: Output) -> Result<u8, CliError
     let (by, name) = (custodian(&config, arguments)?, file_name(&config, file)?);
     let mut custody = Recorder::new(&config, by);
     let reading = format!("for the evidence bundle {name}");
-    custody.take(named(&kept, &incident), AccessAction::Read, &reading)?;
+    custody.take(named(&kept, &incident), &reading)?;
     if fresh(&config, output)?.is_some() || custody.recorded == Recorded::Said {
         kept = read(&config, &charter, output)?;
         incident = find(&kept, &incident.id.to_string())?;
         // What came meanwhile.
-        custody.take(named(&kept, &incident), AccessAction::Read, &reading)?;
+        custody.take(named(&kept, &incident), &reading)?;
     }
     output.progress(&format!("incident {} of {}", incident.id, incident.asset));
     let parts = parts(&config, &kept, &incident, &custody.taken, CharterText { charter: (*charter).clone(), toml })?;
