@@ -7,8 +7,9 @@
 //!
 //! A last segment without its header is prepared room, not a segment yet: its header reaches the disk with its first commit.
 //!
-//! Limit: a last commit of which a whole sector is zero, its own or since the disk lost it, looks torn. That it was acknowledged is for others to
-//! tell: the index, which follows what is durable alone ([`JournalError::TailLost`]), the witnesses' memory, and peers.
+//! Limits: a last commit of which a whole sector is zero, its own or since the disk lost it, looks torn. That it was acknowledged is for others to
+//! tell: the index, which follows what is durable alone ([`JournalError::TailLost`]), the witnesses' memory, and peers. And a torn commit of which a
+//! header never reached the disk, but the whole of a frame did that a hostile record embeds for its own place, is named as damage, which a repair mends.
 
 use crate::error::{DamageKind, JournalError};
 use crate::frame::{self, Content};
@@ -124,15 +125,33 @@ pub(crate) fn next_header(bytes: &[u8], number: u32, offset: usize) -> Option<(u
 }
 
 /// Whether a commit that began after `end` left a frame: then `end` had been synced.
+///
+/// A record's author chooses its bytes, and could make a header for their place. From `end` on each header that holds says where the next frame
+/// stands, so that nothing inside one is looked at. Past the first that does not hold only a whole frame counts, and no header is believed in how
+/// far it reaches.
 fn later_commit(bytes: &[u8], number: u32, end: usize) -> bool {
     let mut at = end;
-    while let Some((next, header)) = next_header(bytes, number, at) {
+    while let Some(header) = header_at(bytes, number, at) {
         if header.commit as usize > end {
             return true;
         }
+        at += header.size();
+    }
+    while let Some((next, header)) = next_header(bytes, number, at) {
         at = next;
+        if header.content(&bytes[next..]).is_some() {
+            if header.commit as usize > end {
+                return true;
+            }
+            at += header.size() - frame::ALIGNMENT;
+        }
     }
     false
+}
+
+/// The header at `offset`, if it holds.
+fn header_at(bytes: &[u8], number: u32, offset: usize) -> Option<frame::Header> {
+    frame::header(bytes.get(offset..)?, number, u32::try_from(offset).ok()?)
 }
 
 /// Whether an interrupted write explains the bytes at `end`; `last` is the last byte of the file that is not zero.

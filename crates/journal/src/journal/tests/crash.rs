@@ -3,8 +3,8 @@
 use super::{SMALL, all, append_all, open, record};
 use crate::error::JournalError;
 use crate::journal::{Journal, JournalOptions};
-use crate::segment;
 use crate::storage::{BackgroundMode, CrashState, FaultRates, FaultyStorage, MemoryStorage};
+use crate::{frame, segment};
 
 const ROOMY: JournalOptions = JournalOptions { segment_bytes: 1 << 20, chunk_bytes: 8192, reserve_bytes: 0 };
 
@@ -46,6 +46,42 @@ fn every_subset_of_unsynced_sectors() {
             assert_eq!(all(&journal), held, "mask {mask:b}: after going on");
             assert_eq!(journal.recovery().dropped_bytes, 0);
         }
+    }
+}
+
+/// A record whose author chose its bytes so that they are a commit of their own place, whole or its header alone: torn, it is torn like any
+/// other. Only where its own header never reached the disk and the whole of what it embeds did is it taken for damage.
+#[test]
+fn no_record_passes_for_a_later_commit() {
+    for whole in [true, false] {
+        let storage = FaultyStorage::new();
+        let mut journal = Journal::open(storage.clone(), ROOMY).unwrap();
+        let before = vec![record(0, 90), record(1, 40)];
+        append_all(&mut journal, &before);
+        journal.sync().unwrap();
+        let (mut hostile, inside) = (record(2, 2_000), 640);
+        let place = journal.end().offset() + u32::try_from(frame::HEADER + inside).unwrap();
+        let mut embedded = Vec::new();
+        frame::encode(&mut embedded, journal.end().segment(), place, place, b"a later commit");
+        let kept = if whole { embedded.len() } else { frame::HEADER };
+        hostile[inside..inside + kept].copy_from_slice(&embedded[..kept]);
+        journal.append(&hostile).unwrap();
+        storage.fail_write_after(0, usize::MAX);
+        assert!(journal.sync().is_err());
+        let sectors = storage.pending_sectors();
+        let mut torn = 0;
+        for mask in 0u32..1 << sectors {
+            let flags = (0..sectors).map(|sector| mask >> sector & 1 == 1).collect();
+            match Journal::open(storage.crash(&CrashState::Sectors(flags)), ROOMY) {
+                Ok(journal) if mask + 1 == 1 << sectors => assert_eq!(all(&journal)[2], hostile),
+                Ok(journal) => {
+                    assert_eq!(all(&journal), before, "mask {mask:b}");
+                    torn += usize::from(mask & 0b111 == 0b111);
+                }
+                Err(error) => assert!(whole && mask & 1 == 0, "mask {mask:b}: {error}"),
+            }
+        }
+        assert!(torn >= 3, "{torn}");
     }
 }
 

@@ -149,6 +149,35 @@ fn lost_and_misdirected_writes() {
     assert_eq!(opened(misdirected), (name.clone(), positions[1] as u64, DamageKind::FrameHeader));
 }
 
+/// What a record's author chose hides no damage: a header in it that claims all that follows is stepped over by nobody. And a later commit that
+/// is itself torn still proves what stands before it.
+#[test]
+fn no_record_hides_a_later_commit() {
+    let storage = MemoryStorage::new();
+    let mut journal = Journal::open(storage.clone(), JournalOptions::default()).unwrap();
+    let (mut hostile, inside) = (record(1, 2_000), 640);
+    let place = segment::HEADER + frame::HEADER + inside;
+    let mut embedded = Vec::new();
+    let (claimed, at) = (vec![7; 8_000], u32::try_from(place).unwrap());
+    frame::encode(&mut embedded, 0, at, segment::HEADER.try_into().unwrap(), &claimed);
+    hostile[inside..inside + frame::HEADER].copy_from_slice(&embedded[..frame::HEADER]);
+    journal.append(&hostile).unwrap();
+    journal.sync().unwrap();
+    let later = journal.append(&record(2, 700)).unwrap().offset() as usize;
+    journal.sync().unwrap();
+    let name = segment::name(0);
+    let bytes = storage.files()[&name].clone();
+    let opened = |bytes| damage(BTreeMap::from([(name.clone(), bytes)]));
+    let first = segment::HEADER as u64;
+    let mut lost = bytes.clone();
+    lost[segment::HEADER..512].fill(0);
+    assert_eq!(opened(lost), (name.clone(), first, DamageKind::MissingFrame));
+    let mut torn = bytes.clone();
+    torn[1_024..1_536].fill(0);
+    torn[(later + frame::HEADER).next_multiple_of(512)..].fill(0);
+    assert_eq!(opened(torn), (name.clone(), first, DamageKind::FrameContent));
+}
+
 /// Bytes that rot while the journal is open are noticed by every way of reading, and are not served.
 #[test]
 fn rot_under_an_open_journal() {
