@@ -190,11 +190,11 @@ fn place(witnessed: [bool; 2]) -> Place {
     }
     // Neither epoch reaches into the segment where what is young begins.
     records.extend((0..80).map(|number| birch.note(200 + number)));
+    // What is young fills the segments that stay. Where a segment ends is nobody's to say: all that is old is covered, whatever goes of it.
+    birch.time = NOW - 1_000_000;
     let (record, of_birch, signature) = birch.checkpoint();
     records.push(record);
     lines.push(second.witnessed(&birch, &of_birch, &signature));
-    // What is young fills the segments that stay.
-    birch.time = NOW - 1_000_000;
     records.extend((0..40).map(|number| birch.note(1_000 + number)));
     let mut journal = Journal::open(FileStorage::open(&directory.path().join("journal")).unwrap(), SMALL).unwrap();
     for record in &records {
