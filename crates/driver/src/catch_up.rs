@@ -219,6 +219,11 @@ fn samples(below: Seq) -> Vec<Seq> {
     samples
 }
 
+/// Whether a position below another one is among those that show where two branches parted.
+pub(crate) fn is_sample(below: Seq, at: Seq) -> bool {
+    at == Seq::new(0) || below.get().checked_sub(at.get()).is_some_and(u64::is_power_of_two)
+}
+
 /// Moves heads over what an answer chains on to them; whether it moved any.
 fn extend(heads: &mut Heads, answer: &ReadAnswer) -> bool {
     let mut moved = false;

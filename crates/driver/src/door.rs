@@ -65,6 +65,9 @@ pub enum Refusal {
     /// What a witness message breaks.
     #[error(transparent)]
     Witness(#[from] WitnessRefusal),
+    /// More than half of an answer of 64 events or more says again what it said.
+    #[error("more than half of the answer repeats itself")]
+    Repeats,
     /// The disk is full, and what room is left is for what this node says itself. It comes again by catch-up.
     #[error("the log has no room: the disk is full; free space on it")]
     NoRoom,
@@ -78,7 +81,7 @@ impl Refusal {
     #[must_use]
     pub fn verdict(&self) -> Verdict {
         match self {
-            Self::Wire(_) | Self::Signature(_) | Self::Heartbeat(_) => Verdict::Reject,
+            Self::Wire(_) | Self::Signature(_) | Self::Heartbeat(_) | Self::Repeats => Verdict::Reject,
             Self::Protocol(rejection) => rejection.verdict(),
             Self::Witness(refusal) => refusal.verdict(),
             Self::StaleHeartbeat { .. } | Self::NoRoom => Verdict::Ignore,

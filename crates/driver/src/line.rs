@@ -2,18 +2,25 @@
 //!
 //! An answer is taken in parts, so that none holds up its taker for long, and the next part is checked meanwhile. What an answer claims is enough to
 //! ask its own giver on before anything is checked; nothing of it is believed before.
+//!
+//! An answer of which more than half says again what its question said is held, or what it said itself, leads nowhere, whatever else it brings.
+//! What shows where a chain parts from the question's is none of that: an honest member answers it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use watchfire_journal::Storage;
-use watchfire_types::{Bytes, MemberKey};
+use watchfire_protocol::Rejection;
+use watchfire_types::{Bytes, Event, EventHash, MemberKey, Seq, Unverified};
 use watchfire_wire::CatchUpRequest;
 use watchfire_wire::bounds::MAX_RESPONSE_EVENTS;
 
+use crate::catch_up::is_sample;
+use crate::door::Refusal;
 use crate::driver::Driver;
+use crate::index::ChainKey;
 use crate::keys::Keys;
-use crate::verifier::ReadAnswer;
+use crate::verifier::{JUDGED_MIN, ReadAnswer, Said};
 
 /// Events of a part: some milliseconds of its taker's time.
 const PART_EVENTS: usize = 512;
@@ -33,7 +40,9 @@ impl Part {
     /// Decodes an answer, a part at a time.
     pub fn read(from: MemberKey, events: &[Bytes]) -> impl Iterator<Item = Self> {
         let parts = events.len().div_ceil(PART_EVENTS);
-        let answers = events.chunks(PART_EVENTS).map(move |events| Arc::new(ReadAnswer::read(from, events)));
+        let mut said = Said::new(events.len());
+        let parted = events.chunks(PART_EVENTS);
+        let answers = parted.map(move |events| Arc::new(ReadAnswer::read_part(from, events, &mut said)));
         (1..).zip(answers).map(move |(part, answer)| Self { answer, last: part == parts })
     }
 
@@ -59,8 +68,13 @@ pub struct Line {
     more: bool,
     /// Whether anything of the answer that is being taken was new.
     fruitful: bool,
-    /// An answer brought nothing: asked on, the same would come again and again.
+    /// An answer brought nothing, or little but repeats: asked on, the same would come again and again.
     ended: bool,
+    /// What the last question said is held.
+    asked_past: BTreeMap<ChainKey, (Seq, EventHash)>,
+    /// Events of the answer that is being decoded, and how many of them say nothing new.
+    heard: usize,
+    repeated: usize,
 }
 
 impl Line {
@@ -73,12 +87,28 @@ impl Line {
     pub fn reading(&mut self, complete: bool) {
         self.reading = true;
         self.more = !complete;
+        (self.heard, self.repeated) = (0, 0);
     }
 
     /// The next part is decoded, and on its way to be checked.
     pub fn read(&mut self, part: Part) {
         self.reading = !part.last;
+        self.heard += part.answer.events.len();
+        self.repeated += part.answer.events.iter().filter(|event| self.is_repeat(event)).count();
+        self.ended |= part.last && self.heard >= JUDGED_MIN && self.repeated > self.heard / 2;
         self.read.push_back(part);
+    }
+
+    /// Whether the question said that this is held, or the answer says it again.
+    fn is_repeat(&self, event: &Result<Unverified, Refusal>) -> bool {
+        let event = match event {
+            Ok(event) => event,
+            Err(refusal) => return matches!(refusal, Refusal::Repeats | Refusal::Protocol(Rejection::Duplicate)),
+        };
+        let Event { author, epoch, seq, .. } = event.event();
+        self.asked_past
+            .get(&(*author, *epoch))
+            .is_some_and(|(held, hash)| event.hash() == *hash || (seq < held && !is_sample(*held, *seq)))
     }
 
     /// The first part is checked and taken next.
@@ -113,6 +143,8 @@ impl Line {
         self.more = false;
         let underway: Vec<&ReadAnswer> = self.taking.iter().chain(&self.read).map(Part::answer).collect();
         let request = driver.catch_up_request_ahead(&underway)?;
+        let said = request.vector.iter().map(|at| ((at.author, at.epoch), (at.seq, at.hash)));
+        self.asked_past = said.collect();
         self.asked = true;
         Some(request)
     }

@@ -111,13 +111,8 @@ impl<S: Storage, K: Keys> Driver<S, K> {
         Ok(Ok(step.verdict))
     }
 
-    /// Known bytes are dropped before anything is checked, strangers before the signature is.
     fn check(&self, outer: Bytes) -> Result<Verified<Event>, Refusal> {
-        let unverified = decode_signed(outer)?;
-        if self.log.index().contains(&unverified.hash()) && !planted(Mutation::TakesTwice) {
-            return Err(Rejection::Duplicate.into());
-        }
-        self.verifier.verify(unverified)
+        self.verifier.verify_new(decode_signed(outer)?)
     }
 
     /// Appends and applies: the one place where either happens.

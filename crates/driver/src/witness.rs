@@ -6,10 +6,12 @@
 //!
 //! On a full disk others' lines are not kept, and then nothing is cosigned; both go on by themselves once there is room.
 //!
-//! Bounds: four lines of each witness for each origin, 65,536 altogether; of one witness at most 1,024 new lines at once and four a second.
+//! Bounds: four lines of each witness for each origin, 65,536 altogether; of one witness about one author at most 1,024 new lines at once and
+//! four a second, so that no author uses up what a witness may say about others.
 //! Every kept checkpoint is held against the log: those whose events are not there are remembered, as many as lines are kept, until they are.
 
 mod carried;
+mod convict;
 mod judge;
 mod log;
 mod message;
@@ -19,14 +21,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use watchfire_charter::Charter;
 use watchfire_journal::{JournalError, SegmentRepair, Space, Storage};
-use watchfire_protocol::Draft;
 use watchfire_transparency::{Checkpoint, Frontier, Origin, SignedCheckpoint, Statement, Witnessed, verify};
 use watchfire_types::body::{self, CheckpointFault, Inconsistency};
-use watchfire_types::{B256, Body, Bytes, MemberId, MemberKey, Seq, Timestamp, Verdict};
+use watchfire_types::{B256, Body, Bytes, MemberId, Seq, Timestamp, Verdict};
 use watchfire_wire::Envelope;
 
 pub use self::message::WitnessRefusal;
 
+use self::convict::Convictions;
 use self::log::{Entry, WitnessLog};
 use self::message::{check_signatures, parse};
 use self::store::{Line, Store, Taken};
@@ -38,12 +40,9 @@ use crate::output::{Notice, Output};
 
 /// How far a witness's clock may be ahead of this node's, s.
 const AHEAD_S_MAX: u64 = 60;
-/// New lines of one witness at once, and how many more a second.
+/// New lines of one witness about one author at once, and how many more a second.
 const LINES_AT_ONCE: u64 = 1_024;
 const LINES_PER_S: u64 = 4;
-/// Checkpoints of one author that this node carries into the log at once, and how long until one more, ms.
-const CONVICTIONS_AT_ONCE: u64 = 16;
-const CONVICTION_MS: u64 = 600_000;
 /// Others' lines are durable this long after they came, ms.
 const SYNC_MS: u64 = 5_000;
 /// Records beside which the state is not worth rewriting, and beyond which it is rewritten while the node runs.
@@ -66,9 +65,9 @@ pub struct Witness<S: Storage> {
     /// When they were last looked at, and the last one.
     judged: Option<Timestamp>,
     judged_through: Option<(Origin, u64)>,
-    paces: BTreeMap<MemberId, (Timestamp, u64)>,
-    /// Convictions that are left, by author: a liar makes checkpoints as fast as it likes, and each costs an event of the own quota.
-    convictions: BTreeMap<MemberKey, (Timestamp, u64)>,
+    /// Lines that are left, by witness and author.
+    paces: BTreeMap<(MemberId, MemberId), (Timestamp, u64)>,
+    convictions: Convictions,
     /// When the first line came that is not durable.
     since: Option<Timestamp>,
 }
@@ -90,7 +89,7 @@ impl<S: Storage> Witness<S> {
             judged: None,
             judged_through: None,
             paces: BTreeMap::new(),
-            convictions: BTreeMap::new(),
+            convictions: Convictions::default(),
             since: None,
         };
         for entry in entries {
@@ -130,14 +129,9 @@ impl<S: Storage> Witness<S> {
         self.log.sync()
     }
 
-    fn allows(&mut self, now: Timestamp, witness: &MemberId) -> bool {
-        let bucket = self.paces.entry(witness.clone()).or_insert((now, LINES_AT_ONCE));
+    fn allows(&mut self, now: Timestamp, witness: &MemberId, author: &MemberId) -> bool {
+        let bucket = self.paces.entry((witness.clone(), author.clone())).or_insert((now, LINES_AT_ONCE));
         take(bucket, now, LINES_AT_ONCE, 1_000 / LINES_PER_S)
-    }
-
-    fn may_convict(&mut self, now: Timestamp, author: MemberKey) -> bool {
-        let bucket = self.convictions.entry(author).or_insert((now, CONVICTIONS_AT_ONCE));
-        take(bucket, now, CONVICTIONS_AT_ONCE, CONVICTION_MS)
     }
 }
 
@@ -236,7 +230,7 @@ impl<S: Storage, K: Keys> Driver<S, K> {
         let Some(witness) = &mut self.witness else { return Ok(Err(WitnessRefusal::NotKept)) };
         let checkpoint = line.checkpoint.clone();
         let (author, signature) = (line.author, line.signature);
-        // What contradicts a kept checkpoint convicts and is not kept.
+        // What contradicts a kept checkpoint convicts, or waits for that, and is no line of the store.
         let kept = witness.store.stated(&checkpoint.origin, checkpoint.size);
         if kept.is_none_or(|(_, root, _)| root == checkpoint.root)
             && !witness.log.append(&Entry::Line(line.note().to_string()))?
@@ -273,7 +267,7 @@ impl<S: Storage, K: Keys> Driver<S, K> {
                     checkpoint: stated(root, first),
                     against: Some(against),
                 };
-                self.convict(now, fault, Seq::new(0), output)?;
+                self.accuse(now, fault, Seq::new(0), output)?;
             }
         }
         Ok(Ok(Verdict::Accept))
@@ -293,32 +287,11 @@ impl<S: Storage, K: Keys> Driver<S, K> {
             return Err(WitnessRefusal::Held);
         }
         check_signatures(&line)?;
-        if !witness.allows(now, name) {
-            return Err(WitnessRefusal::OverQuota { witness: name.clone() });
+        let author = &line.checkpoint.origin.member;
+        if !witness.allows(now, name, author) {
+            return Err(WitnessRefusal::OverQuota { witness: name.clone(), author: author.clone() });
         }
         Ok(line)
-    }
-
-    /// Carries a checkpoint into the log that its author cannot have signed honestly, unless it is convicted there already. The own key is
-    /// never accused: who signs with it elsewhere is for people to find.
-    fn convict(
-        &mut self,
-        now: Timestamp,
-        fault: CheckpointFault,
-        at: Seq,
-        output: &mut Output,
-    ) -> Result<(), JournalError> {
-        if fault.author == self.own.author() {
-            output.notices.push(Notice::OwnKeyElsewhere { size: fault.checkpoint.size });
-            return Ok(());
-        }
-        if self.machine.cut(fault.author, fault.epoch).is_some_and(|cut| cut <= at) {
-            return Ok(());
-        }
-        if self.witness.as_mut().is_some_and(|witness| witness.may_convict(now, fault.author)) {
-            self.author(now, Draft::Body(Body::CheckpointFault(fault)), output)?;
-        }
-        Ok(())
     }
 
     /// After the sync of a turn: cosigns checkpoints whose events are durable here.

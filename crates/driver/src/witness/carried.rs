@@ -6,6 +6,7 @@
 //! signature is checked, and no more is kept than of those that come live.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
 use watchfire_journal::{JournalError, Storage};
 use watchfire_transparency::Origin;
@@ -55,7 +56,11 @@ impl<S: Storage, K: Keys> Driver<S, K> {
             }
         }
         lacking.sort_by_key(|(age, _)| *age);
-        let mut wanted: Vec<WitnessWanted> = lacking.into_iter().map(|(_, wanted)| wanted).collect();
+        // Of each author the newest one first: who begins epoch after epoch leaves the others their places.
+        let mut authors = BTreeSet::new();
+        let lacking = lacking.into_iter().map(|(_, wanted)| wanted);
+        let (mut wanted, others): (Vec<_>, Vec<_>) = lacking.partition(|wanted| authors.insert(wanted.author));
+        wanted.extend(others);
         if wanted.len() > MAX_WITNESS_WANTED {
             let mut older = wanted.split_off(NEWEST);
             let at = self.witness_turns % older.len();

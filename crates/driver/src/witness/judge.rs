@@ -34,13 +34,15 @@ impl<S: Storage, K: Keys> Driver<S, K> {
     pub(crate) fn judge_checkpoints(&mut self, now: Timestamp, output: &mut Output) -> Result<(), JournalError> {
         let Some(witness) = &mut self.witness else { return Ok(()) };
         let due = witness.judged.is_none_or(|judged| now.millis_since(judged) >= JUDGE_MS);
-        if witness.unjudged.is_empty() || !due {
+        if (witness.unjudged.is_empty() && witness.convictions.none_waits()) || !due {
             return Ok(());
         }
         witness.judged = Some(now);
-        for (origin, size) in witness.next_unjudged() {
+        let next = witness.next_unjudged();
+        self.convict_waiting(now, output)?;
+        for (origin, size) in next {
             let judged = self.judge_checkpoint(now, &origin, size, output)?;
-            let forgotten = !judged && self.was_held(&origin, size);
+            let forgotten = !judged && self.is_lost(&origin, size);
             let Some(witness) = &mut self.witness else { return Ok(()) };
             if judged {
                 witness.unjudged.remove(&(origin.clone(), size));
@@ -54,14 +56,16 @@ impl<S: Storage, K: Keys> Driver<S, K> {
         Ok(())
     }
 
-    /// Whether all that a kept checkpoint covers was durable in this log once: its events are own ones, or this node cosigned it. What a cut took
-    /// is not missed.
-    fn was_held(&self, origin: &Origin, size: u64) -> bool {
+    /// Whether all that a kept checkpoint covers was durable in this log once, and is not there any more: its events are own ones, or this node
+    /// cosigned it. What a cut took is not missed.
+    fn is_lost(&self, origin: &Origin, size: u64) -> bool {
         let Some(witness) = &self.witness else { return false };
         let own = self.own.author();
         let Some((author, ..)) = witness.store.stated(origin, size) else { return false };
         let cosigned = witness.store.signed_by(origin, &own).any(|(signed, _)| signed == size);
-        (author == own || cosigned) && self.machine.cut(author, origin.epoch).is_none()
+        (author == own || cosigned)
+            && self.machine.cut(author, origin.epoch).is_none()
+            && self.machine.root_at(author, origin.epoch, size).is_none()
     }
 
     /// What the witness memory shows that this log held once, durably, and does not hold any more: origins, and events of each that there were at
@@ -70,7 +74,8 @@ impl<S: Storage, K: Keys> Driver<S, K> {
         self.witness.iter().flat_map(|witness| &witness.forgotten).map(|(origin, size)| (origin, *size))
     }
 
-    /// Holds a kept checkpoint against the author's events; answers whether they are all here.
+    /// Holds a kept checkpoint against the author's events; answers whether it is done with: they are all here, and what contradicts them is
+    /// carried into the log, or waits for that.
     pub(super) fn judge_checkpoint(
         &mut self,
         now: Timestamp,
@@ -89,7 +94,7 @@ impl<S: Storage, K: Keys> Driver<S, K> {
             let member = origin.member.clone();
             let checkpoint = body::Checkpoint { member, size, root: B256::new(root), signature };
             let fault = CheckpointFault { author, epoch: origin.epoch, checkpoint, against: None };
-            self.convict(now, fault, at, output)?;
+            return self.accuse(now, fault, at, output);
         }
         Ok(true)
     }

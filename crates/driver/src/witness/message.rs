@@ -37,11 +37,13 @@ pub enum WitnessRefusal {
     /// As much, or something newer, is held.
     #[error("witness message is held, or a newer one is")]
     Held,
-    /// More of one witness than it can have to say.
-    #[error("witness {witness} says more than 4 lines a second")]
+    /// More of one witness than it can have to say about one author.
+    #[error("witness {witness} says more than 4 lines a second about {author}")]
     OverQuota {
         /// Witness.
         witness: MemberId,
+        /// Author of the checkpoints.
+        author: MemberId,
     },
     /// This node keeps no witness state.
     #[error("this node keeps no witness messages")]

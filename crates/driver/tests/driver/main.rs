@@ -16,6 +16,7 @@ mod kill;
 mod line;
 mod load;
 mod repaired;
+mod repeats;
 mod restarts;
 mod resumed;
 mod settled;

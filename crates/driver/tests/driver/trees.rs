@@ -16,6 +16,7 @@ use crate::forge::{Author, charter, network, note, started};
 use crate::world::{TestKeys, gossip, member, open};
 
 mod carried;
+mod convicted;
 mod forgotten;
 mod full;
 mod honest;
@@ -440,20 +441,22 @@ fn the_own_key_is_not_accused() {
     assert!(b.machine().convictions().is_empty() && b.machine().cut(own.key(), own.epoch).is_none());
 }
 
-/// A witness says 1,024 lines at once and four a second after that; others are heard all the while.
+/// A witness says 1,024 lines about one author at once and four a second after that; others are heard all the while, and so is it about others.
 #[test]
 fn a_witness_has_its_pace() {
     let mut b = driver(1, 2);
-    let a = Author::new(0, [1; 16], at(0));
-    let say = |b: &mut Driver<MemoryStorage, TestKeys>, ms: u64, by: usize, size: u64| {
-        let bytes = line(&a, &a.state(size, [1; 32]), by, ms);
+    let authors = [0, 4].map(|index| Author::new(index, [1; 16], at(0)));
+    let about = |b: &mut Driver<MemoryStorage, TestKeys>, a: &Author, ms: u64, by: usize, size: u64| {
+        let bytes = line(a, &a.state(size, [1; 32]), by, ms);
         b.handle(at(ms), vec![Door::Gossip { id: 1, bytes }]).unwrap().verdicts.remove(0).1
     };
+    let say = |b: &mut Driver<MemoryStorage, TestKeys>, ms, by, size| about(b, &authors[0], ms, by, size);
     for size in 1..=1_024 {
         assert_eq!(say(&mut b, 1_000, 2, size), Verdict::Accept, "{size}");
     }
     assert_eq!(say(&mut b, 1_000, 2, 1_025), Verdict::Ignore);
     assert_eq!(say(&mut b, 1_000, 3, 1_025), Verdict::Accept);
+    assert_eq!(about(&mut b, &authors[1], 1_000, 2, 1), Verdict::Accept);
     for size in 1_025..1_029 {
         assert_eq!(say(&mut b, 2_000, 2, size), Verdict::Accept, "{size}");
     }

@@ -2,6 +2,8 @@
 
 use watchfire_driver::repair_witness;
 use watchfire_journal::JournalError;
+use watchfire_types::body::EpochHead;
+use watchfire_types::{Epoch, EventHash};
 use watchfire_wire::bounds::MAX_CATCH_UP_RESPONSE;
 use watchfire_wire::{CatchUpRequest, CatchUpResponse, WitnessWanted};
 
@@ -184,4 +186,32 @@ fn lines_and_events_share_an_answer() {
     assert!(encoded.len() <= MAX_CATCH_UP_RESPONSE, "{} bytes", encoded.len());
     let answer = CatchUpResponse::decode(encoded).unwrap();
     assert_eq!((answer.witnesses.len(), answer.complete), (30, false));
+}
+
+/// However many newer epochs of one author lack lines, every question names the newest epoch of each other member.
+#[test]
+fn no_author_crowds_others_out_of_the_questions() {
+    let mut b = driver(1, 2);
+    let mut ask_about = |author: &mut Author, earlier: Vec<EpochHead>| {
+        let mut events = vec![author.say(started(earlier))];
+        events.push(author.checkpoint(1, root(&events)));
+        hear(&mut b, 300_000, &messages(&events));
+    };
+    let mut honest = [2, 3].map(|index| Author::new(index, [0xf0; 16], at(1_000)));
+    honest.iter_mut().for_each(|author| ask_about(author, Vec::new()));
+    let mut newest = Author::new(0, [61; 16], at(200_000));
+    let epochs = (1..=60_u8).map(|number| Epoch::from_bytes([number; 16]));
+    let (seq, hash) = (Seq::new(1), EventHash::from_bytes([7; 32]));
+    ask_about(&mut newest, epochs.clone().map(|epoch| EpochHead { epoch, seq, hash, checkpoint: None }).collect());
+    for (epoch, ms) in epochs.zip(100_000..) {
+        ask_about(&mut Author::new(0, *epoch.as_bytes(), at(ms)), Vec::new());
+    }
+    for question in 0..4 {
+        let wanted = b.catch_up_request().wanted;
+        assert_eq!(wanted.len(), 32);
+        for author in honest.iter().chain([&newest]) {
+            let named = wanted.iter().any(|wanted| (wanted.author, wanted.epoch) == (author.key(), author.epoch));
+            assert!(named, "question {question}: {:?}", author.key());
+        }
+    }
 }
