@@ -76,10 +76,10 @@ impl<S: Storage, K: Keys> Driver<S, K> {
     ) -> Result<(Self, Output), DriverError> {
         check_keys(&keys, &charter, &member)?;
         let epoch = if planted(Mutation::RepeatsEpoch) { Epoch::from_bytes([7; 16]) } else { epoch };
-        let mut machine = Machine::new(Arc::clone(&charter), network, member, epoch)?;
+        let mut machine = Machine::new(charter, network, member, epoch)?;
         let mut guard = Guard::default();
         let index = replay(&journal, &mut machine, &mut guard, network)?;
-        let verifier = Verifier::new(network, &charter, index.positions());
+        let verifier = Verifier::new(network, machine.charter(), index.positions());
         if index.chain(&(keys.author(), epoch)).is_some() && !planted(Mutation::RepeatsEpoch) {
             return Err(DriverError::EpochUsed { epoch });
         }
