@@ -68,6 +68,8 @@ mutations! {
     WaitsForEveryone,
     /// One signature per nonce.
     SignsOncePerNonce,
+    /// An asset is recovered through a Safe by which another one's containment is owed.
+    RecoversBeside,
     /// Who signed at one nonce signs at no other.
     NeverRetargets,
     /// Nothing is consumed after a cancel.

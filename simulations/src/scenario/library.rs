@@ -93,6 +93,7 @@ library!(
     "people-enough",
     "people-too-few",
     "recovery-alone",
+    "recovery-beside",
     "reorg-attack",
     "reorg-pause",
     "restored-node",

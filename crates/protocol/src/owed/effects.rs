@@ -49,7 +49,7 @@ impl Containment {
 
     /// R2 (e): no containment of that asset anywhere, and none of any asset on that Safe.
     fn yields(&self, asset: &AssetId, safe: &SafeId) -> bool {
-        !self.assets.contains(asset) && !self.safes.contains(safe)
+        !self.assets.contains(asset) && (!self.safes.contains(safe) || planted(Mutation::RecoversBeside))
     }
 }
 

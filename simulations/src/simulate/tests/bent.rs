@@ -183,6 +183,7 @@ fn about_acts() -> Vec<Planted> {
         rule(LeavesOpen, "left-open", &["pauses"]),
         rule(RejectsLater, "cancelled-late", &["S2"]),
         rule(RejectsRecovery, "recovery-alone", &["S2"]),
+        rule(RecoversBeside, "recovery-beside", &["S2"]),
         rule(CallsMore, "vault-drain", &["S3"]),
         rule(AddsGas, "vault-drain", &["S5"]),
         rule(DropsRanks, "vault-drain", &["L3"]),
