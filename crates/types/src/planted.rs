@@ -114,6 +114,10 @@ mutations! {
     EscalatesOnOld,
     /// Observations that a reorg took stand.
     ForgetsRetraction,
+    /// Those that a reorg took while the process was down stand.
+    ForgetsUnseen,
+    /// A new process finds again what an earlier one found.
+    FindsAgain,
     /// A certificate goes when a fault of its carrier is known, and nobody publishes it again.
     DropsWithCarrier,
     /// Two events at one position are no fork.

@@ -96,6 +96,7 @@ library!(
     "recovery-beside",
     "reorg-attack",
     "reorg-pause",
+    "reorg-while-down",
     "restored-node",
     "second-attack",
     "sequencer-stall",

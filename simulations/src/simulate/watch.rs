@@ -8,6 +8,7 @@ pub(crate) mod end;
 mod known;
 mod lateness;
 mod needles;
+mod observations;
 mod sending;
 mod signatures;
 mod votes;
@@ -195,6 +196,7 @@ impl Watch {
             // What a backup lacks was never promised by it.
             DiskLeft::Old | DiskLeft::None => {
                 self.known[place].durable.clear();
+                self.known[place].observed = observations::Observed::default();
                 self.known[place].owes_otherwise = true;
             }
         }
@@ -313,6 +315,9 @@ impl Watch {
         let kept = Rc::new(event.clone());
         self.known[place].held.insert(event.hash(), Rc::clone(&kept));
         self.known[place].durable.insert(event.hash());
+        if event.author == cast.players[place].author {
+            self.observed(cast, place, event, own);
+        }
         self.position(cast, event);
         self.quota(cast, place, event, now);
         self.authentic(cast, place, event);

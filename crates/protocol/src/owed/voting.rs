@@ -102,6 +102,7 @@ pub(super) fn stated(machine: &Machine, finding: &Finding) -> Option<EventHash> 
         matches!(&event.body, Body::Finding(said)
             if said.first == finding.first && said.severity >= finding.severity && said.kind == finding.kind)
             && !observed.retracted.contains_key(hash)
+            && !(planted(Mutation::FindsAgain) && event.epoch != machine.own.epoch)
     });
     same.map(|((_, hash), _)| *hash)
 }

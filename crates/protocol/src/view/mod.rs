@@ -14,6 +14,7 @@ use alloy_primitives::{Address, B256, U256};
 use watchfire_charter::Charter;
 use watchfire_types::body::{Body, Finding};
 use watchfire_types::input::{Input, PreflightOutcome, SubmissionFailure, SubmissionReport};
+use watchfire_types::planted::{Mutation, planted};
 use watchfire_types::{
     AssetId, BlockRef, BlockView, ChainId, DetectorId, Event, MemberKey, OperatorId, PlaybookId, SafeId, StepIndex,
     Timestamp, Verified,
@@ -21,6 +22,7 @@ use watchfire_types::{
 
 use crate::machine::Machine;
 use crate::settle::{settle, settle_if_due};
+use crate::shared::derived::bound_to;
 use admission::Admissions;
 use conditions::Conditions;
 use lives::Lives;
@@ -73,6 +75,13 @@ impl ChainView {
             self.run = Some(block);
         }
         self.head = Some(block);
+    }
+
+    fn orphan(&mut self, block: BlockRef) {
+        self.orphaned.insert((block.number, block.hash), block);
+        while self.orphaned.len() > ORPHANED_MAX {
+            self.orphaned.pop_first();
+        }
     }
 
     /// Takes what stands at the head. What the head gave no answer for stands on an earlier block of this chain, where it was judged last.
@@ -182,11 +191,8 @@ impl View {
 
     fn rollback(&mut self, charter: &Charter, chain: ChainId, number: u64, now: Timestamp) {
         let Some(view) = self.chains.get_mut(&chain) else { return };
-        for (height, block) in view.canonical.split_off(&number) {
-            view.orphaned.insert((height, block.hash), block);
-        }
-        while view.orphaned.len() > ORPHANED_MAX {
-            view.orphaned.pop_first();
+        for block in view.canonical.split_off(&number).into_values() {
+            view.orphan(block);
         }
         view.vouched.split_off(&number);
         view.stirred = view.stirred.filter(|at| at.number < number);
@@ -219,6 +225,19 @@ impl View {
         self.asked.retain(|_, (block, _)| block.chain != chain || block.number < number);
         self.contain_owed.retain(|_, block| block.chain != chain || block.number < number);
         self.refuted_since.retain(|_, block| block.chain != chain || block.number < number);
+    }
+
+    /// Of these blocks those at whose height another one is canonical went with a reorg.
+    fn orphan_unless_canonical(&mut self, blocks: impl IntoIterator<Item = BlockRef>) {
+        for block in blocks {
+            let chain = self.chains.get_mut(&block.chain);
+            let other = |chain: &&mut ChainView| {
+                chain.canonical.get(&block.number).is_some_and(|canonical| canonical.hash != block.hash)
+            };
+            if let Some(chain) = chain.filter(other) {
+                chain.orphan(block);
+            }
+        }
     }
 
     fn block(&mut self, charter: &Charter, now: Timestamp, view: &BlockView) {
@@ -311,6 +330,7 @@ pub(crate) fn observe(machine: &mut Machine, now: Timestamp, input: &Input) -> b
             // What was owed at the old head counts as owed until it was seen executed.
             settle_if_due(machine);
             machine.view.block(&charter, now, block);
+            said_of_others(machine, &block.block);
             settle(machine);
             false
         }
@@ -353,9 +373,25 @@ pub(crate) fn observe(machine: &mut Machine, now: Timestamp, input: &Input) -> b
     }
 }
 
+/// What the own log says of other blocks of this height a reorg took, also one that came while no process of this member looked.
+fn said_of_others(machine: &mut Machine, block: &BlockRef) {
+    let own = machine.shared.derived.observed.get(&machine.own.key());
+    let Some(own) = own.filter(|_| !planted(Mutation::ForgetsUnseen)) else { return };
+    let at = |hash| (block.chain, block.number, hash);
+    let of_height = own.bound.range(at(B256::ZERO)..=at(B256::repeat_byte(0xff)));
+    let events = of_height.flat_map(|(_, events)| events.values());
+    let said: Vec<BlockRef> = events.flat_map(|event| bound_to(event)).collect();
+    machine.view.orphan_unless_canonical(said);
+}
+
 /// Counts a guardian's signature though its event waits for others, and notices who speaks in the name of this process.
 fn received(machine: &mut Machine, event: &Verified<Event>) -> bool {
-    let own = event.author == machine.own.key() && event.epoch == machine.own.epoch;
+    let of_own_key = event.author == machine.own.key();
+    if of_own_key {
+        // Of an earlier life, back from others.
+        machine.view.orphan_unless_canonical(bound_to(event));
+    }
+    let own = of_own_key && event.epoch == machine.own.epoch;
     let claimed = own && !machine.shared.holds(event.author, event.epoch, event.seq, event.hash());
     machine.view.own_epoch_claimed |= claimed;
     let signature = match &event.body {

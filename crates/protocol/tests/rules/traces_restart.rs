@@ -1,7 +1,7 @@
 //! Traces in which a node's view begins late: what it cannot have seen must not let an old certificate act.
 
 use watchfire_protocol::lookback_s;
-use watchfire_types::ChainId;
+use watchfire_types::{Body, ChainId};
 
 use crate::cluster::*;
 
@@ -87,4 +87,36 @@ fn a_start_looks_back_a_certificates_life() {
     let charter = charter(|text| text.replacen("expiry_s = 120", "expiry_s = 240", 1));
     assert_eq!(lookback_s(&charter, CHAIN), 240);
     assert_eq!(lookback_s(&charter, ChainId::new(1)), 0);
+}
+
+/// What a reorg takes while a node is down that node takes back once, when it sees another block of that height: whether its log had it all along,
+/// or others give it back later.
+#[test]
+fn what_a_reorg_took_meanwhile_is_taken_back() {
+    for lost in [false, true] {
+        let mut c = cluster();
+        c.find(&[0], "vault-outflow");
+        c.mine(&[]);
+        let log = c.nodes[0].log.clone();
+        let found = log.iter().filter(|event| matches!(event.body, Body::Finding(_))).count();
+        assert_eq!(found, 1);
+        c.reorg(1);
+        c.nodes[0] = Node::new(&c.charter, 0, 0x90);
+        let again = |c: &mut Cluster| {
+            for event in &log {
+                let _ = c.nodes[0].receive(c.now, event);
+                c.nodes[0].machine.apply(event);
+            }
+        };
+        if !lost {
+            again(&mut c);
+        }
+        c.mine(&[]);
+        if lost {
+            again(&mut c);
+        }
+        c.mine(&[]);
+        c.mine(&[]);
+        assert_eq!(c.count(0, |body| matches!(body, Body::Retracted(_))), 1, "its log was lost: {lost}");
+    }
 }

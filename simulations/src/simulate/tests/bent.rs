@@ -116,7 +116,7 @@ fn at_the_seams() -> Vec<Planted> {
         seam(Bent::SimulatesNothing, named("guard-blocks"), &["cause", "status"]),
         seam(Bent::StaleNonce, named("nonce-stolen"), &["L1", "S2"]),
         seam(Bent::LateNonce, named("nonce-outrun"), &["L5"]),
-        seam(Bent::LosesFindings, named("vault-drain"), &["L1"]),
+        seam(Bent::LosesFindings, named("vault-drain"), &["S7"]),
     ]
 }
 
@@ -214,6 +214,8 @@ fn about_the_log() -> Vec<Planted> {
     use Mutation::*;
     vec![
         rule(ForgetsRetraction, "deep-reorg", &["S7"]),
+        rule(ForgetsUnseen, "reorg-while-down", &["S7"]),
+        rule(FindsAgain, "submitter-crash-finding", &["S7"]),
         rule(BlindToForks, "one-equivocator", &["S9"]),
         rule(DigestsTheCut, "one-log-forker", &["S15", "L4"]),
         rule(SkipsQuota, "one-spammer", &["S12"]),

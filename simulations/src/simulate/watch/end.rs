@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::B256;
 use sha2::{Digest, Sha256};
-use watchfire_types::body::Body;
 use watchfire_types::control::CanPause;
 use watchfire_types::duty::Duty;
 
@@ -91,32 +90,13 @@ fn forks(world: &mut World<'_>) {
     }
 }
 
-/// S7: no finding on an orphaned block stands unretracted where its author lives and has seen the reorg.
+/// S7: no finding of a block that a reorg took stands where its author lives and has seen the reorg.
 fn observations(world: &mut World<'_>) {
-    let mut breaches = Vec::new();
     for node in world.nodes.iter().filter(|node| world.cast.honest(node.place)) {
-        let Some(process) = &node.process else { continue };
-        let held: Vec<_> = process.driver.machine().events().collect();
-        let retracted: BTreeSet<_> = held
-            .iter()
-            .filter_map(|event| match &event.body {
-                Body::Retracted(retracted) => Some(retracted.event),
-                _ => None,
-            })
-            .collect();
-        let own = process.driver.machine().epoch();
-        for event in held.iter().filter(|event| event.epoch == own) {
-            let Body::Finding(finding) = &event.body else { continue };
-            let shown = process.recent.get(&finding.block.number);
-            let gone = shown.is_some_and(|shown| shown.hash != finding.block.hash);
-            if gone && !retracted.contains(&event.hash()) {
-                let member = &world.cast.players[node.place].member;
-                breaches.push(format!("{member} found something at block {} that a reorg took", finding.block.number));
-            }
+        let head = node.process.as_ref().and_then(|process| process.recent.last_key_value());
+        if let Some((_, head)) = head {
+            world.watch.orphaned(world.cast, node.place, &head.hash);
         }
-    }
-    for detail in breaches {
-        world.watch.breach("S7", Kind::Safety, detail);
     }
 }
 

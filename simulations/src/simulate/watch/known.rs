@@ -8,6 +8,7 @@ use alloy_primitives::{B256, U256};
 use watchfire_types::body::{Body, Certificate, Purpose};
 use watchfire_types::{BlockRef, Epoch, Event, EventHash, Read, Verified};
 
+use super::observations::Observed;
 use crate::simulate::agenda::Micros;
 
 /// A block as one node was shown it: what decides about signatures.
@@ -40,6 +41,8 @@ pub(crate) struct Known {
     pub(crate) threshold_at: Option<Micros>,
     /// The epoch of its present process.
     pub(super) epoch: Option<Epoch>,
+    /// What its own author found, and what it took back.
+    pub(super) observed: Observed,
     /// When it first did what, whether it follows the protocol or not.
     pub(crate) times: Times,
 }

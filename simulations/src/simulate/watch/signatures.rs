@@ -25,7 +25,7 @@ impl Sight {
 
 impl Known {
     /// The sights from a block down to the first this node was shown.
-    fn branch(&self, from: &B256) -> impl Iterator<Item = &Sight> {
+    pub(super) fn branch(&self, from: &B256) -> impl Iterator<Item = &Sight> {
         let mut at = self.sights.get(from);
         std::iter::from_fn(move || {
             let sight = at?;

@@ -175,8 +175,11 @@ impl World<'_> {
         let floors = if forgets { &none } else { &process.floors };
         let standing = process.detectors.0.observe_announced(view, floors, &process.announced);
         process.detectors.0.hear(view, &standing);
-        let standing = if loses { Vec::new() } else { standing };
-        self.turn(place, vec![Door::Input(Input::Detected { block, standing })]);
+        let told = if loses { Vec::new() } else { standing.clone() };
+        self.turn(place, vec![Door::Input(Input::Detected { block, standing: told })]);
+        if self.nodes[place].process.is_some() {
+            self.watch.stands(self.cast, place, &block, &standing);
+        }
     }
 
     /// Says that the chain is silent once, as the production feed does: after four block times, five seconds at least.
