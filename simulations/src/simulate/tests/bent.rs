@@ -215,7 +215,7 @@ fn about_the_log() -> Vec<Planted> {
     vec![
         rule(ForgetsRetraction, "deep-reorg", &["S7"]),
         rule(ForgetsUnseen, "reorg-while-down", &["S7"]),
-        rule(FindsAgain, "submitter-crash-finding", &["S7"]),
+        rule(FindsAgain, "submitter-crash-certificate", &["S7"]),
         rule(BlindToForks, "one-equivocator", &["S9"]),
         rule(DigestsTheCut, "one-log-forker", &["S15", "L4"]),
         rule(SkipsQuota, "one-spammer", &["S12"]),
