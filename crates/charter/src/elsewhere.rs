@@ -113,12 +113,7 @@ impl CrossChain {
     /// Whether it is broken by more of what an asset holds, which anybody can send it.
     #[must_use]
     pub(crate) fn is_broken_by_gift(&self) -> bool {
-        let held = |quantity: &Quantity| matches!(quantity, Quantity::Held { .. });
-        match self.compare {
-            Comparison::AtMost => held(&self.left),
-            Comparison::AtLeast => held(&self.right),
-            Comparison::Equal => held(&self.left) || held(&self.right),
-        }
+        self.compare.is_broken_by_gift(&self.left, &self.right)
     }
 
     /// How far it looks back, seconds of block time.

@@ -104,6 +104,16 @@ pub const EVENTS: &[PrivilegedEvent] = &[
     ),
     event(
         Role,
+        "RoleRevoked(bytes32,address,address)",
+        b256!("f6391f5c32d9c69d2a47ea670b442974b53935d1edc7fd64eb21e047a839171b"),
+    ),
+    event(
+        Role,
+        "RoleRevoked(uint64,address)",
+        b256!("f229baa593af28c41b1d16b748cd7688f0c83aaf92d4be41c44005defe84c166"),
+    ),
+    event(
+        Role,
         "RoleAdminChanged(bytes32,bytes32,bytes32)",
         b256!("bd79b86ffe0ab8e8776151514217cd7cacd52c909f66475c3af44e129f0b00ff"),
     ),

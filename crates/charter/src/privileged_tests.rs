@@ -29,6 +29,6 @@ fn the_list_is_closed() {
     let all: String = EVENTS.iter().map(|event| format!("{} {}\n", event.privilege.name(), event.signature)).collect();
     assert_eq!(
         (EVENTS.len(), keccak256(&all).to_string()),
-        (67, "0xe5e2513e760d00ea9fbc289e7d679d77167e4321abfd541ff2463d89a8503375".to_owned())
+        (69, "0x088130039b450d51d0ee8cacc0e0b120d20894e18e1441f59e6553858201d432".to_owned())
     );
 }

@@ -236,6 +236,16 @@ impl Comparison {
             Self::Equal => "=",
         }
     }
+
+    /// Whether more of what an asset holds breaks it, which anybody can send.
+    pub(crate) fn is_broken_by_gift(self, left: &Quantity, right: &Quantity) -> bool {
+        let held = |quantity: &Quantity| matches!(quantity, Quantity::Held { .. });
+        match self {
+            Self::AtMost => held(left),
+            Self::AtLeast => held(right),
+            Self::Equal => held(left) || held(right),
+        }
+    }
 }
 
 impl Quantity {

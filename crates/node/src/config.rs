@@ -3,6 +3,8 @@
 pub mod intake;
 pub mod lookout;
 mod read;
+
+pub(crate) use read::is_here;
 pub mod silence;
 
 use std::collections::{BTreeMap, BTreeSet};

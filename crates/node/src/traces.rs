@@ -84,21 +84,36 @@ async fn of_any(
     operators: &mut [OperatorId],
     question: &Question,
 ) -> Result<Vec<Traced>, String> {
-    let mut faults = Vec::new();
+    let (mut faults, mut most) = (Vec::new(), Vec::new());
     for at in 0..operators.len() {
         let operator = operators[at].clone();
         match of(client, &operator, question).await {
-            Ok(traced) => {
+            Ok((traced, None)) => {
                 operators[..=at].rotate_right(1);
                 return Ok(traced);
+            }
+            // One that could not be traced says nothing against the others, and another operator may give it.
+            Ok((traced, Some(fault))) => {
+                faults.push(format!("{operator}: {fault}"));
+                if traced.len() > most.len() {
+                    most = traced;
+                }
             }
             Err(fault) => faults.push(format!("{operator}: {fault}")),
         }
     }
+    if !most.is_empty() {
+        return Ok(most);
+    }
     Err(format!("no operator gives the calls inside {}: {}", question.about, faults.join("; ")))
 }
 
-async fn of(client: &ChainClient, operator: &OperatorId, question: &Question) -> Result<Vec<Traced>, String> {
+/// What an operator gives, and why it is not all of it.
+async fn of(
+    client: &ChainClient,
+    operator: &OperatorId,
+    question: &Question,
+) -> Result<(Vec<Traced>, Option<String>), String> {
     let Question { debug, parity, tx, .. } = question;
     let text = match client.raw(operator, debug, TRACE_BYTES_MAX, TIMEOUT).await {
         Ok(text) => text,
@@ -111,11 +126,15 @@ async fn of(client: &ChainClient, operator: &OperatorId, question: &Question) ->
     let tx = *tx;
     let read = tokio::task::spawn_blocking(move || {
         let mut found = Vec::new();
-        read_traces::<TraceFault>(&text, |traced| {
+        let read = read_traces::<TraceFault>(&text, |traced| {
             found.push(Traced { tx: tx.or(traced.tx), ..traced });
             Ok(())
-        })
-        .map(|()| found)
+        });
+        (found, read.err().map(|fault| fault.to_string()))
     });
-    read.await.map_err(|error| error.to_string())?.map_err(|fault| fault.to_string())
+    let (found, fault) = read.await.map_err(|error| error.to_string())?;
+    match fault {
+        Some(fault) if found.is_empty() => Err(fault),
+        fault => Ok((found, fault)),
+    }
 }

@@ -52,6 +52,11 @@ fn of_playbook(log: &Log, context: &Context<'_>, id: &PlaybookId, playbook: &Pla
 fn reason(context: &Context<'_>, watch: &Watch) -> Option<&'static str> {
     match watch {
         Watch::Outflow { limit: Some(_), .. } => Some("an outflow above an absolute amount"),
+        Watch::Outflow { limit: None, .. } => Some("an outflow of a share, where as much was put in before"),
+        Watch::Invariant { left, compare, right, .. } => {
+            compare.is_broken_by_gift(left, right).then_some("a gift to a balance that it compares")
+        }
+        Watch::Authority { mints: true, .. } => Some("a transfer from nobody, where a deposit mints"),
         Watch::Event { topic, .. } if by_topic(topic).is_none() => Some("an event"),
         Watch::Leap { .. } => Some("a leap of a number"),
         Watch::ApprovalDrain { .. } => Some("transfers of many accounts to one"),
@@ -69,10 +74,8 @@ fn reason(context: &Context<'_>, watch: &Watch) -> Option<&'static str> {
         }
         Watch::CrossChain(cross) => cross.is_broken_by_gift().then_some("a gift to a balance that it compares"),
         Watch::Release(_) => Some("a message claimed later than within_s"),
-        Watch::Outflow { limit: None, .. }
-        | Watch::Event { .. }
+        Watch::Event { .. }
         | Watch::State { .. }
-        | Watch::Invariant { .. }
         | Watch::Stale { .. }
         | Watch::Authority { .. }
         | Watch::Rate(_)

@@ -23,7 +23,7 @@ fn an_automatic_pause_for_the_price_of_a_withdrawal_is_warned_of() {
     assert!(warning.remedy.contains("two independent kinds"), "{}", warning.remedy);
 }
 
-/// It goes where people decide, where the rules only give context, where a share is measured, and where authority changed.
+/// It goes where people decide, where the rules only give context, and where authority changed.
 #[test]
 fn what_money_alone_does_not_cause_is_not_warned_of() {
     assert!(warned(&DRILL.replacen("mode = \"auto\"", "mode = \"propose\"", 1)).is_none());
@@ -34,8 +34,33 @@ fn what_money_alone_does_not_cause_is_not_warned_of() {
     let shares = DRILL
         .replace("limit = \"25000000000000000000\"", "share_bps = 500")
         .replace("limit = \"5000000000000000000\"", "share_bps = 100");
-    assert!(warned(&shares.replace("Unpaused(address)", "Upgraded(address)")).is_none());
-    assert!(warned(&shares).unwrap().message.ends_with("by vault-unpaused (an event)"));
+    let message = warned(&shares.replace("Unpaused(address)", "Upgraded(address)")).unwrap().message.clone();
+    assert!(message.contains("by vault-outflow (an outflow of a share, where as much was put in before)"), "{message}");
+    assert!(!message.contains("vault-unpaused"), "{message}");
+}
+
+/// What a gift breaks, and a deposit mints, an outsider causes; what a gift only mends, or authority alone does, not.
+#[test]
+fn gifts_and_deposits_are_warned_of() {
+    let rule = |text: &str| {
+        let head = "[[detector]]\nid = \"one\"\nasset = \"vault-core\"\nkind = ";
+        let trigger = "[[playbook.trigger]]\ndetectors = [\"one\"]\nseverity = \"SEV2\"\nstep = 1\n";
+        let source = DRILL.replacen("[[playbook.trigger]]", &format!("{trigger}[[playbook.trigger]]"), 1);
+        warned(&format!("{source}\n{head}{text}")).map_or_else(String::new, |warning| warning.message.clone())
+    };
+    let held = |compare: &str| {
+        let left = "{ target = \"0x0101010101010101010101010101010101010101\", call = \"debt() returns (uint256)\" }";
+        let sides = format!("left = {left}\ncompare = \"{compare}\"\nright = {{ held = \"native\" }}");
+        rule(&format!("\"invariant\"\nseverity = \"SEV1\"\n{sides}\n"))
+    };
+    for (compare, warns) in [(">=", true), ("=", true), ("<=", false)] {
+        let message = held(compare);
+        assert_eq!(message.contains("one (a gift to a balance that it compares)"), warns, "{compare}: {message}");
+    }
+    for (mints, warns) in [(true, true), (false, false)] {
+        let message = rule(&format!("\"authority\"\nseverity = \"SEV1\"\nstands_s = 60\nmints = {mints}\n"));
+        assert_eq!(message.contains("one (a transfer from nobody, where a deposit mints)"), warns, "{message}");
+    }
 }
 
 /// Two kinds of which money buys one are no outsider's; two that it buys both are.

@@ -26,10 +26,11 @@ pub struct Traced {
 }
 
 /// All transactions in a text: one JSON value or several after each other, such as JSON lines. `sink` gets them in their order and may
-/// stop the reading by an error of its own.
+/// stop the reading by an error of its own. One that cannot be read (which a node could not trace, say, or whose line is cut off) keeps none of the
+/// others from being handed over.
 ///
 /// # Errors
-/// [`TraceFault`] with the place; what came before it was handed over.
+/// The first [`TraceFault`] with its place; everything else was handed over.
 pub fn read_traces<E: From<TraceFault>>(text: &[u8], mut sink: impl FnMut(Traced) -> Result<(), E>) -> Result<(), E> {
     let at = |at: usize| place(text, at);
     if let Err(error) = std::str::from_utf8(text) {
@@ -37,42 +38,78 @@ pub fn read_traces<E: From<TraceFault>>(text: &[u8], mut sink: impl FnMut(Traced
         return Err(TraceFault::NotText { line, column }.into());
     }
     let mut from = if text.starts_with(&[0xef, 0xbb, 0xbf]) { 3 } else { 0 };
-    let (mut some, mut values) = (false, 0_usize);
+    let (mut values, mut first) = (0_usize, None);
     loop {
-        let read = Tape::read(text, from).map_err(|fault| {
-            let (line, column) = at(fault.at);
-            TraceFault::Json { line, column, what: fault.what }
-        })?;
-        let Some((tape, end)) = read else { break };
+        let (tape, end) = match Tape::read(text, from) {
+            Ok(Some(read)) => read,
+            Ok(None) => break,
+            Err(fault) => {
+                let (line, column) = at(fault.at);
+                first.get_or_insert(TraceFault::Json { line, column, what: fault.what });
+                match next_line(text, fault.at) {
+                    Some(next) => from = next,
+                    None => break,
+                }
+                continue;
+            }
+        };
         values += 1;
-        let mut found = Vec::new();
-        collect(Fields { text }, tape.root(), &mut found)?;
-        for one in found {
-            some = true;
+        let mut found = Found::default();
+        collect(Fields { text }, tape.root(), &mut found);
+        for one in found.traced {
             sink(one)?;
         }
+        first = first.or(found.fault);
         from = end;
     }
     // A block without transactions is a value, too.
-    if some || values > 0 { Ok(()) } else { Err(TraceFault::Empty.into()) }
+    match first.or_else(|| (values == 0).then_some(TraceFault::Empty)) {
+        Some(fault) => Err(fault.into()),
+        None => Ok(()),
+    }
+}
+
+/// Where the next of JSON lines begins after a place: at the very start of its line, where inner values of a text written for people do not.
+fn next_line(text: &[u8], after: usize) -> Option<usize> {
+    let rest = text.get(after..)?;
+    let begins = |pair: &[u8]| matches!(pair, [b'\n', b'{' | b'[']);
+    Some(after + rest.windows(2).position(begins)? + 1)
+}
+
+/// What a value holds, and the first of it that cannot be read.
+#[derive(Default)]
+struct Found {
+    traced: Vec<Traced>,
+    fault: Option<TraceFault>,
+}
+
+impl Found {
+    fn take(&mut self, tx: Option<B256>, tree: Result<CallTree, TraceFault>) {
+        match tree {
+            Ok(tree) => self.traced.push(Traced { tx, tree }),
+            Err(fault) => drop(self.fault.get_or_insert(fault)),
+        }
+    }
 }
 
 /// What is still to look at, with the hash that stands around it.
 type Waiting<'a> = Vec<(Value<'a>, Option<B256>)>;
 
-fn collect<'a>(fields: Fields<'_>, root: Value<'a>, found: &mut Vec<Traced>) -> Result<(), TraceFault> {
+fn collect<'a>(fields: Fields<'_>, root: Value<'a>, found: &mut Found) {
     let mut waiting: Waiting<'a> = vec![(root, None)];
     while let Some((value, around)) = waiting.pop() {
-        match value.kind() {
-            Kind::Array => array(fields, value, around, &mut waiting, found)?,
-            Kind::Object => object(fields, value, around, &mut waiting, found)?,
-            Kind::Null => {}
-            Kind::Text => return Err(fields.shape(value, "a text")),
-            Kind::Number => return Err(fields.shape(value, "a number")),
-            Kind::True | Kind::False => return Err(fields.shape(value, "true or false")),
+        let read = match value.kind() {
+            Kind::Array => array(fields, value, around, &mut waiting, found),
+            Kind::Object => object(fields, value, around, &mut waiting, found),
+            Kind::Null => Ok(()),
+            Kind::Text => Err(fields.shape(value, "a text")),
+            Kind::Number => Err(fields.shape(value, "a number")),
+            Kind::True | Kind::False => Err(fields.shape(value, "true or false")),
+        };
+        if let Err(fault) = read {
+            found.fault.get_or_insert(fault);
         }
     }
-    Ok(())
 }
 
 fn array<'a>(
@@ -80,7 +117,7 @@ fn array<'a>(
     list: Value<'a>,
     around: Option<B256>,
     waiting: &mut Waiting<'a>,
-    found: &mut Vec<Traced>,
+    found: &mut Found,
 ) -> Result<(), TraceFault> {
     if list.items().any(|item| item.kind() == Kind::Object && parity::is_row(item)) {
         return rows(fields, list, around, found);
@@ -97,12 +134,13 @@ fn array<'a>(
 }
 
 /// Rows of one transaction or of many, told apart by their hash, and without one by where a new root begins.
-fn rows(fields: Fields<'_>, list: Value<'_>, around: Option<B256>, found: &mut Vec<Traced>) -> Result<(), TraceFault> {
+fn rows(fields: Fields<'_>, list: Value<'_>, around: Option<B256>, found: &mut Found) -> Result<(), TraceFault> {
     let mut transactions: Vec<(Option<B256>, Vec<Value<'_>>)> = Vec::new();
     let mut known: BTreeMap<B256, usize> = BTreeMap::new();
     for row in list.items() {
         if row.kind() != Kind::Object {
-            return Err(fields.shape(row, "a row that is no object"));
+            found.fault.get_or_insert(fields.shape(row, "a row that is no object"));
+            continue;
         }
         if !parity::is_call(row) {
             continue;
@@ -122,7 +160,7 @@ fn rows(fields: Fields<'_>, list: Value<'_>, around: Option<B256>, found: &mut V
     let only = transactions.len() == 1;
     for (hash, rows) in transactions {
         let tx = hash.or(around.filter(|_| only));
-        found.push(Traced { tx, tree: parity::tree(fields, &rows)? });
+        found.take(tx, parity::tree(fields, &rows));
     }
     Ok(())
 }
@@ -132,17 +170,17 @@ fn object<'a>(
     value: Value<'a>,
     around: Option<B256>,
     waiting: &mut Waiting<'a>,
-    found: &mut Vec<Traced>,
+    found: &mut Found,
 ) -> Result<(), TraceFault> {
     let own = HASHES.iter().find_map(|name| fields.hash(value.get(name)?)).or(around);
     if geth::is_frame(value) {
-        found.push(Traced { tx: own, tree: geth::tree(fields, value)? });
+        found.take(own, geth::tree(fields, value));
         return Ok(());
     }
     if parity::is_row(value) {
         if parity::is_call(value) {
             let tx = parity::transaction(value).and_then(|hash| fields.hash(hash)).or(own);
-            found.push(Traced { tx, tree: parity::tree(fields, &[value])? });
+            found.take(tx, parity::tree(fields, &[value]));
         }
         return Ok(());
     }

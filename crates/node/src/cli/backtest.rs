@@ -19,6 +19,7 @@ use super::output::{CliError, Output, code, line_out, lost};
 use crate::backtest::{Containment, GAPS_MAX, Gap, NoAnswers, Replay, Saved, Summary, Taken, Told};
 use crate::block_file::{BlockFile, Part};
 use crate::charter_file::load;
+use crate::config::is_here;
 use crate::traces::{Asked, traces};
 
 /// Nothing is said of the pace before this, and no more often.
@@ -77,8 +78,7 @@ pub(super) fn run(arguments: &BacktestArgs, output: Output) -> Result<u8, CliErr
 /// Replays what a node tells.
 fn asked(arguments: &BacktestArgs, url: &url::Url, charter: &Charter, teller: &mut Teller<'_>) -> Result<(), CliError> {
     let from = arguments.from.ok_or_else(|| CliError::usage("--rpc needs the first block with --from"))?;
-    let own = matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
-    let pace = arguments.requests_per_second.or(own.then_some(OWN_NODE));
+    let pace = arguments.requests_per_second.or(is_here(url).then_some(OWN_NODE));
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {

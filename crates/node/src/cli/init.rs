@@ -307,7 +307,7 @@ const CHAIN_EXAMPLE: &str = r#"
 # operator = "OPERATOR-LABEL"
 # http = "http://127.0.0.1:8545"
 # ws = "ws://127.0.0.1:8546"
-# requests_per_second = 25
+# requests_per_second = 2000   # unless said: 25 of one on another machine
 "#;
 
 fn config_text(arguments: &InitArgs, member: &MemberId, source: &PasswordSource, directory: &Path) -> String {

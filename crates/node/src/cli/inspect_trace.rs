@@ -72,17 +72,20 @@ pub(super) fn run(arguments: &InspectTraceArgs, output: Output) -> Result<u8, Cl
     }
     for path in &arguments.file {
         match teller.file(path) {
-            Err(error) if arguments.file.len() > 1 && error.kind != "io" => {
+            Err(error) if error.kind != "io" => {
                 faults += 1;
-                output.progress(&format!("watchfire: {}", error.message));
+                if arguments.file.len() > 1 {
+                    output.progress(&format!("watchfire: {}", error.message));
+                }
                 first.get_or_insert(error);
             }
             done => done?,
         }
     }
-    teller.end()?;
+    let ended = teller.end();
     match first {
-        None => Ok(code::OK),
+        None => ended.map(|()| code::OK),
+        Some(error) if arguments.file.len() == 1 => Err(error),
         Some(error) => {
             let message =
                 format!("{faults} of {} files could not be read, first: {}", arguments.file.len(), error.message);

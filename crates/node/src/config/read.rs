@@ -23,8 +23,9 @@ const ENDPOINTS_MAX: usize = 16;
 const PATIENCE_MAX: u64 = 100;
 /// Most addresses to listen on, and of one peer.
 const ADDRESSES_MAX: usize = 16;
-/// Requests a second to an endpoint that says nothing else.
+/// Requests a second to an endpoint that says nothing else: a hosted one, and one on this machine, which is asked about as fast as it answers.
 const REQUESTS_PER_SECOND: u64 = 25;
+const REQUESTS_PER_SECOND_HERE: u64 = 2_000;
 
 /// Reads the whole file before anything is decided, so that one fault hides no other.
 pub(super) fn document(path: &Path, text: &str) -> Reading {
@@ -223,7 +224,9 @@ fn endpoint(mut section: Section<'_>, names: &mut BTreeSet<String>) -> Option<En
     let http = section.need("http", "its JSON-RPC address, such as \"http://127.0.0.1:8545\"");
     let http = http.and_then(|value| url(&value, ["http", "https"]));
     let ws = section.get("ws").map(|value| url(&value, ["ws", "wss"]));
-    let budget = section.number_or("requests_per_second", 1..=u64::from(u32::MAX), REQUESTS_PER_SECOND);
+    let here = http.as_ref().is_some_and(is_here);
+    let unless_said = if here { REQUESTS_PER_SECOND_HERE } else { REQUESTS_PER_SECOND };
+    let budget = section.number_or("requests_per_second", 1..=u64::from(u32::MAX), unless_said);
     let submit_only = section.get("submit_only").map_or(Some(false), |value| value.flag());
     let evidence_only = section.get("evidence_only").map_or(Some(false), |value| value.flag());
     section.finish();
@@ -239,6 +242,16 @@ fn endpoint(mut section: Section<'_>, names: &mut BTreeSet<String>) -> Option<En
 }
 
 /// An address of one of these schemes.
+/// Whether an address is of this machine.
+pub(crate) fn is_here(address: &url::Url) -> bool {
+    match address.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
 pub(super) fn url(value: &Value<'_>, schemes: [&str; 2]) -> Option<url::Url> {
     let [plain, secure] = schemes;
     let address: url::Url = value.parsed(&format!("an address such as \"{plain}://127.0.0.1:8545\""))?;

@@ -30,6 +30,29 @@ fn parse(text: &str) -> Result<Config, ConfigError> {
     read::document(path, text).config.map_err(faults)
 }
 
+/// An endpoint that says no budget has a hosted one's, unless it is on this machine.
+#[test]
+fn a_node_of_ones_own_has_another_budget() {
+    for (host, budget) in [
+        ("127.0.0.1", 2_000),
+        ("127.1.2.3", 2_000),
+        ("localhost", 2_000),
+        ("[::1]", 2_000),
+        ("10.0.0.1", 25),
+        ("localhost.example", 25),
+        ("127.0.0.1.example", 25),
+    ] {
+        let unsaid = GOOD
+            .replace("requests_per_second = 200\n", "")
+            .replace("http://127.0.0.1:8551", &format!("http://{host}:8551"));
+        assert_eq!(
+            parse(&unsaid).unwrap().chains[&ChainId::new(31337)].endpoint[0].requests_per_second,
+            budget,
+            "{host}"
+        );
+    }
+}
+
 /// Every field arrives, paths against the file's directory.
 #[test]
 fn reads_a_whole_file() {

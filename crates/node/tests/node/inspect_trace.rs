@@ -47,6 +47,31 @@ fn each_transaction_is_a_line() {
     assert_eq!((none.status.code(), json(&none)["code"].clone()), (Some(3), "not-found".into()));
 }
 
+/// What a node could not trace of a block, and a line that is cut off, keep nothing else from being told; the exit code and the error say it.
+#[test]
+fn one_fault_hides_no_other_transaction() {
+    let base = tempfile::tempdir().unwrap();
+    let file = base.path().join("traces.json");
+    let (one, two) =
+        (format!(r#"{{"txHash":"{TX}","result":{CALL}}}"#), format!(r#"{{"txHash":"{OTHER}","result":{CALL}}}"#));
+    let failed = format!(r#"{{"txHash":"0x{}","error":"execution timeout"}}"#, "33".repeat(32));
+    for (text, kind) in [
+        (format!("[{one},{failed},{two}]"), "rpc-error"),
+        (format!("{one}\n{failed}\n{two}\n"), "rpc-error"),
+        (format!("{one}\n{}\n{two}\n", &two[..100]), "trace-not-json"),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        let output = watchfire(&["inspect-trace", file.to_str().unwrap(), "--json"]);
+        let told = lines(&output);
+        assert_eq!(told.iter().filter_map(|line| line["tx"].as_str()).collect::<Vec<_>>(), [TX, OTHER]);
+        assert_eq!((output.status.code(), &told[2]["code"]), (Some(1), &Value::from(kind)), "{told:?}");
+    }
+    std::fs::write(&file, format!("{one}\n{failed}\n")).unwrap();
+    let people = watchfire(&["inspect-trace", file.to_str().unwrap()]);
+    assert!(String::from_utf8_lossy(&people.stdout).contains(TX), "the only one is told, too");
+    assert!(stderr(&people).contains("execution timeout"));
+}
+
 /// Standard input is read as a file is, compressed too; a trace without a hash has null, and a file's own name may give it.
 #[test]
 fn standard_input_and_names() {

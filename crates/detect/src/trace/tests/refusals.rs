@@ -48,6 +48,50 @@ fn faults_say_what_and_where() {
     assert_eq!((found, stopped.is_err()), (2, true));
 }
 
+/// One transaction that cannot be read keeps none of the others back, wherever it stands: in a block's reply, in lines, in rows.
+#[test]
+fn what_cannot_be_read_keeps_nothing_else_back() {
+    let frame = |byte: &str| {
+        format!(
+            "{{\"txHash\":\"0x{}\",\"result\":{{\"from\":\"0x{}\",\"calls\":[]}}}}",
+            byte.repeat(32),
+            "11".repeat(20)
+        )
+    };
+    let row = |byte: &str, to: &str| {
+        format!(
+            "{{\"action\":{{\"from\":\"0x{}\",\"to\":\"{to}\"}},\"traceAddress\":[],\"type\":\"call\",\"transactionHash\":\"0x{}\"}}",
+            "11".repeat(20),
+            byte.repeat(32)
+        )
+    };
+    let (one, two) = (frame("01"), frame("02"));
+    let failed = format!("{{\"txHash\":\"0x{}\",\"error\":\"execution timeout\"}}", "03".repeat(32));
+    let to = format!("0x{}", "22".repeat(20));
+    let (first, last) = (row("01", &to), row("02", &to));
+    for (text, told) in [
+        (format!("[{one},{failed},{two}]"), "execution timeout"),
+        (format!("{{\"id\":1,\"result\":[{one},{failed},{two}]}}"), "execution timeout"),
+        (format!("{one}\n{failed}\n{two}\n"), "execution timeout"),
+        (format!("{one}\n{}\n{two}", &two[..90]), "line 2"),
+        (format!("{one}\n{{\"calls\":[7]}}\n{two}"), "an inner call that is no object"),
+        (format!("[{one},7,{two}]"), "a number"),
+        (format!("[{first},{},{last}]", row("03", "0x12")), "to of a call"),
+        (format!("[{first},7,{last}]"), "a row that is no object"),
+    ] {
+        let mut found = Vec::new();
+        let read = crate::trace::read_traces::<TraceFault>(text.as_bytes(), |traced| {
+            found.push(traced.tx.unwrap()[0]);
+            Ok(())
+        });
+        let fault = read.unwrap_err().to_string();
+        assert!(found == [1, 2] && fault.contains(told), "{text}: {found:?}, {fault}");
+    }
+    // Of a text for people that is cut off nothing is taken for a transaction that is none.
+    let pretty = "{\n  \"calls\": [\n    {\"from\": \"0x1111111111111111111111111111111111111111\"},\n";
+    assert!(crate::trace::read_traces::<TraceFault>(pretty.as_bytes(), |_| panic!("a transaction")).is_err());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
