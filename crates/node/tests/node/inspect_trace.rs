@@ -64,7 +64,7 @@ fn one_fault_hides_no_other_transaction() {
         let output = watchfire(&["inspect-trace", file.to_str().unwrap(), "--json"]);
         let told = lines(&output);
         assert_eq!(told.iter().filter_map(|line| line["tx"].as_str()).collect::<Vec<_>>(), [TX, OTHER]);
-        assert_eq!((output.status.code(), &told[2]["code"]), (Some(1), &Value::from(kind)), "{told:?}");
+        assert_eq!((output.status.code(), &told[2]["code"]), (Some(3), &Value::from(kind)), "{told:?}");
     }
     std::fs::write(&file, format!("{one}\n{failed}\n")).unwrap();
     let people = watchfire(&["inspect-trace", file.to_str().unwrap()]);
