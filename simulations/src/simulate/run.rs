@@ -333,10 +333,14 @@ pub(super) fn summarise(cast: &Cast, seeds: &[u64], ran: &[&Ran], options: &Simu
     }
 }
 
+/// What is told of a run: what was unsafe before what was late, of those what came first.
+fn worst(ran: &Ran) -> Option<&Breach> {
+    ran.breaches.iter().min_by_key(|breach| (breach.kind, breach.step))
+}
+
 fn failure(cast: &Cast, seed: u64, ran: &Ran, options: &SimulateOptions) -> Option<Failure> {
-    let breach = ran.breaches.iter().min_by_key(|breach| (breach.kind, breach.step))?;
     let planned = plan::faults(cast, seed, options.faults.as_ref());
-    let needed = shrink(cast, seed, breach, &planned);
+    let (needed, breach) = shrink(cast, seed, worst(ran)?, &planned);
     let named = |one: &Planned| format!("{}: {}: {}", one.number, one.when.words(), words(&one.what));
     let faults = planned.iter().filter(|one| needed.contains(&one.number)).map(named).collect();
     let mut replay = format!("watchfire simulate {} --seeds {seed}..{}", cast.asked_for, seed + 1);
@@ -352,22 +356,42 @@ fn failure(cast: &Cast, seed: u64, ran: &Ran, options: &SimulateOptions) -> Opti
         step: breach.step,
         property: breach.property.to_owned(),
         kind: breach.kind,
-        detail: breach.detail.clone(),
+        detail: breach.detail,
         faults,
         replay,
     })
 }
 
-/// Takes faults away, one after the other, for as long as the same property still fails.
-fn shrink(cast: &Cast, seed: u64, breach: &Breach, planned: &[Planned]) -> BTreeSet<usize> {
-    let mut needed: BTreeSet<usize> = planned.iter().map(|one| one.number).collect();
-    for number in planned.iter().rev().map(|one| one.number).take(SHRINK_RUNS_MAX) {
-        let mut fewer = needed.clone();
-        fewer.remove(&number);
-        let again = one(cast, seed, Some(&fewer));
-        if again.breaches.iter().any(|other| other.property == breach.property && other.kind == breach.kind) {
-            needed = fewer;
+/// Takes faults away for as long as the same property is what fails: all of them if that will do, else one after the other until none can go.
+/// Answers those that are left, and what broke with them.
+fn shrink(cast: &Cast, seed: u64, breach: &Breach, planned: &[Planned]) -> (BTreeSet<usize>, Breach) {
+    let all: BTreeSet<usize> = planned.iter().map(|one| one.number).collect();
+    let same = |broken: &Breach| broken.property == breach.property && broken.kind == breach.kind;
+    let broken_by = |some: &BTreeSet<usize>| worst(&one(cast, seed, Some(some))).filter(|broken| same(broken)).cloned();
+    let mut least = (all, breach.clone());
+    if least.0.is_empty() {
+        return least;
+    }
+    if let Some(broken) = broken_by(&BTreeSet::new()) {
+        return (BTreeSet::new(), broken);
+    }
+    let mut runs = 1;
+    loop {
+        let before = least.0.clone();
+        for number in before.iter().rev() {
+            // Alone it would leave none, which was tried.
+            if runs >= SHRINK_RUNS_MAX || least.0.len() == 1 {
+                return least;
+            }
+            let mut fewer = least.0.clone();
+            fewer.remove(number);
+            runs += 1;
+            if let Some(broken) = broken_by(&fewer) {
+                least = (fewer, broken);
+            }
+        }
+        if least.0.len() == before.len() {
+            return least;
         }
     }
-    needed
 }

@@ -97,6 +97,31 @@ fn a_file_is_replayed_by_its_path() {
     assert_eq!(report.failures[0].replay, format!("watchfire simulate {path} --seeds 0..1"));
 }
 
+/// Two faults that need each other go together, and what is told is the run that the printed command plays.
+#[test]
+fn a_failure_is_shrunk_to_what_it_needs() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let path = file.path().to_str().unwrap();
+    let held = "[[fault]]\nat = \"ready\"\nkind = \"hold-transactions\"\n\
+                [[fault]]\nat = \"threshold-signed\"\ndelay_ms = 5000\nkind = \"release-transactions\"\n[expect]";
+    // A drain that is paused whatever comes: neither fault is needed, though without the release alone nothing is paused.
+    let needless = text_of("vault-drain", Stage::Simulate).unwrap().1;
+    let needless = needless.replace("paused = true", "paused = false").replace("[expect]", held);
+    // A second attack: without it, or without the recovery that it follows, there is one pause.
+    let again = text_of("second-attack", Stage::Simulate).unwrap().1;
+    let needed = again.replace("pauses = 2", "pauses = 1").replace("[expect]", held);
+    for (text, faults) in [(needless, 0..0), (needed, 0..1)] {
+        std::fs::write(file.path(), text).unwrap();
+        let told = run(&[path], 0..1, 1)[0].failures[0].clone();
+        let named: Vec<String> = faults.clone().map(|number| number.to_string()).collect();
+        assert_eq!(told.faults.len(), faults.len(), "{:?}", told.faults);
+        assert!(told.replay.ends_with(&format!(" --faults={}", named.join(","))), "{}", told.replay);
+        let played = SimulateOptions { faults: Some(faults.collect()), ..options(&[path], 0..1, 1) };
+        let replayed = simulate(&played, |_| {}).unwrap()[0].failures[0].clone();
+        assert_eq!((replayed.step, replayed.detail), (told.step, told.detail));
+    }
+}
+
 /// A drawing is one page that needs nothing from elsewhere and shows every node, the votes and the pause.
 #[test]
 fn a_run_is_drawn() {
