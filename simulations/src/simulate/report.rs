@@ -23,13 +23,13 @@ pub struct Failure {
     pub faults: Vec<String>,
 }
 
-/// From the k-th honest vote to the threshold-signed transaction everywhere, in mean one-way delays.
+/// From the k-th honest vote to the threshold-signed transaction everywhere, in mean one-way delays; nothing where no run decided.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
 pub struct Hops {
     /// Median of the runs.
-    pub p50: f64,
+    pub p50: Option<f64>,
     /// 99th percentile.
-    pub p99: f64,
+    pub p99: Option<f64>,
 }
 
 /// Medians over the runs that came so far, ms after the first attack block.
@@ -89,9 +89,10 @@ impl ScenarioReport {
             Some(Kind::Liveness) => format!("{} of {} runs incomplete", self.failed, self.seeds),
         };
         let include = self.scores.include_ms.map_or_else(|| "-".to_owned(), |ms| format!("{ms} ms"));
+        let hops = self.hops.p50.map_or_else(|| "-".to_owned(), |hops| format!("{hops:.2}"));
         let mut text = format!(
-            "{:24} {verdict}: {} seeds, {} s simulated, {:.2} hops, included after {include}",
-            self.scenario, self.seeds, self.simulated_s, self.hops.p50
+            "{:24} {verdict}: {} seeds, {} s simulated, {hops} hops, included after {include}",
+            self.scenario, self.seeds, self.simulated_s
         );
         for failure in &self.failures {
             let kind = match failure.kind {

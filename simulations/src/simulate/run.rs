@@ -223,6 +223,7 @@ pub fn record(scenario: &str, seed: u64, options: &SimulateOptions, date: &str) 
     let own = options.charter.as_deref().map(charter_text).transpose()?;
     let cast = cast(scenario, own.as_deref())?;
     let mut world = World::new(&cast, seed, plan::faults(&cast, seed, options.faults.as_ref()));
+    world.sketch = Some(Sketch::default());
     if catch_unwind(AssertUnwindSafe(|| world.run())).is_err() {
         world.watch.breach("S12", Kind::Safety, "panic".to_owned());
     }
@@ -327,7 +328,7 @@ pub(super) fn summarise(cast: &Cast, seeds: &[u64], ran: &[&Ran], options: &Simu
         simulated_s: ran.iter().map(|ran| ran.simulated_us).sum::<u64>() / SECOND,
         wall_s: ran.iter().map(|ran| ran.wall_s).sum(),
         steps: ran.iter().map(|ran| ran.steps).sum(),
-        hops: Hops { p50: at(500).map_or(0.0, in_hops), p99: at(990).map_or(0.0, in_hops) },
+        hops: Hops { p50: at(500).map(in_hops), p99: at(990).map(in_hops) },
         messages_per_node: ran.iter().map(|ran| ran.messages).sum::<u64>() / (ran.len() as u64).max(1),
         scores: Scores { detect_ms: score(0), agree_ms: score(1), sign_ms: score(2), include_ms: score(3) },
     }

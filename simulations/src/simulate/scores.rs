@@ -1,14 +1,17 @@
 //! What a run is worth as an exercise: who did what when, what was lost, and what would have been.
 
-use alloy_primitives::U256;
+use std::collections::BTreeSet;
+
+use alloy_primitives::{Address, U256};
 
 use super::agenda::{MILLI, Micros};
+use super::chain::{Call, Included};
 use super::watch::{Breach, Kind};
 use super::world::World;
 use crate::record::{Check, DrillRecord, Exercise, LossCurve, LossPoint, Participant, Response};
-use crate::scenario::{AttackKind, Wave, words};
+use crate::scenario::{AttackKind, FaultKind, Wave, words};
 
-/// The record of a run that came to its end.
+/// The record of a run that came to its end, and of which a sketch was made.
 pub(super) fn record(world: &World<'_>, seed: u64, date: &str, breaches: &[Breach]) -> DrillRecord {
     let cast = world.cast;
     // Where nobody attacked, what was found is what there was to respond to.
@@ -44,7 +47,7 @@ pub(super) fn record(world: &World<'_>, seed: u64, date: &str, breaches: &[Breac
             include_ms: timeline("included"),
             blocks: first.zip(paused).map(|(first, paused)| paused.saturating_sub(first)),
         },
-        loss: loss(world, first),
+        loss: loss(world),
         blocks: blocked(world),
         cause: world.play.cause.filter(|_| world.play.pauses == 0).map(|cause| words(&cause)),
         checks: checks(world, breaches),
@@ -71,35 +74,78 @@ fn injected(world: &World<'_>) -> Vec<String> {
     faults.chain(humans).collect()
 }
 
-/// From the first attack block to the last one at which anything could still be lost.
-fn loss(world: &World<'_>, first: Option<u64>) -> LossCurve {
-    let scenario = &world.cast.scenario;
-    let before = scenario.vault.wei;
+/// Accounts that the attack is sent from.
+fn attackers(world: &World<'_>) -> BTreeSet<Address> {
+    let named = |wave: Wave<'_>| {
+        wave.from.map_or(Address::repeat_byte(0xee), |name| Address::from_word(alloy_primitives::keccak256(name)))
+    };
+    world.cast.scenario.attack.waves().map(named).collect()
+}
+
+/// The attack's transactions in a block of the chain.
+fn attacks<'a>(world: &'a World<'_>, block: u64) -> Vec<&'a Included> {
+    let attackers = attackers(world);
+    let sent =
+        |one: &&Included| matches!(one.transaction.call, Call::Touch(_)) && attackers.contains(&one.transaction.from);
+    world.chain.at(block).into_iter().flat_map(|block| block.included.iter()).filter(sent).collect()
+}
+
+/// The first block of the attack, and that of every later time at which it is played from its begin.
+fn begins(world: &World<'_>) -> BTreeSet<u64> {
+    let again = words(&FaultKind::AttackAgain {});
+    let head = world.chain.head().at.number;
+    let sketch = world.sketch.iter();
+    let begun = sketch.flat_map(|sketch| {
+        let moments = sketch.acts.iter().filter(|(_, what)| *what == again).map(|(at, _)| *at);
+        moments.filter_map(|at| sketch.blocks.iter().find(|block| block.at >= at))
+    });
+    let later = begun.filter_map(|block| (block.number..=head).find(|number| !attacks(world, *number).is_empty()));
+    world.play.attack.first_block.into_iter().chain(later).collect()
+}
+
+/// From the first attack block to the last one at which anything could still be lost, of every vault that is drained.
+fn loss(world: &World<'_>) -> LossCurve {
+    let (cast, scenario) = (world.cast, &world.cast.scenario);
+    let vault = scenario.vault.wei;
+    let vaults = if cast.twin.is_some() { 2 } else { 1 };
+    let before = vault.saturating_mul(U256::from(vaults));
     let theft = !matches!(scenario.attack.kind, AttackKind::Withdrawal | AttackKind::None);
-    let Some(first) = first.filter(|_| theft) else { return LossCurve { before, ..LossCurve::default() } };
+    let begun = begins(world);
+    let Some((first, latest)) = begun.first().copied().zip(begun.last().copied()).filter(|_| theft) else {
+        return LossCurve { before, ..LossCurve::default() };
+    };
     let block_ms = scenario.chain.block_time_ms;
     // Blocks from the first one of the attack to the first one of a wave.
-    let begins = |wave: &Wave<'_>| wave.after_ms.div_ceil(block_ms);
-    let without = |blocks: u64| {
+    let delay = |wave: &Wave<'_>| wave.after_ms.div_ceil(block_ms);
+    // So many blocks after an attack's first one, from one of the vaults: a forged message releases nothing of the second.
+    let script = |blocks: u64, of: u64| {
         let of_wave = |wave: Wave<'_>| {
-            let sent = blocks.saturating_add(1).saturating_sub(begins(&wave)).min(wave.transactions);
+            let sent = blocks.saturating_add(1).saturating_sub(delay(&wave)).min(wave.transactions);
             wave.takes().saturating_mul(U256::from(sent.saturating_sub(u64::from(wave.prepares()))))
         };
-        scenario.attack.waves().map(of_wave).fold(U256::ZERO, U256::saturating_add).min(before)
+        let waves = scenario.attack.waves().filter(|wave| of == 0 || wave.kind != AttackKind::ForgedMessage);
+        waves.map(of_wave).fold(U256::ZERO, U256::saturating_add)
     };
-    let blocks = scenario.attack.waves().map(|wave| begins(&wave).saturating_add(wave.transactions)).max().unwrap_or(0);
-    let head = world.chain.head().at.number;
-    let last = head.min(first.saturating_add(blocks));
+    let summed = |blocks_after: &dyn Fn(u64) -> Option<u64>| {
+        let of_vault = |of: u64| {
+            let times = begun.iter().filter_map(|begin| Some(script(blocks_after(*begin)?, of)));
+            times.fold(U256::ZERO, U256::saturating_add).min(vault)
+        };
+        (0..vaults).map(of_vault).fold(U256::ZERO, U256::saturating_add)
+    };
+    let blocks = scenario.attack.waves().map(|wave| delay(&wave).saturating_add(wave.transactions)).max().unwrap_or(0);
+    let head = world.chain.head();
+    let last = head.at.number.min(latest.saturating_add(blocks));
     let curve = (first..=last).filter_map(|block| {
-        let with = before.saturating_sub(world.chain.at(block)?.state.wei);
-        Some(LossPoint { block, with, without: without(block - first).max(with) })
+        let with = before.saturating_sub(world.chain.at(block)?.state.left());
+        Some(LossPoint { block, with, without: summed(&|begin| block.checked_sub(begin)).max(with) })
     });
-    let taken = world.play.attack.taken;
+    let taken = before.saturating_sub(head.state.left());
     LossCurve {
         before,
         taken,
-        without_response: without(blocks).max(taken),
-        oracle: without(0).min(taken),
+        without_response: summed(&|_| Some(blocks)).max(taken),
+        oracle: summed(&|_| Some(0)).min(taken),
         curve: curve.collect(),
     }
 }
@@ -118,8 +164,10 @@ fn blocked(world: &World<'_>) -> Vec<String> {
             )
         })
         .collect();
-    let script = cast.scenario.attack.waves().map(|wave| wave.transactions).fold(0, u64::saturating_add);
-    let through = world.play.attack.included;
+    let once = cast.scenario.attack.waves().map(|wave| wave.transactions).fold(0, u64::saturating_add);
+    let script = once.saturating_mul(begins(world).len() as u64);
+    let through = (0..=world.chain.head().at.number).flat_map(|block| attacks(world, block));
+    let through = through.filter(|one| one.result.is_ok()).count() as u64;
     if world.play.pauses > 0 && script > through {
         lines.push(format!("{} of the attacker's {script} transactions", script - through));
     }

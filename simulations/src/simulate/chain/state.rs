@@ -131,6 +131,11 @@ impl State {
         }
     }
 
+    /// What is in the vault, and in the second one where there is one.
+    pub(crate) fn left(&self) -> U256 {
+        self.twin.map_or(self.wei, |twin| self.wei.saturating_add(twin.wei))
+    }
+
     /// Answers one question, as an honest archive node does.
     pub(crate) fn read(&self, cast: &Cast, read: &Read) -> ReadOutcome {
         let value = match read {

@@ -1,8 +1,11 @@
 //! Links that are not as the others, people who take their time and attackers who come later: seen in the times of the run's own record.
 
-use super::{Stage, options, text_of};
+use alloy_primitives::U256;
+
+use super::{Stage, options, run, text_of};
 use crate::record::DrillRecord;
 use crate::simulate::record;
+use crate::simulate::report::Hops;
 
 /// The record of a run that held.
 fn played(text: &str, seed: u64) -> DrillRecord {
@@ -86,4 +89,35 @@ fn a_wave_comes_when_it_is_said() {
         let paused = played(&text("two-waves"), seed).response.include_ms.unwrap();
         assert!((8_000..=11_000).contains(&paused), "{paused}");
     }
+}
+
+/// What is lost is counted over both vaults and every time that the attack is played: amounts in ether, and what the pause kept out.
+#[test]
+fn every_vault_and_every_attack_count() {
+    let ether = |amount: U256| u64::try_from(amount / U256::from(10).pow(U256::from(18))).unwrap();
+    let expected = [
+        ("second-attack", [100, 20, 100, 20], "10 of the attacker's 12 transactions"),
+        ("two-assets", [200, 18, 144, 12], "10 of the attacker's 12 transactions"),
+    ];
+    for (name, amounts, kept_out) in expected {
+        let made = played(&text(name), 0);
+        let loss = &made.loss;
+        assert_eq!([loss.before, loss.taken, loss.without_response, loss.oracle].map(ether), amounts, "{name}");
+        assert!(made.blocks.iter().any(|line| line == kept_out), "{name}: {:?}", made.blocks);
+    }
+    for name in ["second-attack", "two-assets", "walk-through"] {
+        let loss = played(&text(name), 0).loss;
+        let end = loss.curve.last().unwrap();
+        assert_eq!(end.with, loss.taken, "{name}: {:?}", loss.curve);
+        assert!(loss.oracle <= loss.taken && loss.taken <= end.without, "{name}");
+    }
+}
+
+/// Where nobody decided, no decision time is told, neither to machines nor to people.
+#[test]
+fn what_was_not_measured_is_not_told() {
+    let report = &run(&["compromised-minority"], 0..1, 1)[0];
+    assert_eq!(report.hops, Hops { p50: None, p99: None });
+    assert!(serde_json::to_string(report).unwrap().contains("\"hops\":{\"p50\":null,\"p99\":null}"));
+    assert!(report.summary().contains(", - hops, "), "{}", report.summary());
 }

@@ -309,7 +309,7 @@ fn simulated() -> f64 {
     let options = SimulateOptions { scenarios, seeds: 0..3, jobs: 1, faults: None, charter: None };
     let report = simulate(&options, |_| {}).unwrap().pop().unwrap();
     assert_eq!(report.failed, 0, "{}", report.summary());
-    report.hops.p50
+    report.hops.p50.expect("a run without faults decides")
 }
 
 /// A live network decides in as many hops as a simulated one, within thirty per cent.
