@@ -172,6 +172,9 @@ impl Watch {
         known.accepted.clear();
         known.epoch = Some(process.driver.machine().epoch());
         known.restarts += 1;
+        if std::mem::take(&mut known.lost) {
+            known.remember(process.driver.machine(), cast.players[place].author);
+        }
         let lost = known.durable.iter().find(|hash| !matches!(process.driver.event_bytes(hash), Ok(Some(_)))).copied();
         if let Some(hash) = lost {
             let kind = known.held.get(&hash).map_or("event", |event| event.body.kind());
@@ -196,7 +199,7 @@ impl Watch {
             // What a backup lacks was never promised by it.
             DiskLeft::Old | DiskLeft::None => {
                 self.known[place].durable.clear();
-                self.known[place].observed = observations::Observed::default();
+                self.known[place].lost = true;
                 self.known[place].owes_otherwise = true;
             }
         }

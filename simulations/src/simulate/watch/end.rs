@@ -7,6 +7,7 @@ use alloy_primitives::B256;
 use sha2::{Digest, Sha256};
 use watchfire_types::control::CanPause;
 use watchfire_types::duty::Duty;
+use watchfire_wire::{decode_fault, encode_fault};
 
 use super::Kind;
 use crate::scenario::{AttackKind, FaultKind, Moment};
@@ -69,18 +70,40 @@ fn states(world: &mut World<'_>) {
     }
 }
 
-/// S9 and its other half: a fork that two honest logs hold together is known everywhere.
+/// S9 and its other half: a fork that two honest logs hold together is known everywhere, and each holder can prove it to anybody who has the
+/// charter, from the bytes of an object alone.
 fn forks(world: &mut World<'_>) {
     let mut breaches = Vec::new();
     for node in world.nodes.iter().filter(|node| world.cast.honest(node.place)) {
         let Some(process) = &node.process else { continue };
+        let holder = &world.cast.players[node.place].member;
+        let mut proven = BTreeSet::new();
+        for object in process.driver.machine().convictions() {
+            let judged = decode_fault(&encode_fault(&object))
+                .ok()
+                .and_then(|object| watchfire_protocol::judge(&object, &world.cast.charter).ok());
+            match judged.and_then(|conviction| world.cast.place_of(&conviction.author)) {
+                Some(place) if !world.cast.honest(place) => drop(proven.insert(place)),
+                Some(place) => {
+                    let member = &world.cast.players[place].member;
+                    breaches.push((
+                        "S9",
+                        Kind::Safety,
+                        format!("{holder} convicts {member}, who follows the protocol"),
+                    ));
+                }
+                None => breaches.push(("S9", Kind::Safety, format!("{holder} has a proof that proves nothing"))),
+            }
+        }
         for status in process.driver.machine().members() {
             let Some(place) = world.cast.place(&status.member) else { continue };
             if status.faulty && world.cast.honest(place) {
                 breaches.push(("S9", Kind::Safety, format!("{} counts as a forker", status.member)));
             }
+            if status.faulty && !proven.contains(&place) {
+                breaches.push(("S9", Kind::Safety, format!("{holder} cannot prove that {} forked", status.member)));
+            }
             if !status.faulty && world.watch.forked.contains(&place) {
-                let holder = &world.cast.players[node.place].member;
                 breaches.push(("S9", Kind::Liveness, format!("{holder} does not know that {} forked", status.member)));
             }
         }

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use alloy_primitives::{B256, U256};
+use watchfire_protocol::{Machine, content_digest};
 use watchfire_types::body::{Body, Certificate, Purpose};
-use watchfire_types::{BlockRef, Epoch, Event, EventHash, Read, Verified};
+use watchfire_types::{BlockRef, Epoch, Event, EventHash, MemberKey, Read, Verified};
 
 use super::observations::Observed;
 use crate::simulate::agenda::Micros;
@@ -25,12 +26,14 @@ pub(crate) struct Sight {
 #[derive(Debug, Default)]
 pub(crate) struct Known {
     pub(crate) signed: Rc<RefCell<BTreeSet<B256>>>,
-    /// Everything it made durable, over all its lives: what was acknowledged.
+    /// What is in its log: everything that it made durable since it began, or since it lost its disk.
     pub(crate) held: BTreeMap<EventHash, Rc<Verified<Event>>>,
     /// The part of it that its present disk must still have.
     pub(crate) durable: BTreeSet<EventHash>,
     pub(crate) certificates: BTreeMap<B256, Rc<Certificate>>,
     pub(crate) sights: BTreeMap<B256, Sight>,
+    /// Its disk is not the one that it wrote all of this to.
+    pub(super) lost: bool,
     /// Messages that its present process accepted.
     pub(super) accepted: BTreeSet<EventHash>,
     /// What it owes is no longer a matter of the certificates that are known here: a submission of its own failed, or its disk lost some of them.
@@ -45,6 +48,24 @@ pub(crate) struct Known {
     pub(super) observed: Observed,
     /// When it first did what, whether it follows the protocol or not.
     pub(crate) times: Times,
+}
+
+impl Known {
+    /// What a process found on a disk that is not as it was left: nothing else may be acted on.
+    pub(super) fn remember(&mut self, machine: &Machine, author: MemberKey) {
+        self.held = machine.events().map(|event| (event.hash(), Rc::new(event.clone()))).collect();
+        self.certificates.clear();
+        self.observed = Observed::default();
+        for event in machine.events() {
+            if let Body::Certificate(certificate) = &event.body {
+                let digest = content_digest(certificate, machine.network());
+                self.certificates.insert(digest, Rc::new(certificate.clone()));
+            }
+            if event.author == author {
+                self.observe(event);
+            }
+        }
+    }
 }
 
 /// First times of one node.

@@ -31,7 +31,7 @@ impl Observed {
 
 impl Known {
     /// Takes up an event of this node's own author, of whichever life.
-    fn observe(&mut self, event: &Verified<Event>) {
+    pub(super) fn observe(&mut self, event: &Verified<Event>) {
         match &event.body {
             Body::Finding(finding) => {
                 let said = self.observed.findings.entry(of(finding)).or_default();
