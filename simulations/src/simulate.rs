@@ -28,7 +28,7 @@ mod watch;
 mod world;
 
 pub(crate) use drawing::escaped;
-pub use report::{Failure, Hops, ScenarioReport, Scores};
+pub use report::{Failure, Hops, Rehearsal, ScenarioReport, Scores};
 pub use run::{SimulateError, SimulateOptions, draw, record, simulate};
 pub use watch::Kind;
 

@@ -12,7 +12,8 @@ use watchfire_types::{
 
 use super::chain::contracts::Contracts;
 use super::keys::Secrets;
-use super::rehearsal::Own;
+use super::rehearsal::{Ends, Own};
+use super::report::Rehearsal;
 use super::run::SimulateError;
 use crate::charter::{self, ASSET, PLAYBOOK, RECOVERY};
 use crate::safe::Safe;
@@ -77,6 +78,10 @@ pub(crate) struct Cast {
     pub(crate) own_guard: Address,
     /// The contracts of a charter that is played as it is; the scenario's vault otherwise.
     pub(crate) contracts: Option<Contracts>,
+    /// How it is judged whether the vault is paused.
+    pub(crate) ends: Ends,
+    /// What of such a charter is played.
+    pub(crate) said: Option<Rehearsal>,
 }
 
 /// The same node once more.
@@ -225,6 +230,8 @@ impl Cast {
             other_owners: BTreeSet::new(),
             own_guard: Address::ZERO,
             contracts: None,
+            ends: Ends::AsWritten,
+            said: None,
         })
     }
 
@@ -296,6 +303,8 @@ impl Cast {
             players,
             operators,
             contracts: None,
+            ends: own.ends,
+            said: Some(own.said.clone()),
         };
         cast.contracts = Some(Contracts::of(&cast));
         Ok(cast)

@@ -9,7 +9,7 @@ use super::world::{Planned, When};
 use crate::scenario::{DiskLeft, FaultKind, Who};
 
 /// Chaos falls into this time unless the scenario says otherwise, s.
-const WITHIN_S: u64 = 20;
+pub(crate) const WITHIN_S: u64 = 20;
 /// What fails by chance works again after this long.
 const LASTS: (Micros, Micros) = (SECOND, 8 * SECOND);
 

@@ -5,21 +5,28 @@
 //! the parts of the scenario's organisations in the order of their ids; a scenario that names the charter's own ids keeps them. Times of the
 //! scenario are meant for one block a second and are stretched to the charter's chain.
 
+mod judged;
+
 use std::collections::BTreeMap;
 
 use toml::{Table, Value};
 use watchfire_charter::{Charter, Playbook, PlaybookPurpose, Safe};
-use watchfire_types::{AssetId, MemberId, PlaybookId, SafeId};
+use watchfire_types::{AssetId, DetectorId, MemberId, PlaybookId, SafeId};
 
 use super::cast::CHAIN;
+use super::chain::contracts::Part;
 use super::keys::Secrets;
+use super::plan;
+use super::report::Rehearsal;
 use super::run::SimulateError;
-use crate::scenario::{Scenario, ScenarioError, Stage, text_of};
+use crate::scenario::{Act, FaultKind, Scenario, ScenarioError, Stage, text_of};
+use judged::Judged;
+pub(crate) use judged::{Ends, excused, judge};
 
 /// Seconds that a stretched play takes at the most.
 const SECONDS_MAX: u64 = 3_600;
-/// Expectations that hold for any charter; the others are amounts and times of the scenario's own.
-const KEPT: [&str; 5] = ["paused", "pauses", "certificate", "cancelled", "cause"];
+/// What of a scenario's vault is no amount of its own: what the flag lets pass, and whether the pause reverts.
+const VAULT: [&str; 2] = ["flagged_limit_wei", "pause_reverts"];
 
 /// What is played of a charter.
 #[derive(Debug, Clone)]
@@ -30,6 +37,8 @@ pub(crate) struct Own {
     pub(crate) playbook: PlaybookId,
     pub(crate) recovery: Option<PlaybookId>,
     pub(crate) safe: SafeId,
+    pub(crate) ends: Ends,
+    pub(crate) said: Rehearsal,
 }
 
 /// The scenario with the charter's partners in it, and the charter as it is played.
@@ -43,22 +52,49 @@ pub(crate) fn stage(name: &str, charter: &str) -> Result<(Scenario, Own), Simula
     let recovery = sound.playbooks_of(&playbook.asset).find(|(_, one)| one.purpose == PlaybookPurpose::Recover);
     let table: Table = charter.parse().map_err(|error: toml::de::Error| unfit(error.to_string()))?;
     let chain = sound.assets.get(&playbook.asset).map(|asset| asset.chain.get()).unwrap_or_default();
+    let (scenario, judged) = cast_into(name, &sound, playbook, &sound.safes[safe]).map_err(unfit_scenario(name))?;
+    let said = said(&sound, id, recovery.map(|(id, _)| id), &scenario, judged.not);
     let own = Own {
         text: played(table, &sound, chain).to_string(),
         asset: playbook.asset.clone(),
         playbook: id.clone(),
         recovery: recovery.map(|(id, _)| id.clone()),
         safe: safe.clone(),
+        ends: judged.ends,
+        said,
     };
-    let scenario = cast_into(name, &sound, playbook, &sound.safes[safe]).map_err(unfit_scenario(name))?;
     Ok((scenario, own))
 }
 
 fn unfit_scenario(name: &str) -> impl Fn(Unfit) -> SimulateError {
     move |unfit| match unfit {
         Unfit::Scenario(error) => SimulateError::Scenario(error),
-        Unfit::Why(why) => SimulateError::Charter { scenario: name.to_owned(), faults: vec![why] },
+        Unfit::Why(why) => SimulateError::NoPart { scenario: name.to_owned(), why },
     }
+}
+
+/// What of the charter this scenario plays.
+fn said(
+    charter: &Charter,
+    ladder: &PlaybookId,
+    recovery: Option<&PlaybookId>,
+    scenario: &Scenario,
+    not_judged: Vec<String>,
+) -> Rehearsal {
+    let recovered = scenario.humans.iter().any(|human| human.act == Act::Recover);
+    let is_played = |id: &PlaybookId| id == ladder || (recovered && Some(id) == recovery);
+    let (plays, leaves) = charter.playbooks.keys().cloned().partition(is_played);
+    let asset = charter.playbooks.get(ladder).map(|playbook| &playbook.asset);
+    let lied = scenario.faults.iter().any(|fault| matches!(fault.what, FaultKind::Lie { .. }));
+    let mut touched: Vec<Part> = scenario.attack.waves().flat_map(|wave| Part::touched(wave.kind)).copied().collect();
+    touched.extend(lied.then_some(Part::Coin));
+    let moves = |id: &&DetectorId| {
+        let detector = &charter.detectors[*id];
+        Some(&detector.asset) == asset && Part::watched(&detector.watch).is_some_and(|part| touched.contains(&part))
+    };
+    let (moved, unmoved): (Vec<&DetectorId>, Vec<&DetectorId>) = charter.detectors.keys().partition(moves);
+    let owned = |ids: Vec<&DetectorId>| ids.into_iter().cloned().collect();
+    Rehearsal { plays, leaves, moves: owned(moved), cannot_move: owned(unmoved), not_judged }
 }
 
 enum Unfit {
@@ -148,7 +184,7 @@ fn retain(table: &mut Table, key: &str, keep: impl Fn(&Value) -> bool) {
 }
 
 /// The scenario with the charter's partners in the parts of its own.
-fn cast_into(name: &str, charter: &Charter, playbook: &Playbook, safe: &Safe) -> Result<Scenario, Unfit> {
+fn cast_into(name: &str, charter: &Charter, playbook: &Playbook, safe: &Safe) -> Result<(Scenario, Judged), Unfit> {
     let (file, text) = text_of(name, Stage::Simulate).map_err(Unfit::Scenario)?;
     let original = crate::scenario::parse(&file, &text).map_err(Unfit::Scenario)?;
     let mut table: Table = text.parse().map_err(|error: toml::de::Error| Unfit::Why(error.to_string()))?;
@@ -167,35 +203,41 @@ fn cast_into(name: &str, charter: &Charter, playbook: &Playbook, safe: &Safe) ->
             names.insert(part.operator.to_string(), operator.to_string());
         }
     }
-    let missing: Vec<String> =
-        original.organisations.iter().skip(partners.len()).map(|one| one.id.to_string()).collect();
+    let few = format!("and the charter's Safe has {} guardians only", partners.len());
+    let without = original.organisations.iter().skip(partners.len()).flat_map(|one| {
+        let names = [one.id.to_string(), one.member.to_string(), one.operator.to_string()];
+        names.map(|name| (name, format!("{}, {few}", one.id)))
+    });
+    let voters = original.voters.iter().flat_map(|one| {
+        let why = format!("{}, a further node of a partner, and the charter's nodes are as they are", one.member);
+        [(one.member.to_string(), why.clone()), (one.operator.to_string(), why)]
+    });
+    let missing: BTreeMap<String, String> = without.chain(voters).collect();
     if let Some(clones) = table.get_mut("clones") {
         rename(clones, &names);
     }
     for key in ["fault", "human", "adversary", "link"] {
         for part in each(&mut table, key) {
             part.iter_mut().filter(|(key, _)| *key != "reason").for_each(|(_, value)| rename(value, &names));
-            if let Some(lacks) = part.values().find_map(|value| mentions(value, &missing)) {
-                return Err(Unfit::Why(format!(
-                    "the scenario has a part for {lacks}, and the charter's Safe has {} guardians only",
-                    partners.len()
-                )));
+            if let Some(why) = part.values().find_map(|value| mentions(value, &missing)) {
+                return Err(Unfit::Why(format!("the scenario has a part for {why}")));
             }
         }
     }
     stretch(&mut table, charter, playbook);
     table.remove("guardians");
     table.remove("voter");
-    table.remove("vault");
+    if let Some(Value::Table(vault)) = table.get_mut("vault") {
+        vault.retain(|key, _| VAULT.contains(&key));
+    }
     table.insert("runs".to_owned(), Value::Array(vec!["simulate".into()]));
     table
         .insert("organisation".to_owned(), Value::Array(partners.iter().map(|id| organisation(charter, id)).collect()));
     table.insert("governance".to_owned(), Value::Table(governance(charter, playbook, safe)));
-    if let Some(Value::Table(expect)) = table.get_mut("expect") {
-        expect.retain(|key, _| KEPT.contains(&key));
-    }
+    let judged = judged::follow(&mut table, &original, playbook);
     // Errors name the scenario's file; its lines are no longer these.
-    crate::scenario::parse(&file, &table.to_string()).map_err(Unfit::Scenario)
+    let scenario = crate::scenario::parse(&file, &table.to_string()).map_err(Unfit::Scenario)?;
+    Ok((scenario, judged))
 }
 
 fn organisation(charter: &Charter, member: &MemberId) -> Value {
@@ -248,7 +290,15 @@ fn stretch(table: &mut Table, charter: &Charter, playbook: &Playbook) {
             part.get_mut("delay_s").map(longer);
             part.get_mut("delay_ms").filter(|_| !lags).map(longer);
             part.get_mut("period_ms").map(longer);
+            part.get_mut("ms").map(longer);
         }
+    }
+    if let Some(Value::Table(chaos)) = table.get_mut("chaos") {
+        let within = chaos.entry("within_s").or_insert(Value::Integer(0));
+        if *within == Value::Integer(0) {
+            *within = Value::Integer(i64::try_from(plan::WITHIN_S).unwrap_or_default());
+        }
+        longer(within);
     }
     if let Some(Value::Table(attack)) = table.get_mut("attack") {
         each(attack, "step").for_each(|step| {
@@ -273,14 +323,10 @@ fn rename(value: &mut Value, names: &BTreeMap<String, String>) {
     }
 }
 
-/// A name of a part that nobody has.
-fn mentions(value: &Value, missing: &[String]) -> Option<String> {
+/// Why nobody has this part.
+fn mentions<'a>(value: &Value, missing: &'a BTreeMap<String, String>) -> Option<&'a String> {
     match value {
-        Value::String(text) => {
-            let part =
-                missing.iter().find(|id| *text == **id || *text == format!("{id}-1") || *text == format!("op-{id}"));
-            part.cloned()
-        }
+        Value::String(text) => missing.get(text),
         Value::Array(all) => all.iter().find_map(|one| mentions(one, missing)),
         _ => None,
     }

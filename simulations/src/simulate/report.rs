@@ -1,6 +1,7 @@
 //! What came of many runs of one scenario.
 
 use serde::Serialize;
+use watchfire_types::{DetectorId, PlaybookId};
 
 use super::watch::Kind;
 
@@ -45,8 +46,44 @@ pub struct Scores {
     pub include_ms: Option<u64>,
 }
 
+/// What of a charter of one's own a scenario plays.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Rehearsal {
+    /// Playbooks that it plays: the ladder against the attack, and the way back if people take it.
+    pub plays: Vec<PlaybookId>,
+    /// The charter's other playbooks.
+    pub leaves: Vec<PlaybookId>,
+    /// Detectors that look at something that this play changes.
+    pub moves: Vec<DetectorId>,
+    /// The charter's other detectors: of them nothing is learnt.
+    pub cannot_move: Vec<DetectorId>,
+    /// Expectations of the scenario that do not follow from the charter's rules, and why.
+    pub not_judged: Vec<String>,
+}
+
+impl Rehearsal {
+    /// A line each.
+    fn summary(&self) -> String {
+        fn ids<T: ToString>(ids: &[T]) -> String {
+            let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+            if ids.is_empty() { "none".to_owned() } else { ids.join(", ") }
+        }
+        let mut text = format!(
+            "\n  plays {}; other playbooks: {}\n  can move {}; other detectors: {}",
+            ids(&self.plays),
+            ids(&self.leaves),
+            ids(&self.moves),
+            ids(&self.cannot_move)
+        );
+        for line in &self.not_judged {
+            text.push_str(&format!("\n  not judged: {line}"));
+        }
+        text
+    }
+}
+
 /// One scenario over its seeds.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct ScenarioReport {
     /// Scenario.
     pub scenario: String,
@@ -71,6 +108,12 @@ pub struct ScenarioReport {
     pub messages_per_node: u64,
     /// When what came.
     pub scores: Scores,
+    /// What of a charter of one's own it plays, if it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rehearsal: Option<Rehearsal>,
+    /// Why the charter of one's own cannot be played in it; nothing was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_played: Option<String>,
 }
 
 impl ScenarioReport {
@@ -83,6 +126,9 @@ impl ScenarioReport {
     /// One line for people, and one for each failure.
     #[must_use]
     pub fn summary(&self) -> String {
+        if let Some(why) = &self.not_played {
+            return format!("{:24} not played: {why}", self.scenario);
+        }
         let verdict = match self.worst() {
             None => "ok".to_owned(),
             Some(Kind::Safety) => format!("{} of {} runs UNSAFE", self.failed, self.seeds),
@@ -94,6 +140,7 @@ impl ScenarioReport {
             "{:24} {verdict}: {} seeds, {} s simulated, {hops} hops, included after {include}",
             self.scenario, self.seeds, self.simulated_s
         );
+        text.push_str(&self.rehearsal.as_ref().map(Rehearsal::summary).unwrap_or_default());
         for failure in &self.failures {
             let kind = match failure.kind {
                 Kind::Safety => "safety",

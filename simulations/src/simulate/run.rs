@@ -69,6 +69,14 @@ pub enum SimulateError {
         /// A line each.
         faults: Vec<String>,
     },
+    /// The scenario has a part that the charter has nobody for.
+    #[error("scenario {scenario} cannot be played with this charter: {why}; choose another scenario")]
+    NoPart {
+        /// Name.
+        scenario: String,
+        /// What is missing.
+        why: String,
+    },
     /// No seeds.
     #[error("seeds {start}..{end} are none; make the first smaller than the second")]
     NoSeeds {
@@ -115,6 +123,7 @@ pub fn simulate(
     let whole_library = options.scenarios.is_empty();
     let runs: Vec<(usize, u64)> = (0..)
         .zip(&casts)
+        .filter_map(|(at, cast)| Some((at, cast.as_ref().ok()?)))
         .flat_map(|(at, cast)| {
             let few = whole_library && cast.scenario.costly;
             (start..if few { start + 1 } else { end }).map(move |seed| (at, seed))
@@ -129,7 +138,8 @@ pub fn simulate(
             scope.spawn(|| {
                 let done = done;
                 while let Some((at, seed)) = runs.get(next.fetch_add(1, Ordering::Relaxed)).copied() {
-                    let ran = one(&casts[at], seed, options.faults.as_ref());
+                    let Ok(cast) = &casts[at] else { continue };
+                    let ran = one(cast, seed, options.faults.as_ref());
                     if done.send((at, seed, ran)).is_err() {
                         break;
                     }
@@ -139,24 +149,33 @@ pub fn simulate(
         drop(done);
         let mut waiting: Vec<BTreeMap<u64, Ran>> = casts.iter().map(|_| BTreeMap::new()).collect();
         let mut reports = Vec::new();
-        for (at, seed, ran) in came {
-            waiting[at].insert(seed, ran);
-            // Reports come in the order of the scenarios.
-            while let Some(ran) = waiting.get(reports.len())
-                && ran.len() == runs.iter().filter(|(at, _)| *at == reports.len()).count()
-            {
-                let (seeds, ran): (Vec<u64>, Vec<&Ran>) = ran.iter().map(|(seed, ran)| (*seed, ran)).unzip();
-                let report = summarise(&casts[reports.len()], &seeds, &ran, options);
-                told(&report);
-                reports.push(report);
-            }
+        let mut came = came.into_iter();
+        // Reports come in the order of the scenarios.
+        while let Some(cast) = casts.get(reports.len()) {
+            let at = reports.len();
+            let report = match cast {
+                Err(unfit) => unfit.clone(),
+                Ok(cast) => {
+                    let count = runs.iter().filter(|(of, _)| *of == at).count();
+                    while waiting[at].len() < count
+                        && let Some((at, seed, ran)) = came.next()
+                    {
+                        waiting[at].insert(seed, ran);
+                    }
+                    let (seeds, ran): (Vec<u64>, Vec<&Ran>) =
+                        waiting[at].iter().map(|(seed, ran)| (*seed, ran)).unzip();
+                    summarise(cast, &seeds, &ran, options)
+                }
+            };
+            told(&report);
+            reports.push(report);
         }
         reports
     }))
 }
 
-/// The scenarios with their members.
-fn casts(named: &[String], charter: Option<&str>) -> Result<Vec<Cast>, SimulateError> {
+/// The scenarios with their members. Of the whole library, what a charter of one's own has nobody for is told in its place.
+fn casts(named: &[String], charter: Option<&str>) -> Result<Vec<Result<Cast, ScenarioReport>>, SimulateError> {
     let names: Vec<String> = if named.is_empty() {
         let all = NAMES.iter().map(|name| load(name, Stage::Simulate)).collect::<Result<Vec<_>, _>>()?;
         let simulated = all.into_iter().filter(|scenario| scenario.runs.contains(&Stage::Simulate));
@@ -165,7 +184,13 @@ fn casts(named: &[String], charter: Option<&str>) -> Result<Vec<Cast>, SimulateE
         named.to_vec()
     };
     let own = charter.map(charter_text).transpose()?;
-    names.iter().map(|name| cast(name, own.as_deref())).collect()
+    let fitting = |name: &String| match cast(name, own.as_deref()) {
+        Err(SimulateError::NoPart { scenario, why }) if named.is_empty() => {
+            Ok(Err(ScenarioReport { scenario, not_played: Some(why), ..ScenarioReport::default() }))
+        }
+        other => other.map(Ok),
+    };
+    names.iter().map(fitting).collect()
 }
 
 fn charter_text(file: &str) -> Result<String, SimulateError> {
@@ -227,6 +252,7 @@ pub fn record(scenario: &str, seed: u64, options: &SimulateOptions, date: &str) 
     if catch_unwind(AssertUnwindSafe(|| world.run())).is_err() {
         world.watch.breach("S12", Kind::Safety, "panic".to_owned());
     }
+    rehearsal::judge(&mut world);
     let breaches = std::mem::take(&mut world.watch.breaches);
     Ok(scores::record(&world, seed, date, &breaches))
 }
@@ -249,6 +275,7 @@ fn one(cast: &Cast, seed: u64, only: Option<&BTreeSet<usize>>) -> Ran {
 fn play(cast: &Cast, seed: u64, planned: Vec<Planned>) -> Ran {
     let mut world = World::new(cast, seed, planned);
     let trace = world.run();
+    rehearsal::judge(&mut world);
     let honest = (0..cast.players.len()).filter(|place| cast.honest(*place));
     let sent: Vec<u64> = honest.map(|place| world.watch.known[place].sent_messages).collect();
     let attacked = world.play.attack.first_block_at;
@@ -331,6 +358,8 @@ pub(super) fn summarise(cast: &Cast, seeds: &[u64], ran: &[&Ran], options: &Simu
         hops: Hops { p50: at(500).map(in_hops), p99: at(990).map(in_hops) },
         messages_per_node: ran.iter().map(|ran| ran.messages).sum::<u64>() / (ran.len() as u64).max(1),
         scores: Scores { detect_ms: score(0), agree_ms: score(1), sign_ms: score(2), include_ms: score(3) },
+        rehearsal: cast.said.clone(),
+        not_played: None,
     }
 }
 

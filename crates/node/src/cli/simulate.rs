@@ -106,9 +106,10 @@ struct Shown<'a> {
     failures: Vec<Failure>,
 }
 
-/// The first run that failed, else the first.
+/// The first run that failed, else the first that was played.
 fn shown<'a>(options: &'a SimulateOptions, reports: &'a [ScenarioReport]) -> Option<Shown<'a>> {
-    let at = reports.iter().position(|report| report.failed > 0).unwrap_or(0);
+    let failed = reports.iter().position(|report| report.failed > 0);
+    let at = failed.or_else(|| reports.iter().position(|report| report.not_played.is_none()))?;
     let report = reports.get(at)?;
     let name = options.scenarios.get(at).unwrap_or(&report.scenario);
     let seed = report.failures.first().map_or(options.seeds.start, |failure| failure.seed);

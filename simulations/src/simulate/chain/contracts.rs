@@ -3,6 +3,8 @@
 //! A call of the charter does what its postcondition says and nothing else. An attack ends when the widest step of the ladder holds; a
 //! narrower step stops it where the scenario says that its payments are too large for the limit.
 
+mod fits;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
@@ -13,6 +15,7 @@ use watchfire_types::{Bytes, Log, Read, ReadOutcome};
 use super::state::{ENFORCED_PAUSE, EXPECTED_PAUSE, LIMITED, NOT_ALLOWED, Reason, State, Touch, word};
 use crate::scenario::Lies;
 use crate::simulate::cast::Cast;
+pub(crate) use fits::Part;
 
 /// So many times the largest limit is in the contracts: a tenth of it, taken twice, is over every limit.
 const TIMES_LIMIT: u64 = 8;
@@ -24,10 +27,10 @@ pub(crate) struct Contracts {
     first: BTreeMap<Read, Bytes>,
     /// What is in the asset's contracts, by coin: what an attack takes from.
     balances: BTreeMap<Read, U256>,
-    /// What an attack changes first, and to what.
-    bends: Option<(Read, Bytes)>,
-    /// What a forged message logs.
-    event: Option<(Address, Vec<B256>)>,
+    /// What an attack on each part changes, and to what: what the charter's detectors read of it.
+    bends: BTreeMap<Part, BTreeMap<Read, Bytes>>,
+    /// What it logs: the events that they wait for.
+    events: BTreeMap<Part, Vec<(Address, Vec<B256>)>>,
 }
 
 fn ladder(cast: &Cast) -> Option<&Playbook> {
@@ -37,6 +40,25 @@ fn ladder(cast: &Cast) -> Option<&Playbook> {
 /// Call data of `balanceOf(address)` (EIP-20).
 fn balance_of(account: Address) -> Bytes {
     [&keccak256("balanceOf(address)")[..4], account.into_word().as_slice()].concat().into()
+}
+
+/// A number that moved as far as a leap may not, if anything is so far.
+fn leapt(first: &BTreeMap<Read, Bytes>, watch: &Watch) -> Option<(Read, Bytes)> {
+    let Watch::Leap { of: Quantity::Call { read, word: at, .. }, rise_bps, fall_bps, .. } = watch else { return None };
+    let mut answer = first.get(read)?.to_vec();
+    let place = usize::from(*at) * 32..usize::from(*at) * 32 + 32;
+    let number = U256::from_be_slice(answer.get(place.clone())?);
+    let part = |bps: u32| {
+        let bps = U256::from(u64::from(bps) + 1);
+        number.saturating_mul(bps) / U256::from(10_000) + U256::from(1)
+    };
+    let moved = match (rise_bps, fall_bps) {
+        (Some(bps), _) => number.saturating_add(part(*bps)),
+        (None, Some(bps)) => number.saturating_sub(part(*bps)),
+        (None, None) => return None,
+    };
+    answer.get_mut(place)?.copy_from_slice(&moved.to_be_bytes::<32>());
+    Some((read.clone(), answer.into()))
 }
 
 /// Another word.
@@ -121,23 +143,25 @@ impl Contracts {
         };
         let others = cast.reads.iter().filter(|read| !of_safe(read));
         let mut first: BTreeMap<Read, Bytes> = others.map(|read| (read.clone(), word(U256::ZERO))).collect();
-        let mut bends = None;
-        let mut event = None;
+        let mut bends: BTreeMap<Part, BTreeMap<Read, Bytes>> = BTreeMap::new();
+        let mut events: BTreeMap<Part, Vec<(Address, Vec<B256>)>> = BTreeMap::new();
         let mut limits: BTreeMap<Option<Address>, U256> = BTreeMap::new();
         for detector in cast.charter.detectors.values() {
             let own = detector.asset == cast.asset;
+            let part = Part::watched(&detector.watch).filter(|_| own);
             match &detector.watch {
                 Watch::State { read, expect, .. } => {
                     let (sound, bent) = answers(expect);
                     first.insert(read.clone(), sound);
-                    if own {
-                        bends.get_or_insert((read.clone(), bent));
+                    if let Some(part) = part {
+                        bends.entry(part).or_default().insert(read.clone(), bent);
                     }
                 }
-                Watch::Event { address, topic, topics, .. } if own => {
+                Watch::Event { address, topic, topics, .. } if let Some(part) = part => {
                     let indexed = (1..=topics.keys().copied().max().unwrap_or_default())
                         .map(|at| topics.get(&at).copied().unwrap_or_default());
-                    event.get_or_insert((*address, std::iter::once(*topic).chain(indexed).collect()));
+                    let topics = std::iter::once(*topic).chain(indexed).collect();
+                    events.entry(part).or_default().push((*address, topics));
                 }
                 Watch::Outflow { token, limit, .. } if own => {
                     let most = limits.entry(*token).or_default();
@@ -176,7 +200,13 @@ impl Contracts {
         for detector in cast.charter.detectors.values() {
             balanced(&mut first, &balances, holder, &detector.watch);
         }
-        Self { first, balances, bends, event }
+        for detector in cast.charter.detectors.values().filter(|detector| detector.asset == cast.asset) {
+            if let Some((part, (read, bent))) = Part::watched(&detector.watch).zip(leapt(&first, &detector.watch)) {
+                // What is out of a detector's bounds stays so.
+                bends.entry(part).or_default().entry(read).or_insert(bent);
+            }
+        }
+        Self { first, balances, bends, events }
     }
 
     /// Containment does not hold, recovery does, and so does what must stay true.
@@ -196,9 +226,9 @@ impl Contracts {
         }
     }
 
-    /// The event that a forged message makes.
-    fn message(&self) -> Vec<Log> {
-        let made = self.event.iter().map(|(address, topics)| Log {
+    /// The events of an attack on this part.
+    fn logs(&self, part: Part) -> Vec<Log> {
+        let made = self.events.get(&part).into_iter().flatten().map(|(address, topics)| Log {
             address: *address,
             topics: topics.clone(),
             data: Bytes::from_static(&[7; 32]),
@@ -284,22 +314,19 @@ impl State {
                 return Err(LIMITED);
             }
             Touch::Drain { wei, .. } => self.drain(cast, contracts, wei),
-            Touch::TakeOwnership | Touch::Upgrade | Touch::MovePrice | Touch::Mint => {
-                if let Some((read, answer)) = &contracts.bends {
-                    self.set(read, answer.clone());
-                }
-            }
-            Touch::Release { wei } => {
-                self.drain(cast, contracts, wei);
-                return Ok(contracts.message());
-            }
+            Touch::TakeOwnership | Touch::Upgrade | Touch::MovePrice | Touch::Mint => {}
+            Touch::Release { wei } => self.drain(cast, contracts, wei),
             Touch::Pause if self.paused => return Err(ENFORCED_PAUSE),
             Touch::Resume if !self.paused => return Err(EXPECTED_PAUSE),
             Touch::Pause => self.make(cast, contracts, true, true),
             Touch::Resume => self.make(cast, contracts, true, false),
             Touch::Flag(on) => self.make(cast, contracts, false, on),
         }
-        Ok(Vec::new())
+        let Some(part) = Part::of(touch) else { return Ok(Vec::new()) };
+        for (read, answer) in contracts.bends.get(&part).into_iter().flatten() {
+            self.set(read, answer.clone());
+        }
+        Ok(contracts.logs(part))
     }
 
     /// The widest step, or the narrowest, is made or undone past the Safe.
