@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use alloy_primitives::{Address, hex};
+use alloy_primitives::{Address, hex, keccak256};
 use watchfire_charter::StateExpectation;
 use watchfire_types::{BlockRef, BlockView, Bytes, Read, ReadOutcome};
 
@@ -164,10 +164,11 @@ impl StateWatch {
     }
 }
 
-/// At most 32 bytes of an answer as hex; a longer one is cut and its length told, a revert is named.
+/// At most 32 bytes of an answer as hex; of a longer one length and hash tell it from others that begin alike, a revert is named.
 fn shown((value, bytes): &(bool, Bytes)) -> String {
     let cut = &bytes[..bytes.len().min(32)];
-    let more = if bytes.len() > 32 { format!("... ({} bytes)", bytes.len()) } else { String::new() };
+    let hash = || hex::encode_prefixed(&keccak256(bytes)[..4]);
+    let more = if bytes.len() > 32 { format!("... ({} bytes, hash {})", bytes.len(), hash()) } else { String::new() };
     let prefix = if *value { "" } else { "revert " };
     format!("{prefix}{}{more}", hex::encode_prefixed(cut))
 }

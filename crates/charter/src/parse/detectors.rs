@@ -183,13 +183,15 @@ struct Watched {
 enum Results {
     /// One word in storage, holding an address.
     AddressSlot,
+    /// One word in storage, whatever it holds.
+    Slot,
     /// Return data of a call.
     Call(Signature),
 }
 
 fn state(section: &mut Section<'_>) -> Option<Watch> {
     let target = section.need("target", "the watched contract's address").and_then(|value| address(&value));
-    let what = section.need("what", "owner, implementation, admin, beacon, paused or call");
+    let what = section.need("what", "owner, implementation, admin, beacon, paused, slot or call");
     let watched = what.and_then(|value| watched(section, &value, target));
     let expect = expectation(section, watched.as_ref());
     let stands_s = section.number("stands_s", 1..=MONTH_S, "how long the finding stands in seconds");
@@ -211,6 +213,16 @@ fn watched(section: &mut Section<'_>, value: &Value<'_>, target: Option<Address>
         "implementation" => slot(IMPLEMENTATION)?,
         "admin" => slot(ADMIN)?,
         "beacon" => slot(BEACON)?,
+        "slot" => {
+            let slot =
+                section.need("slot", "the place in storage, 0x and 64 hex digits").and_then(|value| hash(&value));
+            let (slot, account) = slot.zip(target)?;
+            return Some(Watched {
+                what: format!("slot {slot}"),
+                read: Read::Storage { account, slot },
+                results: Results::Slot,
+            });
+        }
         "call" => {
             let (signature, (_, data)) = call(section, "call")?;
             if signature.outputs().is_empty() {
@@ -223,7 +235,7 @@ fn watched(section: &mut Section<'_>, value: &Value<'_>, target: Option<Address>
             return Some(Watched { what: signature.with_outputs(), read, results: Results::Call(signature) });
         }
         other => {
-            let remedy = "write owner, implementation, admin, beacon, paused or call";
+            let remedy = "write owner, implementation, admin, beacon, paused, slot or call";
             value.fault("unknown-kind", format!("{other:?} is nothing that can be watched"), remedy);
             return None;
         }
@@ -285,7 +297,7 @@ impl Number {
 /// The number that bounds measure: the only result of the call, or the one that `result` chooses, 1 first.
 fn number(section: &mut Section<'_>, watched: &Watched) -> Option<Number> {
     match &watched.results {
-        Results::AddressSlot => number_of(section, &[]),
+        Results::AddressSlot | Results::Slot => number_of(section, &[]),
         Results::Call(signature) => number_of(section, signature.outputs()),
     }
 }
@@ -357,7 +369,11 @@ fn expected_answer(value: &Value<'_>, watched: &Watched) -> Option<Bytes> {
     };
     let answer = match (&watched.results, texts.as_slice()) {
         (Results::AddressSlot, [text]) => coerce(1, &DynSolType::Address, text).map(|value| value.abi_encode().into()),
-        (Results::AddressSlot, _) => {
+        (Results::Slot, [text]) => {
+            let kind = if text.len() == 66 { DynSolType::FixedBytes(32) } else { DynSolType::Address };
+            coerce(1, &kind, text).map(|value| value.abi_encode().into())
+        }
+        (Results::AddressSlot | Results::Slot, _) => {
             Signature::parse("slot() returns (address)").and_then(|s| s.encode_outputs(&texts))
         }
         (Results::Call(signature), _) => signature.encode_outputs(&texts),

@@ -279,7 +279,12 @@ fn long_answers_are_cut() {
     assert!(run(&mut rules, &[with_state(1, ReadOutcome::Value(long(1)))])[0].is_empty());
     let found = rules.observe(&with_state(2, ReadOutcome::Value(long(2))), &BTreeMap::new());
     assert!(found[0].figures.values().all(|value| value.len() <= 128), "{:?}", found[0].figures);
-    assert!(found[0].figures["expected"].ends_with("(4096 bytes)"));
+    assert!(found[0].figures["expected"].contains("(4096 bytes, hash 0x"));
+    // Two that begin alike are told apart.
+    let alike = |last: u8| Bytes::from([vec![0; 95], vec![last]].concat());
+    let mut rules = state(StateExpectation::Equals(alike(1)));
+    let found = rules.observe(&with_state(1, ReadOutcome::Value(alike(2))), &BTreeMap::new());
+    assert_ne!(found[0].figures["expected"], found[0].figures["found"]);
     let most = Some(U256::MAX - U256::from(1));
     let mut rules = state(StateExpectation::Within { min: most, max: most });
     let found = rules.observe(&with_state(2, word(7)), &BTreeMap::new());

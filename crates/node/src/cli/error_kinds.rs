@@ -273,7 +273,7 @@ const fn simulate(error: &SimulateError) -> &'static str {
         SimulateError::Scenario(error) => scenario(error),
         SimulateError::NotSimulated { .. } => "unknown-scenario",
         SimulateError::NoCharter { .. } => "charter-unreadable",
-        SimulateError::Charter { .. } => "scenario-malformed",
+        SimulateError::Charter { .. } | SimulateError::NoPart { .. } => "scenario-malformed",
         SimulateError::NoSeeds { .. } => "usage",
     }
 }

@@ -14,7 +14,7 @@ use watchfire_simulations::key::{Account, Order, from_hex};
 use watchfire_simulations::npm;
 use watchfire_simulations::rpc::Rpc;
 use watchfire_simulations::vault;
-use watchfire_types::{Address, ChainId, U256};
+use watchfire_types::{Address, B256, ChainId, U256};
 
 use crate::fixture::{Members, json as last, stderr, watchfire};
 
@@ -225,6 +225,46 @@ fn a_twin_of_a_drained_vault_is_raised() {
     assert!(raised["block"].as_u64().unwrap() > drained + 1, "{raised}");
     assert_eq!((&raised["class"], &raised["asset"]), (&json!("context"), &json!("vault-twin")));
     assert_eq!(raised["figures"]["sister_detector"], "vault-limited", "the newest of two");
+    chain.runtime.block_on(chain.anvil.stop());
+}
+
+/// A slot is what storage says, on a real chain: code that was put in the place of another answers whatever it likes about itself.
+#[test]
+fn a_slot_is_read_past_its_contracts_code() {
+    let chain = Attacked::new();
+    let proxy = Address::repeat_byte(0x66);
+    let ask = |method, params| chain.runtime.block_on(chain.rpc.call(method, params)).unwrap();
+    let word = |byte: u8| B256::with_last_byte(byte);
+    // It answers 1 to every call.
+    ask("anvil_setCode", json!([proxy, "0x600160005260206000f3"]));
+    ask("anvil_setStorageAt", json!([proxy, word(0), word(7)]));
+    ask("anvil_mine", json!(["0x2"]));
+    let before = chain.head();
+    ask("anvil_setStorageAt", json!([proxy, word(0), word(8)]));
+    ask("anvil_mine", json!(["0x2"]));
+    let charter = chain.charter("31337");
+    let rule = |id: &str, what: &str| {
+        format!(
+            "[[detector]]\nid = \"{id}\"\nasset = \"vault-core\"\nseverity = \"SEV1\"\nkind = \"state\"\ntarget = \"{proxy}\"\n{what}\n\
+             stands_s = 600\n"
+        )
+    };
+    let slot = format!("what = \"slot\"\nslot = \"{}\"", word(0));
+    let text = [
+        std::fs::read_to_string(&charter).unwrap(),
+        rule("raw", &format!("{slot}\nunchanged = true")),
+        rule("seven", &format!("{slot}\nequals = \"{}\"", word(7))),
+        rule("asked", "what = \"call\"\ncall = \"singleton() returns (address)\"\nunchanged = true"),
+    ];
+    std::fs::write(&charter, text.concat()).unwrap();
+    let url = chain.anvil.url().as_str();
+    let from = before.to_string();
+    let output = watchfire(&["backtest", "--charter", &charter, "--rpc", url, "--from", &from, "--json"]);
+    let (found, _) = told(&output);
+    let of = |id: &str| found.iter().filter(|line| line["detector"] == id).collect::<Vec<_>>();
+    assert_eq!((of("raw").len(), of("seven").len(), of("asked").len()), (1, 1, 0), "{found:?} {}", stderr(&output));
+    let figures = &of("raw")[0]["figures"];
+    assert_eq!((&figures["before"], &figures["after"]), (&json!(word(7)), &json!(word(8))));
     chain.runtime.block_on(chain.anvil.stop());
 }
 

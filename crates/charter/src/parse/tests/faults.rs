@@ -383,6 +383,14 @@ fn missing_keys_stand_at_their_table() {
     assert!(parse(&detector).unwrap_err().iter().any(|fault| fault.kind == "no-bound" && fault.key == "detector[0]"));
     let owner = edited("unchanged = true", 0, "min = \"1\"").0;
     assert!(parse(&owner).unwrap_err().iter().any(|f| f.kind == "not-a-number" && f.key == "detector[2]"));
+    for (slot, kind) in [("", "missing"), ("slot = \"0x00\"", "")] {
+        let source = edited("what = \"owner\"", 0, &format!("what = \"slot\"\n{slot}")).0;
+        let faults = parse(&source).unwrap_err();
+        assert!(
+            faults.iter().any(|f| f.kind.contains(kind) && f.key.starts_with("detector[2]")),
+            "{slot}: {faults:#?}"
+        );
+    }
 }
 
 /// Where one edit of a line cannot make the fault: mode auto without triggers, and a trigger on another asset's detector.
