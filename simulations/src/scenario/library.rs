@@ -32,6 +32,7 @@ library!(
     "beyond-the-bound",
     "blind-operator",
     "cancelled-late",
+    "clock-behind",
     "cloned-node",
     "compromised-guardian",
     "compromised-minority",
