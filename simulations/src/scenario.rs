@@ -341,6 +341,8 @@ pub struct Expect {
     pub cancelled: Option<bool>,
     /// Safe transactions executed in the play.
     pub nonces: Option<u64>,
+    /// Most Safe transactions that a threshold signed at one nonce.
+    pub signed_at_one_nonce: Option<u64>,
     /// Whether somebody else than the first submitter sent the pause that was included.
     pub other_submitter: Option<bool>,
     /// Whether the included pause replaced a bid of the same account and nonce, and each of its bids topped the one before by at least

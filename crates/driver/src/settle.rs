@@ -198,6 +198,7 @@ impl<S: Storage, K: Keys> Driver<S, K> {
         }
         match self.keys.co_sign(draft.safe_version, draft.chain, draft.safe, &draft.transaction) {
             Ok(signature) => Some(Body::CoSignature(draft.signed(signature))),
+            Err(_) if planted(Mutation::HushesKey) => None,
             Err(cause) => {
                 output.notices.push(Notice::KeyRefused { chain: draft.chain, safe: draft.safe, cause });
                 None

@@ -94,6 +94,10 @@ mutations! {
     OneSignatureShort,
     /// Signatures are packed as they came.
     PacksUnsorted,
+    /// A Safe asks for three signatures, whatever it says.
+    KeepsThreshold,
+    /// A key that gives no signature is not spoken of.
+    HushesKey,
     /// A vote leaves before the finding that it rests on is in the log.
     VotesUnfounded,
     /// A vote that lapsed is not cast again.

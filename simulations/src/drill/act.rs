@@ -101,21 +101,17 @@ pub(super) async fn fault(stage: &mut Stage, parts: &Parts, what: &FaultKind) ->
             let wei = stage.rpc.balance(stage.vault).await?;
             lie(stage, operators, Tale::Untouched { wei }).await?;
         }
-        FaultKind::Lag { operators, delay_ms } => {
-            let delay = Duration::from_millis(*delay_ms);
-            behave(stage, operators, |conduct| conduct.answering = Answering::Late(delay));
-        }
-        FaultKind::Fail { operators } => behave(stage, operators, |conduct| conduct.answering = Answering::Failing),
-        FaultKind::Silence { operators } => behave(stage, operators, |conduct| conduct.answering = Answering::Silent),
-        FaultKind::Throttle { operators } => {
-            behave(stage, operators, |conduct| conduct.answering = Answering::Throttling);
-        }
-        FaultKind::Ration { operators, per_second } => {
-            behave(stage, operators, |conduct| conduct.ration = Some(*per_second));
-        }
-        FaultKind::Prune { operators, keep } => behave(stage, operators, |conduct| conduct.keeps = Some(*keep)),
-        FaultKind::Recover { operators } => behave(stage, operators, |conduct| *conduct = Conduct::default()),
+        FaultKind::Lag { operators, .. }
+        | FaultKind::Fail { operators }
+        | FaultKind::Silence { operators }
+        | FaultKind::Throttle { operators }
+        | FaultKind::Ration { operators, .. }
+        | FaultKind::Prune { operators, .. }
+        | FaultKind::Recover { operators } => behave(stage, operators, |conduct| answers(conduct, what)),
         FaultKind::Crash { .. }
+        | FaultKind::CrashInSync { .. }
+        | FaultKind::ReplaceOwner { .. }
+        | FaultKind::ChangeThreshold { .. }
         | FaultKind::Split { .. }
         | FaultKind::Flap { .. }
         | FaultKind::Eclipse { .. }
@@ -131,6 +127,8 @@ pub(super) async fn fault(stage: &mut Stage, parts: &Parts, what: &FaultKind) ->
         | FaultKind::DiskFull { .. }
         | FaultKind::DiskFreed { .. }
         | FaultKind::SyncFails { .. }
+        | FaultKind::LockKey { .. }
+        | FaultKind::UnlockKey { .. }
         | FaultKind::StrangerPauses {}
         | FaultKind::StrangerResumes {}
         | FaultKind::StrangerClearsFlag {}
@@ -140,6 +138,19 @@ pub(super) async fn fault(stage: &mut Stage, parts: &Parts, what: &FaultKind) ->
         }
     }
     Ok(Aftermath::None)
+}
+
+/// How an operator that this happens to answers from now on.
+fn answers(conduct: &mut Conduct, what: &FaultKind) {
+    match what {
+        FaultKind::Lag { delay_ms, .. } => conduct.answering = Answering::Late(Duration::from_millis(*delay_ms)),
+        FaultKind::Fail { .. } => conduct.answering = Answering::Failing,
+        FaultKind::Silence { .. } => conduct.answering = Answering::Silent,
+        FaultKind::Throttle { .. } => conduct.answering = Answering::Throttling,
+        FaultKind::Ration { per_second, .. } => conduct.ration = Some(*per_second),
+        FaultKind::Prune { keep, .. } => conduct.keeps = Some(*keep),
+        _ => *conduct = Conduct::default(),
+    }
 }
 
 /// From the next block on these operators tell a tale of the vault's balance.

@@ -114,6 +114,16 @@ pub enum FaultKind {
     StealNonce {},
     /// Three owners set a guard on the Safe that lets nothing pass.
     SetGuard {},
+    /// Owners put an account that is nobody's in the place of a guardian's; simulated only, as is the next.
+    ReplaceOwner {
+        /// Whose account owns the Safe no more.
+        member: Who,
+    },
+    /// Owners change how many signatures the Safe asks for.
+    ChangeThreshold {
+        /// To this; at least 1, at most as many as there are owners.
+        threshold: u64,
+    },
     /// The base fee of the next block is multiplied.
     BaseFee {
         /// By this.
@@ -121,6 +131,14 @@ pub enum FaultKind {
     },
     /// A node's process dies; what its disk then holds. Simulated only, as are the following.
     Crash {
+        /// Which.
+        member: Who,
+        /// What a restart finds.
+        disk: DiskLeft,
+    },
+    /// A node's process dies within the next sync of its log: nothing of that turn leaves it. If it has synced nothing until it is started again, it
+    /// dies then.
+    CrashInSync {
         /// Which.
         member: Who,
         /// What a restart finds.
@@ -197,6 +215,16 @@ pub enum FaultKind {
         /// Which.
         member: Who,
     },
+    /// A node's guardian key is locked: it gives no signature.
+    LockKey {
+        /// Which.
+        member: Who,
+    },
+    /// It gives signatures again.
+    UnlockKey {
+        /// Which.
+        member: Who,
+    },
     /// Somebody else with the right to it pauses the vault, past the Safe.
     StrangerPauses {},
     /// Somebody else with the right to it resumes the vault, past the Safe.
@@ -252,6 +280,9 @@ impl FaultKind {
             | Self::Deny { lie: Lies::NoLoss, .. }
             | Self::BaseFee { .. } => true,
             Self::Crash { .. }
+            | Self::CrashInSync { .. }
+            | Self::ReplaceOwner { .. }
+            | Self::ChangeThreshold { .. }
             | Self::Split { .. }
             | Self::Flap { .. }
             | Self::Eclipse { .. }
@@ -264,6 +295,8 @@ impl FaultKind {
             | Self::DiskFull { .. }
             | Self::DiskFreed { .. }
             | Self::SyncFails { .. }
+            | Self::LockKey { .. }
+            | Self::UnlockKey { .. }
             | Self::StrangerPauses {}
             | Self::StrangerResumes {}
             | Self::StrangerClearsFlag {}

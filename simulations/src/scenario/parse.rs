@@ -183,7 +183,9 @@ fn check_faults(scenario: &Scenario) -> Result<(), WrongEntry> {
         organisations.iter().map(|one| &one.operator).chain(voters.iter().map(|voter| &voter.operator)).collect();
     let heals = scenario.faults.iter().any(|fault| fault.what == FaultKind::HealAll {});
     for (at, fault) in scenario.faults.iter().enumerate() {
-        check_fault(&fault.what, &members, &operators).map_err(|(key, message)| (at, key, message))?;
+        check_extent(&fault.what)
+            .and_then(|()| check_fault(&fault.what, &members, &operators))
+            .map_err(|(key, message)| (at, key, message))?;
         if let FaultKind::Flap { period_ms, times, .. } = fault.what {
             check_flap(period_ms, times, heals).map_err(|(key, message)| (at, key, message))?;
         }
@@ -204,6 +206,22 @@ fn check_flap(period_ms: u64, times: Option<u64>, heals: bool) -> Result<(), Wro
     }
 }
 
+/// The numbers of a fault.
+fn check_extent(fault: &FaultKind) -> Result<(), Wrong> {
+    let (key, holds, bounds) = match fault {
+        FaultKind::Drift { ppm, .. } => {
+            ("ppm", ppm.unsigned_abs() <= 100_000, "must be -100000 to 100000, a tenth of the time")
+        }
+        FaultKind::ChangeThreshold { threshold } => ("threshold", (1..=50).contains(threshold), "must be 1 to 50"),
+        FaultKind::BaseFee { factor } => ("factor", (1..=1_000).contains(factor), "must be 1 to 1000"),
+        FaultKind::Reorg { depth, .. } => ("depth", (1..=64).contains(depth), "must be 1 to 64 blocks"),
+        FaultKind::Stall { ms } => ("ms", *ms <= 600_000, "must be at most 600000"),
+        _ => return Ok(()),
+    };
+    if holds { Ok(()) } else { Err((key, bounds.to_owned())) }
+}
+
+/// Whom a fault names.
 fn check_fault(
     fault: &FaultKind,
     members: &BTreeSet<&MemberId>,
@@ -213,14 +231,13 @@ fn check_fault(
         FaultKind::Cut { member: Who::Part(_) } | FaultKind::Heal { member: Who::Part(_) } => {
             Err(("member", "links are laid before anyone has a part: name a member".to_owned()))
         }
-        FaultKind::Drift { ppm, .. } if ppm.unsigned_abs() > 100_000 => {
-            Err(("ppm", "must be -100000 to 100000, a tenth of the time".to_owned()))
-        }
         FaultKind::Kill { member }
         | FaultKind::Restart { member }
         | FaultKind::Cut { member }
         | FaultKind::Heal { member }
         | FaultKind::Crash { member, .. }
+        | FaultKind::CrashInSync { member, .. }
+        | FaultKind::ReplaceOwner { member }
         | FaultKind::Mute { member }
         | FaultKind::Eclipse { member, .. }
         | FaultKind::Clock { member, .. }
@@ -228,6 +245,8 @@ fn check_fault(
         | FaultKind::DiskFull { member }
         | FaultKind::DiskFreed { member }
         | FaultKind::SyncFails { member }
+        | FaultKind::LockKey { member }
+        | FaultKind::UnlockKey { member }
         | FaultKind::HoldTransactionsOf { member }
         | FaultKind::ReleaseTransactionsOf { member } => match member {
             Who::Member(member) if !members.contains(member) => {
@@ -247,17 +266,10 @@ fn check_fault(
             .iter()
             .find(|operator| !operators.contains(operator))
             .map_or(Ok(()), |stranger| Err(("operators", format!("{stranger} does not take part")))),
-        FaultKind::BaseFee { factor } if !(1..=1_000).contains(factor) => {
-            Err(("factor", "must be 1 to 1000".to_owned()))
-        }
         FaultKind::Split { side } | FaultKind::Flap { side, .. } => side
             .iter()
             .find(|member| !members.contains(member))
             .map_or(Ok(()), |stranger| Err(("side", format!("{stranger} does not take part; name members")))),
-        FaultKind::Reorg { depth, .. } if !(1..=64).contains(depth) => {
-            Err(("depth", "must be 1 to 64 blocks".to_owned()))
-        }
-        FaultKind::Stall { ms } if *ms > 600_000 => Err(("ms", "must be at most 600000".to_owned())),
         FaultKind::HoldTransactions {}
         | FaultKind::ReleaseTransactions {}
         | FaultKind::StealNonce {}
@@ -272,6 +284,7 @@ fn check_fault(
         | FaultKind::StrangerFlips { .. }
         | FaultKind::FeeFloor { .. }
         | FaultKind::AttackAgain {}
+        | FaultKind::ChangeThreshold { .. }
         | FaultKind::BaseFee { .. } => Ok(()),
     }
 }
@@ -339,6 +352,7 @@ fn simulated_only(scenario: &Scenario) -> Option<&'static str> {
         ("fault", scenario.faults.iter().any(|fault| !fault.what.is_live())),
         ("act", scenario.humans.iter().any(|human| !human.act.is_live())),
         ("pauses", scenario.expect.pauses.is_some()),
+        ("signed_at_one_nonce", scenario.expect.signed_at_one_nonce.is_some()),
         ("kind", !live_attack),
         ("attack.step", !scenario.attack.steps.is_empty()),
     ];

@@ -90,6 +90,8 @@ pub enum AdversaryKind {
     LogForker,
     /// Votes under charters that are not adopted.
     StaleCharter,
+    /// Votes for a pause that nothing calls for, at every block.
+    Colluder,
     /// Signs at wrong times.
     ClockLiar,
     /// Finds something at every block.
@@ -118,6 +120,12 @@ pub enum Lies {
     NoLoss,
     /// Blocks have no logs.
     NoLogs,
+    /// The Safe's transactions revert, whichever are simulated.
+    Reverts,
+    /// The Safe's transactions pass, whichever are simulated.
+    Passes,
+    /// Its other untruths are told every second time that it is asked about a block, and not in between.
+    Flips,
 }
 
 /// What a disk holds after a crash.

@@ -4,6 +4,7 @@
 mod budget_burner;
 mod certificate_forger;
 mod clock_liar;
+mod colluder;
 mod eclipser;
 mod equivocator;
 mod false_executor;
@@ -115,6 +116,7 @@ pub(crate) fn of(cast: &Cast, place: usize) -> Option<Box<dyn Adversary>> {
         AdversaryKind::LogForker => Box::new(log_forker::LogForker::new(forge())),
         AdversaryKind::StaleCharter => Box::new(stale_charter::StaleCharter::new(forge())),
         AdversaryKind::ClockLiar => Box::new(clock_liar::ClockLiar::new(forge())),
+        AdversaryKind::Colluder => Box::new(colluder::Colluder::new(forge())),
         AdversaryKind::BudgetBurner => Box::new(budget_burner::BudgetBurner::new(forge())),
         AdversaryKind::Silent => Box::new(silent::Silent),
         AdversaryKind::Sluggard => Box::new(sluggard::Sluggard),

@@ -28,6 +28,8 @@ pub(crate) enum Bent {
     LeaksUnlogged,
     /// Nothing is ever asked for that gossip lost.
     NeverCatchesUp,
+    /// A node asks whom it meets again for nothing, until their turn comes.
+    WaitsForItsTurn,
     /// Nobody but the first submitter sends.
     OnlyFirstSends,
     /// What was once to be sent stays so, whatever came of it.

@@ -2,7 +2,7 @@
 //! secp256k1 with RFC 6979 nonces), so they are the same in every run. Only in large networks a keyed hash stands in for the signatures of
 //! heartbeats: it holds since who makes it says so to the run's memory, and any other 64 bytes are checked as ever.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
@@ -95,14 +95,21 @@ pub(crate) struct Ring {
     secrets: Rc<Secrets>,
     guardian: Option<Address>,
     signed: Rc<RefCell<BTreeSet<B256>>>,
+    locked: Rc<Cell<bool>>,
     /// A hash stands in for the signatures of its heartbeats.
     stands_in: bool,
 }
 
 impl Ring {
     /// With its guardian key if it `signs`, in a network of so many members.
-    pub(crate) fn new(secrets: Rc<Secrets>, signs: bool, signed: Rc<RefCell<BTreeSet<B256>>>, members: usize) -> Self {
-        Self { guardian: signs.then(|| secrets.guardian()), secrets, signed, stands_in: members > REAL_MAX }
+    pub(crate) fn new(
+        secrets: Rc<Secrets>,
+        signs: bool,
+        signed: Rc<RefCell<BTreeSet<B256>>>,
+        locked: Rc<Cell<bool>>,
+        members: usize,
+    ) -> Self {
+        Self { guardian: signs.then(|| secrets.guardian()), secrets, signed, locked, stands_in: members > REAL_MAX }
     }
 }
 
@@ -133,6 +140,9 @@ impl Keys for Ring {
         safe: Address,
         transaction: &SafeTransaction,
     ) -> Result<[u8; 65], KeyError> {
+        if self.locked.get() {
+            return Err(KeyError::Refused { reason: "locked".to_owned() });
+        }
         let hash = transaction.hashes(version, chain.get(), safe).safe_tx_hash;
         self.signed.borrow_mut().insert(hash);
         self.secrets.sign_safe(hash).ok_or_else(|| KeyError::Refused { reason: "no signature".to_owned() })

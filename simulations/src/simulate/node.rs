@@ -3,7 +3,7 @@
 pub(crate) mod disk;
 pub(crate) mod payer;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -74,6 +74,8 @@ pub(crate) struct Node {
     secrets: Rc<Secrets>,
     /// Safe transactions that this node's guardian key signed through its driver.
     pub(crate) signed: Rc<RefCell<BTreeSet<B256>>>,
+    /// Whether its guardian key is locked.
+    pub(crate) locked: Rc<Cell<bool>>,
     pub(crate) disk: FaultyStorage,
     /// Copy of the disk from the first second.
     pub(crate) backup: Option<BTreeMap<String, Vec<u8>>>,
@@ -99,6 +101,7 @@ impl Node {
             place,
             secrets,
             signed: Rc::default(),
+            locked: Rc::default(),
             disk: FaultyStorage::new(),
             backup: None,
             life: 0,
@@ -139,8 +142,8 @@ impl Node {
     /// Starts a process on its disk.
     pub(crate) fn start(&mut self, cast: &Cast, epoch: [u8; 16], now: Micros) -> Result<Output, String> {
         let journal = Journal::open(self.disk.clone(), JOURNAL).map_err(|error| error.to_string())?;
-        let (secrets, signed) = (Rc::clone(&self.secrets), Rc::clone(&self.signed));
-        let ring = Ring::new(secrets, cast.players[self.place].signs, signed, cast.players.len());
+        let (secrets, signed, locked) = (Rc::clone(&self.secrets), Rc::clone(&self.signed), Rc::clone(&self.locked));
+        let ring = Ring::new(secrets, cast.players[self.place].signs, signed, locked, cast.players.len());
         let member = cast.players[self.place].member.clone();
         let (charter, epoch) = (Arc::clone(&cast.charter), Epoch::from_bytes(epoch));
         let opened = Driver::open(journal, ring, charter, cast.network, member, epoch, self.clock(now));

@@ -1,8 +1,10 @@
 //! RPC operators: each shows the chain late, not at all, or not as it is.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::{B256, U256};
+use watchfire_types::input::PreflightOutcome;
 use watchfire_types::{BlockView, Bytes, Log, Read, ReadOutcome};
 
 use super::cast::Cast;
@@ -44,27 +46,56 @@ pub(crate) struct Operator {
     pub(crate) conduct: Conduct,
     pub(crate) holds_transactions: bool,
     pub(crate) held: Vec<Transaction>,
+    /// How often it was asked about a block.
+    asked: Cell<u64>,
 }
 
 impl Operator {
     pub(crate) fn new(head: B256) -> Self {
-        Self { head, conduct: Conduct::default(), holds_transactions: false, held: Vec::new() }
+        Self { head, conduct: Conduct::default(), holds_transactions: false, held: Vec::new(), asked: Cell::default() }
+    }
+
+    /// The untruths that it tells now.
+    fn untruths(&self) -> &BTreeSet<Lies> {
+        static NONE: BTreeSet<Lies> = BTreeSet::new();
+        if self.tells_the_truth() { &NONE } else { &self.conduct.denies }
+    }
+
+    fn drain(&self) -> Option<Drain> {
+        self.conduct.drain.filter(|_| !self.tells_the_truth())
+    }
+
+    /// Whether it is between two untruths.
+    fn tells_the_truth(&self) -> bool {
+        self.conduct.denies.contains(&Lies::Flips) && self.asked.get().is_multiple_of(2)
+    }
+
+    /// What it says of a simulation that truly came out so.
+    pub(crate) fn says_of(&self, truly: &PreflightOutcome) -> PreflightOutcome {
+        let untruths = self.untruths();
+        match () {
+            () if untruths.contains(&Lies::Reverts) => {
+                PreflightOutcome::Refuted { reason: "execution reverted".to_owned(), by_guard: false }
+            }
+            () if untruths.contains(&Lies::Passes) => PreflightOutcome::Passes,
+            () => truly.clone(),
+        }
     }
 
     fn answer(&self, cast: &Cast, block: &Block, read: &Read) -> ReadOutcome {
         let honest = block.answers.get(read).cloned().unwrap_or_else(|| block.state.read(cast, read));
         let Some(word) = honest.word() else { return honest };
-        let denies = |lie| self.conduct.denies.contains(&lie);
+        let denies = |lie| self.untruths().contains(&lie);
         if let Some(contracts) = &cast.contracts {
-            let loss = self.conduct.drain.map_or(U256::ZERO, |drain| drain.by(block.at.number));
-            let told = contracts.told(cast, read, &honest, loss, &self.conduct.denies);
+            let loss = self.drain().map_or(U256::ZERO, |drain| drain.by(block.at.number));
+            let told = contracts.told(cast, read, &honest, loss, self.untruths());
             if let Some(told) = told {
                 return told;
             }
         }
         let told = match read {
             Read::Balance { account } if *account == cast.vault => {
-                let loss = self.conduct.drain.map_or(U256::ZERO, |drain| drain.by(block.at.number));
+                let loss = self.drain().map_or(U256::ZERO, |drain| drain.by(block.at.number));
                 let shown = if denies(Lies::NoLoss) { cast.scenario.vault.wei } else { word };
                 shown.saturating_sub(loss)
             }
@@ -82,7 +113,7 @@ impl Operator {
     }
 
     fn logs(&self, block: &Block) -> Vec<Log> {
-        if self.conduct.denies.contains(&Lies::NoLogs) { Vec::new() } else { block.logs.to_vec() }
+        if self.untruths().contains(&Lies::NoLogs) { Vec::new() } else { block.logs.to_vec() }
     }
 }
 
@@ -129,8 +160,9 @@ pub(crate) fn view(cast: &Cast, block: &Block, operators: &[Operator], asks: &[u
         .filter_map(|place| Some((*place, operators.get(*place)?)))
         .filter(|(_, operator)| !operator.conduct.down)
         .collect();
+    up.iter().for_each(|(_, operator)| operator.asked.set(operator.asked.get() + 1));
     let mut agreed: BTreeSet<usize> = up.iter().map(|(place, _)| *place).collect();
-    let honest = |operator: &Operator| operator.conduct.drain.is_none() && operator.conduct.denies.is_empty();
+    let honest = |operator: &Operator| operator.drain().is_none() && operator.untruths().is_empty();
     if up.len() >= agree.max(1) && up.iter().all(|(_, operator)| honest(operator)) {
         // Where everyone tells the truth there is nothing to compare.
         return BlockView {

@@ -44,7 +44,13 @@ fn drawn(cast: &Cast, seed: u64) -> Vec<(When, FaultKind)> {
         let member = somebody(&mut dice);
         let disks = [DiskLeft::Kept, DiskLeft::Lost, DiskLeft::Torn, DiskLeft::Old, DiskLeft::None];
         let disk = dice.pick(&disks).copied().unwrap_or(DiskLeft::Kept);
-        pair(&mut dice, FaultKind::Crash { member: member.clone(), disk }, FaultKind::Restart { member });
+        // Half of them come between two turns, half within one: between a write and its sync.
+        let begins = if dice.chance(500) {
+            FaultKind::Crash { member: member.clone(), disk }
+        } else {
+            FaultKind::CrashInSync { member: member.clone(), disk }
+        };
+        pair(&mut dice, begins, FaultKind::Restart { member });
     }
     for _ in 0..chaos.cuts {
         let member = somebody(&mut dice);

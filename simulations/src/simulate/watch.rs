@@ -7,6 +7,7 @@ mod effects;
 pub(crate) mod end;
 mod known;
 mod lateness;
+mod meeting;
 mod needles;
 mod observations;
 mod sending;
@@ -16,7 +17,7 @@ mod votes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use alloy_primitives::{B256, U256};
+use alloy_primitives::{Address, B256, U256};
 use serde::Serialize;
 use watchfire_driver::Refusal;
 use watchfire_types::body::Body;
@@ -100,6 +101,8 @@ pub(crate) struct Watch {
     signers: BTreeMap<B256, CoSigned>,
     /// Bids for each slot, each once, in the order in which they were handed out.
     bids: BTreeMap<B256, Vec<Bid>>,
+    /// Signatures that the Safe asks for, and whose, at the newest head.
+    asks: (usize, Rc<BTreeSet<Address>>),
     /// Blocks whose executed transactions were looked at.
     looked_at: BTreeSet<B256>,
     secrets: Needles,
@@ -124,6 +127,7 @@ impl Watch {
             refuted: BTreeMap::new(),
             signers: BTreeMap::new(),
             bids: BTreeMap::new(),
+            asks: <(usize, Rc<BTreeSet<Address>>)>::default(),
             looked_at: BTreeSet::new(),
             secrets: Needles::new(
                 cast.players
@@ -194,6 +198,7 @@ impl Watch {
 
     /// The disk that the next process of this node finds.
     pub(crate) fn crashed(&mut self, place: usize, left: DiskLeft) {
+        self.asks_no_more(place);
         match left {
             DiskLeft::Kept | DiskLeft::Lost | DiskLeft::Torn => {}
             // What a backup lacks was never promised by it.
@@ -207,6 +212,7 @@ impl Watch {
 
     /// A node's log ended: right if its disk failed, wrong otherwise.
     pub(crate) fn halted(&mut self, cast: &Cast, place: usize, disk_failed: bool, cause: &str) {
+        self.asks_no_more(place);
         let member = &cast.players[place].member;
         self.unsafe_if(!disk_failed, "S10", || format!("{member} stopped on a sound disk: {cause}"));
         self.says(cast, place, "what it stopped for", cause.as_bytes());
@@ -318,6 +324,7 @@ impl Watch {
         let kept = Rc::new(event.clone());
         self.known[place].held.insert(event.hash(), Rc::clone(&kept));
         self.known[place].durable.insert(event.hash());
+        self.came(cast, place, &event.hash(), now);
         if event.author == cast.players[place].author {
             self.observed(cast, place, event, own);
         }
@@ -333,7 +340,8 @@ impl Watch {
                 || CoSigned { transaction: signed.transaction.clone(), signers: BTreeSet::new(), complete: None };
             let known = self.signers.entry(hash).or_insert_with(fresh);
             known.signers.insert(author);
-            if known.signers.len() >= usize::from(cast.scenario.governance.safe_threshold) {
+            let owners = known.signers.iter().filter(|place| self.asks.1.contains(&cast.players[**place].guardian));
+            if owners.count() >= self.asks.0 {
                 known.complete.get_or_insert(now);
             }
         }
@@ -419,6 +427,8 @@ impl Watch {
 
     /// A new canonical head: S1 for what was executed in it, and in the blocks below it that a reorg brought with it.
     pub(crate) fn block(&mut self, cast: &Cast, chain: &Chain) {
+        let state = &chain.head().state;
+        self.asks = (state.threshold, Rc::clone(&state.owners));
         let mut at = Some(chain.head());
         while let Some(block) = at.filter(|block| self.looked_at.insert(block.at.hash)) {
             for one in block.included.iter().filter(|one| one.result.is_ok()) {

@@ -33,7 +33,7 @@ pub(crate) use play::{Planned, Play, When};
 /// When the network counts as ready: nodes are started, connected and have simulated.
 pub(crate) const READY: Micros = 2 * SECOND;
 /// Heartbeats, as in the node's event loop.
-const HEARTBEAT: Micros = 3 * SECOND;
+pub(crate) const HEARTBEAT: Micros = 3 * SECOND;
 /// Until a heartbeat leaves for who connected, as in the node's event loop.
 const GREETING: Micros = 500 * MILLI;
 /// Catch-up rounds, as in the node's event loop.

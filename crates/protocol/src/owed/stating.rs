@@ -139,12 +139,25 @@ fn ladder(machine: &Machine, playbook: &Playbook) -> Option<(Ready, String)> {
 /// Whether one step would succeed now, with one line.
 fn rung(machine: &Machine, step: &Step) -> (Ready, String) {
     match machine.all_effects(step) {
-        Ok(effects) => simulated(machine, &effects),
+        Ok(effects) => {
+            let short = effects.iter().find_map(|effect| too_few_own(machine, effect));
+            short.map_or_else(|| simulated(machine, &effects), |why| (Ready::No, why))
+        }
         Err((safe, why)) => {
             let ready = if why == Unbuilt::Unread { Ready::Unread } else { Ready::No };
             (ready, format!("Safe {safe}: {why}"))
         }
     }
+}
+
+/// Why no threshold of guardians could sign a transaction, whatever a simulation with one owner's word says: too few of them own its Safe.
+fn too_few_own(machine: &Machine, effect: &Effect) -> Option<String> {
+    let entry = machine.charter.safes.get(&effect.safe)?;
+    let (view, head) = (machine.view.safes.get(&effect.safe)?, machine.view.head(effect.chain)?);
+    let (owners, threshold) = (view.owners.at(&head)?, view.threshold.at(&head)?);
+    let own = machine.charter.guardians_of(entry).into_keys().filter(|guardian| owners.contains(guardian)).count();
+    let few = u64::try_from(own).is_ok_and(|own| own < *threshold);
+    few.then(|| format!("Safe {} asks for {threshold} signatures, and {own} guardians own it", effect.safe))
 }
 
 /// What refutes goes before what is not known, whichever Safe it is at; what passed is as old as its oldest answer.

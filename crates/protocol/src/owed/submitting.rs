@@ -103,6 +103,7 @@ pub(crate) fn packed(machine: &Machine, owed: &OwedEffect) -> Option<(Bytes, Tim
     let head = machine.view.head(owed.effect.chain)?;
     let view = machine.view.safes.get(&owed.effect.safe)?;
     let threshold = usize::try_from(*view.threshold.at(&head)?).ok().filter(|threshold| *threshold > 0)?;
+    let threshold = if planted(Mutation::KeepsThreshold) { 3 } else { threshold };
     let threshold = threshold - usize::from(planted(Mutation::OneSignatureShort));
     let owners = view.owners.at(&head)?;
     let signed = machine.shared.content.signed.get(&owed.effect.safe_tx_hash)?;

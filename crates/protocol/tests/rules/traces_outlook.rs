@@ -5,7 +5,7 @@ use watchfire_protocol::AssetOutlook;
 use watchfire_types::body::{Body, Cause};
 use watchfire_types::duty::{Duty, Preflight};
 use watchfire_types::input::{Input, PreflightOutcome, SubmissionFailure, SubmissionReport};
-use watchfire_types::{BlockRef, Log, OperatorId, Read, SafeId, SafeTransaction};
+use watchfire_types::{BlockRef, Log, OperatorId, Read, ReadOutcome, SafeId, SafeTransaction, U256};
 
 use crate::cluster::*;
 
@@ -90,6 +90,39 @@ fn all_safes_of_a_step_or_none() {
     c.nodes[0].machine.observe(c.now, &Input::Block(Box::new(half)));
     let said = outlook(&c, 0);
     assert!(!said.can_pause && said.detail.contains("second-safe"), "{said:?}");
+}
+
+/// A simulation runs with one owner's word for all signatures: whether there are enough guardians among the owners is asked beside it.
+#[test]
+fn fewer_guardians_than_signatures_pause_nothing() {
+    let mut c = Cluster::new(charter(str::to_owned), 100);
+    let selector = |text: &str| alloy_primitives::keccak256(text)[..4].to_vec();
+    let seen = |c: &mut Cluster, owners: usize, threshold: u64| {
+        let head = c.chain.mine(&[]).clone();
+        let mut changed = view(&c.charter, &head);
+        for (read, answer) in &mut changed.reads {
+            let Read::Call { data, .. } = read else { continue };
+            let ReadOutcome::Value(word) = answer else { continue };
+            if data.starts_with(&selector("getThreshold()")) {
+                *word = U256::from(threshold).to_be_bytes_vec().into();
+            }
+            if data.starts_with(&selector("getOwners()")) {
+                *word =
+                    [&word[..32], &U256::from(owners).to_be_bytes::<32>(), &word[64..64 + 32 * owners]].concat().into();
+            }
+        }
+        c.nodes[0].machine.observe(c.now, &Input::Block(Box::new(changed)));
+        outlook(c, 0)
+    };
+    for (owners, threshold) in [(5, 5), (3, 3)] {
+        let said = seen(&mut c, owners, threshold);
+        assert!(said.can_pause, "{owners} of {threshold}: {said:?}");
+    }
+    for (owners, threshold, named) in [(2, 3, "3 signatures, and 2 guardians"), (5, 6, "6 signatures, and 5 guardians")]
+    {
+        let said = seen(&mut c, owners, threshold);
+        assert!(!said.can_pause && said.detail.contains(named), "{owners} of {threshold}: {said:?}");
+    }
 }
 
 /// Until the answer comes an asset is shown, as unsure: at the start, and after each nonce that was taken.

@@ -26,6 +26,12 @@ impl Hoard {
         known.1.insert(scene.cast.players[place].guardian, signed.signature);
     }
 
+    /// What somebody signed at the Safe's present nonce.
+    pub(super) fn transactions_at(&self, scene: &Scene<'_>) -> impl Iterator<Item = &SafeTransaction> {
+        let nonce = U256::from(scene.chain.head().state.nonce);
+        self.0.values().map(|(transaction, _)| transaction).filter(move |transaction| transaction.nonce == nonce)
+    }
+
     /// Those of the Safe's present nonce that its own signature, if still needed, completes.
     pub(super) fn complete(&self, scene: &Scene<'_>, tip: u128) -> Vec<(SafeTransaction, Transaction)> {
         let state = &scene.chain.head().state;

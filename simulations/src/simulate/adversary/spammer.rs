@@ -7,8 +7,8 @@ use watchfire_types::body::HumanStatement;
 use super::forge::{Forge, person};
 use super::{Adversary, Scene};
 
-/// Events at every block.
-const EACH_BLOCK: usize = 24;
+/// Events at every block: its quota is spent within seconds.
+const EACH_BLOCK: usize = 150;
 /// Blocks until everybody knows when its epoch began, by which its quota is counted.
 const KNOWN_AFTER: u64 = 3;
 /// A position beyond any quota.

@@ -25,6 +25,12 @@ pub(super) const NOT_ALLOWED: Reason = "AccessControlUnauthorizedAccount(address
 pub(crate) const TOO_FEW: Reason = "GS020";
 /// A signature is not the next owner's.
 pub(crate) const BAD_OWNER: Reason = "GS026";
+/// The Safe takes no threshold that its owners cannot reach.
+const NO_THRESHOLD: Reason = "GS201";
+/// Who owns it already, or nobody, cannot become an owner.
+const NO_NEW_OWNER: Reason = "GS204";
+/// Who is no owner cannot be replaced.
+const NO_OWNER: Reason = "GS205";
 
 /// Everything that a block changes.
 #[derive(Debug, Clone)]
@@ -324,10 +330,36 @@ impl State {
                 Some(_) | None => Err(ENFORCED_PAUSE),
             };
         }
-        if to == cast.safe && data.starts_with(&selector("setGuard(address)")) {
-            self.guard = data.get(16..36).map(Address::from_slice).unwrap_or_default();
+        if to == cast.safe {
+            return self.own_setting(data);
         }
-        // Anything else is an account without code, or the Safe itself called with nothing: it succeeds.
+        // Anything else is an account without code: it succeeds.
+        Ok(())
+    }
+
+    /// A call of the Safe to itself; with nothing, or of what is not here, it succeeds.
+    fn own_setting(&mut self, data: &[u8]) -> Result<(), Reason> {
+        let called = |signature| data.starts_with(&selector(signature));
+        let address =
+            |word: usize| data.get(16 + 32 * word..36 + 32 * word).map(Address::from_slice).unwrap_or_default();
+        if called("setGuard(address)") {
+            self.guard = address(0);
+        }
+        if called("swapOwner(address,address,address)") {
+            let (old, new) = (address(1), address(2));
+            if new == Address::ZERO || self.owners.contains(&new) {
+                return Err(NO_NEW_OWNER);
+            }
+            if !Rc::make_mut(&mut self.owners).remove(&old) {
+                return Err(NO_OWNER);
+            }
+            Rc::make_mut(&mut self.owners).insert(new);
+        }
+        if called("changeThreshold(uint256)") {
+            let wanted = data.get(4..36).map(U256::from_be_slice).unwrap_or_default();
+            let possible = usize::try_from(wanted).ok().filter(|wanted| (1..=self.owners.len()).contains(wanted));
+            self.threshold = possible.ok_or(NO_THRESHOLD)?;
+        }
         Ok(())
     }
 }

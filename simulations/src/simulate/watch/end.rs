@@ -12,7 +12,7 @@ use watchfire_wire::{decode_fault, encode_fault};
 use super::Kind;
 use crate::scenario::{AttackKind, FaultKind, Moment};
 use crate::simulate::agenda::{MILLI, SECOND};
-use crate::simulate::world::World;
+use crate::simulate::world::{HEARTBEAT, World};
 
 /// Bytes that a node may send to each peer and second on the average of a run, everything included.
 const BYTES_PER_PEER_SECOND: u64 = 64 << 10;
@@ -26,6 +26,8 @@ pub(crate) fn judge(world: &mut World<'_>) {
     expectations(world);
     hops(world);
     retargets(world);
+    locked_keys(world);
+    world.watch.still_behind(world.cast, world.now);
     super::lateness::judge(world);
 }
 
@@ -44,7 +46,13 @@ fn states(world: &mut World<'_>) {
         by_set.entry(B256::from_slice(&set)).or_default().insert(digest);
         digests.insert(digest);
         let member = &world.cast.players[node.place].member;
-        owed.extend(process.duties.iter().filter(|duty| matches!(duty, Duty::Submit(_))).map(|_| member.to_string()));
+        // What a liar says of itself and keeps back stays asked for.
+        let owes = |duty: &&Duty| match duty {
+            Duty::Submit(_) => true,
+            Duty::CatchUp { from, .. } => world.cast.place_of(from).is_some_and(|place| world.cast.honest(place)),
+            Duty::Preflight(_) => false,
+        };
+        owed.extend(process.duties.iter().filter(owes).map(|_| member.to_string()));
         living.push((node.place, digest));
     }
     if by_set.values().any(|digests| digests.len() > 1) {
@@ -195,6 +203,11 @@ fn expectations(world: &mut World<'_>) {
         let actual = world.chain.head().state.nonce.saturating_sub(play.nonce_before);
         missed("nonces", Kind::Liveness, actual == wanted, format!("{actual} Safe transactions, expected {wanted}"));
     }
+    if let Some(wanted) = expect.signed_at_one_nonce {
+        let actual = world.watch.signed_at_one_nonce();
+        let detail = format!("a threshold signed {actual} transactions at one nonce, expected {wanted}");
+        missed("signed-at-one-nonce", Kind::Liveness, actual == wanted, detail);
+    }
     of_the_pause(world, &mut missed);
     for (name, kind, detail) in found {
         world.watch.breach(name, kind, detail);
@@ -248,6 +261,24 @@ fn hops(world: &mut World<'_>) {
         None => "never, though enough voted".to_owned(),
     };
     world.watch.breach(property, Kind::Liveness, format!("threshold-signed everywhere {late}"));
+}
+
+/// L7: a node whose guardian key is locked says so within one heartbeat of knowing that it is to sign. Judged where nothing else is in the way.
+fn locked_keys(world: &mut World<'_>) {
+    let keys = |what: &FaultKind| matches!(what, FaultKind::LockKey { .. } | FaultKind::UnlockKey { .. });
+    if !world.play.planned.iter().all(|one| keys(&one.what)) {
+        return;
+    }
+    for place in (0..world.nodes.len()).filter(|place| world.cast.honest(*place)) {
+        let known = &world.watch.known[place];
+        let (Some(locked), Some(owed)) = (known.locked, known.times.agreed) else { continue };
+        let by = owed + HEARTBEAT;
+        let stayed = locked < owed && known.unlocked.is_none_or(|at| at > by);
+        if stayed && known.key_refused.is_none_or(|at| at > by) {
+            let detail = format!("{} does not say that its key is locked", world.cast.players[place].member);
+            world.watch.breach("L7", Kind::Liveness, detail);
+        }
+    }
 }
 
 /// L6: where somebody else took the nonce of a pause that was owed, a threshold signs again as soon as that block is known: one hop later,

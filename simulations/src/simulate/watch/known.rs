@@ -9,6 +9,7 @@ use watchfire_protocol::{Machine, content_digest};
 use watchfire_types::body::{Body, Certificate, Purpose};
 use watchfire_types::{BlockRef, Epoch, Event, EventHash, MemberKey, Read, Verified};
 
+use super::meeting::Behind;
 use super::observations::Observed;
 use crate::simulate::agenda::Micros;
 
@@ -46,6 +47,12 @@ pub(crate) struct Known {
     pub(super) epoch: Option<Epoch>,
     /// What its own author found, and what it took back.
     pub(super) observed: Observed,
+    /// When its guardian key was locked, gave no signature, and was unlocked.
+    pub(crate) locked: Option<Micros>,
+    pub(crate) key_refused: Option<Micros>,
+    pub(crate) unlocked: Option<Micros>,
+    /// What it lacks of whom it can speak to again.
+    pub(super) behind: Vec<Behind>,
     /// When it first did what, whether it follows the protocol or not.
     pub(crate) times: Times,
 }

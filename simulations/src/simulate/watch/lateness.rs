@@ -14,7 +14,7 @@ use crate::simulate::world::World;
 
 /// Judges where nothing is in the way but submitters and what else takes the nonce: links lose nothing, the chain goes on at its price, and operators answer.
 pub(super) fn judge(world: &mut World<'_>) {
-    use FaultKind::{Crash, HoldTransactionsOf, Kill, ReleaseTransactionsOf, Restart, StealNonce};
+    use FaultKind::{Crash, CrashInSync, HoldTransactionsOf, Kill, ReleaseTransactionsOf, Restart, StealNonce};
     let scenario = &world.cast.scenario;
     let calm = scenario.links_are_calm()
         && scenario.humans.is_empty()
@@ -23,6 +23,7 @@ pub(super) fn judge(world: &mut World<'_>) {
                 one.what,
                 Kill { .. }
                     | Crash { .. }
+                    | CrashInSync { .. }
                     | Restart { .. }
                     | HoldTransactionsOf { .. }
                     | ReleaseTransactionsOf { .. }
@@ -68,9 +69,10 @@ fn slack(way_ms: u64) -> Micros {
 /// When the first of those sends who follow the protocol and whom no fault touches, ms after the last signature.
 fn turn(world: &World<'_>, hash: B256) -> u64 {
     let named = |what: &FaultKind| match what {
-        FaultKind::Kill { member } | FaultKind::Crash { member, .. } | FaultKind::HoldTransactionsOf { member } => {
-            world.who(member)
-        }
+        FaultKind::Kill { member }
+        | FaultKind::Crash { member, .. }
+        | FaultKind::CrashInSync { member, .. }
+        | FaultKind::HoldTransactionsOf { member } => world.who(member),
         _ => None,
     };
     let struck: Vec<usize> = world.play.planned.iter().filter_map(|one| named(&one.what)).collect();

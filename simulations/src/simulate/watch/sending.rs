@@ -1,6 +1,8 @@
 //! L3: who sends what a threshold signed, and when.
 
-use alloy_primitives::B256;
+use std::collections::BTreeMap;
+
+use alloy_primitives::{B256, U256};
 
 use super::{Kind, Watch};
 use crate::simulate::agenda::{MILLI, Micros};
@@ -20,6 +22,15 @@ pub(super) fn turn_ms(cast: &Cast, place: usize, safe_tx_hash: B256) -> u64 {
 }
 
 impl Watch {
+    /// The most steps and rejections that a threshold signed at one nonce.
+    pub(super) fn signed_at_one_nonce(&self) -> u64 {
+        let mut at: BTreeMap<U256, u64> = BTreeMap::new();
+        for one in self.signers.values().filter(|one| one.complete.is_some()) {
+            *at.entry(one.transaction.nonce).or_default() += 1;
+        }
+        at.into_values().max().unwrap_or(0)
+    }
+
     /// L3, the half that saves gas: nobody sends a first bid before its turn.
     pub(crate) fn sends(&mut self, cast: &Cast, place: usize, safe_tx_hash: B256, now: Micros) {
         let turn = turn_ms(cast, place, safe_tx_hash);

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use alloy_primitives::{Address, U256, keccak256};
+use alloy_primitives::{Address, B256, U256, keccak256};
 use watchfire_journal::FaultyStorage;
-use watchfire_types::{MemberId, SafeTransaction};
+use watchfire_types::{MemberId, OperatorId, SafeTransaction};
 
 use super::play::{Attack, owners};
 use super::{Happening, World};
@@ -38,13 +38,17 @@ impl World<'_> {
             sketch.acts.push((self.now, words(&planned.what)));
         }
         self.play.stirred = self.now;
-        let named = |operators: &BTreeSet<watchfire_types::OperatorId>| -> Vec<usize> {
-            (0..self.cast.operators.len()).filter(|place| operators.contains(&self.cast.operators[*place])).collect()
-        };
         match &planned.what {
-            FaultKind::Kill { member } => self.crash(member, DiskLeft::Kept, planned.salt),
-            FaultKind::Crash { member, disk } => self.crash(member, *disk, planned.salt),
-            FaultKind::Restart { member } => self.at(member, Self::restart),
+            FaultKind::Kill { member } => self.at(member, |world, at| world.crash(at, DiskLeft::Kept, planned.salt)),
+            FaultKind::Crash { member, disk } => self.at(member, |world, at| world.crash(at, *disk, planned.salt)),
+            FaultKind::CrashInSync { member, disk } => self.at(member, |world, at| {
+                world.nodes[at].disk.fail_sync_after(0);
+                world.play.dies_in_sync.insert(at, (*disk, planned.salt));
+            }),
+            FaultKind::Restart { member } => self.at(member, |world, at| {
+                world.dies_in_sync(at);
+                world.restart(at);
+            }),
             FaultKind::Cut { member } => self.cut(member, false, false),
             FaultKind::Heal { member } => self.cut(member, true, true),
             FaultKind::Mute { member } => self.cut(member, false, true),
@@ -58,35 +62,25 @@ impl World<'_> {
                 self.play.flaps.clear();
                 self.set_links(true, |_, _| true);
             }
-            FaultKind::Lie { operators, wei_per_block, blocks } => {
-                let from_block = self.chain.head().at.number + 1;
-                for place in named(operators) {
-                    self.operators[place].conduct.drain =
-                        Some(Drain { from_block, wei_per_block: *wei_per_block, blocks: *blocks });
-                    self.watch.lied(self.cast, place);
-                }
-            }
-            FaultKind::Deny { operators, lie } => {
-                for place in named(operators) {
-                    self.operators[place].conduct.denies.insert(*lie);
-                    self.watch.lied(self.cast, place);
-                }
-            }
-            FaultKind::Lag { operators, delay_ms } => {
-                named(operators).into_iter().for_each(|place| self.operators[place].conduct.late_ms = *delay_ms);
-            }
-            FaultKind::Fail { operators } | FaultKind::Silence { operators } | FaultKind::Throttle { operators } => {
-                named(operators).into_iter().for_each(|place| self.operators[place].conduct.down = true);
-            }
+            FaultKind::Lie { operators, .. }
+            | FaultKind::Deny { operators, .. }
+            | FaultKind::Lag { operators, .. }
+            | FaultKind::Fail { operators }
+            | FaultKind::Silence { operators }
+            | FaultKind::Throttle { operators }
+            | FaultKind::Recover { operators } => self.operators_answer(operators, &planned.what),
             // A simulated chain keeps all state and answers everything; the scenarios that use these are drills.
             FaultKind::Ration { .. } | FaultKind::Prune { .. } => {}
-            FaultKind::Recover { operators } => self.recover(&named(operators)),
             FaultKind::HoldTransactions {} => self.hold(None, true),
             FaultKind::ReleaseTransactions {} => self.hold(None, false),
             FaultKind::HoldTransactionsOf { member } => self.hold(Some(member), true),
             FaultKind::ReleaseTransactionsOf { member } => self.hold(Some(member), false),
             FaultKind::StealNonce {} => self.owners_execute(Address::repeat_byte(0xdd), Vec::new()),
-            FaultKind::SetGuard {} => self.set_guard(),
+            FaultKind::SetGuard {} => self.owners_call("setGuard(address)", &[self.cast.guard.into_word()]),
+            FaultKind::ReplaceOwner { member } => self.at(member, Self::replace_owner),
+            FaultKind::ChangeThreshold { threshold } => {
+                self.owners_call("changeThreshold(uint256)", &[U256::from(*threshold).into()]);
+            }
             FaultKind::BaseFee { factor } => self.chain.spike(*factor),
             FaultKind::Clock { member, ahead_ms } => self.at(member, |world, at| world.nodes[at].ahead_ms = *ahead_ms),
             FaultKind::Drift { member, ppm } => self.at(member, |world, at| world.nodes[at].drifts(*ppm, world.now)),
@@ -95,6 +89,8 @@ impl World<'_> {
             FaultKind::DiskFull { member } => self.disk(member, |disk| disk.set_capacity(Some(0))),
             FaultKind::DiskFreed { member } => self.disk(member, |disk| disk.set_capacity(None)),
             FaultKind::SyncFails { member } => self.disk(member, |disk| disk.fail_sync_after(0)),
+            FaultKind::LockKey { member } => self.at(member, |world, at| world.lock_key(at, true)),
+            FaultKind::UnlockKey { member } => self.at(member, |world, at| world.lock_key(at, false)),
             FaultKind::StrangerPauses {} => self.stranger(Touch::Pause),
             FaultKind::StrangerResumes {} => self.stranger(Touch::Resume),
             FaultKind::StrangerClearsFlag {} => self.stranger(Touch::Flag(false)),
@@ -158,22 +154,50 @@ impl World<'_> {
         }
     }
 
-    /// These operators are honest and there again: everyone looks at them anew.
-    fn recover(&mut self, operators: &[usize]) {
-        for place in operators {
-            self.operators[*place].conduct = Default::default();
-            let head = self.chain.head().at.hash;
-            self.agenda.at(self.now + MILLI, Happening::Shows { operator: *place, block: head });
+    /// How operators that this happens to answer from now on.
+    fn operators_answer(&mut self, named: &BTreeSet<OperatorId>, what: &FaultKind) {
+        let from_block = self.chain.head().at.number + 1;
+        let cast = self.cast;
+        let named = (0..cast.operators.len()).filter(|place| named.contains(&cast.operators[*place]));
+        for place in named {
+            let conduct = &mut self.operators[place].conduct;
+            match what {
+                FaultKind::Lie { wei_per_block, blocks, .. } => {
+                    conduct.drain = Some(Drain { from_block, wei_per_block: *wei_per_block, blocks: *blocks });
+                }
+                FaultKind::Deny { lie, .. } => drop(conduct.denies.insert(*lie)),
+                FaultKind::Lag { delay_ms, .. } => conduct.late_ms = *delay_ms,
+                FaultKind::Recover { .. } => self.recover(place),
+                _ => conduct.down = true,
+            }
+            if matches!(what, FaultKind::Lie { .. } | FaultKind::Deny { .. }) {
+                self.watch.lied(cast, place);
+            }
         }
+    }
+
+    /// This operator is honest and there again: everyone looks at it anew.
+    fn recover(&mut self, operator: usize) {
+        self.operators[operator].conduct = Default::default();
+        let block = self.chain.head().at.hash;
+        self.agenda.at(self.now + MILLI, Happening::Shows { operator, block });
         for (place, node) in self.nodes.iter().enumerate() {
             self.agenda.at(self.now + 2 * MILLI, Happening::Look { place, life: node.life });
         }
     }
 
-    fn set_guard(&mut self) {
-        let mut data = keccak256("setGuard(address)")[..4].to_vec();
-        data.extend_from_slice(self.cast.guard.into_word().as_slice());
+    /// Owners make the Safe call itself.
+    fn owners_call(&mut self, signature: &str, words: &[B256]) {
+        let words = words.iter().flat_map(|word| word.as_slice());
+        let data = keccak256(signature)[..4].iter().chain(words).copied().collect();
         self.owners_execute(self.cast.safe, data);
+    }
+
+    fn replace_owner(&mut self, place: usize) {
+        // Who stands before it in the Safe's list is not asked for here: the model keeps a set.
+        let old = self.cast.players[place].guardian;
+        let [old, new] = [old, old.create(0)].map(|one| one.into_word());
+        self.owners_call("swapOwner(address,address,address)", &[B256::ZERO, old, new]);
     }
 
     fn disk(&mut self, member: &Who, fails: impl FnOnce(&FaultyStorage)) {
@@ -181,6 +205,13 @@ impl World<'_> {
             world.play.disk_faults.insert(place);
             fails(&world.nodes[place].disk);
         });
+    }
+
+    fn lock_key(&mut self, place: usize, locks: bool) {
+        self.nodes[place].locked.set(locks);
+        let known = &mut self.watch.known[place];
+        let moment = if locks { &mut known.locked } else { &mut known.unlocked };
+        moment.get_or_insert(self.now);
     }
 
     fn attack_again(&mut self) {
@@ -202,8 +233,14 @@ impl World<'_> {
         self.owners_execute(self.cast.vault, data);
     }
 
-    fn crash(&mut self, member: &Who, left: DiskLeft, salt: u64) {
-        let Some(place) = self.who(member) else { return };
+    /// The end of a process that was to die within its sync.
+    pub(super) fn dies_in_sync(&mut self, place: usize) -> bool {
+        let dies = self.play.dies_in_sync.get(&place).copied();
+        dies.inspect(|(left, salt)| self.crash(place, *left, *salt)).is_some()
+    }
+
+    fn crash(&mut self, place: usize, left: DiskLeft, salt: u64) {
+        self.play.dies_in_sync.remove(&place);
         if self.nodes[place].process.is_none() && self.nodes[place].halted.is_none() {
             return;
         }
@@ -250,6 +287,7 @@ impl World<'_> {
         let mut signatures: Vec<(Address, [u8; 65])> = self
             .cast
             .guardians()
+            .filter(|player| state.owners.contains(&player.guardian))
             .take(state.threshold)
             .filter_map(|player| Some((player.guardian, player.secrets.sign_safe(hash)?)))
             .collect();

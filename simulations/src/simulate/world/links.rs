@@ -182,6 +182,11 @@ impl World<'_> {
             if !changed {
                 continue;
             }
+            if works {
+                self.watch.met(self.cast, one, other, self.now);
+            } else {
+                self.watch.parted(one, other);
+            }
             let member = self.cast.players[other].author;
             process.inbox.push(Door::Input(Input::Peer { member, connected: works }));
             let greets = works && !std::mem::replace(&mut process.greets, true);
@@ -189,7 +194,7 @@ impl World<'_> {
             if greets {
                 self.agenda.at(self.now + GREETING, Happening::Greeting { place: one, life });
             }
-            if works {
+            if works && !self.bends(Bent::WaitsForItsTurn) {
                 self.ask_all(one, other);
             }
         }

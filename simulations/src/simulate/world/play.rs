@@ -8,7 +8,7 @@ use watchfire_types::body::{Body, Cause, Purpose};
 use watchfire_types::{Event, OrganisationId, SafeTransaction, Verified};
 
 use super::{Happening, Message, World};
-use crate::scenario::{AttackStart, FaultKind, Moment, words};
+use crate::scenario::{AttackStart, DiskLeft, FaultKind, Moment, words};
 use crate::simulate::agenda::{MILLI, Micros, SECOND};
 use crate::simulate::bent::Bent;
 use crate::simulate::cast::{CHAIN, Cast, SAFE_VERSION};
@@ -69,6 +69,8 @@ pub(crate) struct Play {
     /// Blocks for which a stranger still flips the flag.
     pub(crate) flips: u64,
     pub(crate) disk_faults: BTreeSet<usize>,
+    /// Processes that die within their next sync, with what their disks then hold.
+    pub(super) dies_in_sync: BTreeMap<usize, (DiskLeft, u64)>,
     pub(crate) refused: Vec<(usize, String)>,
     pub(crate) over: bool,
     /// Somebody else said that it executed something.
@@ -155,6 +157,7 @@ impl Play {
             flaps: BTreeMap::new(),
             flips: 0,
             disk_faults: BTreeSet::new(),
+            dies_in_sync: BTreeMap::new(),
             refused: Vec::new(),
             over: false,
             told_executed: false,

@@ -10,8 +10,9 @@ use super::{CATCH_UP, HEARTBEAT, Happening, World};
 use crate::scenario::FaultKind;
 use crate::simulate::agenda::{MILLI, Micros, SECOND};
 use crate::simulate::bent::Bent;
-use crate::simulate::chain::Transaction;
+use crate::simulate::cast::Cast;
 use crate::simulate::chain::state::{BAD_OWNER, GUARD_BLOCKS, TOO_FEW};
+use crate::simulate::chain::{Chain, Transaction};
 use crate::simulate::node::payer::Want;
 
 /// What a turn takes: the loop and one sync, and each message at the door (a signature is checked).
@@ -98,6 +99,7 @@ impl World<'_> {
         process.free_at = process.free_at.max(self.now) + took;
         match process.driver.handle(clock, door) {
             Ok(output) => self.deal(place, took, output),
+            Err(_) if self.dies_in_sync(place) => {}
             Err(halted) => {
                 self.nodes[place].stop();
                 self.nodes[place].halted = Some(halted.to_string());
@@ -153,7 +155,8 @@ impl World<'_> {
                 Notice::Unsettled { rounds } => self.watch.notice(self.cast, place, "S12", rounds),
                 Notice::Unsealable { cause, .. } => self.watch.notice(self.cast, place, "S12", cause),
                 // Said to people; what they are about is judged by itself.
-                Notice::KeyRefused { .. } | Notice::NotWitnessed { .. } | Notice::OwnKeyElsewhere { .. } => {}
+                Notice::KeyRefused { .. } => drop(self.watch.known[place].key_refused.get_or_insert(self.now)),
+                Notice::NotWitnessed { .. } | Notice::OwnKeyElsewhere { .. } => {}
             }
         }
     }
@@ -245,7 +248,7 @@ impl World<'_> {
         self.rpc_delay(place).min(UNANSWERED)
     }
 
-    /// Simulates the whole `execTransaction` at the block it was asked for, as the node's operators tell it.
+    /// Simulates the whole `execTransaction` at the block it was asked for.
     pub(super) fn preflighted(&mut self, place: usize, preflight: &Preflight) {
         let outcome = match self.simulate(place, preflight) {
             _ if self.bends(Bent::SimulatesNothing) => PreflightOutcome::Passes,
@@ -261,37 +264,18 @@ impl World<'_> {
         self.call(place);
     }
 
+    /// As enough of the node's operators tell it.
     fn simulate(&mut self, place: usize, preflight: &Preflight) -> PreflightOutcome {
-        let unknown = |reason: &str| PreflightOutcome::Unknown { reason: reason.to_owned() };
-        let refuted = |reason: &str, by_guard| PreflightOutcome::Refuted { reason: reason.to_owned(), by_guard };
+        let up = self.cast.players[place].asks.iter().map(|one| &self.operators[*one]);
+        let up: Vec<_> = up.filter(|one| !one.conduct.down && one.conduct.late_ms * MILLI < UNANSWERED).collect();
         let agree = self.cast.scenario.governance.agree;
-        let up = self.cast.players[place].asks.iter().filter(|one| {
-            let conduct = &self.operators[**one].conduct;
-            !conduct.down && conduct.late_ms * MILLI < UNANSWERED
-        });
-        if up.count() < agree {
-            return unknown("no answer within 500 ms");
+        if up.len() < agree {
+            return PreflightOutcome::Unknown { reason: "no answer within 500 ms".to_owned() };
         }
-        let Some(block) = self.chain.block(&preflight.at.hash) else { return unknown("block not found") };
-        let mut state = (*block.state).clone();
-        if preflight.transaction.nonce != U256::from(state.nonce) {
-            return refuted(&format!("GS026: the nonce is {}", state.nonce), false);
-        }
-        let result = match &preflight.signatures {
-            Some(bytes) => state.execute(self.cast, &mut self.chain.signers, &preflight.transaction, bytes).map(drop),
-            None if !state.owners.contains(&preflight.owner) => Err(BAD_OWNER),
-            None => state.run(self.cast, &preflight.transaction),
-        };
-        match result {
-            Err(reason) => refuted(reason, reason == GUARD_BLOCKS),
-            Ok(()) => {
-                let holds = preflight.postconditions.iter().all(|condition| {
-                    let answer = state.read(self.cast, &condition.read);
-                    matches!(answer, watchfire_types::ReadOutcome::Value(bytes) if bytes == condition.equals)
-                });
-                if holds { PreflightOutcome::Passes } else { refuted("postcondition does not hold after", false) }
-            }
-        }
+        let truly = truth(self.cast, &mut self.chain, preflight);
+        let said: Vec<PreflightOutcome> = up.iter().map(|operator| operator.says_of(&truly)).collect();
+        let agreed = said.iter().find(|one| said.iter().filter(|other| other == one).count() >= agree);
+        agreed.cloned().unwrap_or(PreflightOutcome::Unknown { reason: "operators disagree".to_owned() })
     }
 
     /// One bid: estimated at the head its operators show, announced, and handed out once that is durable.
@@ -407,4 +391,29 @@ impl World<'_> {
             self.chain.send(transaction);
         }
     }
+}
+
+/// What a simulation truly comes to.
+fn truth(cast: &Cast, chain: &mut Chain, preflight: &Preflight) -> PreflightOutcome {
+    let refuted = |reason: &str, by_guard| PreflightOutcome::Refuted { reason: reason.to_owned(), by_guard };
+    let Some(block) = chain.block(&preflight.at.hash) else {
+        return PreflightOutcome::Unknown { reason: "block not found".to_owned() };
+    };
+    let mut state = (*block.state).clone();
+    if preflight.transaction.nonce != U256::from(state.nonce) {
+        return refuted(&format!("GS026: the nonce is {}", state.nonce), false);
+    }
+    let result = match &preflight.signatures {
+        Some(bytes) => state.execute(cast, &mut chain.signers, &preflight.transaction, bytes).map(drop),
+        None if !state.owners.contains(&preflight.owner) => Err(BAD_OWNER),
+        None => state.run(cast, &preflight.transaction),
+    };
+    if let Err(reason) = result {
+        return refuted(reason, reason == GUARD_BLOCKS);
+    }
+    let holds = preflight.postconditions.iter().all(|condition| {
+        let answer = state.read(cast, &condition.read);
+        matches!(answer, watchfire_types::ReadOutcome::Value(bytes) if bytes == condition.equals)
+    });
+    if holds { PreflightOutcome::Passes } else { refuted("postcondition does not hold after", false) }
 }
