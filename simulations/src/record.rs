@@ -146,6 +146,8 @@ pub struct DrillRecord {
     pub charter: String,
     /// Who took part.
     pub participants: Vec<Participant>,
+    /// What of a charter of one's own was played and judged, and what was not; empty for a scenario as it is written.
+    pub rehearsed: Vec<String>,
     /// What failed, and who acted, in the scenario's words.
     pub injected: Vec<String>,
     /// Times.

@@ -53,6 +53,7 @@ pub(super) fn record(
         seed: None,
         charter: stage.charter_digest.clone(),
         participants: participants.collect(),
+        rehearsed: Vec::new(),
         injected: injected(stage),
         response: Response {
             detect_ms: since(seen.first("finding")),

@@ -93,6 +93,7 @@ fn tables(record: &DrillRecord) -> Vec<Table> {
             head: vec!["Block", "Lost", "Without a response"],
             rows: loss.curve.iter().map(|at| vec![at.block.to_string(), coins(at.with), coins(at.without)]).collect(),
         },
+        list("What of the charter was played and judged", &record.rehearsed),
         list("What was made to fail, and who acted", &record.injected),
         list("What the pause blocks, for users too", &record.blocks),
         Table { title: "Checks", head: vec!["Check", "Seen", "Verdict"], rows: checks.collect() },

@@ -32,6 +32,7 @@ fn record() -> DrillRecord {
             participant("cedar", Some(50), None),
             participant("dune", None, None),
         ],
+        rehearsed: vec!["plays core; other playbooks: none".to_owned()],
         injected: vec!["ready: Silence".to_owned()],
         response: Response { detect_ms: Some(40), blocks: Some(9), ..Response::default() },
         loss: LossCurve {

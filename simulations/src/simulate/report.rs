@@ -63,22 +63,16 @@ pub struct Rehearsal {
 
 impl Rehearsal {
     /// A line each.
-    fn summary(&self) -> String {
+    pub(crate) fn lines(&self) -> Vec<String> {
         fn ids<T: ToString>(ids: &[T]) -> String {
             let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
             if ids.is_empty() { "none".to_owned() } else { ids.join(", ") }
         }
-        let mut text = format!(
-            "\n  plays {}; other playbooks: {}\n  can move {}; other detectors: {}",
-            ids(&self.plays),
-            ids(&self.leaves),
-            ids(&self.moves),
-            ids(&self.cannot_move)
-        );
-        for line in &self.not_judged {
-            text.push_str(&format!("\n  not judged: {line}"));
-        }
-        text
+        let played = [
+            format!("plays {}; other playbooks: {}", ids(&self.plays), ids(&self.leaves)),
+            format!("can move {}; other detectors: {}", ids(&self.moves), ids(&self.cannot_move)),
+        ];
+        played.into_iter().chain(self.not_judged.iter().map(|line| format!("not judged: {line}"))).collect()
     }
 }
 
@@ -140,7 +134,9 @@ impl ScenarioReport {
             "{:24} {verdict}: {} seeds, {} s simulated, {hops} hops, included after {include}",
             self.scenario, self.seeds, self.simulated_s
         );
-        text.push_str(&self.rehearsal.as_ref().map(Rehearsal::summary).unwrap_or_default());
+        for line in self.rehearsal.iter().flat_map(Rehearsal::lines) {
+            text.push_str(&format!("\n  {line}"));
+        }
         for failure in &self.failures {
             let kind = match failure.kind {
                 Kind::Safety => "safety",

@@ -6,6 +6,7 @@ use alloy_primitives::{Address, U256};
 
 use super::agenda::{MILLI, Micros};
 use super::chain::{Call, Included};
+use super::report::Rehearsal;
 use super::watch::{Breach, Kind};
 use super::world::World;
 use crate::record::{Check, DrillRecord, Exercise, LossCurve, LossPoint, Participant, Response};
@@ -39,6 +40,7 @@ pub(super) fn record(world: &World<'_>, seed: u64, date: &str, breaches: &[Breac
         seed: Some(seed),
         charter: hex::encode(cast.charter.digest().as_bytes()),
         participants: participants.collect(),
+        rehearsed: cast.said.iter().flat_map(Rehearsal::lines).collect(),
         injected: injected(world),
         response: Response {
             detect_ms: timeline("finding"),

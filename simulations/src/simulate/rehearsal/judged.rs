@@ -6,7 +6,7 @@ use watchfire_charter::{Mode, Playbook};
 
 use crate::scenario::{self, Act, AttackKind, FaultKind, Scenario, Wave};
 use crate::simulate::chain::Call;
-use crate::simulate::watch::{Breach, Kind};
+use crate::simulate::watch::{Breach, end};
 use crate::simulate::world::World;
 
 /// Expectations that may hold for any charter; the others are amounts and times of the scenario's own.
@@ -120,11 +120,7 @@ pub(crate) fn excused(world: &World<'_>) -> bool {
 pub(crate) fn judge(world: &mut World<'_>) {
     if excused(world) {
         let of_the_pause = |breach: &Breach| {
-            matches!(
-                (breach.property, breach.kind, breach.detail.as_str()),
-                ("L1", Kind::Liveness, "the vault was not paused")
-                    | ("L5", Kind::Safety, "the vault was paused without need")
-            )
+            matches!((breach.property, breach.detail.as_str()), ("L1", end::NOT_PAUSED) | ("L5", end::NEEDLESS))
         };
         world.watch.breaches.retain(|breach| !of_the_pause(breach));
     }

@@ -88,6 +88,10 @@ fn what_follows_from_the_charter_is_judged() {
     let not_judged = &report.rehearsal.as_ref().unwrap().not_judged;
     assert_eq!((report.failed, report.scores.include_ms, not_judged.len()), (0, None, 1), "{}", report.summary());
     assert!(not_judged[0].contains("the ladder's mode is propose"), "{not_judged:?}");
+    let made =
+        record("vault-drain", 0, &with(&["vault-drain"], proposing.path().to_str().unwrap()), "2026-12-15").unwrap();
+    let said = made.render(RecordFormat::Markdown);
+    assert!(said.contains("the ladder's mode is propose") && said.contains("can move vault-outflow"), "{said}");
 }
 
 /// A detector of the example, with another name, kind and bounds.

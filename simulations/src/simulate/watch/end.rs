@@ -17,6 +17,10 @@ use crate::simulate::world::{HEARTBEAT, World};
 /// Bytes that a node may send to each peer and second on the average of a run, everything included.
 const BYTES_PER_PEER_SECOND: u64 = 64 << 10;
 
+/// What is told of a pause that did not come, and of one that nobody needed.
+pub(crate) const NOT_PAUSED: &str = "the vault was not paused";
+pub(crate) const NEEDLESS: &str = "the vault was paused without need";
+
 /// Judges a world that came to its end.
 pub(crate) fn judge(world: &mut World<'_>) {
     states(world);
@@ -156,8 +160,8 @@ fn expectations(world: &mut World<'_>) {
         }
     };
     let paused = play.pauses > 0;
-    missed("L1", Kind::Liveness, paused || !expect.paused, "the vault was not paused".to_owned());
-    missed("L5", Kind::Safety, !paused || expect.paused, "the vault was paused without need".to_owned());
+    missed("L1", Kind::Liveness, paused || !expect.paused, NOT_PAUSED.to_owned());
+    missed("L5", Kind::Safety, !paused || expect.paused, NEEDLESS.to_owned());
     if let Some(wanted) = expect.ends_paused {
         let kind = if wanted { Kind::Liveness } else { Kind::Safety };
         let ends = world.chain.head().state.paused;

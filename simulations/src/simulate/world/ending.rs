@@ -56,7 +56,8 @@ impl World<'_> {
 
     /// After the last step: what only an end can be judged by.
     pub(super) fn finish(&mut self) {
-        let taken = self.cast.scenario.vault.wei.saturating_sub(self.chain.head().state.wei);
+        let before = self.chain.at(0).map_or(U256::ZERO, |first| first.state.left());
+        let taken = before.saturating_sub(self.chain.head().state.left());
         self.play.attack.taken =
             if self.cast.scenario.attack.kind == AttackKind::Withdrawal { U256::ZERO } else { taken };
         if !self.watch.broke_safety() {
