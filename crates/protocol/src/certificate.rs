@@ -2,7 +2,7 @@
 
 use alloy_primitives::B256;
 use thiserror::Error;
-use watchfire_charter::{Charter, Playbook, PlaybookPurpose};
+use watchfire_charter::{Charter, Member, Playbook, PlaybookPurpose};
 use watchfire_types::body::{Basis, Body, Certificate, CloseVote, Decision, Outcome, Purpose, Veto, Vote};
 use watchfire_types::planted::{Mutation, planted};
 use watchfire_types::{
@@ -64,7 +64,7 @@ pub fn check_certificate(
 /// What a valid certificate says, reduced to what later questions need.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Facts {
-    /// Evidence of each vote (heads of vetoes, `closed_at` of close votes), in organisation order.
+    /// Evidence of its votes (heads of vetoes, `closed_at` of close votes), each block once: most votes rest on one or two.
     pub(crate) evidence: Vec<BlockRef>,
     /// Newest evidence time.
     pub(crate) latest: BlockTime,
@@ -119,7 +119,7 @@ pub(crate) fn playbook_of<'a>(
     Ok((playbook, asset.chain))
 }
 
-fn voting<'a>(charter: &'a Charter, author: &MemberKey) -> Result<&'a watchfire_charter::Member, &'static str> {
+fn voting<'a>(charter: &'a Charter, author: &MemberKey) -> Result<&'a Member, &'static str> {
     let (_, member) = charter.member_by_key(author).ok_or("author is no member")?;
     if member.votes() { Ok(member) } else { Err("author is a watcher") }
 }
@@ -127,7 +127,11 @@ fn voting<'a>(charter: &'a Charter, author: &MemberKey) -> Result<&'a watchfire_
 /// Whether a vote counts at all under this charter: from its bytes alone.
 pub(crate) fn check_vote(charter: &Charter, author: &MemberKey, vote: &Vote) -> Result<(), &'static str> {
     let (playbook, chain) = playbook_of(charter, &vote.decision)?;
-    let member = voting(charter, author)?;
+    vote_under(playbook, chain, voting(charter, author)?, vote)
+}
+
+/// As [`check_vote`], of a vote for a decision of this playbook.
+fn vote_under(playbook: &Playbook, chain: ChainId, member: &Member, vote: &Vote) -> Result<(), &'static str> {
     if playbook.step(vote.step).is_none() {
         return Err("no such step");
     }
@@ -164,20 +168,22 @@ pub(crate) fn check_close(charter: &Charter, author: &MemberKey, vote: &CloseVot
 }
 
 /// One embedded event's evidence and operator label, if it belongs into this certificate.
-fn evidence(
+fn evidence<'a>(
     charter: &Charter,
+    (playbook, chain): (&Playbook, ChainId),
     certificate: &Certificate,
-    vote: &Unverified,
-) -> Result<(BlockRef, Option<OperatorId>), &'static str> {
+    vote: &'a Unverified,
+    member: &Member,
+) -> Result<(BlockRef, Option<&'a OperatorId>), &'static str> {
     let event = vote.event();
     let author = &event.author;
     match (&certificate.purpose, &event.body) {
         (Purpose::Step(step), Body::Vote(vote)) => {
-            check_vote(charter, author, vote)?;
             if vote.decision != certificate.decision || (vote.step < *step && !planted(Mutation::SkipsVoteSteps)) {
                 return Err("another decision or a narrower step");
             }
-            Ok((vote.evidence, Some(vote.operator.clone())))
+            vote_under(playbook, chain, member, vote)?;
+            Ok((vote.evidence, Some(&vote.operator)))
         }
         (Purpose::Cancel, Body::Veto(veto)) => {
             check_veto(charter, author, veto)?;
@@ -208,17 +214,16 @@ pub(crate) fn check(
     if found == 0 || found > VOTES_MAX {
         return Err(CertificateFault::Count { found });
     }
-    let (playbook, _) =
+    let under =
         playbook_of(charter, &certificate.decision).map_err(|why| CertificateFault::Foreign { index: 0, why })?;
     let mut last: Option<&OrganisationId> = None;
-    let mut supports: Vec<(&OrganisationId, Option<OperatorId>)> = Vec::with_capacity(found);
+    let mut supports: Vec<(&OrganisationId, Option<&OperatorId>)> = Vec::with_capacity(found);
     let mut blocks = Vec::with_capacity(found);
     for (index, vote) in certificate.votes.iter().enumerate() {
-        let (block, operator) =
-            evidence(charter, certificate, vote).map_err(|why| CertificateFault::Foreign { index, why })?;
-        let organisation = charter
-            .organisation_of(&vote.event().author)
-            .ok_or(CertificateFault::Foreign { index, why: "author is no member" })?;
+        let foreign = |why| CertificateFault::Foreign { index, why };
+        let member = voting(charter, &vote.event().author).map_err(foreign)?;
+        let organisation = &member.organisation;
+        let (block, operator) = evidence(charter, under, certificate, vote, member).map_err(foreign)?;
         let sorted = planted(Mutation::SkipsOrder) || planted(Mutation::CountsNodes);
         if !sorted && last.is_some_and(|last| last >= organisation) {
             return Err(CertificateFault::Order { index });
@@ -230,6 +235,7 @@ pub(crate) fn check(
         supports.push((organisation, operator));
         blocks.push(block);
     }
+    let (playbook, _) = under;
     quorum(charter, playbook, &certificate.purpose, &supports)?;
     let outcome = outcome(charter, certificate);
     facts(playbook, &certificate.purpose, blocks, outcome)
@@ -255,12 +261,12 @@ fn quorum(
     charter: &Charter,
     playbook: &Playbook,
     purpose: &Purpose,
-    supports: &[(&OrganisationId, Option<OperatorId>)],
+    supports: &[(&OrganisationId, Option<&OperatorId>)],
 ) -> Result<(), CertificateFault> {
     let reached = match purpose {
         Purpose::Step(_) => playbook
             .rule
-            .met_by(charter, supports.iter().filter_map(|(id, operator)| Some((*id, operator.as_ref()?))))
+            .met_by(charter, supports.iter().filter_map(|(id, operator)| Some((*id, (*operator)?))))
             .is_reached(),
         Purpose::Cancel | Purpose::Close(_) => supports.len() >= usize::from(charter.rules.contain.organisations),
     };
@@ -270,7 +276,7 @@ fn quorum(
 fn facts(
     playbook: &Playbook,
     purpose: &Purpose,
-    evidence: Vec<BlockRef>,
+    mut evidence: Vec<BlockRef>,
     outcome: Option<Outcome>,
 ) -> Result<Facts, CertificateFault> {
     let earliest = evidence.iter().min_by_key(|block| (block.number, block.time, block.hash));
@@ -282,5 +288,7 @@ fn facts(
             return Err(CertificateFault::Spread);
         }
     }
+    evidence.sort_unstable();
+    evidence.dedup();
     Ok(Facts { evidence, latest, earliest, outcome })
 }

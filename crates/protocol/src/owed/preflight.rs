@@ -54,14 +54,17 @@ fn wanted(machine: &Machine, id: &PlaybookId, playbook: &Playbook) -> Option<Ste
     let head = machine.asset_head(&playbook.asset)?;
     let votes = machine.shared.derived.votes.get(&machine.decision(id, playbook));
     let alive = BlockTime::from_secs(head.time.as_secs().saturating_sub(playbook.expiry_s))..=head.time;
-    let alive =
-        votes.into_iter().flat_map(|votes| votes.newest(alive.clone())).filter_map(|(.., event)| match &event.body {
-            Body::Vote(vote) if machine.evidence_stands(&vote.evidence) => Some(vote.step),
-            _ => None,
-        });
+    // From the widest step down, each until one vote is found: asked after every event, with as many votes as partners.
+    let voted = playbook.steps_indexed().rev().map(|(step, _)| step).find(|step| {
+        let for_it = votes.into_iter().flat_map(|votes| votes.newest_of_voices(alive.clone(), |(_, of, _)| of == step));
+        for_it.into_iter().any(|event| match &event.body {
+            Body::Vote(vote) => machine.evidence_stands(&vote.evidence),
+            _ => false,
+        })
+    });
     let stands =
         standing(machine, playbook).map(|(_, step)| step).filter(|_| playbook.purpose == PlaybookPurpose::Contain);
-    alive.chain(stands).max()
+    voted.into_iter().chain(stands).max()
 }
 
 /// Wanted: no answer at this head yet. Idle: none for a while; at once when a guard, owners or threshold changed since, or a contract

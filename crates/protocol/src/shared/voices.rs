@@ -49,6 +49,16 @@ impl<V: Ord> Voices<V> {
         })
     }
 
+    /// As [`Self::newest`], of some voices.
+    pub(crate) fn newest_of_voices(
+        &self,
+        within: RangeInclusive<BlockTime>,
+        of: impl Fn(&V) -> bool,
+    ) -> impl Iterator<Item = &Arc<Verified<Event>>> {
+        let voices = self.0.values().flatten().filter(move |(voice, _)| of(voice));
+        voices.flat_map(move |(_, events)| newest(events, &within))
+    }
+
     /// As [`Self::newest`], of one organisation.
     pub(crate) fn newest_of(
         &self,
