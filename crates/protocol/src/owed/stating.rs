@@ -152,10 +152,8 @@ fn rung(machine: &Machine, step: &Step) -> (Ready, String) {
 
 /// Why no threshold of guardians could sign a transaction, whatever a simulation with one owner's word says: too few of them own its Safe.
 fn too_few_own(machine: &Machine, effect: &Effect) -> Option<String> {
-    let entry = machine.charter.safes.get(&effect.safe)?;
     let (view, head) = (machine.view.safes.get(&effect.safe)?, machine.view.head(effect.chain)?);
-    let (owners, threshold) = (view.owners.at(&head)?, view.threshold.at(&head)?);
-    let own = machine.charter.guardians_of(entry).into_keys().filter(|guardian| owners.contains(guardian)).count();
+    let (own, threshold) = (*view.guardians.at(&head)?, view.threshold.at(&head)?);
     let few = u64::try_from(own).is_ok_and(|own| own < *threshold);
     few.then(|| format!("Safe {} asks for {threshold} signatures, and {own} guardians own it", effect.safe))
 }

@@ -264,7 +264,7 @@ impl View {
             known.silent = None;
         }
         for (id, safe) in charter.safes.iter().filter(|(_, safe)| safe.chain == chain) {
-            self.safes.entry(id.clone()).or_default().observe(safe, view, now);
+            self.safes.entry(id.clone()).or_default().observe(charter, safe, view, now);
         }
         self.conditions.observe(view);
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use alloy_primitives::{Address, B256, U256, keccak256};
-use watchfire_charter::Safe;
+use watchfire_charter::{Charter, Safe};
 use watchfire_types::{BlockRef, BlockView, Log, Read, ReadOutcome, SafeTransaction, Timestamp};
 
 use super::track::Track;
@@ -32,6 +32,8 @@ pub(crate) struct Execution {
 pub(crate) struct SafeView {
     pub(crate) nonce: Track<U256>,
     pub(crate) owners: Track<BTreeSet<Address>>,
+    /// How many of them are guardians of the charter: asked after every event.
+    pub(crate) guardians: Track<usize>,
     pub(crate) threshold: Track<u64>,
     pub(crate) guards: Track<(U256, U256)>,
     pub(crate) executions: VecDeque<Execution>,
@@ -40,7 +42,7 @@ pub(crate) struct SafeView {
 }
 
 impl SafeView {
-    pub(crate) fn observe(&mut self, safe: &Safe, view: &BlockView, now: Timestamp) {
+    pub(crate) fn observe(&mut self, charter: &Charter, safe: &Safe, view: &BlockView, now: Timestamp) {
         let block = view.block;
         let before = self.nonce.last().copied();
         let word = |read: &Read| view.reads.get(read).and_then(ReadOutcome::word);
@@ -56,7 +58,9 @@ impl SafeView {
         if let Some(ReadOutcome::Value(bytes)) = view.reads.get(&reads::owners(safe))
             && let Some(owners) = addresses(bytes)
         {
+            let guardians = charter.guardians_of(safe).into_keys().filter(|guardian| owners.contains(guardian)).count();
             self.owners.push(block, owners);
+            self.guardians.push(block, guardians);
         }
         if let Some(guard) = word(&reads::guard(safe)) {
             let module_guard = word(&reads::module_guard(safe)).unwrap_or_default();
@@ -89,6 +93,7 @@ impl SafeView {
     pub(crate) fn rollback(&mut self, number: u64, now: Timestamp) {
         self.nonce.rollback(number);
         self.owners.rollback(number);
+        self.guardians.rollback(number);
         self.threshold.rollback(number);
         self.guards.rollback(number);
         while self.executions.back().is_some_and(|execution| execution.block.number >= number) {
