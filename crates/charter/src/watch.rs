@@ -149,7 +149,7 @@ pub enum Watch {
         /// How long the finding stands, seconds of block time.
         stands_s: u64,
     },
-    /// A token that leaves many accounts for the same one, as when allowances given to one spender are drained.
+    /// A token that leaves many accounts for one, or through one spender, as when allowances given to one spender are drained.
     ApprovalDrain {
         /// ERC-20 contract.
         token: Address,
@@ -159,7 +159,7 @@ pub enum Watch {
         window_s: u64,
         /// Least amount of a transfer that counts, base units; never 0, for anybody can send nothing in another's name.
         least: U256,
-        /// Recipients that do not count: exchanges, deposit contracts; nor do the asset's own.
+        /// Recipients, senders and called contracts that do not count: exchanges, settlement contracts; nor do the asset's own.
         exclude: BTreeSet<Address>,
     },
     /// An event, a call or a transaction of which an expression holds.

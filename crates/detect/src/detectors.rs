@@ -190,7 +190,7 @@ impl Rule {
 ///
 /// Memory: per outflow and leap rule one entry (about 150 bytes) for each block of its window; per event, expression, governance and state rule one entry
 /// for each firing that still stands; per rule about authority one for each of 65 blocks with an act, and of
-/// 65 for each account that it lists; per approval-drain rule at most 33,024 transfers of about 120 bytes; per rate rule one entry for each of its windows and of
+/// 65 for each account that it lists; per approval-drain rule at most 32,768 transfers of about 160 bytes; per rate rule one entry for each of its windows and of
 /// 65 blocks; per rule about calls one finding for each of 65 blocks and 4,096 contracts that were created; per rule about fresh code 4,096 fundings and
 /// those of 64 blocks; per rule about a sister 4,096 changes of what stands there, per rule about two chains 4,096 of each side, per rule about releases
 /// 16,384 events of each side; per rule one finding for each block at which it was found; never less than [`crate::REORG_DEPTH`] blocks.
@@ -265,10 +265,11 @@ impl Detectors {
     /// Whether a rule is about transactions, so that blocks have to come with theirs, each with whether it succeeded.
     #[must_use]
     pub fn wants_transactions(&self) -> bool {
-        self.about_transactions().next().is_some() || self.wants_traces()
+        let drains = |rule: &Rule| matches!(rule.watching, Watching::Drain(_));
+        self.about_transactions().next().is_some() || self.wants_traces() || self.rules.iter().any(drains)
     }
 
-    /// Rules about transactions, each with what it is for.
+    /// Rules that find nothing without transactions, each with what it is for.
     pub fn about_transactions(&self) -> impl Iterator<Item = (&DetectorId, &AssetId)> {
         let about = |rule: &&Rule| match &rule.watching {
             Watching::Authority(_) | Watching::Fresh(_) => true,

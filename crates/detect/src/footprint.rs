@@ -36,7 +36,7 @@ pub fn footprint(watch: &Watch, block_time_ms: u64) -> u64 {
         Watch::Rate(rate) => u64::from(rate.windows).saturating_add(KEPT + 3),
         // A contract that was created takes half an entry.
         Watch::Calls(_) => KEPT * SEEN_ENTRIES + calls::CREATED_MAX as u64 / 2,
-        Watch::ApprovalDrain { .. } => drain::ENTRIES_MAX,
+        Watch::ApprovalDrain { .. } => drain::PAIRS_MAX as u64,
     };
     entries.saturating_mul(ENTRY)
 }

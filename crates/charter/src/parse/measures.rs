@@ -144,7 +144,8 @@ pub(super) fn stale(section: &mut Section<'_>) -> Option<Watch> {
 /// `kind = "approval-drain"`.
 pub(super) fn approval_drain(section: &mut Section<'_>) -> Option<Watch> {
     let token = section.need("token", "the token's address").and_then(|value| address(&value));
-    let victims = section.number("victims", 2..=1_024, "how many distinct senders to one recipient");
+    let victims =
+        section.number("victims", 2..=1_024, "how many distinct accounts to one recipient or through one spender");
     let window_s = section.number("window_s", 1..=WEEK_S, "the sliding window in seconds of block time");
     let least = section.get("least").map_or(Some(U256::from(1)), |value| {
         let least = amount(&value)?;
