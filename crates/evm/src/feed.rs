@@ -7,15 +7,17 @@
 mod branch;
 mod finality;
 mod look;
+mod stretch;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use alloy_primitives::B256;
 use futures::future::BoxFuture;
-use futures::stream::{self, FuturesUnordered, StreamExt};
+use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::Instant;
 use watchfire_types::bounds::BACKFILL_BLOCKS_MAX;
@@ -27,13 +29,12 @@ use crate::endpoint::EndpointHealth;
 use crate::head::Head;
 use crate::heads::{self, Signal};
 use look::{Found, Look, look};
+use stretch::Asked;
 
 /// Events waiting for the node; the feed stops reading the chain when it is full.
 const EVENTS_MAX: usize = 64;
 /// Heads named and not looked at yet.
 const SIGNALS_MAX: usize = 64;
-/// Blocks read at the same time when there are several to read.
-const BLOCKS_AT_ONCE: usize = 8;
 /// Blocks by which a head is ahead of the first that is missing, from which on it is a stretch to catch up with.
 const PATIENT_FROM: u64 = 8;
 /// Between attempts on a block that could not be agreed or read.
@@ -315,32 +316,17 @@ impl Feed {
 
     /// Reads and emits the agreed blocks `first..=to`, each the child of the one before.
     async fn emit_range(&mut self, first: u64, to: u64, arrived: Timestamp) -> Result<(), Stop> {
-        let mut from = first;
-        while from <= to {
-            let until = to.min(from.saturating_add(branch::HEADERS_AT_ONCE - 1));
-            let heads: Vec<Head> = self.range(from, until).await?;
-            let live = to == first;
-            // A new block's reads are asked for once, since what is decided waits for them; of a stretch that is caught up with they
-            // are asked for until they come.
-            let patient = !self.ready || to - first >= PATIENT_FROM;
-            let client = Arc::clone(&self.client);
-            let (reads, gone) = (Arc::clone(&self.reads), Arc::clone(&self.gone));
-            let transactions = self.backfill.transactions;
-            let mut views = stream::iter(heads)
-                .map(|head| {
-                    let (client, reads, gone) = (Arc::clone(&client), Arc::clone(&reads), Arc::clone(&gone));
-                    async move {
-                        match patient {
-                            true => client.patient_view(&head, &reads, transactions, &gone).await,
-                            false => client.whole_view(&head, &reads, live, transactions).await,
-                        }
-                    }
-                })
-                .buffered(BLOCKS_AT_ONCE);
-            while let Some(view) = views.next().await {
-                self.emit_block(view.map_err(|error| Stop::NotYet(error.cause))?, arrived).await?;
-            }
-            from = until + 1;
+        let asked = Asked {
+            client: Arc::clone(&self.client),
+            reads: Arc::clone(&self.reads),
+            transactions: self.backfill.transactions,
+            patient: !self.ready || to.saturating_sub(first) >= PATIENT_FROM,
+            live: to == first,
+            gone: Arc::clone(&self.gone),
+        };
+        let mut blocks = pin!(asked.blocks(self.chain.tip().map(|tip| tip.hash), first, to));
+        while let Some(view) = blocks.next().await {
+            self.emit_block(view?, arrived).await?;
         }
         Ok(())
     }

@@ -14,6 +14,7 @@ mod npm;
 mod operator;
 mod preflight;
 mod safes;
+mod stretch;
 mod submitter;
 
 /// Where the packages are described, and go: beside the drill's.

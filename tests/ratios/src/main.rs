@@ -47,6 +47,10 @@
 //!
 //! `detect-reorg`: taking 64 blocks back and judging them again against judging them first, 1,000 rules of every kind. At most 2.
 //!
+//! `detect-catch-up`: a real node process that catches up with busy blocks of a real chain, 50 logs each, in the time of the same requests with
+//! nothing done to their answers, at least 0.50, and its blocks a second, at least 200; once where its rules read logs and state, once where
+//! they need whole blocks. The node is the same as for `finding`.
+//!
 //! `finding`: no ratio but a plain figure of a real node process over a real chain: milliseconds from a block's arrival at the node to its
 //! finding, durable and told. At most 50. The node is the `watchfire` beside this binary, built first if it is missing or old.
 //!
@@ -64,6 +68,7 @@ mod cold_open;
 mod concurrent_append;
 mod decision;
 mod detect;
+mod detect_catch_up;
 mod disk_bytes;
 mod drill;
 mod durable_append;
@@ -120,6 +125,8 @@ enum Ratio {
     DecisionSimulated,
     /// Growth of messages and processor time with the number of nodes; measured when named.
     Growth,
+    /// Speed of a node that catches up with its chain in that of the bare requests, at least 0.50, and blocks a second, at least 200.
+    DetectCatchUp,
     /// Milliseconds from a block's arrival to a durable finding; at most 50.
     Finding,
     /// Memory and processor time of a node that has nothing to do; at most 100 MiB and 2 % of a core.
@@ -171,6 +178,7 @@ impl Ratio {
             Self::SimulatedTime => simulated::pace(rounds),
             Self::DecisionSimulated => simulated::decision(rounds),
             Self::Growth => simulated::growth(rounds),
+            Self::DetectCatchUp => detect_catch_up::measure(rounds),
             Self::Finding => vec![finding::measure(rounds)],
             Self::Idle => idle::measure(arguments.idle_seconds).into(),
             Self::Drill => vec![drill::measure(rounds)],

@@ -5,13 +5,14 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use watchfire_simulations::anvil::{self, Anvil};
 use watchfire_simulations::rpc::Rpc;
 
 /// Chain of the charter.
-const CHAIN: u64 = 31_337;
+pub(crate) const CHAIN: u64 = 31_337;
 /// One vault, paused through one Safe, watched by one outflow detector.
 pub(crate) const RULES: &str = include_str!("../../../crates/node/tests/node/charter_tail.toml");
 const ORGANISATIONS: [&str; 5] = ["alder", "birch", "cedar", "dogwood", "elm"];
@@ -117,16 +118,26 @@ pub(crate) struct Node(Child);
 impl Node {
     /// Starts it and waits until it says that it is ready.
     pub(crate) fn start(config: &Path) -> Self {
+        Self::start_timed(config).0
+    }
+
+    /// As [`Self::start`], with how long it took from its beginning to look at its chains until it was ready.
+    pub(crate) fn start_timed(config: &Path) -> (Self, Duration) {
         let config = config.to_str().expect("a path in UTF-8");
         let child = node_command(&["run", "--config", config]).stderr(Stdio::piped()).spawn();
         let mut node = Self(child.expect("a process"));
         let mut lines = BufReader::new(node.0.stderr.take().expect("its log")).lines().map_while(Result::ok);
         let mut said = Vec::new();
-        let ready = lines.by_ref().inspect(|line| said.push(line.clone())).any(|line| line.ends_with(" ready"));
-        assert!(ready, "the node ended before it was ready:\n{}", said.join("\n"));
+        let mut until = |is: fn(&str) -> bool| {
+            let came = lines.by_ref().inspect(|line| said.push(line.clone())).any(|line| is(&line));
+            assert!(came, "the node ended before it was ready:\n{}", said.join("\n"));
+            Instant::now()
+        };
+        let started = until(|line| line.contains(" started"));
+        let ready = until(|line| line.ends_with(" ready"));
         // An unread full pipe would stop it.
         std::thread::spawn(move || lines.for_each(drop));
-        node
+        (node, ready - started)
     }
 
     fn proc(&self, file: &str) -> String {

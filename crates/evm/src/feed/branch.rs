@@ -104,15 +104,4 @@ impl Feed {
         let heads = self.client.heads_at((from..=to).collect(), true).await;
         heads.into_iter().map(|head| head.map_err(|error| Stop::NotYet(error.cause))).collect()
     }
-
-    /// Agreed headers `from..=to`, each the child of the one before and the first the child of the last emitted block.
-    pub(super) async fn range(&self, from: u64, to: u64) -> Result<Vec<Head>, Stop> {
-        let heads = self.heads(from, to).await?;
-        let before = self.chain.tip().map(|tip| tip.hash);
-        let parents = std::iter::once(before).chain(heads.iter().map(|head| Some(head.block.hash)));
-        if parents.zip(&heads).any(|(parent, head)| parent.is_some_and(|hash| hash != head.parent)) {
-            return Err(Stop::NotYet(format!("blocks {from} to {to} are no chain: it moved while it was read")));
-        }
-        Ok(heads)
-    }
 }

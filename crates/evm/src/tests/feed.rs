@@ -31,7 +31,7 @@ async fn block(events: &mut Receiver<FeedEvent>) -> BlockView {
     }
 }
 
-async fn until_ready(events: &mut Receiver<FeedEvent>) -> Vec<BlockView> {
+pub(super) async fn until_ready(events: &mut Receiver<FeedEvent>) -> Vec<BlockView> {
     let mut blocks = Vec::new();
     loop {
         match next(events).await {
