@@ -7,7 +7,7 @@ use watchfire_types::Severity;
 use super::*;
 
 const FUNDS: [Criticality; 4] = [Criticality::Low, Criticality::Medium, Criticality::High, Criticality::Critical];
-const KINDS: [&str; 16] = [
+const KINDS: [&str; 17] = [
     "outflow",
     "event",
     "state",
@@ -24,6 +24,7 @@ const KINDS: [&str; 16] = [
     "sister",
     "cross-chain",
     "release",
+    "safe-nonce",
 ];
 
 fn severities() -> impl Strategy<Value = Severity> {

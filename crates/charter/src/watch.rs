@@ -149,6 +149,13 @@ pub enum Watch {
         /// How long the finding stands, seconds of block time.
         stands_s: u64,
     },
+    /// A Safe that executes what no playbook asks of it, or whose nonce moves without an execution.
+    SafeNonce {
+        /// The Safe.
+        safe: Address,
+        /// How long the finding stands, seconds of block time.
+        stands_s: u64,
+    },
     /// A token that leaves many accounts for one, or through one spender, as when allowances given to one spender are drained.
     ApprovalDrain {
         /// ERC-20 contract.
@@ -269,7 +276,7 @@ impl Quantity {
 
 impl Watch {
     /// The kind of its findings: `outflow`, `event`, `state`, `leap`, `invariant`, `stale`, `authority`, `approval-drain`, `expression`, `rate`, `calls`, `governance`,
-    /// `fresh-code`, `sister`, `cross-chain`, `release`.
+    /// `fresh-code`, `sister`, `cross-chain`, `release`, `safe-nonce`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
@@ -289,6 +296,7 @@ impl Watch {
             Self::Sister(_) => "sister",
             Self::CrossChain(_) => "cross-chain",
             Self::Release(_) => "release",
+            Self::SafeNonce { .. } => "safe-nonce",
         }
     }
 
@@ -297,9 +305,10 @@ impl Watch {
     pub fn span_s(&self) -> u64 {
         match self {
             Self::Outflow { window_s, .. } | Self::ApprovalDrain { window_s, .. } => *window_s,
-            Self::Event { stands_s, .. } | Self::State { stands_s, .. } | Self::Expression { stands_s, .. } => {
-                *stands_s
-            }
+            Self::Event { stands_s, .. }
+            | Self::State { stands_s, .. }
+            | Self::Expression { stands_s, .. }
+            | Self::SafeNonce { stands_s, .. } => *stands_s,
             Self::Leap { window_s, stands_s, .. } => window_s.saturating_add(*stands_s),
             Self::Authority { dormant_s, stands_s, .. } => dormant_s.saturating_add(*stands_s),
             Self::Rate(rate) => rate.span_s(),
@@ -339,6 +348,7 @@ impl Watch {
             | Self::Governance(_)
             | Self::FreshCode(_)
             | Self::Sister(_)
+            | Self::SafeNonce { .. }
             | Self::Release(_) => (None, None),
             Self::CrossChain(cross) => (cross.left.call(), None),
             Self::State { what, read, .. } => (Some((what.as_str(), read)), None),
@@ -383,6 +393,7 @@ impl Watch {
             | Self::Governance(_)
             | Self::FreshCode(_)
             | Self::Sister(_)
+            | Self::SafeNonce { .. }
             | Self::Release(_) => (None, None),
             Self::CrossChain(cross) => (held(&cross.left), None),
         };

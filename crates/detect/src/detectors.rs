@@ -99,6 +99,7 @@ impl Rule {
             Watching::Sister(watch) => watch.observe(view, floor),
             Watching::Cross(watch) => watch.observe(view),
             Watching::Release(watch) => watch.observe(view, logs, floor),
+            Watching::Nonce(watch) => watch.observe(view, logs, floor, asset, excuses),
         };
         // Their figures are those of more than this block.
         let beyond = matches!(
@@ -145,6 +146,7 @@ impl Rule {
             Watching::Governance(watch) => watch.keys().into_iter().map(log).collect(),
             Watching::Fresh(watch) => watch.keys().map(log).collect(),
             Watching::Release(watch) => watch.key().map(log).into_iter().collect(),
+            Watching::Nonce(watch) => watch.keys().map(log).to_vec(),
         }
     }
 
@@ -182,6 +184,7 @@ impl Rule {
             Watching::Sister(_) => "sister",
             Watching::Cross(_) => "cross-chain",
             Watching::Release(_) => "release",
+            Watching::Nonce(_) => "safe-nonce",
         }
     }
 }
@@ -306,6 +309,7 @@ impl Detectors {
                     reads.insert(watch.read());
                 }
                 Watching::Cross(watch) => reads.extend(watch.reads()),
+                Watching::Nonce(watch) => reads.extend([watch.read()]),
             }
         }
         reads
@@ -329,6 +333,7 @@ impl Detectors {
             Watching::Sister(watch) => watch.span_s(),
             Watching::Cross(watch) => watch.span_s(),
             Watching::Release(watch) => watch.span_s(),
+            Watching::Nonce(watch) => watch.stands_s(),
             Watching::Invariant(_) | Watching::Stale(_) => 0,
         };
         self.rules.iter().map(window).max().unwrap_or(0).max(self.asked.span_s)
@@ -428,6 +433,7 @@ impl Detectors {
                 Watching::Calls(watch) => watch.rollback(to),
                 Watching::Governance(watch) => watch.rollback(to),
                 Watching::Fresh(watch) => watch.rollback(to),
+                Watching::Nonce(watch) => watch.rollback(to),
                 // The first two judge one block alone, and the others forgot it above.
                 Watching::Invariant(_)
                 | Watching::Stale(_)

@@ -26,6 +26,7 @@ mod invariant;
 mod json;
 mod leap;
 mod measure;
+mod nonce;
 mod outflow;
 mod rate;
 mod release;

@@ -25,7 +25,7 @@ use crate::reader::{Place, Section, Value};
 
 const DETECTORS_MAX: usize = 1024;
 const KINDS: &str = "outflow, event, state, authority, leap, invariant, stale, approval-drain, expression, rate, calls, governance, \
-     fresh-code, sister, cross-chain or release";
+     fresh-code, sister, cross-chain, release or safe-nonce";
 pub(super) const WEEK_S: u64 = 7 * 24 * 3600;
 pub(super) const MONTH_S: u64 = 30 * 24 * 3600;
 
@@ -108,11 +108,18 @@ fn watch(section: &mut Section<'_>, declared: &Declared) -> Option<Watch> {
         "sister" => elsewhere::sister(section, declared),
         "cross-chain" => elsewhere::cross_chain(section, declared),
         "release" => elsewhere::release(section, declared),
+        "safe-nonce" => safe_nonce(section),
         other => {
             kind.fault("unknown-kind", format!("{other:?} is no kind of detector"), format!("write {KINDS}"));
             None
         }
     }
+}
+
+fn safe_nonce(section: &mut Section<'_>) -> Option<Watch> {
+    let safe = section.need("safe", "the Safe's address").and_then(|value| address(&value));
+    let stands_s = section.number("stands_s", 1..=MONTH_S, "how long the finding stands in seconds");
+    Some(Watch::SafeNonce { safe: safe?, stands_s: stands_s? })
 }
 
 fn outflow(section: &mut Section<'_>) -> Option<Watch> {

@@ -21,7 +21,7 @@ const EXCLUDED_MAX: usize = 256;
 const SCALE_BITS: usize = 128;
 
 /// The class of a rule that names none: a run of deposits or of claims looks like drained allowances from transfers alone, what a sister's rule found
-/// is not yet this asset's loss, and a message may take longer than anybody thought.
+/// is not yet this asset's loss, a message may take longer than anybody thought, and a Safe may have other work.
 pub(super) fn usual_class(watch: &Watch) -> Class {
     match watch {
         Watch::ApprovalDrain { .. }
@@ -30,6 +30,7 @@ pub(super) fn usual_class(watch: &Watch) -> Class {
         | Watch::Governance(_)
         | Watch::FreshCode(_)
         | Watch::Sister(_)
+        | Watch::SafeNonce { .. }
         | Watch::Release(_) => Class::Context,
         Watch::Outflow { .. }
         | Watch::Event { .. }

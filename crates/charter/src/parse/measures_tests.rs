@@ -58,6 +58,15 @@ fn rules_read_as_they_are_written() {
     assert_eq!((word, age_s), (3, 4_500));
 }
 
+/// What a Safe with other work does every day votes only where the charter's author says so.
+#[test]
+fn a_safes_nonce_gives_context_unless_it_says_otherwise() {
+    let rule = "kind = \"safe-nonce\"\nsafe = \"0x2000000000000000000000000000000000000002\"\nstands_s = 600";
+    let usual = read(rule);
+    assert_eq!((usual.class, usual.watch.span_s(), usual.watch.never_votes()), (Class::Context, 600, false));
+    assert_eq!(read(&format!("{rule}\nclass = \"decisive\"")).class, Class::Decisive);
+}
+
 /// Drained allowances look like deposits in logs: such a rule votes only where its author says so.
 #[test]
 fn an_approval_drain_gives_context_unless_it_says_otherwise() {

@@ -77,6 +77,7 @@ fn reason(context: &Context<'_>, watch: &Watch) -> Option<&'static str> {
         Watch::Event { .. }
         | Watch::State { .. }
         | Watch::Stale { .. }
+        | Watch::SafeNonce { .. }
         | Watch::Authority { .. }
         | Watch::Rate(_)
         | Watch::Calls(_)

@@ -37,6 +37,7 @@ pub(crate) const FINDING_KINDS: &[&str] = &[
     "sister",
     "cross-chain",
     "release",
+    "safe-nonce",
     CONTAINMENT_FAILED,
 ];
 pub(crate) use crate::model::CONTAINMENT_FAILED;

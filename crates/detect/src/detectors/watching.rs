@@ -17,6 +17,7 @@ use crate::governance::GovernanceWatch;
 use crate::invariant::{InvariantWatch, Side};
 use crate::leap::{self, LeapWatch};
 use crate::measure::Measure;
+use crate::nonce::NonceWatch;
 use crate::outflow::OutflowWatch;
 use crate::rate::RateWatch;
 use crate::release::ReleaseWatch;
@@ -34,6 +35,7 @@ pub(super) enum Watching {
     Invariant(InvariantWatch),
     Stale(StaleWatch),
     Drain(DrainWatch),
+    Nonce(NonceWatch),
     Expression(ExpressionWatch),
     Rate(RateWatch),
     Calls(CallsWatch),
@@ -84,6 +86,7 @@ impl Watching {
                 let (token, victims, window_s, least) = (*token, *victims, *window_s, *least);
                 Self::Drain(DrainWatch::new(drain::Bounds { token, victims, window_s, least, exclude }))
             }
+            Watch::SafeNonce { safe, stands_s } => Self::Nonce(NonceWatch::new(charter, asset.chain, *safe, *stands_s)),
             Watch::Expression { over, address, expression, stands_s } => {
                 Self::Expression(ExpressionWatch::new(over.clone(), *address, expression.clone(), *stands_s))
             }
@@ -126,6 +129,7 @@ impl Watching {
             Self::Leap(watch) => watch.answered(view),
             Self::Invariant(watch) => watch.answered(view),
             Self::Stale(watch) => watch.answered(view),
+            Self::Nonce(watch) => watch.answered(view),
             Self::State(watch) => {
                 matches!(view.reads.get(watch.read()), Some(ReadOutcome::Value(_) | ReadOutcome::Reverted(_)))
             }

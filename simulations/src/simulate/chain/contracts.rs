@@ -180,6 +180,7 @@ impl Contracts {
                 | Watch::Governance(_)
                 | Watch::FreshCode(_)
                 | Watch::Sister(_)
+                | Watch::SafeNonce { .. }
                 | Watch::CrossChain(_)
                 | Watch::Release(_) => {}
             }
