@@ -46,6 +46,7 @@ pub(crate) fn view(number: u64, reads: impl IntoIterator<Item = (Read, ReadOutco
         logs: vec![],
         reads: reads.into_iter().collect(),
         agreed: BTreeSet::new(),
+        unproved: false,
     }
 }
 

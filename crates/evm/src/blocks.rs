@@ -100,6 +100,7 @@ impl TextBlock {
             logs: receipt::logs(receipts, wanted),
             reads,
             agreed: BTreeSet::new(),
+            unproved: matches!(proof, Proof::BloomOnly { .. }),
         };
         let bloom_only = match proof {
             Proof::Root => None,

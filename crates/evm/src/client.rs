@@ -241,6 +241,7 @@ impl ChainClient {
             logs.map_err(|cause| self.not_agreed(format!("logs of block {}", head.block.number), cause))?;
         // Who answers for a block's state has the block: only where nothing was read, the header itself is asked about.
         let by = if reads.is_empty() { self.holders(head, timeout).await } else { by };
+        let unproved = stated.is_some();
         let agreed = stated.map_or_else(|| by.clone(), |stated| &by & &stated);
         Ok(BlockView {
             block: head.block,
@@ -250,6 +251,7 @@ impl ChainClient {
             logs,
             reads: answers,
             agreed,
+            unproved,
         })
     }
 

@@ -127,6 +127,7 @@ pub struct Replay<'a> {
     harm: Harm,
     gaps: Vec<Gap>,
     counts: Counts,
+    first_unproved: Option<u64>,
     voted: Option<Containment>,
     asked: Option<Containment>,
 }
@@ -139,6 +140,7 @@ struct Counts {
     findings: u64,
     decisive: u64,
     gaps: u64,
+    unproved: u64,
 }
 
 /// What a block came to.
@@ -165,6 +167,7 @@ impl<'a> Replay<'a> {
             harm: Harm::default(),
             gaps: Vec::new(),
             counts: Counts::default(),
+            first_unproved: None,
             voted: None,
             asked: None,
         }
@@ -269,6 +272,10 @@ impl<'a> Replay<'a> {
         self.counts.blocks += 1;
         self.counts.transactions += transactions as u64;
         self.counts.gaps += u64::from(gap.is_some());
+        if view.unproved {
+            self.counts.unproved += 1;
+            self.first_unproved.get_or_insert(block.number);
+        }
         self.gaps.extend(gap.filter(|_| self.gaps.len() < GAPS_MAX));
         self.trace(view, traces);
         let (found, blinded) = self.observe(view, transactions);

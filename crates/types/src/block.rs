@@ -131,6 +131,10 @@ pub struct BlockView {
     pub reads: BTreeMap<Read, ReadOutcome>,
     /// Operators that gave every one of these answers themselves: whose word a vote on this block rests on.
     pub agreed: BTreeSet<OperatorId>,
+    /// Whether the header's receipts root does not prove the logs, as where a receipt is of a type that is not known: they are what as many operators
+    /// state alike as have to agree, or what a file has and the bloom allows.
+    #[serde(default)]
+    pub unproved: bool,
 }
 
 impl BlockView {

@@ -298,6 +298,13 @@ pub struct ChainStatus {
     pub head_age_ms: Option<u64>,
     /// Newest block that its operators agree is final, by the charter's `finality`.
     pub finalized: Option<BlockRef>,
+    /// Blocks of this process whose logs their receipts root does not prove, as where a receipt is of a type that is not known: their logs are what
+    /// as many operators state alike as have to agree.
+    #[serde(default)]
+    pub unproved_blocks: u64,
+    /// Height of the first of them.
+    #[serde(default)]
+    pub first_unproved_block: Option<u64>,
     /// A line per endpoint: operator, health, why.
     pub endpoints: Vec<String>,
     /// Wei of this node's submitter.

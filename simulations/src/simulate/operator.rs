@@ -173,6 +173,7 @@ pub(crate) fn view(cast: &Cast, block: &Block, operators: &[Operator], asks: &[u
             logs: block.logs.to_vec(),
             reads: (*block.answers).clone(),
             agreed: agreed.iter().filter_map(|place| cast.operators.get(*place).cloned()).collect(),
+            unproved: false,
         };
     }
     let mut reads = BTreeMap::new();
@@ -205,5 +206,6 @@ pub(crate) fn view(cast: &Cast, block: &Block, operators: &[Operator], asks: &[u
         logs,
         reads,
         agreed: agreed.iter().filter_map(|place| cast.operators.get(*place).cloned()).collect(),
+        unproved: false,
     }
 }

@@ -80,7 +80,7 @@ fn time(number: u64) -> BlockTime {
 fn empty(chain: ChainId, number: u64) -> BlockView {
     let block = BlockRef { chain, number, hash: keccak256(number.to_be_bytes()), time: time(number) };
     let (transactions, logs, reads, agreed) = (Vec::new(), Vec::new(), BTreeMap::new(), BTreeSet::new());
-    BlockView { block, parent: B256::ZERO, base_fee: None, transactions, logs, reads, agreed }
+    BlockView { block, parent: B256::ZERO, base_fee: None, transactions, logs, reads, agreed, unproved: false }
 }
 
 /// Any fixed mixture does: who emits, what, and between whom.

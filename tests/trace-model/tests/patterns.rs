@@ -38,6 +38,7 @@ fn said(tree: &CallTree, account: Address) -> BTreeSet<String> {
         logs: vec![],
         reads: BTreeMap::new(),
         agreed: BTreeSet::new(),
+        unproved: false,
     };
     let found = detectors.observe(&view, &BTreeMap::new());
     let patterns = found.first().map(|finding| finding.figures["patterns"].clone()).unwrap_or_default();

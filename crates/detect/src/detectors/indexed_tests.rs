@@ -196,6 +196,7 @@ fn view(
         logs: logs.collect(),
         reads: balance.into_iter().chain(slot).collect(),
         agreed: BTreeSet::new(),
+        unproved: false,
     }
 }
 

@@ -64,6 +64,7 @@ fn native(number: u64, vault: u64, reserve: u64) -> BlockView {
         logs: vec![],
         reads,
         agreed: BTreeSet::new(),
+        unproved: false,
     }
 }
 

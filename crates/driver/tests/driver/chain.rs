@@ -106,6 +106,7 @@ impl Chain {
             logs: block.logs.clone(),
             reads,
             agreed,
+            unproved: false,
         }
     }
 }

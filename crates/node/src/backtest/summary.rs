@@ -89,6 +89,10 @@ pub struct Summary {
     pub gaps: Vec<Gap>,
     /// Stretches of blocks that were not given.
     pub gap_count: u64,
+    /// Blocks whose logs their receipts root does not prove, as where a receipt is of a type that is not known.
+    pub unproved_blocks: u64,
+    /// Height of the first of them.
+    pub first_unproved_block: Option<u64>,
     /// Parts of the input that were refused.
     pub rejected: u64,
 }
@@ -113,6 +117,8 @@ impl Replay<'_> {
             unanswered: self.unanswered(),
             gaps: self.gaps.clone(),
             gap_count: self.counts.gaps,
+            unproved_blocks: self.counts.unproved,
+            first_unproved_block: self.first_unproved,
             rejected,
         }
     }

@@ -37,6 +37,7 @@ fn view(number: u64, ether: Option<u64>) -> BlockView {
         logs: Vec::new(),
         reads: reads.into_iter().collect(),
         agreed: BTreeSet::new(),
+        unproved: false,
     }
 }
 

@@ -382,6 +382,12 @@ fn text(summary: &Summary) -> String {
     for NoAnswers { detector, asset, cause, count } in &summary.unanswered {
         text.push_str(&format!("\nno answer: {detector} of {asset}, {count} time(s): {cause}"));
     }
+    if let Some(first) = summary.first_unproved_block {
+        let count = summary.unproved_blocks;
+        text.push_str(&format!(
+            "\nnot proved by their receipts root: {count} of {blocks} blocks, the first is {first}"
+        ));
+    }
     summary.gaps.iter().for_each(|gap| text.push_str(&format!("\n{}", shown_gap(gap))));
     if summary.gap_count > GAPS_MAX as u64 {
         text.push_str(&format!("\n{} gaps in all", summary.gap_count));

@@ -137,6 +137,7 @@ async fn tried(
         logs: Vec::new(),
         reads: answers.clone(),
         agreed: BTreeSet::new(),
+        unproved: false,
     };
     let at = now();
     machine.observe(at, &Input::Block(Box::new(view)));

@@ -103,6 +103,12 @@ fn of_status(status: &Status) -> Vec<Sample> {
                 block.number as f64,
             );
         }
+        say(
+            "watchfire_chain_unproved_blocks",
+            "Blocks of this process whose logs their receipts root does not prove",
+            label,
+            chain.unproved_blocks as f64,
+        );
         if let Some(age) = chain.head_age_ms {
             say("watchfire_chain_head_age_seconds", "Since that block arrived", label, age as f64 / 1e3);
         }

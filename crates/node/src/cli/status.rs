@@ -233,6 +233,10 @@ fn text(status: &Status) -> String {
         let head = chain.head.map_or_else(|| "no head".to_owned(), |head| format!("block {}", head.number));
         let age = chain.head_age_ms.map(|ms| format!(", {:.1} s ago", seconds(ms))).unwrap_or_default();
         let last = chain.finalized.map(|block| format!(", final up to {}", block.number)).unwrap_or_default();
+        let count = chain.unproved_blocks;
+        let unproved =
+            chain.first_unproved_block.map(|first| format!(", logs of {count} blocks from {first} on not proved"));
+        let last = format!("{last}{}", unproved.unwrap_or_default());
         say(format!("  chain {}: {head}{age}{last}; {}", chain.chain, chain.endpoints.join("; ")));
     }
     status.owed.iter().for_each(|duty| say(format!("  owed: {duty}")));

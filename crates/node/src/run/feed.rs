@@ -30,6 +30,8 @@ pub(super) struct ChainState {
     pub(super) unseen: Option<u64>,
     /// The newest final block, as its operators agree by the charter's tag: shown, and decides nothing.
     pub(super) finalized: Option<BlockRef>,
+    /// How many blocks of this process came without a proof of their logs, and the first of them.
+    pub(super) unproved: Option<(u64, u64)>,
     pub(super) live: LiveFacts,
 }
 
@@ -141,6 +143,10 @@ impl Node {
         let Some(state) = self.chains.get_mut(&chain) else { return Ok(()) };
         state.head = Some((block, arrived));
         state.base_fee = view.base_fee;
+        if view.unproved {
+            let (count, first) = state.unproved.unwrap_or((0, block.number));
+            state.unproved = Some((count.saturating_add(1), first));
+        }
         state.recent.insert(block.number, block);
         while state.recent.len() > RECENT_MAX {
             state.recent.pop_first();

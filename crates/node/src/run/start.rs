@@ -239,6 +239,7 @@ fn chains(
             trouble: None,
             unseen: None,
             finalized: None,
+            unproved: None,
             live: LiveFacts::new(charter, *chain, payer_address),
         };
         states.insert(*chain, state);

@@ -210,6 +210,8 @@ impl Node {
             head: state.head.map(|(block, _)| block),
             head_age_ms: state.head.map(|(_, arrived)| at.millis_since(arrived)),
             finalized: state.finalized,
+            unproved_blocks: state.unproved.map_or(0, |(count, _)| count),
+            first_unproved_block: state.unproved.map(|(_, first)| first),
             endpoints: health.iter().map(endpoint).collect(),
             submitter_balance: state.live.balance.map(|wei| wei.to_string()),
         }

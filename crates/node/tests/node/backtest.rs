@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::Output;
 
 use alloy::primitives::keccak256;
+use alloy::signers::local::PrivateKeySigner;
 use serde_json::{Value, json};
 use watchfire_detect::Detectors;
 use watchfire_evm::{Backfill, ChainClient, ChainConfig, FeedEvent};
@@ -13,8 +14,9 @@ use watchfire_simulations::anvil::{Anvil, FUNDER, locate};
 use watchfire_simulations::key::{Account, Order, from_hex};
 use watchfire_simulations::npm;
 use watchfire_simulations::rpc::Rpc;
+use watchfire_simulations::safe::Safe;
 use watchfire_simulations::vault;
-use watchfire_types::{Address, B256, ChainId, U256};
+use watchfire_types::{Address, B256, ChainId, SafeTransaction, U256};
 
 use crate::fixture::{Members, json as last, stderr, watchfire};
 
@@ -269,6 +271,48 @@ fn a_slot_is_read_past_its_contracts_code() {
     chain.runtime.block_on(chain.anvil.stop());
 }
 
+/// A real Safe, on a real chain: what its owners execute that no playbook knows is told with its nonce and hash, the pause of the playbook and the
+/// rejection of a nonce are not.
+#[test]
+fn a_safes_own_transaction_is_told() {
+    let chain = Attacked::new();
+    let (runtime, rpc) = (&chain.runtime, &chain.rpc);
+    let owner = PrivateKeySigner::from_bytes(&B256::repeat_byte(0x11)).unwrap();
+    let modules = npm::install(npm::Package::Drill, &npm::aloud).unwrap();
+    let mut payer = runtime.block_on(Account::open(from_hex(FUNDER).unwrap(), 31337, rpc)).unwrap();
+    let owners = [owner.address()];
+    let deployed = Safe::deploy(rpc, &mut payer, &modules, &owners, 1);
+    let safe = runtime.block_on(deployed).unwrap();
+    let guarded = vault::deploy(rpc, &mut payer, safe.address, ether(5), ether(1));
+    let guarded = runtime.block_on(guarded).unwrap();
+    let before = chain.head();
+    let pause = SafeTransaction::call(guarded, vault::pause().into(), U256::ZERO);
+    let rejection = SafeTransaction::rejection(safe.address, U256::from(1));
+    let foreign = safe.unrelated(Address::repeat_byte(0x99), 2);
+    for transaction in [&pause, &rejection, &foreign] {
+        let order = safe.signed_call("a call", transaction, &[owner.clone()]).unwrap();
+        runtime.block_on(payer.execute(rpc, &order)).unwrap();
+    }
+    let charter = chain.charter("31337");
+    let text = std::fs::read_to_string(&charter).unwrap();
+    let text = text.replace("0x1000000000000000000000000000000000000001", &safe.address.to_checksum(None));
+    let text = text.replace(&chain.vault.to_checksum(None), &guarded.to_checksum(None));
+    let rule = format!(
+        "[[detector]]\nid = \"nonce\"\nasset = \"vault-core\"\nkind = \"safe-nonce\"\nsafe = \"{}\"\nstands_s = 600\n",
+        safe.address
+    );
+    std::fs::write(&charter, text + &rule).unwrap();
+    let (url, from) = (chain.anvil.url().as_str(), before.to_string());
+    let output = watchfire(&["backtest", "--charter", &charter, "--rpc", url, "--from", &from, "--json"]);
+    let (found, _) = told(&output);
+    let found: Vec<_> = found.iter().filter(|line| line["detector"] == "nonce").collect();
+    let [one] = found[..] else { panic!("{found:?} {}", stderr(&output)) };
+    assert_eq!((&one["block"], &one["class"]), (&json!(chain.head()), &json!("context")));
+    let figures = &one["figures"];
+    assert_eq!((&figures["nonce"], &figures["safe_tx_hash"]), (&json!("2"), &json!(safe.hash(&foreign).to_string())));
+    chain.runtime.block_on(chain.anvil.stop());
+}
+
 /// State that is not in the files leaves its detectors unknown, and everything else goes on; what is wrong with the input is named, and the
 /// rest replayed.
 #[test]
@@ -302,6 +346,18 @@ fn what_is_missing_or_wrong_is_told() {
         progress.contains(&format!("forged: line {}: block {at}: its receipts have root 0x", at + 1)),
         "{progress}"
     );
+
+    // A receipt of a type that nobody knows leaves the bloom alone to prove the block, which is counted.
+    let of = |end: &Value| (end["summary"]["unproved_blocks"].clone(), end["summary"]["first_unproved_block"].clone());
+    assert_eq!(of(&end), (json!(0), json!(null)));
+    let mut odd = good.clone();
+    odd[at]["receipts"][0]["type"] = json!("0x7f");
+    let odd = chain.file("odd", &odd);
+    let (code, _, end, progress) = run(&[&odd]);
+    assert_eq!((code, of(&end)), (Some(0), (json!(1), json!(at))), "{progress}");
+    let output = watchfire(&["backtest", "--charter", &charter, "--blocks", &odd]);
+    let line = format!("not proved by their receipts root: 1 of {} blocks, the first is {at}", good.len());
+    assert!(String::from_utf8_lossy(&output.stdout).contains(&line), "{}", String::from_utf8_lossy(&output.stdout));
 
     let cut = chain.file("cut", &good);
     let bytes = std::fs::read(&cut).unwrap();

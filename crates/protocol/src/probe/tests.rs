@@ -153,6 +153,7 @@ impl Log {
             logs: vec![],
             reads: BTreeMap::new(),
             agreed,
+            unproved: false,
         };
         let now = Timestamp::from_millis(block(number).time.as_secs() * 1_000);
         self.machine.observe(now, &Input::Block(Box::new(view)));

@@ -172,6 +172,7 @@ pub(crate) fn view(charter: &Charter, block: &Block) -> BlockView {
         logs: block.logs.clone(),
         reads,
         agreed: operators(charter),
+        unproved: false,
     }
 }
 

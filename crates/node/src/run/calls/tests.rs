@@ -43,6 +43,7 @@ fn called(number: u64, branch: u8, parent: u8) -> FeedEvent {
         logs: Vec::new(),
         reads: Default::default(),
         agreed: ["op-alder", "op-elm"].map(|name| name.parse().unwrap()).into(),
+        unproved: false,
     };
     FeedEvent::Block { view: Box::new(view), finalized: None, arrived: now() }
 }

@@ -28,6 +28,7 @@ fn block(number: u64) -> FeedEvent {
         logs: Vec::new(),
         reads: BTreeMap::new(),
         agreed: BTreeSet::new(),
+        unproved: false,
     };
     FeedEvent::Block { view: Box::new(view), finalized: None, arrived: Timestamp::from_millis(1) }
 }

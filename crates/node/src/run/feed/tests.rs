@@ -38,6 +38,7 @@ fn holding(number: u64, branch: u8, parent: u8, ether: u128) -> FeedEvent {
         logs: Vec::new(),
         reads,
         agreed,
+        unproved: false,
     };
     FeedEvent::Block { view: Box::new(view), finalized: None, arrived: now() }
 }
@@ -107,6 +108,25 @@ async fn a_drain_in_the_replacing_block_is_found() {
     node.on_feed(CHAIN, holding(2, 1, 0, 10)).await.unwrap();
     let found: Vec<_> = seen(&node).findings.into_iter().map(|(_, at)| at).collect();
     assert_eq!(found, [block(2, 1)]);
+}
+
+/// Blocks whose logs the header does not prove are counted, and the first is named.
+#[tokio::test]
+async fn blocks_without_a_proof_are_counted() {
+    let (_directory, config) = fixture::directory();
+    let Assembled { mut node, inbox: _inbox, output, socket: _socket } = assemble(open(&config).unwrap()).unwrap();
+    node.take(output).await.unwrap();
+    let mut told = Vec::new();
+    for (number, unproved) in [(1, false), (2, true), (3, false), (4, true)] {
+        let mut event = holding(number, 0, 0, 100);
+        if let FeedEvent::Block { view, .. } = &mut event {
+            view.unproved = unproved;
+        }
+        node.on_feed(CHAIN, event).await.unwrap();
+        let chain = node.status().chains.remove(0);
+        told.push((chain.unproved_blocks, chain.first_unproved_block));
+    }
+    assert_eq!(told, [(0, None), (1, Some(2)), (1, Some(2)), (2, Some(2))]);
 }
 
 /// Blocks that a start left out stand in status and heartbeat, by number, while the chain goes on.

@@ -113,6 +113,7 @@ async fn a_stale_head_is_a_finding_that_never_votes() {
         logs: Vec::new(),
         reads: BTreeMap::new(),
         agreed: BTreeSet::new(),
+        unproved: false,
     };
     let arrived = Timestamp::from_millis(now().as_millis() - 61_500);
     node.on_feed(CHAIN, FeedEvent::Block { view: Box::new(view), finalized: None, arrived }).await.unwrap();

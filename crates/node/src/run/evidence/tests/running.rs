@@ -91,6 +91,7 @@ pub(super) fn feed(number: u64, drained: bool) -> FeedEvent {
         logs: Vec::new(),
         reads,
         agreed: ["op-alder", "op-elm"].map(|name| name.parse().unwrap()).into(),
+        unproved: false,
     };
     FeedEvent::Block { view: Box::new(view), finalized: None, arrived: now() }
 }
