@@ -191,10 +191,7 @@ impl Contracts {
         for (token, limit) in limits {
             let Some(account) = holder else { continue };
             let amount = limit.saturating_mul(U256::from(TIMES_LIMIT));
-            let read = match token {
-                None => Read::Balance { account },
-                Some(to) => Read::Call { to, data: balance_of(account) },
-            };
+            let read = token.map_or(Read::Balance { account }, |to| Read::Call { to, data: balance_of(account) });
             first.insert(read.clone(), word(amount));
             balances.insert(read, amount);
         }
