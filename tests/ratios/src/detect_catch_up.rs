@@ -23,7 +23,7 @@ use watchfire_types::control::{Record, Request};
 use crate::node::{CHAIN, Node, RULES, directories, runtime};
 use crate::report::{Bound, Report};
 
-const RATIO_LEAST: f64 = 0.50;
+const RATIO_LEAST: f64 = 0.70;
 const BLOCKS_LEAST: f64 = 200.0;
 /// Blocks that a node is behind.
 const BLOCKS: u64 = 600;

@@ -48,7 +48,7 @@
 //! `detect-reorg`: taking 64 blocks back and judging them again against judging them first, 1,000 rules of every kind. At most 2.
 //!
 //! `detect-catch-up`: a real node process that catches up with busy blocks of a real chain, 50 logs each, in the time of the same requests with
-//! nothing done to their answers, at least 0.50, and its blocks a second, at least 200; once where its rules read logs and state, once where
+//! nothing done to their answers, at least 0.70, and its blocks a second, at least 200; once where its rules read logs and state, once where
 //! they need whole blocks. The node is the same as for `finding`.
 //!
 //! `finding`: no ratio but a plain figure of a real node process over a real chain: milliseconds from a block's arrival at the node to its
@@ -125,7 +125,7 @@ enum Ratio {
     DecisionSimulated,
     /// Growth of messages and processor time with the number of nodes; measured when named.
     Growth,
-    /// Speed of a node that catches up with its chain in that of the bare requests, at least 0.50, and blocks a second, at least 200.
+    /// Speed of a node that catches up with its chain in that of the bare requests, at least 0.70, and blocks a second, at least 200.
     DetectCatchUp,
     /// Milliseconds from a block's arrival to a durable finding; at most 50.
     Finding,
