@@ -83,7 +83,7 @@ impl Known {
 
 /// Which of so many calls may be what is left of a step, as bits.
 fn left(calls: usize) -> impl Iterator<Item = u32> {
-    let (small, most) = (calls.min(SUBSETS_MAX), calls.min(31) as u32);
+    let (small, most) = (calls.min(SUBSETS_MAX), u32::try_from(calls).unwrap_or(u32::MAX).min(31));
     let whole = (1_u32 << most) - 1;
     let subsets = (1..=(1_u32 << small) - 1).filter(move |_| calls <= SUBSETS_MAX);
     let nearly = (0..most).flat_map(move |one| (0..=one).map(move |other| whole & !(1 << one) & !(1 << other)));
