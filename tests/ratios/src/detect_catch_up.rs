@@ -164,18 +164,20 @@ async fn bare(client: &reqwest::Client, url: &str, requests: &[Vec<u8>]) -> f64 
     took_s
 }
 
+/// Of each connection what came, with the time of each piece.
+type Asked = Arc<Mutex<Vec<Vec<(Instant, Vec<u8>)>>>>;
+
 /// Passes bytes on, and keeps what came from those who ask.
 struct Forwarder {
     address: SocketAddr,
-    /// Of each connection what came, with the time of each piece.
-    asked: Arc<Mutex<Vec<Vec<(Instant, Vec<u8>)>>>>,
+    asked: Asked,
 }
 
 impl Forwarder {
     async fn start(target: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
-        let asked: Arc<Mutex<Vec<Vec<(Instant, Vec<u8>)>>>> = Arc::default();
+        let asked = Asked::default();
         let all = Arc::clone(&asked);
         tokio::spawn(async move {
             while let Ok((inbound, _)) = listener.accept().await {
@@ -196,12 +198,7 @@ impl Forwarder {
     }
 }
 
-async fn forward(
-    inbound: TcpStream,
-    target: SocketAddr,
-    asked: Arc<Mutex<Vec<Vec<(Instant, Vec<u8>)>>>>,
-    connection: usize,
-) {
+async fn forward(inbound: TcpStream, target: SocketAddr, asked: Asked, connection: usize) {
     let outbound = TcpStream::connect(target).await.expect("the chain");
     let ((mut from_node, mut to_node), (mut from_chain, mut to_chain)) = (inbound.into_split(), outbound.into_split());
     tokio::spawn(async move { tokio::io::copy(&mut from_chain, &mut to_node).await });

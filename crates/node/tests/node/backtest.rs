@@ -290,7 +290,7 @@ fn a_safes_own_transaction_is_told() {
     let rejection = SafeTransaction::rejection(safe.address, U256::from(1));
     let foreign = safe.unrelated(Address::repeat_byte(0x99), 2);
     for transaction in [&pause, &rejection, &foreign] {
-        let order = safe.signed_call("a call", transaction, &[owner.clone()]).unwrap();
+        let order = safe.signed_call("a call", transaction, std::slice::from_ref(&owner)).unwrap();
         runtime.block_on(payer.execute(rpc, &order)).unwrap();
     }
     let charter = chain.charter("31337");
