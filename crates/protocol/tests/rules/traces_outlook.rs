@@ -205,6 +205,22 @@ fn a_log_of_a_target_is_an_occasion() {
     assert_eq!(simulations(&c, 0), [], "answered at that block");
 }
 
+/// One partner's people want the flag and another's the pause: at each new head both are simulated, for the widest wanted step takes the narrower
+/// ones along. Where nobody wants more than the flag, the flag alone is.
+#[test]
+fn the_widest_vote_is_simulated() {
+    for (wanted, expected) in [(&[1][..], 1), (&[1, 2], 2), (&[2, 1], 2)] {
+        let mut c = Cluster::new(charter(str::to_owned), 100);
+        for (index, step) in (1..).zip(wanted) {
+            c.approve(index, "contain-vault", *step);
+        }
+        c.answers = false;
+        c.mine(&[]);
+        let due = simulations(&c, 0);
+        assert_eq!(due.len(), expected, "{wanted:?}: {due:?}");
+    }
+}
+
 /// Each way in which a submission fails has its cause, with the submitter's own words.
 #[test]
 fn every_failure_of_a_submission_has_its_cause() {
