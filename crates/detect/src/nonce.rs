@@ -9,11 +9,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use alloy_primitives::{Address, B256, U256, b256};
+use alloy_primitives::{Address, B256, U256};
 use watchfire_charter::Charter;
+use watchfire_types::safe_execution::{EXECUTION_FAILURE, EXECUTION_SUCCESS, executed};
 use watchfire_types::{
-    AssetId, BlockRef, BlockView, Bytes, ChainId, Log, Operation, Read, ReadOutcome, SafeTransaction, SafeVersion,
-    multi_send,
+    AssetId, BlockRef, BlockView, Bytes, ChainId, Log, Read, ReadOutcome, SafeTransaction, SafeVersion,
 };
 
 use crate::detectors::Evaluation;
@@ -21,10 +21,6 @@ use crate::excuse::Excuses;
 use crate::is_settled;
 use crate::sightings::Sightings;
 
-/// keccak-256 of `ExecutionSuccess(bytes32,uint256)`; the hash is a topic since Safe 1.4.1, in the data before.
-const EXECUTION_SUCCESS: B256 = b256!("442e715f626346e8c54381002da614f62bee8d27386535b2521ec8540898556e");
-/// keccak-256 of `ExecutionFailure(bytes32,uint256)`.
-const EXECUTION_FAILURE: B256 = b256!("23428b18acfb3ea64b08dc0c1d296ea9c09702c09083ca5272e64d115b687d23");
 /// `nonce()`.
 const NONCE: [u8; 4] = [0xaf, 0xfe, 0xd0, 0xe0];
 /// Calls of a step of which any may be left out; of more, two at the most.
@@ -75,9 +71,7 @@ impl Known {
             return Some(SafeTransaction::call(first.0, first.1.clone(), nonce));
         };
         let all = [first, second].into_iter().chain(calls).map(|(target, data)| (*target, &data[..]));
-        let mut packed = SafeTransaction::call(self.packer?, multi_send::pack(all), nonce);
-        packed.operation = Operation::DelegateCall;
-        Some(packed)
+        Some(SafeTransaction::packed(self.packer?, all, nonce))
     }
 }
 
@@ -187,15 +181,7 @@ impl NonceWatch {
 
     /// The hash that the Safe executed, and whether it succeeded.
     fn executed(&self, log: &Log) -> Option<(B256, bool)> {
-        let (topic, rest) = log.topics.split_first().filter(|_| log.address == self.known.safe)?;
-        let succeeded = *topic == EXECUTION_SUCCESS;
-        let hash = match rest {
-            _ if !succeeded && *topic != EXECUTION_FAILURE => None,
-            [indexed] => Some(*indexed),
-            [] => log.data.get(..32).map(B256::from_slice),
-            _ => None,
-        };
-        hash.map(|hash| (hash, succeeded))
+        executed(&log.topics, &log.data).filter(|_| log.address == self.known.safe)
     }
 
     fn fires(&self, block: &BlockRef, Seen { first, count }: &Seen) -> Evaluation {

@@ -8,7 +8,7 @@ use thiserror::Error;
 use watchfire_charter::{Action, Charter, Condition, Safe, Step};
 use watchfire_types::duty::Postcondition;
 use watchfire_types::planted::{Mutation, planted};
-use watchfire_types::{ChainId, Operation, SafeId, SafeTransaction, SafeVersion, multi_send};
+use watchfire_types::{ChainId, SafeId, SafeTransaction, SafeVersion};
 
 /// One Safe transaction of a step.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -143,9 +143,7 @@ pub(crate) fn transaction(
             let pinned = charter.chains.get(&entry.chain).and_then(|chain| chain.multi_send_call_only);
             let pinned = pinned.ok_or(EffectFault::NoMultiSend { chain: entry.chain, calls: several.len() })?;
             let calls = several.iter().map(|call| (call.target, &*call.calldata));
-            let mut packed = SafeTransaction::call(pinned.address, multi_send::pack(calls), nonce);
-            packed.operation = Operation::DelegateCall;
-            Ok(packed)
+            Ok(SafeTransaction::packed(pinned.address, calls, nonce))
         }
     }
 }

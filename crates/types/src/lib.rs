@@ -21,6 +21,7 @@ pub mod memory;
 pub mod multi_send;
 pub mod planted;
 pub mod pruned;
+pub mod safe_execution;
 pub mod safe_transaction;
 pub mod sha256;
 pub mod signed;

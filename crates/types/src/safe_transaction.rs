@@ -12,6 +12,8 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::multi_send;
+
 mod typed {
     #![allow(missing_docs, clippy::pub_underscore_fields, unreachable_pub)]
     super::sol! {
@@ -135,6 +137,12 @@ impl SafeTransaction {
             refund_receiver: Address::ZERO,
             nonce,
         }
+    }
+
+    /// Several calls in one, by a delegate call to the `MultiSendCallOnly` at `packer`.
+    #[must_use]
+    pub fn packed<'a>(packer: Address, calls: impl IntoIterator<Item = (Address, &'a [u8])>, nonce: U256) -> Self {
+        Self { operation: Operation::DelegateCall, ..Self::call(packer, multi_send::pack(calls), nonce) }
     }
 
     /// The rejection of a nonce: to the Safe itself, empty. It can only consume the nonce.

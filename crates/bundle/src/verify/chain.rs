@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use alloy_primitives::{Address, B256, b256};
+use alloy_primitives::{Address, B256};
 use watchfire_types::body::EvidenceKind;
+use watchfire_types::safe_execution::executed;
 use watchfire_types::{BlockRef, Body, ChainId, EventHash};
 use watchfire_wire::bundle::{BundledBlock, ProvedAccount};
 
@@ -11,9 +12,6 @@ use super::Opened;
 use crate::belong::{blocks, watched};
 use crate::report::Checks;
 use crate::trie::{self, HeaderFacts, ReceiptFacts, TrieError};
-
-/// keccak-256 of `ExecutionSuccess(bytes32,uint256)`; the hash is a topic since Safe 1.4.1, in the data before.
-const EXECUTION_SUCCESS: B256 = b256!("442e715f626346e8c54381002da614f62bee8d27386535b2521ec8540898556e");
 
 pub(super) fn check(opened: &Opened<'_>, checks: &mut Checks) {
     let told = opened.told().flat_map(|(hash, event)| blocks(event.event()).into_iter().map(|block| (block, *hash)));
@@ -145,19 +143,11 @@ fn executions(opened: &Opened<'_>, receipts: &BTreeMap<(ChainId, B256), Vec<Rece
         let subject = format!("{safe_tx_hash} at block {} of chain {}", block.number, block.chain);
         let proved = receipts.get(&(block.chain, block.hash)).into_iter().flatten();
         let mut logs = proved.filter(|receipt| receipt.success).flat_map(|receipt| &receipt.logs);
-        if logs.any(|log| log.address == safe && executes(&log.topics, &log.data, &safe_tx_hash)) {
+        if logs.any(|log| log.address == safe && executed(&log.topics, &log.data) == Some((safe_tx_hash, true))) {
             let detail = format!("{members} statement(s), and the safe's own log is in the header's receipts");
             checks.holds("execution", subject, detail);
         } else {
             checks.open("execution", subject, format!("{members} statement(s); no receipt here shows it"));
         }
-    }
-}
-
-fn executes(topics: &[B256], data: &[u8], safe_tx_hash: &B256) -> bool {
-    match topics {
-        [first, hash] => *first == EXECUTION_SUCCESS && hash == safe_tx_hash,
-        [first] => *first == EXECUTION_SUCCESS && data.get(..32) == Some(safe_tx_hash.as_slice()),
-        _ => false,
     }
 }

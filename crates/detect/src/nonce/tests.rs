@@ -4,7 +4,7 @@ use alloy_primitives::keccak256;
 use proptest::prelude::*;
 use watchfire_charter::PinnedCode;
 use watchfire_types::body::{Announced, Change, ChangeCall, Known as Since};
-use watchfire_types::{ChangeId, CharterVersion, Timestamp};
+use watchfire_types::{ChangeId, CharterVersion, Operation, Timestamp, multi_send};
 
 use super::*;
 use crate::fixture::*;

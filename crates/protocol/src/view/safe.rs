@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use alloy_primitives::{Address, B256, U256, keccak256};
+use alloy_primitives::{Address, B256, U256};
 use watchfire_charter::{Charter, Safe};
-use watchfire_types::{BlockRef, BlockView, Log, Read, ReadOutcome, SafeTransaction, Timestamp};
+use watchfire_types::safe_execution::executed;
+use watchfire_types::{BlockRef, BlockView, Read, ReadOutcome, SafeTransaction, Timestamp};
 
 use super::track::Track;
 use crate::reads;
@@ -68,7 +69,7 @@ impl SafeView {
         }
         let rejections = self.rejections(safe, before);
         for log in view.logs.iter().filter(|log| log.address == safe.address) {
-            if let Some((safe_tx_hash, succeeded)) = executed(log) {
+            if let Some((safe_tx_hash, succeeded)) = executed(&log.topics, &log.data) {
                 let rejection = succeeded && rejections.contains(&safe_tx_hash);
                 let transaction = log.transaction;
                 self.executions.push_back(Execution { block, safe_tx_hash, transaction, succeeded, rejection });
@@ -100,24 +101,6 @@ impl SafeView {
             self.executions.pop_back();
         }
         self.moved = now;
-    }
-}
-
-/// `ExecutionSuccess(bytes32,uint256)` and `ExecutionFailure(bytes32,uint256)`: the hash is the first data word up to 1.3.0 and
-/// 1.4.1, the first indexed topic from 1.5.0 on (and in some builds of 1.4).
-fn executed(log: &Log) -> Option<(B256, bool)> {
-    let (topic, rest) = log.topics.split_first()?;
-    let succeeded = if *topic == keccak256(b"ExecutionSuccess(bytes32,uint256)") {
-        true
-    } else if *topic == keccak256(b"ExecutionFailure(bytes32,uint256)") {
-        false
-    } else {
-        return None;
-    };
-    match rest {
-        [indexed] => Some((*indexed, succeeded)),
-        [] => Some((B256::from_slice(log.data.get(..32)?), succeeded)),
-        _ => None,
     }
 }
 
