@@ -2,10 +2,8 @@
 
 use alloy_primitives::{Address, B256, Bytes as AlloyBytes, keccak256};
 use alloy_rlp::{Decodable as _, Header as RlpHeader, PayloadView};
-use alloy_trie::Nibbles;
-use alloy_trie::proof::verify_proof;
 use thiserror::Error;
-use watchfire_types::Bytes;
+use watchfire_types::{Bytes, trie};
 
 /// Why on-chain evidence does not hold.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -143,12 +141,12 @@ pub(crate) fn secure_key(bytes: &[u8]) -> Vec<u8> {
 /// Whether the nodes lead from `root` by `key` to `value`; an empty value is proved absent.
 pub(crate) fn prove(root: B256, key: &[u8], value: &Bytes, nodes: &[Bytes]) -> Result<(), TrieError> {
     let nodes: Vec<AlloyBytes> = nodes.iter().cloned().map(AlloyBytes).collect();
-    let value = (!value.is_empty()).then(|| value.to_vec());
-    verify_proof(root, Nibbles::unpack(key), value.clone(), &nodes)
+    let value = (!value.is_empty()).then_some(&value[..]);
+    trie::prove(root, key, value, &nodes)
         .map_err(|error| TrieError::Proof { why: error.to_string().chars().take(160).collect() })?;
     // Where the path ended before, the last node is left over.
     match nodes.split_last() {
-        Some((_, before)) if !before.is_empty() && verify_proof(root, Nibbles::unpack(key), value, before).is_ok() => {
+        Some((_, before)) if !before.is_empty() && trie::prove(root, key, value, before).is_ok() => {
             Err(TrieError::Proof { why: "its last node is left over".to_owned() })
         }
         _ => Ok(()),

@@ -26,6 +26,7 @@ pub mod safe_transaction;
 pub mod sha256;
 pub mod signed;
 pub mod time;
+pub mod trie;
 pub mod verdict;
 
 pub use alloy_primitives::{Address, B256, U256};

@@ -2,8 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
-use alloy_trie::HashBuilder;
 use alloy_trie::proof::ProofRetainer;
+use alloy_trie::{HashBuilder, Nibbles};
 
 use super::*;
 

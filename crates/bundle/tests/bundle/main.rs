@@ -4,6 +4,7 @@
 mod belong;
 mod custody;
 mod damage;
+mod deep;
 mod fixture;
 mod golden;
 mod hostile;

@@ -8,10 +8,10 @@ use watchfire_types::Bytes;
 use watchfire_wire::bundle::Bundle;
 
 use crate::fixture::{charter, whole};
-use crate::hostile;
 use crate::second_verifier::{LEFT_OUT, Verdict, has_python, outcomes, verdicts};
 use crate::verdicts::{falsehoods, omissions};
 use crate::writer;
+use crate::{deep, hostile};
 
 /// What the second verifier says of each file.
 fn second(files: &[(String, Bytes)]) -> Vec<Verdict> {
@@ -72,6 +72,7 @@ fn both_name_the_same_failure() {
         ("a pruned chain of which something was kept", hostile::pruned(&[0, 1])),
         ("state that nobody collected", hostile::uncollected()),
         ("slots that hold zero", hostile::zeros()),
+        ("nodes deeper than a key", deep::written()),
         ("two trees", hostile::checkpoint_fault(true, false).bundle()),
         ("one checkpoint", hostile::checkpoint_fault(false, false).bundle()),
         ("two trees with a forged path", hostile::checkpoint_fault(true, true).bundle()),

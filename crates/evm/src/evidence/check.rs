@@ -9,14 +9,14 @@ use alloy::primitives::Log as RawLog;
 use alloy::rpc::types::{Block, EIP1186AccountProofResponse, Log as RpcLog, TransactionReceipt};
 use alloy_primitives::{Address, B256, keccak256};
 use alloy_rlp::Encodable as _;
-use alloy_trie::proof::{ProofRetainer, verify_proof};
+use alloy_trie::proof::ProofRetainer;
 use alloy_trie::{HashBuilder, Nibbles, TrieAccount};
 use bytes::Bytes;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use thiserror::Error;
-use watchfire_types::BlockRef;
+use watchfire_types::{BlockRef, trie};
 
 /// Most receipts with a proof of their own in one derived object, as many as a bundle has of a block: more than a block of 60 million gas has
 /// transactions.
@@ -202,14 +202,14 @@ pub fn state_proof(bytes: &[u8], facts: &BlockFacts, account: Address, slots: &[
         storage_root: answer.storage_hash,
         code_hash: answer.code_hash,
     };
-    let key = Nibbles::unpack(keccak256(account));
-    let present = verify_proof(facts.state_root, key, Some(alloy_rlp::encode(held)), &answer.account_proof);
+    let key = keccak256(account);
+    let present = trie::prove(facts.state_root, &key[..], Some(&alloy_rlp::encode(held)), &answer.account_proof);
     // Of an account that is not there geth states zero hashes, others those of nothing.
     let nothing = held.nonce == 0
         && held.balance.is_zero()
         && [alloy_trie::KECCAK_EMPTY, B256::ZERO].contains(&held.code_hash)
         && [alloy_trie::EMPTY_ROOT_HASH, B256::ZERO].contains(&held.storage_root);
-    let absent = || nothing && verify_proof(facts.state_root, key, None, &answer.account_proof).is_ok();
+    let absent = || nothing && trie::prove(facts.state_root, &key[..], None, &answer.account_proof).is_ok();
     if let Err(error) = present
         && !absent()
     {
@@ -223,7 +223,7 @@ pub fn state_proof(bytes: &[u8], facts: &BlockFacts, account: Address, slots: &[
         return contradicts("a slot that was asked for is missing".to_owned());
     }
     for slot in &answer.storage_proof {
-        let key = Nibbles::unpack(keccak256(slot.key.as_b256()));
+        let key = keccak256(slot.key.as_b256());
         let value = (!slot.value.is_zero()).then(|| {
             let mut encoded = Vec::new();
             slot.value.encode(&mut encoded);
@@ -234,8 +234,8 @@ pub fn state_proof(bytes: &[u8], facts: &BlockFacts, account: Address, slots: &[
         }
         // A zero is absent from the trie; some development chains (anvil) keep it there, as the RLP of 0.
         let kept_zero =
-            slot.value.is_zero() && verify_proof(answer.storage_hash, key, Some(vec![0x80]), &slot.proof).is_ok();
-        if let Err(error) = verify_proof(answer.storage_hash, key, value, &slot.proof)
+            slot.value.is_zero() && trie::prove(answer.storage_hash, &key[..], Some(&[0x80]), &slot.proof).is_ok();
+        if let Err(error) = trie::prove(answer.storage_hash, &key[..], value.as_deref(), &slot.proof)
             && !kept_zero
         {
             let text = crate::rpc::cut(&error.to_string());
