@@ -20,6 +20,8 @@ const AHEAD_MS_MAX: u64 = 60_000;
 const QUOTA_BURST: u64 = 1_000;
 /// Events per second of the author's own clock after that.
 const QUOTA_PER_S: u64 = 2;
+/// Own events that statements about evidence leave to findings, people and reports.
+const KEPT_FROM_EVIDENCE: usize = 250;
 /// Other bodies of one (author, epoch) that wait for a predecessor at once.
 pub(crate) const WAITING_MAX: usize = 1_024;
 /// Decision bodies that are counted ahead of their predecessors at once.
@@ -38,6 +40,8 @@ pub(crate) fn decide(machine: &Machine, now: Timestamp, input: &Input) -> Result
         Input::Submission(SubmissionReport::Sending(submitted)) => {
             Ok(Step::authored(vec![Draft::Body(Body::Submitted(submitted.clone()))]))
         }
+        // What is said of evidence is as much as others collect and ask for: it waits before anything else does.
+        Input::Evidence(_) if crate::owed::room(machine, now) <= KEPT_FROM_EVIDENCE => Err(Rejection::QuotaSpent),
         Input::Evidence(statement) => Ok(Step::authored(vec![Draft::Body(statement.body())])),
         Input::Reported(report) => {
             Ok(Step::authored(vec![Draft::Body(crate::report::by_source(machine, now, report)?)]))

@@ -2,6 +2,7 @@
 //!
 //! The loop and its network tasks never wait for it and it never takes a core that they want; at most [`WAITING_MAX`] pieces wait.
 
+use std::panic::{self, AssertUnwindSafe};
 use std::thread;
 
 use tokio::sync::{mpsc, oneshot};
@@ -30,13 +31,16 @@ impl Bench {
                 tracing::debug!(%cause, "the evidence thread keeps its priority");
             }
             while let Some(work) = waiting.blocking_recv() {
-                work();
+                // A fault in one piece ends that piece: the next one is another operator's.
+                if panic::catch_unwind(AssertUnwindSafe(work)).is_err() {
+                    tracing::error!("a piece of evidence could not be worked on");
+                }
             }
         })?;
         Ok(Self(out))
     }
 
-    /// What the work answered; `None` where the thread is gone.
+    /// What the work answered; `None` where it did not come to an end, or the thread is gone.
     pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
         let (answer, answered) = oneshot::channel();
         let work = Box::new(move || {

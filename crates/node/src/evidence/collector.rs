@@ -337,7 +337,11 @@ impl Collector {
         state.open = false;
         let (judging, block, facts) = (want.clone(), self.job.block, known.borrow().clone());
         let (touched, answer) = (self.job.watched.touched(), bytes.clone());
-        let judged = self.bench.run(move || judging.judge(&answer, &block, &facts, &touched)).await?;
+        let Some(judged) = self.bench.run(move || judging.judge(&answer, &block, &facts, &touched)).await else {
+            state.last =
+                Some((MissCause::Refused, "the answer could not be judged; look at the node's log".to_owned()));
+            return None;
+        };
         let check = match &judged {
             Err(why) if asked != &want.request => {
                 let detail =

@@ -12,7 +12,9 @@ use std::ops::Bound;
 
 use watchfire_charter::{Charter, MemberKind};
 use watchfire_types::body::{AccessAction, Body, Custodian};
-use watchfire_types::{B256, BlockRef, Event, IncidentId, MemberId, MemberKey, OrganisationId, Timestamp, Verified};
+use watchfire_types::{
+    B256, BlockRef, ChainId, Event, IncidentId, MemberId, MemberKey, OrganisationId, Timestamp, Verified,
+};
 
 use self::entry::Claim;
 pub use self::entry::Entry;
@@ -299,6 +301,14 @@ impl Ledger {
         let object = *object;
         let of = self.named.get(&object).into_iter().flatten();
         of.filter_map(move |incident| Some((incident, self.entries.get(&(*incident, object))?)))
+    }
+
+    /// The incidents in which an act on an object is said, with their chains: those that exist and those for which this member said that it
+    /// holds it. Whoever names it in others that nobody found makes nobody say more.
+    pub fn cases_of(&self, object: &B256, exists: impl Fn(&IncidentId) -> bool) -> Vec<(IncidentId, ChainId)> {
+        let of = self.incidents_of(object);
+        let of = of.filter(|(incident, entry)| exists(incident) || entry.holders.contains_key(&self.own));
+        of.map(|(incident, entry)| (*incident, entry.block.chain)).collect()
     }
 
     /// Whether a member says itself what the object's size is.

@@ -84,10 +84,17 @@ impl ChainView {
         }
     }
 
-    /// Takes what stands at the head. What the head gave no answer for stands on an earlier block of this chain, where it was judged last.
+    /// Takes what stands at the head. What the head gave no answer for stands on an earlier block of this chain, where it was judged last. What
+    /// began on a block that a reorg took began, as far as this branch tells, where it was judged: else it would be said, taken back and said again.
     fn detected(&mut self, standing: &[Finding]) {
         let judged = |finding: &&Finding| self.canonical.get(&finding.block.number) == Some(&finding.block);
-        let standing: Vec<Finding> = standing.iter().filter(judged).cloned().collect();
+        let of_this_branch = |mut finding: Finding| {
+            if self.orphaned.contains_key(&(finding.first.number, finding.first.hash)) {
+                finding.first = finding.block;
+            }
+            finding
+        };
+        let standing: Vec<Finding> = standing.iter().filter(judged).cloned().map(of_this_branch).collect();
         let mut progress = BTreeMap::new();
         for finding in &standing {
             let before = self.standing.iter().find(|before| before.detector == finding.detector);

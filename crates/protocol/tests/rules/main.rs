@@ -7,6 +7,7 @@ mod changes;
 mod cluster;
 mod context;
 mod door;
+mod evidence;
 mod incidents;
 mod ledger;
 mod ledger_order;

@@ -159,3 +159,19 @@ fn c13c_a_dropped_pause_leaves_the_later_recovery_to_strangers() {
     assert_eq!(c.execute(), 1);
     assert!(c.chain.head().paused);
 }
+
+/// Goal: what a detector says began on a block that a reorg took is said once for each block, not said and taken back for ever.
+#[test]
+fn what_began_on_a_lost_block_is_said_once() {
+    let mut c = cluster();
+    c.find(&[0], "vault-outflow");
+    mine(&mut c, 1);
+    let lost = c.nodes[0].standing.clone();
+    c.reorg(1);
+    c.nodes[0].standing = lost;
+    c.chain.branch += 1;
+    mine(&mut c, 2);
+    let found = c.count(0, |body| matches!(body, Body::Finding(_)));
+    let taken_back = c.count(0, |body| matches!(body, Body::Retracted(_)));
+    assert_eq!((found, taken_back), (3, 1));
+}

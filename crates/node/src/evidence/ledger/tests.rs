@@ -250,3 +250,15 @@ fn one_collectors_falsehood_is_its_own() {
     ledger.note(&crate::evidence::fixture::said(4, later), &charter(), at(0));
     assert_eq!(ledger.get(&(incident(1), object)).unwrap().at, mine, "another's clock is its own");
 }
+
+/// Goal: an act on an object is said in the incidents that exist and where this member said that it holds it, in whatever others it is named.
+#[test]
+fn invented_incidents_are_no_cases() {
+    let object = B256::repeat_byte(1);
+    let mut ledger = ledger(1);
+    (1..=9).for_each(|of| ledger.note(&collected(2, incident(of), &[object], 10), &charter(), at(0)));
+    ledger.note(&accessed(1, incident(4), AccessAction::Copied, object), &charter(), at(0));
+    let cases = ledger.cases_of(&object, |of| *of == incident(7));
+    assert_eq!(cases.iter().map(|(of, _)| *of).collect::<Vec<_>>(), [incident(4), incident(7)]);
+    assert_eq!(ledger.cases_of(&B256::ZERO, |_| true), []);
+}

@@ -35,6 +35,13 @@ impl Node {
         objects
     }
 
+    /// The incidents in which what is done with an object is said, of each object.
+    pub(super) fn cases_of(&self, objects: &BTreeSet<B256>) -> BTreeMap<B256, Vec<(IncidentId, ChainId)>> {
+        let incidents = self.driver.machine().incidents();
+        let exists = |of: &IncidentId| incidents.iter().any(|incident| incident.id == *of);
+        objects.iter().map(|object| (*object, self.evidence.ledger.cases_of(object, exists))).collect()
+    }
+
     /// Looks at the objects beside the loop, then hands them out: the reply follows when the access is durable.
     pub(in crate::run) fn access_evidence(
         &mut self,
@@ -46,9 +53,7 @@ impl Node {
     ) {
         let refused = if objects.is_empty() || objects.len() > OBJECTS_MAX {
             Some(format!("name 1 to {OBJECTS_MAX} objects at a time"))
-        } else if let Some(object) =
-            objects.iter().find(|object| self.evidence.ledger.incidents_of(object).next().is_none())
-        {
+        } else if let Some((object, _)) = self.cases_of(&objects).into_iter().find(|(_, of)| of.is_empty()) {
             Some(format!("no evidence object {object} is in this log; see `watchfire evidence list`"))
         } else if action == AccessAction::Copied {
             Some("a copy is said by the node that takes it".to_owned())
@@ -159,9 +164,9 @@ impl Node {
         noted: bool,
     ) -> Result<Reply, RunError> {
         let mut by_incident: BTreeMap<IncidentId, (ChainId, Vec<B256>)> = BTreeMap::new();
-        for object in &objects {
-            for (incident, entry) in self.evidence.ledger.incidents_of(object) {
-                by_incident.entry(*incident).or_insert((entry.block.chain, Vec::new())).1.push(*object);
+        for (object, of) in self.cases_of(&objects) {
+            for (incident, chain) in of {
+                by_incident.entry(incident).or_insert((chain, Vec::new())).1.push(object);
             }
         }
         let mut events = Vec::new();
@@ -174,7 +179,7 @@ impl Node {
             }
             match self.state(EvidenceStatement::Accessed(accessed)).await? {
                 Ok(made) => events.extend(made),
-                Err(error) => return Ok(Reply::Error { error }),
+                Err(refused) => return Ok(Reply::Error { error: refused.to_string() }),
             }
         }
         if action == AccessAction::Disposed {

@@ -78,8 +78,7 @@ impl Node {
             tracing::warn!(peer = %from.short(), "evidence request is malformed");
             return Ok(());
         };
-        let of: Vec<_> =
-            self.evidence.ledger.incidents_of(&object).map(|(id, entry)| (*id, entry.block.chain)).collect();
+        let of = self.cases_of(&[object].into()).remove(&object).unwrap_or_default();
         if of.is_empty() {
             return self.gossip.reply(reply, Bytes::new()).await.map_err(Into::into);
         }
@@ -179,8 +178,7 @@ impl Node {
         match kept {
             Ok(()) => {
                 let at = now();
-                let of: Vec<_> =
-                    self.evidence.ledger.incidents_of(&object).map(|(id, entry)| (*id, entry.block.chain)).collect();
+                let of = self.cases_of(&[object].into()).remove(&object).unwrap_or_default();
                 self.evidence.ledger.gave(from, &object);
                 self.evidence.ledger.kept(object);
                 for (incident, chain) in of {

@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use thiserror::Error;
 use watchfire_driver::Answer;
 use watchfire_journal::Space;
+use watchfire_protocol::Rejection;
 use watchfire_types::body::{
     AccessAction, Body, Custodian, EvidenceAccessed, EvidenceCollected, EvidenceItem, EvidenceMissed,
     EvidenceStatement, MissCause,
@@ -20,6 +22,17 @@ const ITEMS_MAX: usize = 32;
 const OBJECTS_MAX: usize = 256;
 /// Statements that wait for room in the log; of what comes beyond one miss an incident is remembered.
 const REFUSED_MAX: usize = 256;
+
+/// Why a statement is not in the log.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub(super) enum Refused {
+    /// What this node may say has to grow first.
+    #[error("{0}")]
+    NotYet(Rejection),
+    /// The log did not take it, for want of room or for good.
+    #[error("{0}")]
+    Untaken(String),
+}
 
 /// Copies of one incident that came from one member.
 #[derive(Debug)]
@@ -82,7 +95,7 @@ impl Unsaid {
     fn refused(&mut self, statement: EvidenceStatement) {
         if self.refused.len() < REFUSED_MAX {
             self.refused.push_back(statement);
-        } else if let Some(missed) = in_place(&statement, "more waited to be said on a full disk than is kept") {
+        } else if let Some(missed) = in_place(&statement, "more waited to be said than is kept") {
             self.lost.entry(missed.incident).or_insert(missed);
         }
     }
@@ -161,14 +174,15 @@ impl Node {
     pub(super) async fn state(
         &mut self,
         statement: EvidenceStatement,
-    ) -> Result<Result<Vec<EventHash>, String>, RunError> {
+    ) -> Result<Result<Vec<EventHash>, Refused>, RunError> {
         Ok(match self.input(Input::Evidence(Box::new(statement))).await? {
             Some(Answer { result: Ok(events), .. }) => Ok(events),
+            Some(Answer { result: Err(rejection @ Rejection::QuotaSpent), .. }) => Err(Refused::NotYet(rejection)),
             Some(Answer { result: Err(rejection), .. }) => {
                 tracing::warn!(cause = %rejection, "an evidence event was refused");
-                Err(rejection.to_string())
+                Err(Refused::Untaken(rejection.to_string()))
             }
-            None => Err("the statement was not answered; look at the node's log".to_owned()),
+            None => Err(Refused::Untaken("the statement was not answered; look at the node's log".to_owned())),
         })
     }
 
@@ -176,6 +190,10 @@ impl Node {
     pub(in crate::run) async fn say_evidence(&mut self, all: bool) -> Result<(), RunError> {
         let at = now();
         self.say_refused().await?;
+        if !self.evidence.unsaid.refused.is_empty() {
+            // What was gathered stays gathered, whatever there is of it.
+            return Ok(());
+        }
         for manifest in self.evidence.unsaid.manifests(at, all) {
             self.say(EvidenceStatement::Collected(manifest)).await?;
         }
@@ -233,14 +251,14 @@ impl Node {
     async fn say_refused(&mut self) -> Result<(), RunError> {
         while let Some(statement) = self.evidence.unsaid.refused.pop_front() {
             let Err(why) = self.state(statement.clone()).await? else { continue };
-            if !matches!(self.driver.journal().space(), Space::Ample) {
+            if matches!(why, Refused::NotYet(_)) || !matches!(self.driver.journal().space(), Space::Ample) {
                 self.evidence.unsaid.refused.push_front(statement);
                 return Ok(());
             }
-            if let (Some(missed), false) =
-                (in_place(&statement, &why), matches!(statement, EvidenceStatement::Missed(_)))
-            {
-                self.state(EvidenceStatement::Missed(missed)).await?.ok();
+            let missed = in_place(&statement, &why.to_string());
+            match missed.filter(|_| !matches!(statement, EvidenceStatement::Missed(_))) {
+                Some(missed) => drop(self.evidence.unsaid.lost.entry(missed.incident).or_insert(missed)),
+                None => self.alarm(format!("what was to be said of evidence is lost: {why}")),
             }
         }
         for missed in std::mem::take(&mut self.evidence.unsaid.lost).into_values() {

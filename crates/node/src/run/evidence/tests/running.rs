@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use watchfire_evm::{ChainClient, ChainConfig, Endpoint, FeedEvent, Finality, Limits, Route};
 use watchfire_types::body::Body;
 use watchfire_types::input::Input;
-use watchfire_types::{Address, B256, BlockView, Bytes, Read, ReadOutcome, U256};
+use watchfire_types::{Address, BlockView, Bytes, Read, ReadOutcome, U256};
 
 use super::chain::{CHAIN, Operator, block};
 use crate::control::records::Records;
@@ -85,7 +85,7 @@ pub(super) fn feed(number: u64, drained: bool) -> FeedEvent {
     reads.extend([held(vault, balance)]);
     let view = BlockView {
         block: block(number),
-        parent: B256::with_last_byte(1),
+        parent: block(number - 1).hash,
         base_fee: Some(1),
         transactions: Vec::new(),
         logs: Vec::new(),
@@ -153,7 +153,7 @@ impl Running {
     }
 
     /// Waits until so many records of a kind were told.
-    async fn until(&mut self, kind: &str, count: usize) {
+    pub(super) async fn until(&mut self, kind: &str, count: usize) {
         let wait = async {
             let mut end = self.records.end();
             loop {
