@@ -3,6 +3,9 @@
 //! A value is 16 bytes beside the text it stands in; containers know where they end, so that skipping one costs one step. Texts stay as
 //! they are written (escapes are checked for their end, not resolved: no field that a trace needs has any).
 
+/// Values within one, of 16 bytes each: more than the fullest block of 60 million gas has, of calls at 100 gas with a dozen values each.
+const VALUES_MAX: usize = 1 << 23;
+
 /// What a value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -106,6 +109,9 @@ impl Reader<'_> {
         let (Ok(start), Ok(end), Ok(index)) = (narrow(start), narrow(self.at), narrow(self.nodes.len())) else {
             return Err(JsonFault { at: start, what: "more than 4 GiB in one value" });
         };
+        if self.nodes.len() >= VALUES_MAX {
+            return Err(JsonFault { at: start as usize, what: "more than 8,388,608 values in one" });
+        }
         self.nodes.push(Node { kind, start, end, next: index + 1 });
         Ok(index)
     }

@@ -1,5 +1,7 @@
 //! Why a text gives no call trace, and where.
 
+use std::cell::OnceCell;
+
 use thiserror::Error;
 
 /// Why a text gives no call trace; every one says the line and column (both from 1) where it stopped.
@@ -77,10 +79,24 @@ pub enum TraceFault {
     Empty,
 }
 
-/// Line and column, both from 1, of a byte offset.
-pub(super) fn place(text: &[u8], at: usize) -> (usize, usize) {
-    let before = &text[..at.min(text.len())];
-    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-    let column = before.iter().rev().take_while(|byte| **byte != b'\n').count() + 1;
-    (line, column)
+/// Where the lines of a text begin, looked for once, when the first place in it is asked for: a text may have as many faults as values.
+#[derive(Debug)]
+pub(super) struct Places<'a> {
+    text: &'a [u8],
+    lines: OnceCell<Vec<usize>>,
+}
+
+impl<'a> Places<'a> {
+    pub(super) fn of(text: &'a [u8]) -> Self {
+        Self { text, lines: OnceCell::new() }
+    }
+
+    /// Line and column, both from 1, of a byte offset.
+    pub(super) fn at(&self, at: usize) -> (usize, usize) {
+        let ends = || self.text.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(end, _)| end + 1);
+        let lines = self.lines.get_or_init(|| std::iter::once(0).chain(ends()).collect());
+        let at = at.min(self.text.len());
+        let line = lines.partition_point(|begins| *begins <= at);
+        (line, at - lines.get(line - 1).copied().unwrap_or_default() + 1)
+    }
 }

@@ -2,27 +2,27 @@
 
 use alloy_primitives::{Address, B256, U256};
 
-use super::fault::{TraceFault, place};
+use super::fault::{Places, TraceFault};
 use super::tree::DATA_BYTES_MAX;
 use crate::json::{Kind, Value};
 
 /// Reads fields, and says where one is wrong.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Fields<'a> {
-    /// The whole text.
-    pub(super) text: &'a [u8],
+    /// Of the whole text.
+    pub(super) places: &'a Places<'a>,
 }
 
 impl Fields<'_> {
     /// The fault of a field.
     pub(super) fn fault(self, value: Value<'_>, field: &'static str, wants: &'static str) -> TraceFault {
-        let (line, column) = place(self.text, value.at());
+        let (line, column) = self.places.at(value.at());
         TraceFault::Field { line, column, field, wants }
     }
 
     /// The fault of a shape.
     pub(super) fn shape(self, value: Value<'_>, found: &'static str) -> TraceFault {
-        let (line, column) = place(self.text, value.at());
+        let (line, column) = self.places.at(value.at());
         TraceFault::Shape { line, column, found }
     }
 

@@ -1,6 +1,6 @@
 //! Geth's callTracer: objects with their inner calls in `calls`, logs in `logs` where they were asked for.
 
-use super::fault::{TraceFault, place};
+use super::fault::TraceFault;
 use super::fields::Fields;
 use super::tree::{CallKind, CallTree, FRAMES_MAX, Frame, TraceLog};
 use crate::json::{Kind, Value};
@@ -21,7 +21,7 @@ pub(super) fn tree(fields: Fields<'_>, root: Value<'_>) -> Result<CallTree, Trac
     let mut waiting = vec![(root, 0)];
     while let Some((value, parent)) = waiting.pop() {
         if frames.len() >= FRAMES_MAX {
-            let (line, column) = place(fields.text, value.at());
+            let (line, column) = fields.places.at(value.at());
             return Err(TraceFault::TooManyCalls { line, column, most: FRAMES_MAX });
         }
         if value.kind() != Kind::Object {

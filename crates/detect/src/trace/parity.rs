@@ -1,6 +1,6 @@
 //! Parity's traces (OpenEthereum, Erigon, Nethermind, Reth): one row a call, its place in `traceAddress`.
 
-use super::fault::{TraceFault, place};
+use super::fault::TraceFault;
 use super::fields::Fields;
 use super::tree::{CallKind, CallTree, FRAMES_MAX, Frame};
 use crate::json::{Kind, Value};
@@ -35,7 +35,7 @@ pub(super) fn is_call(row: Value<'_>) -> bool {
 /// missing, hangs on the nearest one around it that is there.
 pub(super) fn tree(fields: Fields<'_>, rows: &[Value<'_>]) -> Result<CallTree, TraceFault> {
     if let Some(first) = rows.first().filter(|_| rows.len() > FRAMES_MAX) {
-        let (line, column) = place(fields.text, first.at());
+        let (line, column) = fields.places.at(first.at());
         return Err(TraceFault::TooManyCalls { line, column, most: FRAMES_MAX });
     }
     let mut placed = Vec::with_capacity(rows.len());

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use alloy_primitives::B256;
 
-use super::fault::{TraceFault, place};
+use super::fault::{Places, TraceFault};
 use super::fields::Fields;
 use super::tree::CallTree;
 use super::{geth, parity};
@@ -32,9 +32,9 @@ pub struct Traced {
 /// # Errors
 /// The first [`TraceFault`] with its place; everything else was handed over.
 pub fn read_traces<E: From<TraceFault>>(text: &[u8], mut sink: impl FnMut(Traced) -> Result<(), E>) -> Result<(), E> {
-    let at = |at: usize| place(text, at);
+    let places = &Places::of(text);
     if let Err(error) = std::str::from_utf8(text) {
-        let (line, column) = at(error.valid_up_to());
+        let (line, column) = places.at(error.valid_up_to());
         return Err(TraceFault::NotText { line, column }.into());
     }
     let mut from = if text.starts_with(&[0xef, 0xbb, 0xbf]) { 3 } else { 0 };
@@ -44,7 +44,7 @@ pub fn read_traces<E: From<TraceFault>>(text: &[u8], mut sink: impl FnMut(Traced
             Ok(Some(read)) => read,
             Ok(None) => break,
             Err(fault) => {
-                let (line, column) = at(fault.at);
+                let (line, column) = places.at(fault.at);
                 first.get_or_insert(TraceFault::Json { line, column, what: fault.what });
                 match next_line(text, fault.at) {
                     Some(next) => from = next,
@@ -55,7 +55,7 @@ pub fn read_traces<E: From<TraceFault>>(text: &[u8], mut sink: impl FnMut(Traced
         };
         values += 1;
         let mut found = Found::default();
-        collect(Fields { text }, tape.root(), &mut found);
+        collect(Fields { places }, tape.root(), &mut found);
         for one in found.traced {
             sink(one)?;
         }
@@ -93,11 +93,12 @@ impl Found {
 }
 
 /// What is still to look at, with the hash that stands around it.
-type Waiting<'a> = Vec<(Value<'a>, Option<B256>)>;
+type Waiting<'a> = Vec<(Value<'a>, Option<Box<B256>>)>;
 
 fn collect<'a>(fields: Fields<'_>, root: Value<'a>, found: &mut Found) {
     let mut waiting: Waiting<'a> = vec![(root, None)];
     while let Some((value, around)) = waiting.pop() {
+        let around = around.map(|hash| *hash);
         let read = match value.kind() {
             Kind::Array => array(fields, value, around, &mut waiting, found),
             Kind::Object => object(fields, value, around, &mut waiting, found),
@@ -112,6 +113,16 @@ fn collect<'a>(fields: Fields<'_>, root: Value<'a>, found: &mut Found) {
     }
 }
 
+/// Lists and objects of a list, and the first of it that is neither: a fault is told once, and millions of numbers are not looked at one by one.
+fn worth<'a, T>(items: impl Iterator<Item = (Value<'a>, T)>) -> impl Iterator<Item = (Value<'a>, T)> {
+    let mut plain = false;
+    items.filter(move |(item, _)| match item.kind() {
+        Kind::Array | Kind::Object => true,
+        Kind::Null => false,
+        _ => !std::mem::replace(&mut plain, true),
+    })
+}
+
 fn array<'a>(
     fields: Fields<'_>,
     list: Value<'a>,
@@ -123,12 +134,12 @@ fn array<'a>(
         return rows(fields, list, around, found);
     }
     let first = waiting.len();
-    waiting.extend(list.items().map(|item| (item, None)));
+    waiting.extend(worth(list.items().map(|item| (item, None))));
     waiting[first..].reverse();
     if let [(only, hash)] = &mut waiting[first..]
         && only.kind() == Kind::Object
     {
-        *hash = around;
+        *hash = around.map(Box::new);
     }
     Ok(())
 }
@@ -139,7 +150,7 @@ fn rows(fields: Fields<'_>, list: Value<'_>, around: Option<B256>, found: &mut F
     let mut known: BTreeMap<B256, usize> = BTreeMap::new();
     for row in list.items() {
         if row.kind() != Kind::Object {
-            found.fault.get_or_insert(fields.shape(row, "a row that is no object"));
+            found.fault.get_or_insert_with(|| fields.shape(row, "a row that is no object"));
             continue;
         }
         if !parity::is_call(row) {
@@ -190,13 +201,13 @@ fn object<'a>(
         return block(list, &hashes, waiting);
     }
     if let Some(inside) = value.any(INSIDE) {
-        waiting.push((inside, own));
+        waiting.push((inside, own.map(Box::new)));
         return Ok(());
     }
     if let Some(error) = value.get("error") {
         let message = error.get("message").unwrap_or(error);
         let message = String::from_utf8_lossy(message.bytes()).chars().take(200).collect();
-        let (line, column) = place(fields.text, error.at());
+        let (line, column) = fields.places.at(error.at());
         return Err(TraceFault::Reply { line, column, message });
     }
     if value.members().any(|(name, value)| name == b"result" && value.kind() == Kind::Null) {
@@ -209,7 +220,7 @@ fn object<'a>(
         let hash = std::str::from_utf8(name).ok().filter(|name| name.len() == 66).and_then(|name| name.parse().ok());
         let numbered = name.iter().all(u8::is_ascii_digit) && !name.is_empty();
         if looks(member.kind()) && (hash.is_some() || numbered) {
-            waiting.push((member, hash));
+            waiting.push((member, hash.map(Box::new)));
         }
     }
     if waiting.len() == first {
@@ -234,7 +245,8 @@ fn block<'a>(list: Value<'a>, hashes: &[Option<B256>], waiting: &mut Waiting<'a>
         return Ok(());
     }
     let first = waiting.len();
-    waiting.extend(list.items().enumerate().map(|(index, item)| (item, hashes.get(index).copied().flatten())));
+    let hashes = hashes.iter().map(|hash| hash.map(Box::new)).chain(std::iter::repeat_with(|| None));
+    waiting.extend(worth(list.items().zip(hashes)));
     waiting[first..].reverse();
     Ok(())
 }

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::writing::{any_tree, geth, parity, read};
 use crate::trace::TraceFault;
+use crate::trace::fault::Places;
 
 /// Each with the words that tell it and where it stands.
 #[test]
@@ -122,5 +123,38 @@ proptest! {
     #[test]
     fn any_text_never_panics(text in "[\\[\\]{}\":,0-9a-fx\\\\ \n]{0,200}") {
         let _ = read(&text);
+    }
+}
+
+/// Goal: as many faults as values cost no more than one: each of these texts, at a cost that grows with its square, would take minutes. More values than any
+/// block has are refused before they are held.
+#[test]
+fn many_faults_cost_what_one_does() {
+    const MANY: usize = 200_000;
+    for (one, told) in [
+        ("0,", "line 1, column 2: a number"),
+        ("true,\n", "line 1, column 2: true or false"),
+        ("{},\n", "line 1, column 2: an object without calls"),
+        ("{\"calls\":[7]},\n", "line 1, column 12: an inner call that is no object"),
+        ("[\"x\"],\n", "line 1, column 4: a text"),
+    ] {
+        let text = format!("[{}null]", one.repeat(MANY));
+        let fault = read(&text).unwrap_err().to_string();
+        assert!(fault.contains(told), "{one:?}: {fault}");
+    }
+    let cut_off = "{\n".repeat(MANY);
+    assert!(read(&cut_off).unwrap_err().to_string().contains("line 2, column 1: a name in quotes is expected"));
+    let values = format!("[{}0]", "0,".repeat(1 << 23));
+    assert!(read(&values).unwrap_err().to_string().contains("more than 8,388,608 values in one"));
+}
+
+proptest! {
+    /// Goal: a place is told as it is counted by hand, wherever it is.
+    #[test]
+    fn places_are_counted(text in "[a\n]{0,40}", at in 0_usize..50) {
+        let before = &text.as_bytes()[..at.min(text.len())];
+        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let column = before.iter().rev().take_while(|byte| **byte != b'\n').count() + 1;
+        prop_assert_eq!(Places::of(text.as_bytes()).at(at), (line, column));
     }
 }
