@@ -4,6 +4,7 @@
 //! transaction waits for it. Answers are bounded by the caller; nothing here decides anything.
 
 mod check;
+mod singly;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use crate::endpoint::{RETRY_AFTER_MS_MAX, Remote};
 use crate::error::RpcError;
 
 pub use check::{BlockFacts, EvidenceFault, Touched, block, logs, receipt_proofs, receipts, same_result, state_proof};
+pub use singly::{SINGLE_RECEIPT, SINGLE_RECEIPTS_MAX, are_of, result, single_receipt, together};
 
 /// One call whose request bytes are fixed, so that their digest names it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -28,7 +28,7 @@ use crate::receipt::{self, Proof, Receipt, Unproved, prove};
 use crate::rpc::Request;
 
 /// Most transactions of a block whose receipts are asked for one by one.
-const TRANSACTIONS_MAX: usize = 5_000;
+pub(crate) const TRANSACTIONS_MAX: usize = 5_000;
 
 /// How many blocks an endpoint whose receipts are of an unknown kind is asked for none: a chain gets no others overnight.
 const UNKNOWN_REST_BLOCKS: u64 = 1_000;

@@ -10,7 +10,8 @@
 //! Bounds for an incident, however long the attack and however many find it: [`WINDOWS_MAX`] x ([`BLOCKS_MAX`] + 1) + [`PAUSES_MAX`] = 76
 //! blocks (18 in the ordinary case of one attack and one pause), each once, and at most as many again ([`BEGUN_MAX`]) of branches that reorgs
 //! took; of each block 4 + [`ACCOUNTS_MAX`] = 12 questions to two
-//! operators, a question at most [`ATTEMPTS_MAX`] times to one operator and to others only where one of two fails; [`OBJECT_BYTES_MAX`] an
+//! operators (and one for each transaction to an operator that gives no receipts of whole blocks, where no other does), a question at most
+//! [`ATTEMPTS_MAX`] times in vain to one operator and to others only where one of two fails; [`OBJECT_BYTES_MAX`] an
 //! object, [`INCIDENT_BYTES_MAX`] an incident; [`REQUESTS_MAX`] questions under way at a time.
 
 pub mod bench;

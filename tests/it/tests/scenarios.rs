@@ -323,18 +323,22 @@ fn human_veto() {
     assert_eq!(play("human-veto").cause.as_deref(), Some("cancelled"));
 }
 
-/// Any client serves: without WebSocket, batches, block receipts, block simulation and EIP-1898 the same attack ends the same way.
+/// Any client serves: without WebSocket, batches, block receipts, block simulation and EIP-1898 the same attack ends the same way, and what it
+/// leaves behind is as whole.
 #[test]
 fn plain_operators() {
-    let report = play("plain-operators");
-    assert!(report.pause_tx.is_some());
+    evidence_is_whole("plain-operators");
 }
 
 /// Operators ration and prune while it is collected: the evidence is complete all the same, and every node's bundle has it all.
 #[test]
 fn evidence_under_stress() {
+    evidence_is_whole("evidence-under-stress");
+}
+
+fn evidence_is_whole(scenario: &str) {
     let keep = tempfile::tempdir().unwrap();
-    let report = play_into("evidence-under-stress", Some(keep.path().to_owned()));
+    let report = play_into(scenario, Some(keep.path().to_owned()));
     assert!(report.pause_tx.is_some());
     let whole = ["header", "receipt", "account", "slot", "object", "custody", "operators", "execution"];
     let taken = verified(keep.path(), &whole);

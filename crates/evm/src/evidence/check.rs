@@ -42,6 +42,10 @@ pub struct BlockFacts {
     pub state_root: B256,
     /// Receipts.
     pub receipts_root: B256,
+    /// The transactions in their order.
+    pub transactions: Vec<B256>,
+    /// Whether the header proves these; those of kinds unknown here are as the operator names them.
+    pub transactions_proved: bool,
 }
 
 /// The accounts that evidence is about.
@@ -52,11 +56,22 @@ struct Answer<T> {
     result: T,
 }
 
+/// Of a block whose transactions are of kinds unknown here.
+#[derive(Deserialize)]
+struct Named {
+    transactions: Vec<NamedTransaction>,
+}
+
+#[derive(Deserialize)]
+struct NamedTransaction {
+    hash: B256,
+}
+
 pub(super) fn is_null(bytes: &[u8]) -> bool {
     serde_json::from_slice::<Answer<Value>>(bytes).map_or(true, |answer| answer.result.is_null())
 }
 
-fn opened<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, EvidenceFault> {
+pub(super) fn opened<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, EvidenceFault> {
     let unknown = |error: serde_json::Error| EvidenceFault::Unknown(crate::rpc::cut(&error.to_string()));
     serde_json::from_slice::<Answer<T>>(bytes).map(|answer| answer.result).map_err(unknown)
 }
@@ -75,7 +90,7 @@ pub fn block(bytes: &[u8], wanted: &BlockRef) -> Result<BlockFacts, EvidenceFaul
     if found != wanted.hash {
         return contradicts(format!("the header hashes to {found}, not to {}", wanted.hash));
     }
-    if let Ok(block) = opened::<Block>(bytes)
+    let (transactions, transactions_proved) = if let Ok(block) = opened::<Block>(bytes)
         && let Some(transactions) = block.transactions.as_transactions()
     {
         let envelopes: Vec<_> = transactions.iter().map(|transaction| transaction.inner.inner().clone()).collect();
@@ -83,8 +98,18 @@ pub fn block(bytes: &[u8], wanted: &BlockRef) -> Result<BlockFacts, EvidenceFaul
         if root != header.inner.transactions_root {
             return contradicts(format!("the transactions have root {root}, not the header's"));
         }
-    }
-    Ok(BlockFacts { state_root: header.inner.state_root, receipts_root: header.inner.receipts_root })
+        // The root does not cover the hash that stands beside a transaction.
+        (envelopes.iter().map(|envelope| keccak256(envelope.encoded_2718())).collect(), true)
+    } else {
+        let named = opened::<Named>(bytes).map(|block| block.transactions).unwrap_or_default();
+        (named.into_iter().map(|transaction| transaction.hash).collect(), false)
+    };
+    Ok(BlockFacts {
+        state_root: header.inner.state_root,
+        receipts_root: header.inner.receipts_root,
+        transactions,
+        transactions_proved,
+    })
 }
 
 type Primitive = ReceiptEnvelope<RawLog>;

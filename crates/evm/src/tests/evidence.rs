@@ -108,6 +108,50 @@ async fn a_crowded_block_is_proved_whole() {
     }
 }
 
+/// Receipts had one by one are those of the whole block, whatever the operator says beside the root.
+#[tokio::test]
+async fn receipts_had_one_by_one_are_the_blocks() {
+    let (_anvil, operator, client, block) = chain_of(5).await;
+    let body = raw(&client, "eth_getBlockByHash", json!([block.hash, true])).await.unwrap();
+    let facts = evidence::block(&body, &block).unwrap();
+    let whole = raw(&client, "eth_getBlockReceipts", json!([block.hash])).await.unwrap();
+    operator.now(|method, _| match method {
+        "eth_getBlockReceipts" => Act::Fail(-32601, "method not found"),
+        _ => Act::Pass,
+    });
+    assert!(matches!(raw(&client, "eth_getBlockReceipts", json!([block.hash])).await, Err(RawFault::Unsupported(_))));
+    assert!(facts.transactions_proved && facts.transactions.len() == 5);
+    let mut results = Vec::new();
+    for transaction in &facts.transactions {
+        let question = evidence::single_receipt(transaction);
+        let answer = client.raw(&self::operator(), &question, 1 << 20, PATIENCE).await.unwrap();
+        results.push(evidence::result(&answer).unwrap());
+    }
+    let together = evidence::together(&results);
+    evidence::receipts(&together, &facts).unwrap();
+    assert!(evidence::same_result(&together, &whole) && evidence::are_of(&together, &block));
+    assert!(!evidence::are_of(&together, &BlockRef { hash: B256::ZERO, ..block }));
+    let proofs = |answer| evidence::receipt_proofs(answer, &block, &facts, &BTreeSet::from([RECEIVER])).unwrap();
+    assert_eq!(proofs(&together), proofs(&whole));
+    results.swap(0, 1);
+    assert!(contradicts(&evidence::receipts(&evidence::together(&results), &facts)));
+}
+
+/// The hash beside a transaction, which no root covers, is worked out where the transaction is of a known kind.
+#[tokio::test]
+async fn transactions_are_named_by_the_root() {
+    let (_anvil, operator, client, block) = chain().await;
+    let named = |answer: &[u8]| evidence::block(answer, &block).unwrap();
+    let honest = named(&raw(&client, "eth_getBlockByHash", json!([block.hash, true])).await.unwrap());
+    operator.now(|_, _| Act::Change(|block| block["transactions"][1]["hash"] = json!(B256::ZERO)));
+    let lie = named(&raw(&client, "eth_getBlockByHash", json!([block.hash, true])).await.unwrap());
+    assert_eq!(lie, honest);
+    operator.now(|_, _| Act::Change(|block| block["transactions"][1]["type"] = json!("0x6a")));
+    let unknown = named(&raw(&client, "eth_getBlockByHash", json!([block.hash, true])).await.unwrap());
+    assert!(!unknown.transactions_proved);
+    assert_eq!(unknown.transactions, honest.transactions);
+}
+
 /// An operator that changes a header, a transaction, a receipt or a balance is caught by the root; its bytes are there all the same.
 #[tokio::test]
 async fn a_lie_contradicts_the_block() {

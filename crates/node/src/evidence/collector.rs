@@ -1,5 +1,7 @@
 //! Collects what one block shows, from two operators, and says what it took and what it missed.
 
+mod putting;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,26 +11,21 @@ use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout_at};
-use watchfire_evm::{ChainClient, RawFault, evidence};
+use watchfire_evm::{ChainClient, evidence};
 use watchfire_types::body::{
     Custody, EvidenceCheck, EvidenceCollected, EvidenceItem, EvidenceKind, EvidenceMissed, MissCause,
 };
 use watchfire_types::{AssetId, B256, BlockRef, Bytes, EventHash, IncidentId, OperatorId};
 
+use self::putting::Put;
 use super::bench::Bench;
 use super::store::{Store, digest};
 use super::told::{Ended, Told};
-use super::want::{Known, Want, Watched, cause};
-use super::{ATTEMPTS_MAX, OBJECT_BYTES_MAX};
+use super::want::{Known, Want, Watched};
 use crate::run::now;
 
 /// Operators whose word is wanted.
 const OPERATORS: usize = 2;
-/// How long an operator has to answer one request.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
-/// Twice the first wait before asking again; doubles up to the last, or an eighth of the job's patience where that is longer.
-const RETRY_MS_MIN: u64 = 250;
-const RETRY_MS_MAX: u64 = 4_000;
 /// Texts of an event, as the wire bounds them.
 const PARAMS_MAX: usize = 256;
 const LINE_MAX: usize = 512;
@@ -95,6 +92,8 @@ struct Asked {
     not_before: Instant,
     last: Option<(MissCause, String)>,
     open: bool,
+    /// Of one that gives no receipts of a whole block: those that came one by one, in order.
+    singly: Option<Vec<Bytes>>,
 }
 
 /// A job with what it needs.
@@ -243,6 +242,7 @@ impl Collector {
                     attempts: 0,
                     not_before: Instant::now(),
                     last: None,
+                    singly: None,
                 }),
             }
         }
@@ -276,7 +276,8 @@ impl Collector {
         }
         known.send_modify(|known| known.over(want.kind));
         self.compare(want, &mut gathered).await;
-        self.miss(want, &asked, &mut gathered);
+        let nothing = want.is_nothing(&known.borrow());
+        self.miss(want, nothing, &asked, &mut gathered);
         gathered
     }
 
@@ -305,31 +306,12 @@ impl Collector {
         deadline: Instant,
         state: &mut Asked,
     ) -> Option<(Taken, bool)> {
-        let permit = self.gate.acquire().await.ok()?;
-        state.attempts = state.attempts.saturating_add(1);
-        let left = deadline.saturating_duration_since(Instant::now());
-        let patience = REQUEST_TIMEOUT.min(left);
-        let mut asked = &want.request;
-        let mut answer = self.client.raw(&state.operator, asked, OBJECT_BYTES_MAX, patience).await;
-        if let (Err(RawFault::Refused(_)), Some(by_number)) = (&answer, &want.by_number) {
-            asked = by_number;
-            answer = self.client.raw(&state.operator, asked, OBJECT_BYTES_MAX, patience).await;
-        }
-        drop(permit);
+        let Put { way, answer, patience } = self.put(want, known, deadline, state).await?;
         let bytes = match answer {
             Ok(bytes) => bytes,
             Err(fault) => {
-                let patience_ms = u64::try_from(self.job.patience.as_millis()).unwrap_or(u64::MAX);
-                let most = RETRY_MS_MAX.max(patience_ms / 8);
-                let backoff = RETRY_MS_MIN.saturating_mul(1 << state.attempts.min(16)).min(most);
-                let asked_for = if let RawFault::RateLimited { retry_after_ms } = &fault { *retry_after_ms } else { 0 };
-                state.not_before = Instant::now() + Duration::from_millis(backoff.max(asked_for));
-                state.open = fault.may_pass() && state.attempts < ATTEMPTS_MAX;
-                // One that the job's own end cut short says less than the one before.
-                let short = patience < REQUEST_TIMEOUT && cause(&fault) == MissCause::Timeout;
-                if !short || state.last.is_none() {
-                    state.last = Some((cause(&fault), fault.to_string()));
-                }
+                let singly = want.singly(&known.borrow()).is_some();
+                self.refused(state, &way, &fault, singly, patience);
                 return None;
             }
         };
@@ -337,18 +319,20 @@ impl Collector {
         state.open = false;
         let (judging, block, facts) = (want.clone(), self.job.block, known.borrow().clone());
         let (touched, answer) = (self.job.watched.touched(), bytes.clone());
-        let Some(judged) = self.bench.run(move || judging.judge(&answer, &block, &facts, &touched)).await else {
-            state.last =
-                Some((MissCause::Refused, "the answer could not be judged; look at the node's log".to_owned()));
-            return None;
-        };
-        let check = match &judged {
-            Err(why) if asked != &want.request => {
-                let detail =
-                    format!("it takes no hash, and what it has at that number does not hold of this block: {why}");
-                state.last = Some((MissCause::UnknownBlock, detail));
+        let put = way.clone();
+        let judged = match self.bench.run(move || put.judge(&judging, &answer, &block, &facts, &touched)).await {
+            Some(Ok(judged)) => judged,
+            Some(Err(elsewhere)) => {
+                state.last = Some((MissCause::UnknownBlock, elsewhere));
                 return None;
             }
+            None => {
+                let detail = "the answer could not be judged; look at the node's log";
+                state.last = Some((MissCause::Refused, detail.to_owned()));
+                return None;
+            }
+        };
+        let check = match &judged {
             Ok(check) => check.unwrap_or(EvidenceCheck::OneOperator),
             Err(why) => {
                 state.last = Some((MissCause::Contradicts, why.clone()));
@@ -362,13 +346,14 @@ impl Collector {
                 return None;
             }
         };
+        let (method, params, request) = way.told(want);
         let item = EvidenceItem {
             kind: want.kind,
             block: self.job.block,
             operator: state.operator.clone(),
-            method: asked.method.to_owned(),
-            params: cut(&asked.params, PARAMS_MAX),
-            request: digest(&asked.body()),
+            method,
+            params: cut(&params, PARAMS_MAX),
+            request,
             object,
             size: bytes.len() as u64,
             at,
@@ -401,7 +386,7 @@ impl Collector {
         }
     }
 
-    fn miss(&self, want: &Want, asked: &[Asked], gathered: &mut Gathered) {
+    fn miss(&self, want: &Want, nothing: bool, asked: &[Asked], gathered: &mut Gathered) {
         gathered.complete = gathered.taken.len() >= OPERATORS;
         let unasked = !gathered.complete && asked.iter().any(|state| state.open && state.attempts == 0);
         if unasked {
@@ -416,8 +401,8 @@ impl Collector {
                 gathered.missed.push(self.missed(want.kind, operator, *cause, state.attempts, detail));
             }
         }
-        // The tracer is an extra where it is offered; the state's proofs are wanted of everyone.
-        if want.kind == EvidenceKind::StateDiff
+        // The tracer is an extra where it is offered; the state's proofs are wanted of everyone, and receipts where there are any.
+        if (want.kind == EvidenceKind::StateDiff || nothing)
             && !gathered.complete
             && !unasked
             && asked.iter().all(|state| state.last.as_ref().is_none_or(|(cause, _)| *cause == MissCause::Unsupported))

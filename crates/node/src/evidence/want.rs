@@ -136,6 +136,21 @@ impl Want {
         }
     }
 
+    /// The transactions whose receipts make up this, where each can be asked for alone.
+    #[must_use]
+    pub fn singly(&self, known: &Known) -> Option<Vec<B256>> {
+        let facts = known.facts.as_ref().filter(|_| self.kind == EvidenceKind::Receipts)?;
+        let few = (1..=evidence::SINGLE_RECEIPTS_MAX).contains(&facts.transactions.len());
+        few.then(|| facts.transactions.clone())
+    }
+
+    /// Whether the header says that there is nothing to have: a block without transactions has no receipts.
+    #[must_use]
+    pub fn is_nothing(&self, known: &Known) -> bool {
+        let facts = known.facts.as_ref().filter(|_| self.kind == EvidenceKind::Receipts);
+        facts.is_some_and(|facts| facts.transactions_proved && facts.transactions.is_empty())
+    }
+
     fn new(kind: EvidenceKind, request: RawRequest) -> Self {
         Self { kind, request, by_number: None, account: None }
     }

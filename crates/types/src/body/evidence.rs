@@ -27,7 +27,7 @@ pub struct Custody {
 pub enum EvidenceKind {
     /// Header and whole transactions: `eth_getBlockByHash`.
     Block,
-    /// Every receipt, with its logs: `eth_getBlockReceipts`.
+    /// Every receipt, with its logs: `eth_getBlockReceipts`, or one `eth_getTransactionReceipt` for each transaction.
     Receipts,
     /// Proofs of receipts that concern the asset against the header's receipts root. Derived, not an operator's own bytes.
     ReceiptProofs,
@@ -70,8 +70,8 @@ pub struct EvidenceItem {
     pub method: String,
     /// JSON of the parameters; at most 256 bytes, cut where longer.
     pub params: String,
-    /// SHA-256 of the request body `{"jsonrpc":"2.0","id":1,"method":METHOD,"params":PARAMS}` (no blanks); of a derived object, of the
-    /// object that it is derived from.
+    /// SHA-256 of the request body `{"jsonrpc":"2.0","id":1,"method":METHOD,"params":PARAMS}` (no blanks); of receipts that came one by
+    /// one, of the request for all of them; of [`EvidenceKind::ReceiptProofs`], of the object that they are derived from.
     pub request: B256,
     /// SHA-256 of the object's bytes.
     pub object: B256,

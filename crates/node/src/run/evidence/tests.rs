@@ -9,6 +9,7 @@ mod peers;
 mod port;
 mod running;
 mod served;
+mod singly;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
