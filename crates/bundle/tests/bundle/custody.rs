@@ -1,8 +1,11 @@
 //! Who holds an object, as members' own words have it.
 
+use alloy_primitives::B256;
+use sha2::{Digest as _, Sha256};
 use watchfire_bundle::{Outcome, verify};
-use watchfire_types::Body;
 use watchfire_types::body::{AccessAction, Custodian, EvidenceAccessed};
+use watchfire_types::{Body, Bytes, IncidentId};
+use watchfire_wire::bundle::Bundle;
 
 use crate::fixture::{Story, charter, human};
 use crate::hostile::manifest;
@@ -44,4 +47,23 @@ fn what_was_disposed_of_is_held_no_more() {
         let (found, detail) = custody(acts);
         assert!(found == outcome && detail.contains(&says(others)), "{acts:?}: {found:?} {detail}");
     }
+}
+
+/// What lies beside the evidence, and what another incident's manifest names, is not in the bundle: nobody would know where it came from.
+#[test]
+fn what_no_event_announced_is_left_out() {
+    let mut story = Story::whole();
+    let mut elsewhere = manifest(&story);
+    let (stray, other) = (Bytes::from_static(b"{\"result\":[]}"), Bytes::from_static(b"{\"result\":{}}"));
+    let [unnamed, foreign] = [&stray, &other].map(|content| B256::from_slice(&Sha256::digest(content)));
+    elsewhere.incident = IncidentId::from_bytes([9; 32]);
+    elsewhere.items.truncate(1);
+    elsewhere.items[0].object = foreign;
+    elsewhere.asset = "vault-other".parse().unwrap();
+    story.authors[4].says(Body::EvidenceCollected(elsewhere));
+    let before: Vec<B256> = Bundle::decode(&story.bundle()).unwrap().objects.iter().map(|held| held.digest).collect();
+    story.objects.extend([(unnamed, stray), (foreign, other)]);
+    let after: Vec<B256> = Bundle::decode(&story.bundle()).unwrap().objects.iter().map(|held| held.digest).collect();
+    assert_eq!(after, before);
+    assert!(!after.contains(&unnamed) && !after.contains(&foreign));
 }

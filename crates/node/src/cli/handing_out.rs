@@ -1,16 +1,16 @@
 //! What is on record of objects that leave the store: an event of the running node, else a note from which the next start makes one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use watchfire_types::B256;
 use watchfire_types::body::{AccessAction, Custodian};
 use watchfire_types::control::Request;
+use watchfire_types::{B256, Bytes};
 
 use super::output::CliError;
 use crate::config::Config;
 use crate::control::client::{ClientError, ask};
 use crate::evidence::owed::Owed;
-use crate::evidence::store::Store;
+use crate::evidence::store::{Store, StoreError};
 use crate::run::now;
 
 /// Objects named in one access.
@@ -51,6 +51,20 @@ impl<'a> Recorder<'a> {
         // Damaged ones are moved aside when they are looked at.
         self.taken.extend(new.into_iter().filter(|object| store.has(object)));
         Ok(())
+    }
+
+    /// What may be read, as far as it is here and whole; nothing else in the store is looked at.
+    pub(super) fn read(&self) -> Result<BTreeMap<B256, Bytes>, CliError> {
+        let store = Store::look(&self.config.directory);
+        let mut objects = BTreeMap::new();
+        for object in &self.taken {
+            match store.get(object) {
+                Ok(content) => drop(objects.insert(*object, content)),
+                Err(StoreError::Absent { .. } | StoreError::Damaged { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(objects)
     }
 
     /// Has something done with objects recorded.
@@ -97,3 +111,6 @@ impl<'a> Recorder<'a> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -31,7 +31,6 @@ use super::people::{file_name, human};
 use crate::charter_file::load;
 use crate::config::{Config, read_text};
 use crate::durably;
-use crate::evidence::store::{Store, StoreError};
 use crate::kept::{Kept, look};
 use crate::trees::witnessed;
 
@@ -105,7 +104,8 @@ pub(super) fn run(arguments: &BundleArgs, output: Output) -> Result<u8, CliError
         custody.take(named(&kept, &incident), &reading)?;
     }
     output.progress(&format!("incident {} of {}", incident.id, incident.asset));
-    let parts = parts(&config, &kept, &incident, &custody.taken, CharterText { charter: (*charter).clone(), toml })?;
+    // What is not here or is damaged stays open in the bundle; `watchfire verify` says of what.
+    let parts = parts(&config, &kept, &incident, custody.read()?, CharterText { charter: (*charter).clone(), toml })?;
     let pruned = kept.pruned.as_ref().map(|pruned| pruned.chains.as_slice()).unwrap_or_default();
     let built = build_within(&parts, Bounds { pruned, room: ROOM });
     let (objects, bytes) = (parts.objects.len(), built.map_err(CliError::failed)?);
@@ -175,19 +175,9 @@ fn parts<'a>(
     config: &Config,
     kept: &'a Kept,
     incident: &IncidentStatus,
-    taken: &BTreeSet<B256>,
+    objects: BTreeMap<B256, Bytes>,
     charter: CharterText,
 ) -> Result<Parts<'a>, CliError> {
-    let store = Store::look(&config.directory);
-    let mut objects = BTreeMap::new();
-    for object in taken {
-        match store.get(object) {
-            Ok(content) => drop(objects.insert(*object, content)),
-            // What is not here or is damaged stays open in the bundle; `watchfire verify` says of what.
-            Err(StoreError::Absent { .. } | StoreError::Damaged { .. }) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
     let events: Vec<&Verified<_>> = kept.machine.events().collect();
     Ok(Parts {
         network: kept.machine.network(),

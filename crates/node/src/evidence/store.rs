@@ -9,6 +9,7 @@ use thiserror::Error;
 use watchfire_types::{B256, Bytes, sha256};
 
 use super::OBJECT_BYTES_MAX;
+use crate::durably;
 
 /// Why an object cannot be read or kept.
 #[derive(Debug, Error)]
@@ -70,10 +71,14 @@ impl Store {
     /// # Errors
     /// [`StoreError::System`].
     pub fn open(node: &Path) -> Result<Self, StoreError> {
+        Self::open_with(node, |directory| File::open(directory)?.sync_all())
+    }
+
+    fn open_with(node: &Path, sync: impl Fn(&Path) -> io::Result<()>) -> Result<Self, StoreError> {
         let directory = node.join("evidence");
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory).map_err(system("make", &directory))?;
         // Without its own name on the disk nothing in it is.
-        File::open(node).and_then(|node| node.sync_all()).map_err(system("sync", node))?;
+        sync(node).map_err(system("sync", node))?;
         let entries = fs::read_dir(&directory).map_err(system("list", &directory))?;
         for entry in entries {
             let path = entry.map_err(system("list", &directory))?.path();
@@ -82,7 +87,7 @@ impl Store {
             }
         }
         // What a process left under its name before it could sync that: it is believed to be there from now on.
-        File::open(&directory).and_then(|names| names.sync_all()).map_err(system("sync", &directory))?;
+        sync(&directory).map_err(system("sync", &directory))?;
         Ok(Self { directory })
     }
 
@@ -123,8 +128,7 @@ impl Store {
             let mut file = File::options().write(true).create_new(true).mode(0o600).open(&part)?;
             file.write_all(bytes)?;
             file.sync_all()?;
-            fs::rename(&part, &path)?;
-            File::open(&self.directory)?.sync_all()
+            durably::rename(&part, &path)
         };
         write().map_err(system("write", &path))?;
         Ok(object)

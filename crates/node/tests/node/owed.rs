@@ -12,6 +12,7 @@ use watchfire_types::body::{
     EvidenceKind, Finding, Human,
 };
 use watchfire_types::{AssetId, B256, BlockRef, BlockTime, ChainId, Severity, Timestamp};
+use watchfire_wire::bundle::Bundle;
 use watchfire_wire::decode_signed;
 
 use crate::author::{self, Author};
@@ -24,6 +25,9 @@ fn answer(arguments: &[&str], code: i32) -> Value {
     assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", stderr(&output));
     json(&output)
 }
+
+/// Lies in the store, and no event ever spoke of it.
+const STRAY: &[u8] = br#"{"jsonrpc":"2.0","id":1,"result":[1]}"#;
 
 /// Elm found something and collected an object, of which alder holds a copy.
 fn filled(members: &Members, elm: &Author) -> B256 {
@@ -68,6 +72,7 @@ fn filled(members: &Members, elm: &Author) -> B256 {
     journal.sync().unwrap();
     fs::create_dir(directory.join("evidence")).unwrap();
     fs::write(directory.join(format!("evidence/{object:x}")), OBJECT).unwrap();
+    fs::write(directory.join(format!("evidence/{:x}", B256::from_slice(&Sha256::digest(STRAY)))), STRAY).unwrap();
     object
 }
 
@@ -116,6 +121,8 @@ fn what_leaves_a_stopped_node_is_said_by_its_next_start() {
         (&made["custody_recorded"], &made["custody_owed"], &made["objects"]),
         (&false.into(), &true.into(), &1.into())
     );
+    let written = Bundle::decode(&fs::read(members.base.path().join("one.bundle")).unwrap().into()).unwrap();
+    assert_eq!(written.objects.iter().map(|held| held.digest).collect::<Vec<_>>(), [object], "what was announced");
     let kept = owed(&directory);
     assert_eq!(kept.len(), 2, "that it was read, and that it is outside");
     let again: Vec<Vec<u8>> = kept.iter().map(|path| fs::read(path).unwrap()).collect();

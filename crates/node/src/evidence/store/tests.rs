@@ -1,8 +1,11 @@
 //! The evidence store on a real directory.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::cell::RefCell;
 use std::fs;
+use std::io;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 
 use super::{Store, StoreError, digest};
 
@@ -45,4 +48,32 @@ fn unfinished_writes_are_removed_at_the_start() {
     let store = Store::open(directory.path()).unwrap();
     assert!(!part.exists());
     assert!(store.get(&object).is_ok());
+}
+
+/// The store's own name and the names in it are synced when it is opened, made or found: whoever is told that an object is there may rely on it
+/// though the process that wrote it died before it could sync the name.
+#[test]
+fn names_are_synced_when_it_is_opened() {
+    let directory = tempfile::tempdir().unwrap();
+    let (node, evidence) = (directory.path(), directory.path().join("evidence"));
+    let part = evidence.join("left.7.part");
+    for found in [false, true] {
+        if found {
+            fs::write(&part, b"raw").unwrap();
+        }
+        let synced = RefCell::new(Vec::new());
+        let sync = |path: &Path| {
+            assert!(evidence.is_dir(), "made before a name is synced");
+            assert!(path != evidence || !part.exists(), "what is removed is removed before its directory is synced");
+            synced.borrow_mut().push(path.to_owned());
+            Ok(())
+        };
+        Store::open_with(node, sync).unwrap();
+        assert_eq!(synced.into_inner(), [node.to_owned(), evidence.clone()], "{found}");
+    }
+    for lost in [node, &evidence] {
+        let sync = |path: &Path| if path == lost { Err(io::Error::other("the disk is gone")) } else { Ok(()) };
+        let fault = Store::open_with(node, sync).unwrap_err();
+        assert!(matches!(fault, StoreError::System { doing: "sync", path, .. } if path == lost));
+    }
 }
