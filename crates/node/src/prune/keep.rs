@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use watchfire_protocol::{IncidentStatus, Machine};
 use watchfire_types::body::Basis;
 use watchfire_types::bounds::CHANGE_AHEAD_S_MAX;
-use watchfire_types::{BlockTime, Body, Event, EventHash, Seq, Timestamp, Verified};
+use watchfire_types::{BlockTime, Body, Epoch, Event, EventHash, MemberKey, Seq, Timestamp, Verified};
 
 use super::Entry;
 use crate::evidence::store::Store;
@@ -83,20 +83,32 @@ impl Keeper {
     }
 }
 
-/// The last word of each author about each thing that it says only when it changes.
-fn newest(machine: &Machine) -> impl Iterator<Item = EventHash> {
-    let mut newest: BTreeMap<String, (Timestamp, Seq, EventHash)> = BTreeMap::new();
+/// The last words of each author about each thing that it says only when it changes, whatever its clock was: of an epoch what it said last, and of
+/// its epochs those that none of them began knowing. Of epochs that know nothing of each other nobody can tell which was later.
+fn newest(machine: &Machine) -> Vec<EventHash> {
+    let mut past: BTreeMap<(MemberKey, Epoch), Vec<Epoch>> = BTreeMap::new();
+    let mut words: BTreeMap<(MemberKey, String), BTreeMap<Epoch, (Seq, EventHash)>> = BTreeMap::new();
     for event in machine.events() {
         let what = match &event.body {
             Body::PostconditionChecked(checked) => {
-                format!("{} checked {} {} {}", event.author, checked.asset, checked.playbook, checked.step)
+                format!("checked {} {} {}", checked.asset, checked.playbook, checked.step)
             }
-            Body::Attested(attested) => format!("{} attested {}", event.author, attested.asset),
+            Body::Attested(attested) => format!("attested {}", attested.asset),
+            Body::Started(started) => {
+                let earlier = started.earlier.iter().map(|head| head.epoch);
+                past.entry((event.author, event.epoch)).or_default().extend(earlier);
+                continue;
+            }
             _ => continue,
         };
-        let said = (event.time, event.seq, event.hash());
-        let known = newest.entry(what).or_insert(said);
+        let said = (event.seq, event.hash());
+        let known = words.entry((event.author, what)).or_default().entry(event.epoch).or_insert(said);
         *known = said.max(*known);
     }
-    newest.into_values().map(|(.., hash)| hash)
+    let newest = words.into_iter().flat_map(|((author, _), by_epoch)| {
+        let over: BTreeSet<Epoch> =
+            by_epoch.keys().filter_map(|epoch| past.get(&(author, *epoch))).flatten().copied().collect();
+        by_epoch.into_iter().filter(move |(epoch, _)| !over.contains(epoch)).map(|(_, (_, hash))| hash)
+    });
+    newest.collect()
 }
