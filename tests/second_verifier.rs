@@ -27,7 +27,6 @@ pub(crate) const LEFT_OUT: &[&str] = &[
     "execution",
     "custody",
     "evidence-missed",
-    "operators",
 ];
 
 /// What it says of one file.

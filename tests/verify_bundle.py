@@ -1,18 +1,18 @@
 #!/usr/bin/env python3
 """A second verifier of Watchfire evidence bundles, written from proto/watchfire/v1/*.proto alone; needs `cryptography` and `protobuf`:
     verify_bundle.py --descriptors SET [--digest HEX] FILE...
-SET is a FileDescriptorSet of bundle.proto and event.proto with their imports, --digest a charter digest known from elsewhere. Prints one JSON object
-a file with its checks; exit code 0 only if none fails. Numbers are sections of bundle.proto. Every check that can fail is made but [charter-text] and, of
-[format] and [signature], most bounds, names' form and values of later versions; of those that only tell what is open, few are.
-"""
-import argparse, base64, hashlib, json, sys
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+SET is a FileDescriptorSet of bundle.proto and event.proto with their imports, --digest a charter digest known from elsewhere. Prints a JSON object a file;
+exit code 0 only if none fails. Numbers are sections of bundle.proto. Left out: [charter-text], most that only tell what is open, most bounds and forms."""
+import argparse, base64, hashlib, json, sys; from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, unknown_fields
 sha256, (u32, u64, word) = (lambda *parts: hashlib.sha256(b"".join(parts)).digest()), (lambda n, size=size: n.to_bytes(size, "big") for size in (4, 8, 32))
 number, unhex = (lambda data: int.from_bytes(data, "big")), (lambda text: bytes.fromhex(text.removeprefix("0x")))
 CHAIN, BLOCK, rotate = (lambda e: (e.author, e.epoch)), (lambda e: (e.chain_id, e.hash)), lambda a, by: (a << by | a >> (64 - by)) & ((1 << 64) - 1)
 def need(condition, why):
     if not condition: raise ValueError(why)
+def attempt(work):
+    try: return work()
+    except Exception: return None
 MOVES, ROUNDS, (x, y), lfsr = [(0, 0)] * 25, [0] * 24, (1, 0), 1  # of keccak: which lane comes from where and turns by how much; constants
 for turn in range(24):
     came, (x, y) = x + 5 * y, (y, (2 * x + 3 * y) % 5); MOVES[x + 5 * y] = came, (turn + 1) * (turn + 2) // 2 % 64
@@ -70,7 +70,7 @@ def grown(size, larger, old, path, whole=True):  # the roots of both trees that 
     return (a, node(b, path[-1])) if size <= left else (node(path[-1], a), node(path[-1], b))
 class Verifier:
     def __init__(self, descriptors):
-        self.checks, self.charters, self.events, pool = [], {}, {}, descriptor_pool.DescriptorPool()
+        self.checks, self.charters, self.events, self.roots, pool = [], {}, {}, {}, descriptor_pool.DescriptorPool()
         for file in descriptor_pb2.FileDescriptorSet.FromString(descriptors).file: pool.Add(file)
         self.kind = lambda name: message_factory.GetMessageClass(pool.FindMessageTypeByName("watchfire.v1." + name))
     def check(self, name, subject, work, version=None):  # `work` answers nothing or a detail, (None, detail) to stay open, or raises
@@ -95,12 +95,12 @@ class Verifier:
         self.belong(); self.check("incident-id", "closes", lambda: need(len(self.closes) >= b.incident.generation, "closes are missing"))
         self.check("chain", "bundle", lambda: need(b.segments, "no event at all"))
         for segment in b.segments: self.check("chain", segment.author, lambda: self.chain(segment))
-        self.named = {self.authority(c)[2] for _, c in self.of("co_signature", self.told)}; self.trees()
+        self.named = {self.authority(c)[2] for _, c in self.of("co_signature", self.told)}; self.trees({CHAIN(t): t for t in b.trees})
         for hash, c in self.of("certificate", self.events):
             if hash in self.told or self.digest(c) in self.named: self.check("certificate", hash, lambda: self.certificate(c), c.decision.charter_version)
         for hash, c in self.of("co_signature", self.told): self.check("co-signature", hash, lambda: self.co_signature(c), c.charter_version)
-        for kind, work in (("fault_proof", self.fault), ("checkpoint_fault", self.checkpoint_fault)):
-            for hash, proof in self.of(kind, self.events): self.check("fault-proof", hash, lambda: work(proof))
+        for hash, proof in self.of("fault_proof", self.events): self.check("fault-proof", hash, lambda: self.fault(proof))
+        for hash, proof in self.of("checkpoint_fault", self.events): self.check("fault-proof", hash, lambda: self.checkpoint_fault(proof))
         self.blocks()
     def of(self, kind, hashes): return [(hash, getattr(self.events[hash][0], kind)) for hash in hashes if self.events[hash][1] == kind]
     def format(self, file):  # 1
@@ -117,8 +117,7 @@ class Verifier:
         need(again and charter["version"] == entry.version, "not the canonical form of this version"); self.charters[entry.version] = charter
         need((charter["network"], digest) == (None, self.network) if entry.version == 1 else charter["network"] == self.network.hex(), "network")
     def incident(self):  # 3
-        i, asset = self.bundle.incident, self.bundle.incident.asset.encode()
-        need(i.id == sha256(b"watchfire/v1/incident\0", self.network, u64(len(asset)), asset, u32(i.generation))
+        i = self.bundle.incident; need(i.id == sha256(b"watchfire/v1/incident\0", self.network, u64(len(i.asset)), i.asset.encode(), u32(i.generation))
              and any(i.asset in c["assets"] for c in self.charters.values()), "another id, or no charter has the asset")
     def signed(self, outer, members=None):  # 4; what stands inside another event has no `members`
         signed = self.exactly("SignedEvent", outer); event = self.kind("Event").FromString(signed.event)
@@ -154,8 +153,7 @@ class Verifier:
         need(all(CHAIN(e) == CHAIN(s) for e in events) and (events[0].seq or events[0].prev == bytes(32)), "another's")
         for a, before, b, hash in zip(events, hashes, events[1:], hashes[1:]):
             need(b.prev == before if b.seq == a.seq + 1 else b.seq > a.seq and {before, hash} <= self.told, f"broken at #{b.seq}")
-        gaps = events[-1].seq - events[0].seq + 1 - len(events)
-        need({hashes[0], hashes[-1]} <= self.told and gaps == s.missing, "an end does not belong, or gaps are not as stated")
+        need({hashes[0], hashes[-1]} <= self.told and (gaps := events[-1].seq - events[0].seq + 1 - len(events)) == s.missing, "ends or gaps not as stated")
         return (None, f"{gaps} positions are not here") if gaps else None
     def further(self, hash):
         (event, body), segments = self.events[hash], {CHAIN(s): s.events for s in self.bundle.segments}; c = event.certificate
@@ -164,12 +162,10 @@ class Verifier:
             first = self.events[sha256(segments[CHAIN(event)][0])][0]; need(event.seq == 0 < first.seq and (first.seq > 1 or first.prev == hash), "another")
         elif body == "certificate":
             need(c.WhichOneof("purpose") == "close" and c.decision.asset == self.bundle.incident.asset or self.digest(c) in self.named, "nothing names it")
-        else:
-            fault = self.signed(event.fault_proof.first)[0] if body == "fault_proof" else event.checkpoint_fault
-            need(fault.author in {self.events[told][0].author for told in self.told}, "nothing rests on it, or no chain binds it")
-    def trees(self):  # 6, after what is beside the segments
+        else: need((self.signed(event.fault_proof.first)[0] if body == "fault_proof" else event.checkpoint_fault).author
+                   in {self.events[told][0].author for told in self.told}, "nothing rests on it, or no chain binds it")
+    def trees(self, trees):  # 6, after what is beside the segments
         for hash in filter(self.events.get, map(sha256, self.bundle.further)): self.check("further", hash, lambda: self.further(hash))
-        trees = {CHAIN(t): t for t in self.bundle.trees}
         for s in self.bundle.segments:
             if not (tree := trees.pop(CHAIN(s), None)): self.check("inclusion", s.author, lambda: (None, "no checkpoint"))
             elif self.check("checkpoint", s.author, lambda: self.checkpoint(tree)):
@@ -189,8 +185,7 @@ class Verifier:
         for name, id, data in self.lines:
             need((key := named[name][0]) != t.author and id == sha256(name.encode(), b"\n\x04", key)[:4] and name not in names, "whose line")
             ed25519(key, data[8:], f"cosignature/v1\ntime {number(data[:8])}\n{self.text}".encode()); names.add(name)
-        organisations = {named[name][1] for name in names} - {self.members[t.author][1]["organisation"]}
-        return f"{len(organisations)} other organisation(s)" if organisations else (None, "nobody")
+        others = {named[name][1] for name in names} - {self.members[t.author][1]["organisation"]}; return f"{len(others)}" if others else (None, "nobody")
     def inclusion(self, s, t):
         leaves, stretch, next, before = [], 0, None, None
         for outer, (event, body) in ((outer, self.events[sha256(outer)]) for outer in s.events):
@@ -230,11 +225,10 @@ class Verifier:
     def safe_hash(self, c):  # 9
         pad, t, old = lambda data: data.rjust(32, b"\0"), c.transaction, self.safe(c)[1]["version"] < "1.3.0"
         kind = b"EIP712Domain(" + (b"" if old else b"uint256 chainId,") + b"address verifyingContract)"
-        domain = keccak(keccak(kind) + (b"" if old else word(c.chain_id)) + pad(c.safe))
         struct = keccak(b"SafeTx(address to,uint256 value,bytes data,uint8 operation,uint256 safeTxGas,uint256 baseGas,uint256 gasPrice,"
                         b"address gasToken,address refundReceiver,uint256 nonce)")
         fields = t.to, t.value, keccak(t.data), bytes([t.operation - 1]), t.safe_tx_gas, t.base_gas, t.gas_price, t.gas_token, t.refund_receiver, t.nonce
-        return keccak(b"\x19\x01" + domain + keccak(struct + b"".join(map(pad, fields))))
+        return keccak(b"\x19\x01" + keccak(keccak(kind) + (b"" if old else word(c.chain_id)) + pad(c.safe)) + keccak(struct + b"".join(map(pad, fields))))
     def co_signature(self, c):
         charter, (name, safe), t, (asset, decision, _) = self.charters[c.charter_version], self.safe(c), c.transaction, self.authority(c)
         calls, omitted = [(c.safe, b"")], set(c.omitted); need(len(c.signature) == 65 and c.agreed.chain_id == c.chain_id, "of another chain")
@@ -245,9 +239,8 @@ class Verifier:
             calls, omitted = [call for i, call in actions.items() if i not in omitted], omitted - set(actions)
         need(t.operation == (2 if len(calls) > 1 else 1) and not omitted, "another operation, or it omits what is not there")
         if len(calls) > 1:
-            packed = b"".join(b"\0" + to + word(0) + word(len(data)) + data for to, data in calls)
-            data = unhex("8d80ff0a") + word(32) + word(len(packed)) + packed + bytes(-len(packed) % 32)
-            calls = [(unhex(charter["chains"][str(c.chain_id)]["multi_send_call_only"]["address"]), data)]
+            data = b"".join(b"\0" + to + word(0) + word(len(d)) + d for to, d in calls); data = word(32) + word(len(data)) + data + bytes(-len(data) % 32)
+            calls = [(unhex(charter["chains"][str(c.chain_id)]["multi_send_call_only"]["address"]), unhex("8d80ff0a") + data)]
         need((t.to, t.data) == calls[0] and not any(t.value + t.safe_tx_gas + t.base_gas + t.gas_price + t.gas_token + t.refund_receiver), "not the step's")
         owners = {unhex(a) for a in [*safe["other_owners"], *(m["guardian"] for id, m in charter["members"].items() if id in safe["guardians"])]}
         need((who := signer(self.safe_hash(c), c.signature)) in owners, f"{who.hex()} is no owner"); return who.hex()
@@ -261,7 +254,7 @@ class Verifier:
         note(other); roots = grown(one.size, other.size, fault.against.prefix_root, fault.against.path)
         need(other.member == one.member and roots == (fault.against.prefix_root, other.root) and roots[0] != one.root, "they convict nobody")
     def blocks(self):  # 11
-        refs, objects, items = {}, {o.digest for o in self.bundle.objects}, [i for _, e in self.of("evidence_collected", self.told) for i in e.items]
+        refs, items = {}, [i for _, e in self.of("evidence_collected", self.told) for i in e.items]; named = {i.object for i in items}
         for message in (getattr(event, body) for event, body in map(self.events.get, self.told) if body):
             found = [value for field, value in message.ListFields() if field.message_type and field.message_type.name == "BlockRef"]
             for ref in found + [i.block for i in getattr(message, "items", [])]: refs.setdefault(BLOCK(ref), set()).add((ref.number, ref.time_s))
@@ -272,12 +265,20 @@ class Verifier:
                 for a in x.accounts:
                     if self.check("account", a.address, lambda: self.account(x, a, shown)):
                         for s in a.slots: self.check("slot", s.slot, lambda: trie(self.storage, keccak(s.slot), s.value, s.proof))
-        missing = {i.block.hash for i in items if i.kind == 1 and BLOCK(i.block) not in map(BLOCK, self.bundle.blocks) and i.object in objects}
-        for hash in missing: self.check("header", hash, lambda: (None, "an operator's answer is here, it is not"))
-        for o in self.bundle.objects:  # 12
-            self.check("object", o.digest, lambda: need(sha256(o.content) == o.digest in {i.object for i in items}, "another content, or no manifest"))
+        forms = {o.digest: attempt(lambda: json.dumps(json.loads(o.content, parse_int=float)["result"], sort_keys=True)) for o in self.bundle.objects}  # 12
+        state = {o: attempt(lambda: self.shown(json.loads(form))) for o, form in forms.items()}
+        for o in self.bundle.objects: self.check("object", o.digest, lambda: need(sha256(o.content) == o.digest in named, "another content, or no manifest"))
+        for i in items: i.kind == 1 and i.object in forms and BLOCK(i.block) not in self.roots and self.check("header", i.object, lambda: (None, "no block"))
+        key = lambda i: (str(i.block), i.kind, s[1:] if i.kind == 6 and (s := state.get(i.object)) and s[0] == self.roots.get(BLOCK(i.block)) else i.request)
+        for q in {key(i) for i in items if i.kind != 3}: self.check("operators", q[1], lambda: self.operators([i for i in items if key(i) == q], forms))
+    def shown(self, result):  # the root, account and slots of an answer about state
+        return keccak(unhex([*result["accountProof"], "80"][0])), unhex(result["address"]), frozenset(int(s["key"], 16) for s in result["storageProof"])
+    def operators(self, items, forms):
+        given = {(i.operator, i.object) for i in items if i.check != 6 and i.object in forms}; said = {(forms[o], name) for name, o in given if forms[o]}
+        differ, names = len(said) == len(dict(said)) and any(i.check == 4 for i in items), {name for name, _ in given}
+        return (None, "too few, one that contradicts, or all differ") if len(names) < 2 or differ or any(i.check == 6 for i in items) else ", ".join(names)
     def header(self, x, named):
-        fields = rlp(x.header); self.state, self.receipts, at = fields[3], fields[5], (number(fields[8]), number(fields[11]))
+        fields = rlp(x.header); self.roots[BLOCK(x)] = self.state = fields[3]; self.receipts, at = fields[5], (number(fields[8]), number(fields[11]))
         need(keccak(x.header) == x.hash and len(fields[3]) == len(self.receipts) == 32 and at in named, "another block, or nobody names it as it is")
     def receipt(self, r, shown):
         index = r.index.to_bytes((r.index.bit_length() + 7) // 8, "big"); key = index if 0 < r.index < 128 else bytes([128 + len(index)]) + index
@@ -293,8 +294,7 @@ if __name__ == "__main__":
     parser.add_argument("--descriptors", required=True); parser.add_argument("--digest", default="", type=lambda text: text.removeprefix("0x"))
     arguments, all_hold = parser.parse_args(), True
     for path in arguments.file:
-        verifier = Verifier(open(arguments.descriptors, "rb").read())
-        verifier.check("format", "readable", lambda: verifier.run(open(path, "rb").read(), arguments.digest))  # whatever is odd fails
-        all_hold &= (first := next((check for check in verifier.checks if check["outcome"] == "fails"), None)) is None
-        print(json.dumps({"file": path, "holds": first is None, "first_failure": first, "checks": verifier.checks}))
+        v = Verifier(open(arguments.descriptors, "rb").read()); v.check("format", "readable", lambda: v.run(open(path, "rb").read(), arguments.digest))
+        all_hold &= (first := next((check for check in v.checks if check["outcome"] == "fails"), None)) is None  # whatever is odd fails
+        print(json.dumps({"file": path, "holds": first is None, "first_failure": first, "checks": v.checks}))
     sys.exit(not all_hold)

@@ -8,6 +8,7 @@ use watchfire_types::Bytes;
 use watchfire_wire::bundle::Bundle;
 
 use crate::fixture::{charter, whole};
+use crate::operators::{self, FALSE, ONE, SAME};
 use crate::second_verifier::{LEFT_OUT, Verdict, has_python, outcomes, verdicts};
 use crate::verdicts::{falsehoods, omissions};
 use crate::writer;
@@ -78,6 +79,20 @@ fn both_name_the_same_failure() {
         ("two trees with a forged path", hostile::checkpoint_fault(true, true).bundle()),
     ];
     files.extend(more.map(|(what, file)| (what.to_owned(), file)));
+    files.push(("by number and by hash".to_owned(), operators::by_number(|_| {}).bundle()));
+    let apart = operators::APART.map(|(what, damage)| (what.to_owned(), operators::by_number(damage).bundle()));
+    files.extend(apart);
+    for (second, said) in [
+        (r#"{"id":1,"result":{"b":1.0,"a":[true]}}"#, SAME),
+        (r#"{"result":{"a":[1],"b":1}}"#, SAME),
+        (r#"{"error":{}}"#, SAME),
+        (r#"{"result":2}"#, ONE),
+        (r#"{"result":2}"#, FALSE),
+    ] {
+        let story =
+            operators::answered(&[("op-alder", r#"{"result":{"a":[true],"b":1}}"#, said), ("op-birch", second, said)]);
+        files.push((format!("two operators, {said:?}: {second}"), story.bundle()));
+    }
     let whole = whole();
     for length in [0, 1, 18, 26, 27, 500, whole.len() - 33, whole.len() - 1] {
         files.push((format!("cut to {length}"), whole.slice(..length)));
