@@ -50,7 +50,8 @@ fn steps(
     fires.map(|trigger| trigger.step)
 }
 
-/// Whether a finding is one of as many kinds as have to stand together, all begun within the time that is given for it.
+/// Whether a finding is one of as many kinds as have to stand together, all begun within the time that is given for it; it is one of those that
+/// stand.
 fn stands_together(
     charter: &Charter,
     trigger: &Trigger,
@@ -64,7 +65,7 @@ fn stands_together(
             && !charter.is_context_finding(other)
             && trigger.matches_finding(&other.detector, &other.kind, other.severity)
     };
-    let others: Vec<&Finding> = standing.iter().copied().chain([finding]).filter(counts).collect();
+    let others: Vec<&Finding> = standing.iter().copied().filter(counts).collect();
     let earliest = finding.first.time.as_secs().saturating_sub(together.within_s);
     let starts = others
         .iter()
@@ -75,7 +76,10 @@ fn stands_together(
             others.iter().filter(|other| (start..=start.plus_secs(together.within_s)).contains(&other.first.time));
         within.map(|other| other.kind.as_str()).collect::<BTreeSet<_>>().len()
     };
-    finding.kind != CONTAINMENT_FAILED && starts.into_iter().any(|start| kinds(start) >= usize::from(together.kinds))
+    let stands = standing.iter().any(|other| (&other.detector, other.first) == (&finding.detector, finding.first));
+    stands
+        && finding.kind != CONTAINMENT_FAILED
+        && starts.into_iter().any(|start| kinds(start) >= usize::from(together.kinds))
 }
 
 /// Own findings that stand for a playbook, each with the step it triggers.
@@ -84,8 +88,15 @@ pub(crate) fn standing<'a>(
     playbook: &'a Playbook,
 ) -> impl Iterator<Item = (&'a Finding, StepIndex)> {
     let standing = of_asset(machine, playbook);
-    let triggers = |finding| Some((finding, triggered(&machine.charter, playbook, finding, &standing)?));
+    let beside = of_known_age(machine, &standing);
+    let triggers = |finding| Some((finding, triggered(&machine.charter, playbook, finding, &beside)?));
     standing.iter().copied().filter_map(triggers).collect::<Vec<_>>().into_iter()
+}
+
+/// Those that may count beside another: what stood at the first block that this process saw, and of which its log says nothing, may have begun long before.
+fn of_known_age<'a>(machine: &Machine, standing: &[&'a Finding]) -> Vec<&'a Finding> {
+    let began = |chain| machine.view.chains.get(&chain).and_then(|chain| chain.began);
+    standing.iter().copied().filter(|finding| began(finding.first.chain) != Some(finding.first)).collect()
 }
 
 fn of_asset<'a>(machine: &'a Machine, playbook: &Playbook) -> Vec<&'a Finding> {
@@ -176,10 +187,11 @@ fn widest_trusted<'a>(
     held: &Held,
 ) -> Option<(&'a Finding, StepIndex)> {
     let standing = of_asset(machine, playbook);
+    let beside = of_known_age(machine, &standing);
     let counts = |finding: &Finding, step| held.since(&finding.detector, step).is_none();
     let decisive = standing.iter().copied().filter(|finding| !machine.charter.is_context_finding(finding));
     let trusted = decisive.filter_map(|finding| {
-        let found = steps(&machine.charter, playbook, finding, &standing, &counts).max()?;
+        let found = steps(&machine.charter, playbook, finding, &beside, &counts).max()?;
         counts(finding, escalation::step(machine, id, playbook, found, finding)).then_some((finding, found))
     });
     widest(machine, id, playbook, trusted)

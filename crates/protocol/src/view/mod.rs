@@ -16,8 +16,8 @@ use watchfire_types::body::{Body, Finding};
 use watchfire_types::input::{Input, PreflightOutcome, SubmissionFailure, SubmissionReport};
 use watchfire_types::planted::{Mutation, planted};
 use watchfire_types::{
-    AssetId, BlockRef, BlockView, ChainId, DetectorId, Event, MemberKey, OperatorId, PlaybookId, SafeId, StepIndex,
-    Timestamp, Verified,
+    AssetId, BlockRef, BlockView, ChainId, DetectorId, Event, EventHash, MemberKey, OperatorId, PlaybookId, SafeId,
+    StepIndex, Timestamp, Verified,
 };
 
 use crate::machine::Machine;
@@ -416,13 +416,48 @@ fn detected(machine: &mut Machine, block: &BlockRef, standing: &[Finding]) -> bo
         return false;
     }
     let stood = !chain.standing.is_empty();
-    chain.detected(standing);
+    let began = chain.began;
+    let standing: Vec<Finding> = standing.iter().cloned().map(|found| resumed(machine, began, found)).collect();
+    let Some(chain) = machine.view.chains.get_mut(&block.chain) else { return false };
+    chain.detected(&standing);
     let failed = crate::authority::containment_failed(machine, block.chain);
     if let Some(chain) = machine.view.chains.get_mut(&block.chain) {
         chain.failing = failed.iter().map(|f| (f.detector.clone(), f.first)).collect();
         chain.standing.extend(failed);
     }
     stood || !standing.is_empty()
+}
+
+/// What stands at the first block that this process saw, and stood when the own log last spoke of it in the same incident, stood all along: its age is not
+/// that of the process.
+fn resumed(machine: &Machine, began: Option<BlockRef>, mut finding: Finding) -> Finding {
+    let Some(began) = began.filter(|began| finding.first == *began) else { return finding };
+    let of_rule = (finding.asset.clone(), finding.detector.clone());
+    let own = machine.shared.derived.observed.get(&machine.own.key());
+    let Some((own, said)) = own.and_then(|own| Some((own, own.findings.get(&of_rule)?))) else { return finding };
+    // Of what took effect before this view begins the log alone tells: what was lifted since was another standing.
+    let lifted =
+        own.checked.iter().filter(|((asset, ..), _)| *asset == finding.asset).flat_map(|(_, checks)| checks.values());
+    let lifted = lifted.filter_map(|event| match &event.body {
+        Body::PostconditionChecked(checked) if !checked.holds => Some(checked.block.time),
+        _ => None,
+    });
+    let floor = lifted.max();
+    let closes = crate::incident::closes(machine, &finding.asset);
+    let generation = |at: &BlockRef| crate::incident::generation(&closes, at.time);
+    let before = said.range(..(began.time, EventHash::from_bytes([0; 32]))).rev();
+    let first =
+        before.filter(|((_, event), _)| !own.retracted.contains_key(event)).find_map(|(_, event)| match &event.body {
+            Body::Finding(said) if said.kind == finding.kind => Some(said.first),
+            _ => None,
+        });
+    let stands = |first: &BlockRef| {
+        first.chain == began.chain
+            && floor.is_none_or(|floor| first.time > floor)
+            && generation(first) == generation(&finding.block)
+    };
+    finding.first = first.filter(stands).unwrap_or(finding.first);
+    finding
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ mod refusals_signing;
 mod report;
 mod snooze;
 mod together;
+mod traces_age;
 mod traces_cancel;
 mod traces_claims;
 mod traces_delayed;

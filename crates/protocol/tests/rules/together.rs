@@ -10,7 +10,7 @@ use watchfire_types::*;
 use crate::cluster::*;
 
 /// The drill's charter where the widest step takes two kinds within 60 s, and nothing takes the narrow one.
-fn edited(source: &str) -> String {
+pub(crate) fn edited(source: &str) -> String {
     let sole = source.replacen(
         "[[playbook.trigger]]\nkinds = [\"outflow\", \"event\"]\nseverity = \"SEV2\"\nstep = 1\n",
         "",
@@ -26,7 +26,7 @@ fn edited(source: &str) -> String {
     both
 }
 
-fn of_kind(kind: &str, detector: &str, first: BlockRef) -> Finding {
+pub(crate) fn of_kind(kind: &str, detector: &str, first: BlockRef) -> Finding {
     Finding { kind: kind.into(), ..finding(detector, first) }
 }
 
