@@ -8,6 +8,7 @@
 //! Memory: one finding and one balance for each of 65 blocks, and the newest [`CREATED_MAX`] contracts that traces saw created.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use alloy_primitives::{Address, B256, U256};
 use watchfire_charter::privileged::TRANSFER;
@@ -18,17 +19,13 @@ use crate::detectors::Evaluation;
 use crate::expression::{EXPLANATION_MAX, cut};
 use crate::outflow::holding_read;
 use crate::sightings::Sightings;
-use crate::trace::{CallKind, CallTree, Falls, Model, Seen as Feature, Traced, Verdict, features};
 use crate::{REORG_DEPTH, is_settled};
+pub(crate) use judging::{Judged, Judging};
+
+mod judging;
 
 /// Contracts of which it is remembered that they are fresh.
 pub(crate) const CREATED_MAX: usize = 4_096;
-/// Precompiled contracts have addresses below this: running them is no foreign code.
-const PRECOMPILED: Address = {
-    let mut bytes = [0; 20];
-    bytes[18] = 2;
-    Address::new(bytes)
-};
 /// Most bytes of what is told of one pattern, and of all.
 const DETAIL_MAX: usize = 160;
 const DETAILS_MAX: usize = 260;
@@ -53,9 +50,7 @@ enum Sight {
 
 /// One rule about calls.
 pub(crate) struct CallsWatch {
-    rule: Calls,
-    /// The asset's contracts and internal addresses.
-    group: BTreeSet<Address>,
+    judging: Arc<Judging>,
     seen: Sightings<Seen>,
     created: VecDeque<(BlockRef, Address)>,
     /// What the asset held of the native coin at the newest blocks, where it was answered.
@@ -66,11 +61,16 @@ pub(crate) struct CallsWatch {
 impl CallsWatch {
     pub(crate) fn new(rule: Calls, group: BTreeSet<Address>) -> Self {
         let seen = Sightings::new(rule.stands_s);
-        Self { rule, group, seen, created: VecDeque::new(), held: VecDeque::new(), sight: Sight::Traced }
+        let judging = Arc::new(Judging { rule, group });
+        Self { judging, seen, created: VecDeque::new(), held: VecDeque::new(), sight: Sight::Traced }
+    }
+
+    fn rule(&self) -> &Calls {
+        &self.judging.rule
     }
 
     pub(crate) fn stands_s(&self) -> u64 {
-        self.rule.stands_s
+        self.rule().stands_s
     }
 
     /// Whether the transactions that it should have judged last were traced.
@@ -80,36 +80,36 @@ impl CallsWatch {
 
     /// The balances by which it is seen that native coin left without an event.
     pub(crate) fn reads(&self) -> impl Iterator<Item = Read> {
-        let native = self.rule.limits.contains_key(&Address::ZERO);
-        self.group.iter().filter(move |_| native).map(|account| holding_read(None, *account))
+        let native = self.rule().limits.contains_key(&Address::ZERO);
+        self.judging.group.iter().filter(move |_| native).map(|account| holding_read(None, *account))
     }
 
     /// The transfers of tokens by which its transactions are found.
     pub(crate) fn keys(&self) -> impl Iterator<Item = (Address, B256)> {
-        self.rule.limits.keys().filter(|coin| !coin.is_zero()).map(|token| (*token, TRANSFER))
+        self.rule().limits.keys().filter(|coin| !coin.is_zero()).map(|token| (*token, TRANSFER))
     }
 
     /// Adds the transactions of a block that it should judge: those that call the asset's contracts, make them emit something, or move tokens out of
     /// them; where fresh contracts are looked for, those that create one; and every call, where more native coin left than may.
     pub(crate) fn to_trace(&self, view: &BlockView, into: &mut BTreeSet<B256>) {
-        let fresh = self.rule.patterns.contains(&Pattern::FreshContract);
+        let fresh = self.rule().patterns.contains(&Pattern::FreshContract);
         let drained = self.drained(view);
         let calls = view.transactions.iter().filter(|one| {
-            let about = one.to.map_or(fresh, |to| self.group.contains(&to));
+            let about = one.to.map_or(fresh, |to| self.judging.group.contains(&to));
             (about || drained && !one.input.is_empty()) && one.succeeded != Some(false)
         });
         into.extend(calls.map(|one| one.hash));
         let emits = view.logs.iter().filter(|log| {
             let moved =
-                matches!(log.topics[..], [TRANSFER, from, ..] if self.group.contains(&Address::from_word(from)));
-            moved || self.group.contains(&log.address)
+                matches!(log.topics[..], [TRANSFER, from, ..] if self.judging.group.contains(&Address::from_word(from)));
+            moved || self.judging.group.contains(&log.address)
         });
         into.extend(emits.map(|log| log.transaction));
     }
 
     /// Whether the asset holds less native coin than at the block before, by more than may be lost.
     fn drained(&self, view: &BlockView) -> bool {
-        let Some(limit) = self.rule.limits.get(&Address::ZERO) else { return false };
+        let Some(limit) = self.rule().limits.get(&Address::ZERO) else { return false };
         let before = self.held.iter().rev().find(|(block, _)| block.number < view.block.number);
         let before = before.and_then(|(_, held)| *held);
         before.zip(self.balance(view)).is_some_and(|(before, now)| before.saturating_sub(now) > *limit)
@@ -119,13 +119,18 @@ impl CallsWatch {
         self.reads().try_fold(U256::ZERO, |sum, read| sum.checked_add(view.reads.get(&read)?.word()?))
     }
 
-    /// Takes what was traced of a block, or that something which it should judge was not. Blocks need not come in order.
-    pub(crate) fn traced(&mut self, block: &BlockRef, traces: &[Traced], whole: bool, model: Option<&Model>) {
+    /// What judges transactions for it, apart from it.
+    pub(crate) fn judging(&self) -> Arc<Judging> {
+        Arc::clone(&self.judging)
+    }
+
+    /// Takes what is made of a block's traces, or that something which it should judge was not traced. Blocks need not come in order.
+    pub(crate) fn traced(&mut self, block: &BlockRef, judged: Vec<Judged>, whole: bool) {
         self.sight = if whole { Sight::Traced } else { Sight::Untraced };
         // All first: nobody calls from a contract that is made later, and traces come in any order.
-        traces.iter().for_each(|traced| self.remember_created(block, &traced.tree));
+        judged.iter().for_each(|one| self.remember_created(block, &one.created));
         let mut seen: Option<Seen> = None;
-        for found in traces.iter().filter_map(|traced| self.judge(block, traced, model)) {
+        for found in judged.into_iter().filter_map(|one| self.seen_in(block, one)) {
             let count = seen.as_ref().map_or(0, |seen| seen.count) + 1;
             // Of several the one with the most patterns, then the lowest hash: traces come in any order.
             let rank = |seen: &Seen| (seen.found.len(), std::cmp::Reverse(seen.transaction));
@@ -138,6 +143,30 @@ impl CallsWatch {
         if let Some(seen) = seen {
             self.seen.add(block, seen);
         }
+    }
+
+    /// What was found in a transaction, and whether a young contract called.
+    fn seen_in(&self, block: &BlockRef, judged: Judged) -> Option<Seen> {
+        let fresh = self.fresh_caller(block, &judged);
+        let Judged { transaction, mut found, lost, score, .. } = judged;
+        found.extend(fresh.map(|detail| (Pattern::FreshContract, detail)));
+        found.sort_unstable();
+        (!found.is_empty()).then_some(Seen { transaction, count: 1, found, lost, score })
+    }
+
+    /// A young contract that calls the asset.
+    fn fresh_caller(&self, block: &BlockRef, judged: &Judged) -> Option<String> {
+        let here: BTreeSet<&Address> = judged.created.iter().collect();
+        let young = |made: &BlockRef| {
+            made.number <= block.number && made.number.saturating_add(self.rule().fresh_blocks.into()) >= block.number
+        };
+        let earlier = self.created.iter().filter(|(made, _)| young(made));
+        let earlier: BTreeMap<Address, u64> = earlier.map(|(made, address)| (*address, made.number)).collect();
+        judged.callers.iter().find_map(|(from, to)| match earlier.get(from) {
+            _ if here.contains(from) => Some(format!("{from}, made in this transaction, calls {to}")),
+            Some(number) => Some(format!("{from}, made at block {number}, calls {to}")),
+            None => None,
+        })
     }
 
     /// Takes the next block; what was traced of it may come before or after.
@@ -164,142 +193,20 @@ impl CallsWatch {
 
     /// Whether what was created at a block is fresh at no head that a reorg may leave.
     fn is_old(&self, block: &BlockRef, head: &BlockRef) -> bool {
-        let kept = u64::from(self.rule.fresh_blocks) + REORG_DEPTH;
+        let kept = u64::from(self.rule().fresh_blocks) + REORG_DEPTH;
         is_settled(block, head) && block.number.saturating_add(kept) < head.number
     }
 
-    fn remember_created(&mut self, block: &BlockRef, tree: &CallTree) {
-        if self.rule.patterns.contains(&Pattern::FreshContract) {
+    fn remember_created(&mut self, block: &BlockRef, created: &[Address]) {
+        if !created.is_empty() {
             let at = self.created.partition_point(|(other, _)| other.number <= block.number);
             let later = self.created.split_off(at);
-            self.created.extend(created(tree).take(CREATED_MAX).map(|address| (*block, address)));
+            self.created.extend(created.iter().map(|address| (*block, *address)));
             self.created.extend(later);
             let over = self.created.len().saturating_sub(CREATED_MAX);
             self.created.drain(..over);
         }
     }
-
-    fn judge(&self, block: &BlockRef, traced: &Traced, model: Option<&Model>) -> Option<Seen> {
-        let tree = &traced.tree;
-        let touches = |address: &Address| self.group.contains(address);
-        let foreign = self.foreign_code(tree);
-        let falls = Falls::of(tree, &self.group);
-        let over = self.rule.limits.iter().map(|(coin, limit)| (*coin, falls.coin(*coin), *limit));
-        let lost = over.filter(|(_, lost, limit)| lost > limit).max_by_key(|(coin, lost, _)| (*lost, *coin));
-        let mut found = Vec::new();
-        let mut score = 0;
-        if lost.is_some() {
-            let met = features(tree);
-            let scored = model.map(|model| model.judge(met.clone()));
-            score = scored.as_ref().map_or(0, |scored| scored.score);
-            let suspicious = scored.is_some_and(|scored| scored.verdict != Verdict::Benign);
-            let touched =
-                tree.frames().iter().any(|frame| !frame.reverted && (touches(&frame.to) || touches(&frame.account)));
-            let mut add = |pattern, detail: Option<String>| found.extend(detail.map(|detail| (pattern, detail)));
-            add(Pattern::ReEntry, re_entered(tree, &self.group));
-            add(Pattern::FreshContract, self.fresh_caller(block, tree));
-            add(Pattern::FlashLoanProfit, of_two(&met, &["flash-loan"], &["free-gain", "profit"]).filter(|_| touched));
-            let priced = of(&met, &["price-moved", "priced-after-trade", "read-only-re-entry"]);
-            add(Pattern::PriceMoved, priced.filter(|_| touched));
-            add(Pattern::SenderProfit, of(&met, &["free-gain", "profit"]).filter(|_| suspicious));
-        }
-        found.extend(foreign.map(|detail| (Pattern::ForeignCode, detail)));
-        found.retain(|(pattern, _)| self.rule.patterns.contains(pattern));
-        found.sort_unstable();
-        (!found.is_empty()).then_some(Seen { transaction: traced.tx, count: 1, found, lost, score })
-    }
-
-    /// A contract of the asset that runs code as its own which nobody named.
-    fn foreign_code(&self, tree: &CallTree) -> Option<String> {
-        let foreign = tree.frames().iter().find(|frame| {
-            matches!(frame.kind, CallKind::DelegateCall | CallKind::CallCode)
-                && !frame.reverted
-                && self.group.contains(&frame.account)
-                && !self.group.contains(&frame.to)
-                && !self.rule.known.contains(&frame.to)
-                && frame.to >= PRECOMPILED
-        })?;
-        Some(format!("{} ran the code of {} as its own", foreign.account, foreign.to))
-    }
-
-    /// A young contract that calls the asset.
-    fn fresh_caller(&self, block: &BlockRef, tree: &CallTree) -> Option<String> {
-        let here: BTreeSet<Address> = created(tree).collect();
-        let young = |made: &BlockRef| {
-            made.number <= block.number && made.number.saturating_add(self.rule.fresh_blocks.into()) >= block.number
-        };
-        let earlier = self.created.iter().filter(|(made, _)| young(made));
-        let earlier: BTreeMap<Address, u64> = earlier.map(|(made, address)| (*address, made.number)).collect();
-        let mut calls = tree.frames().iter().filter(|frame| {
-            !frame.reverted
-                && frame.kind == CallKind::Call
-                && self.group.contains(&frame.to)
-                && !self.group.contains(&frame.from)
-        });
-        calls.find_map(|frame| match earlier.get(&frame.from) {
-            _ if here.contains(&frame.from) => {
-                Some(format!("{}, made in this transaction, calls {}", frame.from, frame.to))
-            }
-            Some(number) => Some(format!("{}, made at block {number}, calls {}", frame.from, frame.to)),
-            None => None,
-        })
-    }
-}
-
-/// What was created and stayed.
-fn created(tree: &CallTree) -> impl Iterator<Item = Address> {
-    let stays =
-        tree.frames().iter().filter(|frame| frame.kind == CallKind::Create && !frame.reverted && !frame.to.is_zero());
-    stays.map(|frame| frame.to)
-}
-
-/// The first of these features that was met, in its own words.
-fn of(met: &[Feature], names: &[&str]) -> Option<String> {
-    met.iter().find(|one| names.contains(&one.name)).map(|one| one.detail.clone())
-}
-
-/// One of each.
-fn of_two(met: &[Feature], names: &[&str], others: &[&str]) -> Option<String> {
-    of(met, names).filter(|_| of(met, others).is_some())
-}
-
-/// A watched contract that is called while it calls an outsider: how often, and the first.
-fn re_entered(tree: &CallTree, group: &BTreeSet<Address>) -> Option<String> {
-    // The calls on the way down, by where they end; of each watched contract the outermost of them, and where an outsider was last called.
-    let mut ends: Vec<(usize, Address)> = Vec::new();
-    let mut outermost: BTreeMap<Address, Vec<usize>> = BTreeMap::new();
-    let mut outsiders: Vec<usize> = Vec::new();
-    let (mut first, mut times) = (None, 0_u64);
-    for (index, frame) in tree.frames().iter().enumerate() {
-        while ends.last().is_some_and(|(end, _)| *end <= index) {
-            if let Some((_, closed)) = ends.pop() {
-                if group.contains(&closed) {
-                    outermost.get_mut(&closed).and_then(Vec::pop);
-                } else {
-                    outsiders.pop();
-                }
-            }
-        }
-        if frame.reverted || frame.kind != CallKind::Call {
-            continue;
-        }
-        let depth = ends.len();
-        if group.contains(&frame.to) {
-            let open = outermost.entry(frame.to).or_default();
-            let around = open.first().zip(outsiders.last()).filter(|(outer, outside)| outer < outside);
-            // Coin that comes back without a call is paid, not asked for.
-            if around.is_some() && !frame.input.is_empty() {
-                times += 1;
-                first.get_or_insert((frame.to, frame.from));
-            }
-            open.push(depth);
-        } else {
-            outsiders.push(depth);
-        }
-        ends.push((frame.end, frame.to));
-    }
-    let (contract, from) = first?;
-    Some(format!("{contract} was called again {times} time(s) while it called others, first by {from}"))
 }
 
 fn fires(block: &BlockRef, seen: &Seen) -> Evaluation {

@@ -457,7 +457,7 @@ mod elsewhere;
 mod told;
 mod watching;
 
-pub use told::{Blind, Blindness, BlockTraces, Holding, Unanswered};
+pub use told::{Blind, Blindness, BlockTraces, CallsJudge, Holding, JudgedCalls, Unanswered};
 
 #[cfg(test)]
 mod indexed_tests;

@@ -37,7 +37,7 @@ mod state;
 pub mod trace;
 mod track;
 
-pub use detectors::{Blind, Blindness, BlockTraces, Detectors, Holding, Unanswered};
+pub use detectors::{Blind, Blindness, BlockTraces, CallsJudge, Detectors, Holding, JudgedCalls, Unanswered};
 pub use footprint::footprint;
 pub use interest::Interest;
 

@@ -302,7 +302,8 @@ impl<'a> Replay<'a> {
         }
         let whole = wanted.is_empty();
         if !traces.is_empty() || !whole {
-            line.detectors.traced(&view.block, BlockTraces { traces: &traces, whole });
+            let judged = line.detectors.calls_judge().judge(BlockTraces { traces: &traces, whole });
+            line.detectors.traced(&view.block, judged);
         }
     }
 

@@ -29,7 +29,8 @@ fn said(tree: &CallTree, account: Address) -> BTreeSet<String> {
     let mut detectors = Detectors::new(&charter, CHAIN);
     let block = BlockRef { chain: CHAIN, number: 9, hash: B256::repeat_byte(9), time: BlockTime::from_secs(9) };
     let traces = [Traced { tx: Some(B256::repeat_byte(1)), tree: tree.clone() }];
-    detectors.traced(&block, BlockTraces { traces: &traces, whole: true });
+    let judged = detectors.calls_judge().judge(BlockTraces { traces: &traces, whole: true });
+    detectors.traced(&block, judged);
     let view = BlockView {
         block,
         parent: B256::ZERO,

@@ -81,8 +81,13 @@ fn creation(withdraws: bool) -> Traced {
 }
 
 /// What is said of these traces at their block.
+fn tell(rule: &mut CallsWatch, block: &BlockRef, traces: &[Traced], whole: bool, model: Option<&Model>) {
+    let judging = rule.judging();
+    rule.traced(block, traces.iter().map(|traced| judging.judge(traced, model)).collect(), whole);
+}
+
 fn said(rule: &mut CallsWatch, number: u64, traces: &[Traced]) -> Evaluation {
-    rule.traced(&block(number), traces, true, Model::shipped().ok().as_ref());
+    tell(rule, &block(number), traces, true, Model::shipped().ok().as_ref());
     rule.observe(&view(number, []), None)
 }
 
@@ -186,15 +191,15 @@ fn late_traces() {
     let mut late = rule(&[Pattern::ReEntry], 0);
     let quiet = |rule: &mut CallsWatch, number| fires(&rule.observe(&view(number, []), None)).unwrap();
     assert!(!quiet(&mut late, 1) && !quiet(&mut late, 2));
-    late.traced(&block(1), &[reentrancy(1)], true, None);
+    tell(&mut late, &block(1), &[reentrancy(1)], true, None);
     assert!(quiet(&mut late, 3), "24 s after block 1");
     late.rollback(&block(1));
     assert!(quiet(&mut late, 2), "its block is still there");
     late.rollback(&block(0));
     assert!(!quiet(&mut late, 1));
-    late.traced(&block(1), &[reentrancy(1)], true, None);
+    tell(&mut late, &block(1), &[reentrancy(1)], true, None);
     assert!(!quiet(&mut late, 4), "it stood until block 3");
-    late.traced(&block(5), &[reentrancy(1)], true, None);
+    tell(&mut late, &block(5), &[reentrancy(1)], true, None);
     assert_eq!(fires(&late.observe(&view(5, []), Some(&block(5)))), Some(false), "a recovery came after it");
 }
 
@@ -203,9 +208,9 @@ fn late_traces() {
 fn blind_without_traces() {
     let mut rule = rule(&[Pattern::ReEntry], 0);
     assert!(rule.sees());
-    rule.traced(&block(1), &[], false, None);
+    tell(&mut rule, &block(1), &[], false, None);
     assert!(!rule.sees());
-    rule.traced(&block(2), &[withdrawal(OWN, 1)], true, None);
+    tell(&mut rule, &block(2), &[withdrawal(OWN, 1)], true, None);
     assert!(rule.sees());
 }
 
@@ -312,7 +317,7 @@ fn arrival_changes_nothing() {
             (1..5_u8).map(|number| (block(number.into()), traces(number))).collect();
         let order: Vec<usize> = if late { vec![3, 1, 0, 2] } else { vec![0, 1, 2, 3] };
         (1..5).for_each(|number| drop(rule.observe(&view(number, []), None)));
-        order.into_iter().for_each(|at| rule.traced(&judged[at].0, &judged[at].1, true, None));
+        order.into_iter().for_each(|at| tell(&mut rule, &judged[at].0, &judged[at].1, true, None));
         rule.observe(&view(5, []), None)
     };
     assert!(matches!(run(false), Evaluation::Fires { .. }));

@@ -1,13 +1,15 @@
 //! What rules say of themselves beside findings: what they could not see, and what they saw held.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use alloy_primitives::{Address, U256};
 use serde::Serialize;
 use watchfire_charter::expression::NoAnswer;
 use watchfire_types::{AssetId, B256, BlockRef, BlockView, DetectorId};
 
-use super::{Detectors, Watching};
+use super::{Detectors, Rule, Watching};
+use crate::calls::{Judged, Judging};
 use crate::trace::{Model, Traced};
 
 /// A detector that sees nothing of what it watches.
@@ -72,6 +74,31 @@ pub struct BlockTraces<'a> {
     pub whole: bool,
 }
 
+/// Judges traces for the rules of one chain's detectors, apart from them. Cloning is cheap.
+#[derive(Debug, Clone)]
+pub struct CallsJudge(Vec<Option<Arc<Judging>>>);
+
+/// What a block's traces come to, rule by rule.
+#[derive(Debug)]
+pub struct JudgedCalls {
+    of_rules: Vec<Vec<Judged>>,
+    whole: bool,
+}
+
+impl CallsJudge {
+    /// What these traces come to: seconds of work where an operator makes up a million calls in each.
+    #[must_use]
+    pub fn judge(&self, known: BlockTraces<'_>) -> JudgedCalls {
+        // The weights that come with the program; a test reads them.
+        let model = Model::shipped().ok();
+        let of_rule = |judging: &Option<Arc<Judging>>| {
+            let traces = judging.iter().flat_map(|judging| known.traces.iter().map(move |traced| (judging, traced)));
+            traces.map(|(judging, traced)| judging.judge(traced, model.as_ref())).collect()
+        };
+        JudgedCalls { of_rules: self.0.iter().map(of_rule).collect(), whole: known.whole }
+    }
+}
+
 impl Detectors {
     /// Whether a rule is about the calls inside transactions.
     #[must_use]
@@ -91,14 +118,23 @@ impl Detectors {
         hashes
     }
 
+    /// What judges calls for these rules, to be done where it may take long.
+    #[must_use]
+    pub fn calls_judge(&self) -> CallsJudge {
+        let judging = |rule: &Rule| match &rule.watching {
+            Watching::Calls(watch) => Some(watch.judging()),
+            _ => None,
+        };
+        CallsJudge(self.rules.iter().map(judging).collect())
+    }
+
     /// Takes the calls inside transactions of a block: before [`Self::observe`] of it they are judged with it, after it with the next one.
     /// The block has to be canonical; what a reorg takes is forgotten by [`Self::rollback`].
-    pub fn traced(&mut self, block: &BlockRef, known: BlockTraces<'_>) {
-        // The weights that come with the program; a test reads them.
-        let model = Model::shipped().ok();
-        for rule in &mut self.rules {
+    pub fn traced(&mut self, block: &BlockRef, judged: JudgedCalls) {
+        let JudgedCalls { of_rules, whole } = judged;
+        for (rule, judged) in self.rules.iter_mut().zip(of_rules) {
             if let Watching::Calls(watch) = &mut rule.watching {
-                watch.traced(block, known.traces, known.whole, model.as_ref());
+                watch.traced(block, judged, whole);
             }
         }
     }

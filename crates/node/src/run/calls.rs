@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
-use watchfire_detect::BlockTraces;
+use watchfire_detect::{BlockTraces, CallsJudge, JudgedCalls};
 use watchfire_types::{BlockRef, BlockView, ChainId};
 
 use super::node::Node;
@@ -15,7 +15,19 @@ pub(super) const BLOCKS_MAX: usize = 4;
 /// What was traced of a block.
 pub(super) struct TraceReport {
     block: BlockRef,
-    asked: Asked,
+    judged: JudgedCalls,
+    fault: Option<String>,
+}
+
+/// Judges what was asked for beside the loop too: an operator may make up more calls than the loop has time for.
+async fn report(block: BlockRef, judge: CallsJudge, asked: Asked) -> Option<TraceReport> {
+    let judged = tokio::task::spawn_blocking(move || {
+        let Asked { traces, fault } = asked;
+        (judge.judge(BlockTraces { traces: &traces, whole: fault.is_none() }), fault)
+    });
+    // It ends early with the program alone.
+    let (judged, fault) = judged.await.ok()?;
+    Some(TraceReport { block, judged, fault })
 }
 
 /// Blocks that are being traced.
@@ -41,28 +53,30 @@ impl Node {
         }
         let client = self.executor.client(chain).filter(|_| self.tracing.blocks < BLOCKS_MAX);
         let Some(client) = client.map(Arc::clone) else {
-            state.detectors.traced(&view.block, BlockTraces { traces: &[], whole: false });
+            let nothing = state.detectors.calls_judge().judge(BlockTraces { traces: &[], whole: false });
+            state.detectors.traced(&view.block, nothing);
             return;
         };
         self.tracing.blocks += 1;
-        let (out, block) = (self.tracing.out.clone(), view.block);
+        let (out, block, judge) = (self.tracing.out.clone(), view.block, state.detectors.calls_judge());
         tokio::spawn(async move {
             let asked = traces(&client, &block, &transactions).await;
+            let Some(report) = report(block, judge, asked).await else { return };
             // The loop may have ended.
-            let _ = out.send(TraceReport { block, asked }).await;
+            let _ = out.send(report).await;
         });
     }
 
     /// Hands what was traced to the detectors, which tell it with the next block; what a reorg took meanwhile is nothing.
     pub(super) fn on_traced(&mut self, report: TraceReport) {
         self.tracing.blocks = self.tracing.blocks.saturating_sub(1);
-        let TraceReport { block, asked: Asked { traces, fault } } = report;
+        let TraceReport { block, judged, fault } = report;
         let Some(state) = self.chains.get_mut(&block.chain) else { return };
         if let Some(fault) = &fault {
             tracing::warn!(block.number = block.number, cause = %fault, "calls not traced");
         }
         if state.recent.get(&block.number) == Some(&block) {
-            state.detectors.traced(&block, BlockTraces { traces: &traces, whole: fault.is_none() });
+            state.detectors.traced(&block, judged);
         }
     }
 }

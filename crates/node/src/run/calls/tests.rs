@@ -49,7 +49,7 @@ fn called(number: u64, branch: u8, parent: u8) -> FeedEvent {
 }
 
 /// The vault runs somebody's code.
-fn report(block: BlockRef) -> TraceReport {
+async fn traced(node: &Node, block: BlockRef) -> TraceReport {
     let text = format!(
         r#"{{"type": "CALL", "from": "{0}", "to": "{1}", "calls": [{{"type": "DELEGATECALL", "from": "{1}", "to": "{2}", "input": "0x01020304"}}]}}"#,
         Address::repeat_byte(2),
@@ -62,7 +62,8 @@ fn report(block: BlockRef) -> TraceReport {
         Ok(())
     })
     .unwrap();
-    TraceReport { block, asked: Asked { traces, fault: None } }
+    let judge = node.chains[&CHAIN].detectors.calls_judge();
+    report(block, judge, Asked { traces, fault: None }).await.unwrap()
 }
 
 fn found(node: &Node) -> Vec<Finding> {
@@ -88,10 +89,12 @@ async fn late_traces_are_told_with_the_next_block() {
         node.on_feed(CHAIN, called(number, 0, 0)).await.unwrap();
     }
     assert!(node.status().alarms.iter().any(|line| line.starts_with("detector-untraced: vault-code")));
-    node.on_traced(report(block(7, 1)));
+    let gone = traced(&node, block(7, 1)).await;
+    node.on_traced(gone);
     node.on_feed(CHAIN, called(8, 0, 0)).await.unwrap();
     assert_eq!(found(&node), [], "a block that is not this chain's");
-    node.on_traced(report(block(7, 0)));
+    let late = traced(&node, block(7, 0)).await;
+    node.on_traced(late);
     assert_eq!(found(&node), []);
     node.on_feed(CHAIN, called(9, 0, 0)).await.unwrap();
     let told = found(&node);
