@@ -89,8 +89,13 @@ impl<S: Storage> Ahead<S> {
 
     fn take(&mut self, Done { job, result }: Done) -> Result<(), JournalError> {
         let (number, doing) = match job {
-            // Of a segment that is complete by now nothing more is wanted.
-            Job::Extend { number, .. } if number != self.number => return Ok(()),
+            // Of a segment that is complete by now nothing more is wanted; a disk that fails there fails all the same.
+            Job::Extend { number, .. } if number != self.number => {
+                let failed = result.err().filter(|error| !is_full(error));
+                let failed =
+                    failed.map(|source| JournalError::Io { doing: "extend", file: segment::name(number), source });
+                return failed.map_or(Ok(()), Err);
+            }
             Job::Extend { number, .. } => {
                 self.extending = false;
                 (number, "extend")
@@ -244,3 +249,6 @@ impl<S: Storage> Ahead<S> {
         self.background.step()
     }
 }
+
+#[cfg(test)]
+mod tests;
