@@ -189,10 +189,14 @@ impl Cluster {
     }
 
     pub(crate) fn act(&mut self, index: usize, act: HumanAct) -> Result<(), Rejection> {
-        let input = Input::Human(act);
+        self.take(index, &Input::Human(act))
+    }
+
+    /// What a node says of an input, to everybody.
+    pub(crate) fn take(&mut self, index: usize, input: &Input) -> Result<(), Rejection> {
         let node = &mut self.nodes[index];
-        node.machine.observe(self.now, &input);
-        let step = node.machine.decide(self.now, &input)?;
+        node.machine.observe(self.now, input);
+        let step = node.machine.decide(self.now, input)?;
         for draft in step.drafts {
             let event = self.nodes[index].finish(draft);
             self.wire.push_back((index, event));

@@ -17,13 +17,7 @@ fn accessed(c: &mut Cluster, index: usize, number: usize) -> Result<(), Rejectio
         detail: String::new(),
         custody: Custody { tool: "t".to_owned(), clock: "c".to_owned() },
     });
-    let step = c.nodes[index].machine.decide(c.now, &Input::Evidence(Box::new(statement)))?;
-    for draft in step.drafts {
-        let event = c.nodes[index].finish(draft);
-        c.send(index, event);
-    }
-    c.settle();
-    Ok(())
+    c.take(index, &Input::Evidence(Box::new(statement)))
 }
 
 /// Others who ask for evidence without end leave a node what it needs to find, to hear its people and to decide; it goes on with evidence as its

@@ -32,13 +32,7 @@ fn report(id: &str) -> Report {
 }
 
 fn hear(c: &mut Cluster, index: usize, report: Report) -> Result<(), Rejection> {
-    let step = c.nodes[index].machine.decide(c.now, &Input::Reported(Box::new(report)))?;
-    for draft in step.drafts {
-        let event = c.nodes[index].finish(draft);
-        c.send(index, event);
-    }
-    c.settle();
-    Ok(())
+    c.take(index, &Input::Reported(Box::new(report)))
 }
 
 fn person(c: &mut Cluster, index: usize, words: &str) -> Result<(), Rejection> {
