@@ -2,13 +2,15 @@
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use thiserror::Error;
 
 /// Longest number, characters: more than Prometheus ever writes.
 const TEXT_MAX: usize = 400;
-/// Farthest exponent to either side.
+/// Exponents that are taken.
+const EXPONENTS: RangeInclusive<i64> = -EXPONENT_MAX..=EXPONENT_MAX;
 const EXPONENT_MAX: i64 = 100_000;
 
 /// Why a text is no number.
@@ -116,7 +118,7 @@ fn magnitude(text: &str) -> Result<Option<Magnitude>, NoNumber> {
     };
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     let digits = [whole, fraction].concat();
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) || exponent.abs() > EXPONENT_MAX {
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) || !EXPONENTS.contains(&exponent) {
         return Err(NoNumber);
     }
     let significant = digits.trim_start_matches('0');
@@ -173,9 +175,25 @@ mod tests {
     #[test]
     fn no_numbers() {
         let long = "1".repeat(TEXT_MAX + 1);
-        for text in
-            ["", "-", ".", "NaN", "+-1", "1.2.3", "1e", "1e9999999999999999999", "1e100001", "0x10", "1 ", "1_0", &long]
-        {
+        for text in [
+            "",
+            "-",
+            ".",
+            "NaN",
+            "+-1",
+            "1.2.3",
+            "1e",
+            "1e9999999999999999999",
+            "1e100001",
+            "1e-100001",
+            "1e9223372036854775807",
+            "1e-9223372036854775808",
+            "0.01e-9223372036854775808",
+            "0x10",
+            "1 ",
+            "1_0",
+            &long,
+        ] {
             assert_eq!(text.parse::<Decimal>(), Err(NoNumber), "{text}");
         }
     }
@@ -196,10 +214,49 @@ mod tests {
             }
         }
 
-        /// No text is too odd to be looked at.
+        /// No text is too odd to be looked at, and whatever is a number has its place among all others.
         #[test]
-        fn any_text(text in "\\PC{0,30}") {
-            let _ = text.parse::<Decimal>();
+        fn any_text(texts in prop::array::uniform3(prop_oneof![
+            "\\PC{0,30}",
+            "[-+]?[0-9.]{0,4}[eE]?[-+]?[0-9]{0,20}",
+            ("[-+]?[0-9]{0,3}\\.?[0-9]{0,3}[eE]", prop_oneof![
+                Just(i64::MIN),
+                Just(i64::MAX),
+                any::<i64>(),
+                (-1_000..1_000_i64).prop_map(|near| EXPONENT_MAX + near),
+                (-1_000..1_000_i64).prop_map(|near| near - EXPONENT_MAX),
+            ]).prop_map(|(number, exponent)| format!("{number}{exponent}")),
+        ])) {
+            let mut numbers: Vec<Decimal> = texts.iter().filter_map(|text| text.parse().ok()).collect();
+            for number in &numbers {
+                let exponent = number.text.split_once(['e', 'E']).map_or(0, |(_, exponent)| exponent.parse().unwrap());
+                prop_assert!(EXPONENTS.contains(&exponent), "{}", number);
+                prop_assert_eq!(&number.text.parse::<Decimal>().unwrap(), number);
+            }
+            numbers.sort();
+            for pair in numbers.windows(2) {
+                prop_assert_eq!(pair[0].cmp(&pair[1]), pair[1].cmp(&pair[0]).reverse());
+            }
+            prop_assert!(numbers.first() <= numbers.last());
         }
+
+        /// Numbers compare as what they write out does.
+        #[test]
+        fn as_written_out(one in WRITTEN, other in WRITTEN) {
+            if let (Some(one), Some(other)) = (written_out(&one), written_out(&other)) {
+                prop_assert_eq!(number(&one.0).cmp(&number(&other.0)), one.1.cmp(&other.1), "{} {}", one.0, other.0);
+            }
+        }
+    }
+
+    const WRITTEN: &str = "[-+]?[0-9]{0,6}(\\.[0-9]{0,6})?([eE][-+]?[0-9])?";
+
+    /// The text with its value times ten to the fifteenth; nothing where there is no digit.
+    fn written_out(text: &str) -> Option<(String, i128)> {
+        let (number, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+        let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+        let digits: i128 = format!("{whole}{fraction}").parse().ok()?;
+        let places = 15 + exponent.parse::<i32>().unwrap() - i32::try_from(fraction.len()).unwrap();
+        Some((text.to_owned(), digits * 10_i128.pow(u32::try_from(places).unwrap())))
     }
 }
