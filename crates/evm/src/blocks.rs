@@ -53,7 +53,7 @@ struct Entry<'a> {
     #[serde(default)]
     chain_id: Option<U64>,
     #[serde(default)]
-    reads: Vec<asked::Asked>,
+    reads: Option<Vec<asked::Asked>>,
     #[serde(default)]
     traces: Option<IgnoredAny>,
 }
@@ -84,7 +84,7 @@ impl TextBlock {
         })?;
         let chain = chain(number, entry.chain_id.map(|chain| chain.to()), listed.chains())?;
         let mut reads: BTreeMap<Read, ReadOutcome> = BTreeMap::new();
-        for (index, asked) in entry.reads.into_iter().enumerate() {
+        for (index, asked) in entry.reads.into_iter().flatten().enumerate() {
             let answers = asked.answers(&head.block).map_err(|cause| BlockFault::Read { number, index, cause })?;
             reads.extend(answers);
         }

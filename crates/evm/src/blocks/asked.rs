@@ -9,6 +9,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use watchfire_types::{BlockRef, Read, ReadOutcome};
 
+use super::listed::same_data;
 use crate::read::outcome;
 use crate::rpc::{ErrorObject, node_error};
 
@@ -26,8 +27,10 @@ pub(super) struct Asked {
 #[derive(Deserialize)]
 struct Called {
     to: Address,
-    #[serde(default, alias = "input")]
-    data: Bytes,
+    #[serde(default)]
+    input: Option<Bytes>,
+    #[serde(default)]
+    data: Option<Bytes>,
 }
 
 /// The block parameter of EIP-1898.
@@ -45,8 +48,9 @@ impl Asked {
     pub(super) fn answers(self, block: &BlockRef) -> Result<BTreeMap<Read, ReadOutcome>, String> {
         let reads = match self.method.as_str() {
             "eth_call" => {
-                let Called { to, data } = self.param(0)?;
-                vec![Read::Call { to, data: data.0 }]
+                let Called { to, input, data } = self.param(0)?;
+                same_data(input.as_ref(), data.as_ref()).map_err(|fault| format!("eth_call parameter 0: {fault}"))?;
+                vec![Read::Call { to, data: input.or(data).unwrap_or_default().0 }]
             }
             "eth_getBalance" => vec![Read::Balance { account: self.param(0)? }],
             "eth_getStorageAt" => {

@@ -32,9 +32,11 @@ pub(crate) struct Whole {
     #[serde(default)]
     to: Option<Address>,
     #[serde(default)]
-    value: U256,
-    #[serde(default, alias = "data")]
-    input: Bytes,
+    value: Option<U256>,
+    #[serde(default)]
+    input: Option<Bytes>,
+    #[serde(default)]
+    data: Option<Bytes>,
     #[serde(default)]
     chain_id: Option<U64>,
 }
@@ -42,8 +44,17 @@ pub(crate) struct Whole {
 impl From<Whole> for Transaction {
     fn from(whole: Whole) -> Self {
         let kind = whole.kind.unwrap_or_default().to();
-        let Whole { hash, from, to, value, input, .. } = whole;
+        let Whole { hash, from, to, value, input, data, .. } = whole;
+        let (value, input) = (value.unwrap_or_default(), input.or(data).unwrap_or_default());
         Self { hash, kind, from, to, value, input: input.0, succeeded: None }
+    }
+}
+
+/// What is sent goes by two names, and some nodes give both.
+pub(super) fn same_data(input: Option<&Bytes>, data: Option<&Bytes>) -> Result<(), &'static str> {
+    match (input, data) {
+        (Some(input), Some(data)) if input != data => Err("its `input` and its `data` differ"),
+        _ => Ok(()),
     }
 }
 
@@ -67,7 +78,11 @@ impl<'de> Visitor<'de> for OneVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<One, A::Error> {
-        Whole::deserialize(MapAccessDeserializer::new(members)).map(One::Whole)
+        let whole = Whole::deserialize(MapAccessDeserializer::new(members))?;
+        match same_data(whole.input.as_ref(), whole.data.as_ref()) {
+            Ok(()) => Ok(One::Whole(whole)),
+            Err(fault) => Err(A::Error::custom(format!("transaction {}: {fault}", whole.hash))),
+        }
     }
 }
 

@@ -177,6 +177,36 @@ fn unwanted_logs_are_proved_and_left_out() {
     assert_eq!(refused.kind(), "receipts-mismatch");
 }
 
+/// What a transaction sends stands under `input`, `data` or both, as Nethermind did; two that differ are neither, and null is absent.
+#[test]
+fn input_has_two_names() {
+    let whole = entry(5, PARENT, &mixed());
+    let expected = read(&whole).unwrap().on(ChainId::new(1)).transactions;
+    let mut both = whole.clone();
+    both["block"]["transactions"][0]["data"] = json!("0x0102");
+    both["block"]["transactions"][1]["data"] = json!(null);
+    both["block"]["transactions"][2]["input"] = json!(null);
+    both["block"]["transactions"][2]["data"] = json!("0x0102");
+    assert_eq!(read(&both).unwrap().on(ChainId::new(1)).transactions, expected);
+    both["block"]["transactions"][0]["data"] = json!("0x0103");
+    let fault = read(&both).unwrap_err();
+    let hash = whole["block"]["transactions"][0]["hash"].as_str().unwrap();
+    assert_eq!(fault.kind(), "not-a-block");
+    assert!(fault.to_string().contains(&format!("transaction {hash}: its `input` and its `data` differ")), "{fault}");
+    let mut nothing = whole;
+    for member in ["value", "input", "type", "chainId"] {
+        nothing["block"]["transactions"][1][member] = json!(null);
+    }
+    nothing["reads"] = json!(null);
+    nothing["traces"] = json!(null);
+    nothing["chainId"] = json!(null);
+    let block = read(&nothing).unwrap();
+    assert!(!block.traced);
+    let view = block.on(ChainId::new(1));
+    let one = &view.transactions[1];
+    assert_eq!((one.value, one.input.len(), one.kind, view.reads.len()), (U256::ZERO, 0, 0, 0));
+}
+
 /// A list of both transactions and hashes is none.
 #[test]
 fn transactions_are_whole_or_hashes() {
@@ -207,9 +237,25 @@ fn reads_are_kept_with_the_block() {
     assert_eq!(view.reads[&Read::Balance { account }].word(), Some(U256::from(9)));
     assert_eq!(view.reads[&call], ReadOutcome::Reverted(vec![0xab].into()));
     assert_eq!(view.reads[&Read::Storage { account, slot: U256::from(2).into() }].word(), Some(U256::from(7)));
-    for (at, field, value) in
-        [(0, "params", json!([account, "latest"])), (1, "method", json!("eth_gasPrice")), (2, "result", json!("nine"))]
-    {
+    let mut named = whole.clone();
+    for (called, data) in [
+        (json!({"to": account, "data": "0x01"}), &[1][..]),
+        (json!({"to": account, "data": "0x01", "input": "0x01"}), &[1]),
+        (json!({"to": account, "data": "0x01", "input": null}), &[1]),
+        (json!({"to": account, "input": null}), &[]),
+        (json!({"to": account}), &[]),
+    ] {
+        named["reads"][1]["params"][0] = called;
+        let call = Read::Call { to: account, data: data.to_vec().into() };
+        assert!(read(&named).unwrap().on(ChainId::new(1)).reads.contains_key(&call), "{}", named["reads"][1]);
+    }
+    let differ = json!([{"to": account, "data": "0x01", "input": "0x02"}, "0x5"]);
+    for (at, field, value) in [
+        (0, "params", json!([account, "latest"])),
+        (1, "method", json!("eth_gasPrice")),
+        (1, "params", differ),
+        (2, "result", json!("nine")),
+    ] {
         let mut bad = whole.clone();
         bad["reads"][at][field] = value;
         let fault = read(&bad).unwrap_err();
