@@ -1,9 +1,9 @@
 //! Events by which contracts tell that somebody with authority used it: another owner or role, other code, another admin, parameter or fee, more to
 //! mint. None of them can be had for money.
 //!
-//! OpenZeppelin `Ownable`, `AccessControl`, `AccessManager`, `Initializable`, `TimelockController` and `Governor`, EIP-1967, EIP-2535, Safe 1.3.0 to
-//! 1.5.0, Solmate, USDC, USDT, Aave v3, Compound v2 and v3, Uniswap v3, LayerZero v2. Nodes that know different events find different things: the list is
-//! closed, and one that knows more gets another name in charters.
+//! OpenZeppelin `Ownable`, `AccessControl` with its `DefaultAdminRules`, `AccessManager`, `AccessManaged`, `Initializable`, `TimelockController` and
+//! `Governor`, EIP-1967, EIP-2535, Safe 1.3.0 to 1.5.0, Solmate, USDC, USDT, Aave v3, Compound v2 and v3, Uniswap v3, LayerZero v2. Nodes that know
+//! different events find different things: the list is closed, and one that knows more gets another name in charters.
 
 use alloy_dyn_abi::Specifier;
 use alloy_json_abi::Function;
@@ -84,6 +84,11 @@ pub const EVENTS: &[PrivilegedEvent] = &[
         "AuthorityUpdated(address,address)",
         b256!("a3396fd7f6e0a21b50e5089d2da70d5ac0a3bbbd1f617a93f134b76389980198"),
     ),
+    event(
+        Owner,
+        "AuthorityUpdated(address)",
+        b256!("2f658b440c35314f52658ea8a740e05b284cdc84dc9ae01e891f21b8933e7cad"),
+    ),
     event(Owner, "LogSetOwner(address)", b256!("ce241d7ca1f669fee44b6fc00b8eba2df3bb514eed0f6f668f8f89096e81ed94")),
     event(
         Owner,
@@ -134,6 +139,11 @@ pub const EVENTS: &[PrivilegedEvent] = &[
     ),
     event(
         Role,
+        "RoleGrantDelayChanged(uint64,uint32,uint48)",
+        b256!("feb69018ee8b8fd50ea86348f1267d07673379f72cffdeccec63853ee8ce8b48"),
+    ),
+    event(
+        Role,
         "TargetFunctionRoleUpdated(address,bytes4,uint64)",
         b256!("9ea6790c7dadfd01c9f8b9762b3682607af2c7e79e05a9f9fdf5580dde949151"),
     ),
@@ -144,8 +154,18 @@ pub const EVENTS: &[PrivilegedEvent] = &[
     ),
     event(
         Role,
+        "TargetClosed(address,bool)",
+        b256!("90d4e7bb7e5d933792b3562e1741306f8be94837e1348dacef9b6f1df56eb138"),
+    ),
+    event(
+        Role,
         "DefaultAdminTransferScheduled(address,uint48)",
         b256!("3377dc44241e779dd06afab5b788a35ca5f3b778836e2990bdb26a2a4b2e5ed6"),
+    ),
+    event(
+        Role,
+        "DefaultAdminDelayChangeScheduled(uint48,uint48)",
+        b256!("f1038c18cf84a56e432fdbfaf746924b7ea511dfe03a6506a0ceba4888788d9b"),
     ),
     event(Role, "MinterAdded(address)", b256!("6ae172837ea30b801fbfcdd4108aa1d5bf8ff775444fd70256b44e6bf3dfc3f6")),
     event(Role, "PauserChanged(address)", b256!("b80482a293ca2e013eda8683c9bd7fc8347cfdaeea5ede58cba46df502c2a604")),
