@@ -3,12 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use alloy_primitives::{B256, b256, keccak256};
+use alloy_primitives::{Address, B256, b256, keccak256};
 
 use super::{Pack, PackError, all, named};
-use crate::model::{Class, Watch};
+use crate::model::{Class, Detector, Watch};
 use crate::parse::parse;
 use crate::parse::tests::DRILL;
+use crate::privileged::by_topic;
 
 fn samples(pack: &Pack) -> BTreeMap<String, String> {
     let value = |parameter: &super::Parameter| parameter.default.clone().or(parameter.sample.clone()).unwrap();
@@ -119,6 +120,33 @@ fn wrong_values_are_told() {
     }
     assert!(matches!(pack.expand("a\"b", &samples(&pack)), Err(PackError::Value { key, .. }) if key == "asset"));
     assert!(matches!(named("nothing"), Err(PackError::Unknown { known, .. }) if known.contains("safe-guard")));
+}
+
+/// The detectors of a pack with these values alone beside the prefix.
+fn rules(name: &str, left_out: &str) -> BTreeMap<String, Detector> {
+    let pack = named(name).unwrap();
+    let mut values = samples(&pack);
+    values.remove(left_out);
+    let text = pack.expand("vault-core", &values).unwrap();
+    let (charter, _) = parse(&format!("{DRILL}\n{text}")).unwrap_or_else(|faults| panic!("{faults:#?}\n{text}"));
+    let own = charter.detectors.into_iter().filter(|(id, _)| id.as_str().starts_with(name));
+    own.map(|(id, detector)| (id.as_str().to_owned(), detector)).collect()
+}
+
+/// A Governor changes its own parameters, and says so itself.
+#[test]
+fn a_governors_own_parameters_are_looked_for_at_the_governor() {
+    let rules = rules("governor-timelock", "");
+    let Watch::Authority { targets, functions, .. } = &rules["governor-timelock-authority"].watch else { panic!() };
+    let samples = samples(&named("governor-timelock").unwrap());
+    for of in ["governor", "timelock"] {
+        assert!(targets.contains(&samples[of].parse::<Address>().unwrap()), "{of}");
+    }
+    assert!(functions.is_empty(), "its events tell of them");
+    for event in ["ProposalThresholdSet", "QuorumNumeratorUpdated", "VotingDelaySet", "VotingPeriodSet"] {
+        assert!(by_topic(&keccak256(format!("{event}(uint256,uint256)"))).is_some(), "{event}");
+    }
+    assert!(by_topic(&keccak256("TimelockChange(address,address)")).is_some());
 }
 
 /// Ids of two uses of a pack are kept apart by its prefix, and only what cannot be bought is decisive beside authority.
