@@ -2,7 +2,8 @@
 //!
 //! A charter stays one whole text that its partners read and digest: a pack is expanded into it and referred to by nothing. Each is a file
 //! of `crates/charter/packs`: its head, TOML, says what it is for and what it has to be told; below the line `# ---` stands the text, in which
-//! `{{key}}` is replaced by a parameter and `{{events parameter class severity` to `}}` by an event detector a line.
+//! `{{key}}` is replaced by a parameter and `{{events parameter class severity` to `}}` by an event detector a line. What stands between `{{with key}}`
+//! and `{{end}}`, each a line, is left out where that parameter is not said.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -25,6 +26,9 @@ const TEXTS: &[(&str, &str)] = &[
     ("proxy", include_str!("../packs/proxy.toml")),
     ("safe-guard", include_str!("../packs/safe-guard.toml")),
 ];
+/// Begins and ends a part that stands only where its parameter is said.
+const WITH: &str = "{{with ";
+const END: &str = "{{end}}\n";
 /// Between the head and the text.
 const LINE: &str = "\n# ---\n";
 /// Most characters of a parameter's value.
@@ -52,6 +56,8 @@ pub struct Parameter {
     pub what: String,
     /// What stands there where nothing is said; without one it must be said.
     pub default: Option<String>,
+    /// Whether the rules that need it are left out where it is not said.
+    pub optional: bool,
     /// A value of the right shape, for people and tests.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sample: Option<String>,
@@ -144,8 +150,12 @@ impl Pack {
             key: key.to_owned(),
             what: what.to_owned(),
             default: Some(default.to_owned()),
+            optional: false,
             sample: None,
         };
+        for parameter in &mut parameters {
+            parameter.optional = text.contains(&format!("{WITH}{}}}}}\n", parameter.key));
+        }
         parameters.push(common("prefix", "what the ids of its detectors begin with", name));
         parameters.push(common("stands_s", "how long a change stands, seconds", "3600"));
         Ok(Self { name, about, parameters, text })
@@ -160,7 +170,7 @@ impl Pack {
             let default = section.get("default").and_then(|value| value.text());
             let sample = section.get("sample").and_then(|value| value.text());
             section.finish();
-            parameters.push(Parameter { key: key?, what: what?, default, sample });
+            parameters.push(Parameter { key: key?, what: what?, default, optional: false, sample });
         }
         root.finish();
         Some((about?, parameters))
@@ -177,8 +187,11 @@ impl Pack {
             return Err(PackError::NoParameter { pack: self.name, key: short(key), known });
         }
         let mut filled = BTreeMap::from([("asset", plain("asset", asset)?)]);
-        for Parameter { key, what, default, .. } in &self.parameters {
+        for Parameter { key, what, default, optional, .. } in &self.parameters {
             let value = values.get(key).or(default.as_ref());
+            if value.is_none() && *optional {
+                continue;
+            }
             let missing = || PackError::Missing { pack: self.name, key: key.clone(), what: what.clone() };
             filled.insert(key, plain(key, value.ok_or_else(missing)?)?);
         }
@@ -188,7 +201,8 @@ impl Pack {
     fn fill(&self, values: &BTreeMap<&str, &str>) -> Result<String, PackError> {
         let malformed = |why: &str| PackError::Malformed { pack: self.name, why: why.to_owned() };
         let mut told = format!("# Rule pack {}: {}\n", self.name, self.about);
-        let mut rest = self.text;
+        let text = chosen(self.text, values).ok_or_else(|| malformed("a part without an end"))?;
+        let mut rest = text.as_str();
         while let Some((before, after)) = rest.split_once("{{") {
             let (blank, after) = after.split_once("}}").ok_or_else(|| malformed("a blank without an end"))?;
             told.push_str(before);
@@ -201,6 +215,20 @@ impl Pack {
         told.push_str(rest);
         Ok(told)
     }
+}
+
+/// The text without the parts whose parameter is not said.
+fn chosen(text: &str, values: &BTreeMap<&str, &str>) -> Option<String> {
+    let (mut told, mut rest) = (String::new(), text);
+    while let Some((before, after)) = rest.split_once(WITH) {
+        let (key, after) = after.split_once("}}\n")?;
+        let (part, after) = after.split_once(END)?;
+        told.push_str(before);
+        told.push_str(if values.contains_key(key) { part } else { "" });
+        rest = after;
+    }
+    told.push_str(rest);
+    Some(told)
 }
 
 /// `parameter class severity`, then a line each: the end of the detector's id and the event.

@@ -10,6 +10,7 @@ use crate::model::{Class, Detector, Watch};
 use crate::parse::parse;
 use crate::parse::tests::DRILL;
 use crate::privileged::by_topic;
+use crate::watch::Comparison;
 
 fn samples(pack: &Pack) -> BTreeMap<String, String> {
     let value = |parameter: &super::Parameter| parameter.default.clone().or(parameter.sample.clone()).unwrap();
@@ -147,6 +148,24 @@ fn a_governors_own_parameters_are_looked_for_at_the_governor() {
         assert!(by_topic(&keccak256(format!("{event}(uint256,uint256)"))).is_some(), "{event}");
     }
     assert!(by_topic(&keccak256("TimelockChange(address,address)")).is_some());
+}
+
+/// What is no fault of an honest contract votes nowhere, and is looked for only where a person said that it is one here.
+#[test]
+fn what_ordinary_state_breaks_is_asked_for() {
+    for (pack, parameter, rule) in
+        [("erc4626", "held", "erc4626-backed"), ("compound-v3", "least_reserves", "compound-v3-reserves")]
+    {
+        let (with, without) = (rules(pack, ""), rules(pack, parameter));
+        let lacking: Vec<_> = with.keys().filter(|id| !without.contains_key(*id)).collect();
+        assert_eq!(lacking, [rule]);
+        let told = named(pack).unwrap().parameters;
+        assert_eq!(told.iter().filter(|told| told.optional).map(|told| &told.key).collect::<Vec<_>>(), [parameter]);
+    }
+    assert_eq!(rules("compound-v3", "")["compound-v3-reserves"].class, Class::Context, "a liquidation lowers them");
+    let always = &rules("erc4626", "held")["erc4626-round-trip"];
+    assert!(matches!(&always.watch, Watch::Invariant { compare: Comparison::AtLeast, tolerance_bps: 0, .. }));
+    assert_eq!(always.class, Class::Decisive);
 }
 
 /// Ids of two uses of a pack are kept apart by its prefix, and only what cannot be bought is decisive beside authority.

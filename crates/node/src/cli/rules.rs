@@ -76,7 +76,11 @@ fn list(output: Output) -> Result<u8, CliError> {
     for Pack { name, about, parameters, .. } in &packs {
         text.push_str(&format!("{name}: {about}\n"));
         for parameter in parameters {
-            let default = parameter.default.as_ref().map(|default| format!(" ({default})")).unwrap_or_default();
+            let default = match &parameter.default {
+                Some(default) => format!(" ({default})"),
+                None if parameter.optional => " (optional)".to_owned(),
+                None => String::new(),
+            };
             text.push_str(&format!("  {}{default}: {}\n", parameter.key, parameter.what));
         }
     }
