@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use alloy_primitives::{Address, B256, U256};
+use alloy_primitives::{Address, B256, U256, keccak256};
 use serde::Serialize;
 use watchfire_types::body::Selector;
 use watchfire_types::{AssetId, Read, Severity};
@@ -233,6 +233,15 @@ pub enum Comparison {
     Equal,
 }
 
+/// Whether it asks how much of a coin an account has.
+pub(crate) fn is_balance(read: &Read) -> bool {
+    match read {
+        Read::Balance { .. } => true,
+        Read::Call { data, .. } => data.get(..4) == Some(&keccak256("balanceOf(address)")[..4]),
+        Read::Storage { .. } | Read::CodeHash { .. } | Read::Delegation { .. } => false,
+    }
+}
+
 impl Comparison {
     /// As charters write it.
     #[must_use]
@@ -244,9 +253,12 @@ impl Comparison {
         }
     }
 
-    /// Whether more of what an asset holds breaks it, which anybody can send.
+    /// Whether more of a balance breaks it, which anybody can send.
     pub(crate) fn is_broken_by_gift(self, left: &Quantity, right: &Quantity) -> bool {
-        let held = |quantity: &Quantity| matches!(quantity, Quantity::Held { .. });
+        let held = |quantity: &Quantity| match quantity {
+            Quantity::Held { .. } => true,
+            Quantity::Call { read, .. } => is_balance(read),
+        };
         match self {
             Self::AtMost => held(left),
             Self::AtLeast => held(right),

@@ -3,14 +3,17 @@
 
 use std::collections::BTreeSet;
 
-use watchfire_types::{DetectorId, PlaybookId};
+use alloy_primitives::keccak256;
+use watchfire_types::{DetectorId, PlaybookId, Read};
 
 use super::actions::Context;
 use super::playbooks::Playbooks;
+use crate::expectation::StateExpectation;
 use crate::expression::Subject;
 use crate::model::{Detector, Mode, Playbook, PlaybookPurpose, Trigger, Watch};
 use crate::privileged::by_topic;
 use crate::reader::Log;
+use crate::watch::is_balance;
 
 /// Says of each automatic containment playbook which single findings an outsider can cause.
 pub(super) fn check(log: &Log, context: &Context<'_>, playbooks: &Playbooks) {
@@ -57,6 +60,10 @@ fn reason(context: &Context<'_>, watch: &Watch) -> Option<&'static str> {
             compare.is_broken_by_gift(left, right).then_some("a gift to a balance that it compares")
         }
         Watch::Authority { mints: true, .. } => Some("a transfer from nobody, where a deposit mints"),
+        Watch::Authority { functions, .. } if !functions.is_empty() => {
+            Some("a call of a listed function, which may succeed and do nothing")
+        }
+        Watch::State { read, expect, .. } => of_view(read, expect),
         Watch::Event { topic, .. } if by_topic(topic).is_none() => Some("an event"),
         Watch::Leap { .. } => Some("a leap of a number"),
         Watch::ApprovalDrain { .. } => Some("transfers of many accounts to one"),
@@ -75,7 +82,6 @@ fn reason(context: &Context<'_>, watch: &Watch) -> Option<&'static str> {
         Watch::CrossChain(cross) => cross.is_broken_by_gift().then_some("a gift to a balance that it compares"),
         Watch::Release(_) => Some("a message claimed later than within_s"),
         Watch::Event { .. }
-        | Watch::State { .. }
         | Watch::Stale { .. }
         | Watch::SafeNonce { .. }
         | Watch::Authority { .. }
@@ -84,6 +90,62 @@ fn reason(context: &Context<'_>, watch: &Watch) -> Option<&'static str> {
         | Watch::Governance(_)
         | Watch::FreshCode(_) => None,
     }
+}
+
+/// Views of numbers that no trade changes: settings, and prices that others publish.
+const NOT_MOVED: &[&str] = &[
+    "cap()",
+    "decimals()",
+    "defaultAdminDelay()",
+    "delay()",
+    "getMinDelay()",
+    "getThreshold()",
+    "latestAnswer()",
+    "latestRoundData()",
+    "proposalThreshold()",
+    "quorumNumerator()",
+    "threshold()",
+    "votingDelay()",
+    "votingPeriod()",
+];
+/// Views that change with a trade, a deposit or a loan.
+const MOVED: &[&str] = &[
+    "allowance(address,address)",
+    "availableLiquidity()",
+    "convertToAssets(uint256)",
+    "convertToShares(uint256)",
+    "exchangeRateStored()",
+    "getCash()",
+    "getReserves()",
+    "getTotalSupply()",
+    "getUtilization()",
+    "get_virtual_price()",
+    "liquidity()",
+    "pricePerShare()",
+    "reserve0()",
+    "reserve1()",
+    "slot0()",
+    "totalAssets()",
+    "totalBorrow()",
+    "totalBorrows()",
+    "totalDebt()",
+    "totalReserves()",
+    "totalSupply()",
+];
+
+/// How an outsider moves what is read. A number within bounds is taken to be moved by whoever uses the contract, unless it is known that no trade does; what may
+/// not change at all is taken to be set by authority, unless its name says otherwise.
+fn of_view(read: &Read, expect: &StateExpectation) -> Option<&'static str> {
+    if is_balance(read) {
+        return Some("a gift to a balance that it reads");
+    }
+    let Read::Call { data, .. } = read else { return None };
+    let is_one = |views: &[&str]| views.iter().any(|view| data.get(..4) == Some(&keccak256(view)[..4]));
+    let moved = match expect {
+        StateExpectation::Unchanged | StateExpectation::Equals(_) => is_one(MOVED),
+        StateExpectation::Within { .. } | StateExpectation::Number { .. } => !is_one(NOT_MOVED),
+    };
+    moved.then_some("a view that a trade or a deposit moves")
 }
 
 #[cfg(test)]

@@ -39,15 +39,17 @@ fn what_money_alone_does_not_cause_is_not_warned_of() {
     assert!(!message.contains("vault-unpaused"), "{message}");
 }
 
+/// The warning's message with this rule, which votes alone.
+fn rule(text: &str) -> String {
+    let head = "[[detector]]\nid = \"one\"\nasset = \"vault-core\"\nkind = ";
+    let trigger = "[[playbook.trigger]]\ndetectors = [\"one\"]\nseverity = \"SEV2\"\nstep = 1\n";
+    let source = DRILL.replacen("[[playbook.trigger]]", &format!("{trigger}[[playbook.trigger]]"), 1);
+    warned(&format!("{source}\n{head}{text}")).map_or_else(String::new, |warning| warning.message.clone())
+}
+
 /// What a gift breaks, and a deposit mints, an outsider causes; what a gift only mends, or authority alone does, not.
 #[test]
 fn gifts_and_deposits_are_warned_of() {
-    let rule = |text: &str| {
-        let head = "[[detector]]\nid = \"one\"\nasset = \"vault-core\"\nkind = ";
-        let trigger = "[[playbook.trigger]]\ndetectors = [\"one\"]\nseverity = \"SEV2\"\nstep = 1\n";
-        let source = DRILL.replacen("[[playbook.trigger]]", &format!("{trigger}[[playbook.trigger]]"), 1);
-        warned(&format!("{source}\n{head}{text}")).map_or_else(String::new, |warning| warning.message.clone())
-    };
     let held = |compare: &str| {
         let left = "{ target = \"0x0101010101010101010101010101010101010101\", call = \"debt() returns (uint256)\" }";
         let sides = format!("left = {left}\ncompare = \"{compare}\"\nright = {{ held = \"native\" }}");
@@ -61,6 +63,54 @@ fn gifts_and_deposits_are_warned_of() {
         let message = rule(&format!("\"authority\"\nseverity = \"SEV1\"\nstands_s = 60\nmints = {mints}\n"));
         assert_eq!(message.contains("one (a transfer from nobody, where a deposit mints)"), warns, "{message}");
     }
+}
+
+/// A view that anybody moves by a gift or a trade, whatever is expected of it; one that authority alone moves is not for sale.
+#[test]
+fn views_that_money_moves_are_warned_of() {
+    let account = "arguments = [\"0x0101010101010101010101010101010101010101\"]";
+    let balance = format!("call = \"balanceOf(address) returns (uint256)\"\n{account}");
+    let reserves = "call = \"getReserves() returns (uint112,uint112,uint32)\"";
+    let owner = "call = \"owner() returns (address)\"";
+    let threshold = "call = \"getThreshold() returns (uint256)\"";
+    let (gift, trade) = ("a gift to a balance that it reads", "a view that a trade or a deposit moves");
+    for (call, expected, reason) in [
+        (&*balance, "unchanged = true", gift),
+        (&balance, "equals = \"5\"", gift),
+        (&balance, "min = \"5\"", gift),
+        (reserves, "result = 1\nmin = \"5\"", trade),
+        (reserves, "result = 2\nmax = \"5\"", trade),
+        (reserves, "unchanged = true", trade),
+        ("call = \"myOwnView() returns (uint256)\"", "max = \"5\"", trade),
+        ("call = \"myOwnView() returns (uint256)\"", "unchanged = true", ""),
+        (owner, "unchanged = true", ""),
+        (threshold, "min = \"2\"", ""),
+    ] {
+        let target = "target = \"0x0202020202020202020202020202020202020202\"\nstands_s = 60";
+        let message = rule(&format!("\"state\"\nseverity = \"SEV1\"\nwhat = \"call\"\n{call}\n{expected}\n{target}\n"));
+        let said =
+            if reason.is_empty() { !message.contains("one (") } else { message.contains(&format!("one ({reason})")) };
+        assert!(said, "{call} {expected}: {message}");
+    }
+    let left =
+        format!("{{ target = \"0x0202020202020202020202020202020202020202\", {} }}", balance.replace('\n', ", "));
+    let right = "{ target = \"0x0101010101010101010101010101010101010101\", call = \"debt() returns (uint256)\" }";
+    for (compare, warns) in [("<=", true), ("=", true), (">=", false)] {
+        let sides = format!("left = {left}\ncompare = \"{compare}\"\nright = {right}");
+        let message = rule(&format!("\"invariant\"\nseverity = \"SEV1\"\n{sides}\n"));
+        assert_eq!(message.contains("one (a gift to a balance that it compares)"), warns, "{compare}: {message}");
+    }
+}
+
+/// A contract that takes any call, or a role given up by one who lacks it, answers success to strangers.
+#[test]
+fn calls_of_listed_functions_are_warned_of() {
+    let authority = |functions: &str| {
+        rule(&format!("\"authority\"\nseverity = \"SEV1\"\nstands_s = 60\nfunctions = [{functions}]\n"))
+    };
+    let message = authority("\"renounceRole(bytes32,address)\"");
+    assert!(message.contains("one (a call of a listed function, which may succeed and do nothing)"), "{message}");
+    assert!(!authority("").contains("one ("));
 }
 
 /// Two kinds of which money buys one are no outsider's; two that it buys both are.
