@@ -64,15 +64,7 @@ impl StateWatch {
         let answer = match view.reads.get(&self.read) {
             Some(ReadOutcome::Value(bytes)) => (true, bytes.clone()),
             Some(ReadOutcome::Reverted(bytes)) => (false, bytes.clone()),
-            // A change stays found while one read fails; a bound cannot be judged.
-            Some(ReadOutcome::Unavailable(_)) | None => {
-                return match self.expect {
-                    StateExpectation::Unchanged => self.standing_change(view, floor),
-                    StateExpectation::Equals(_) | StateExpectation::Within { .. } | StateExpectation::Number { .. } => {
-                        Evaluation::Unknown
-                    }
-                };
-            }
+            Some(ReadOutcome::Unavailable(_)) | None => return Evaluation::Unknown,
         };
         match &self.expect {
             StateExpectation::Unchanged => {

@@ -259,6 +259,23 @@ fn state_change() {
     assert!(found[6][0].explanation.ends_with("to revert 0x"));
 }
 
+/// What nobody could read ends no change and moves it to no block: it stands on the block where it was judged last, until an answer ends it.
+#[test]
+fn unreadable_state() {
+    let mut rules = state(StateExpectation::Unchanged);
+    let late = |number| with_state(number, ReadOutcome::Unavailable("late".into()));
+    let mut nothing = with_state(5, word(8));
+    nothing.reads.clear();
+    let found =
+        run(&mut rules, &[with_state(1, word(7)), with_state(2, word(8)), with_state(3, word(8)), late(4), nothing]);
+    assert_eq!((found[2][0].first, found[2][0].block), (block(2, 0), block(3, 0)));
+    assert_eq!((&found[3], &found[4]), (&found[2], &found[2]));
+    let found = run(&mut rules, &[late(6), with_state(7, word(8)), late(8), with_state(9, word(9))]);
+    let standing: Vec<_> = found.iter().map(Vec::len).collect();
+    assert_eq!(standing, [1, 0, 0, 1], "an answer past its time ends it, and what ended does not come back");
+    assert_eq!((found[3][0].first, found[3][0].block), (block(9, 0), block(9, 0)));
+}
+
 /// Bounds are inclusive, stand while broken, and an answer that is no word breaks them.
 #[test]
 fn state_bounds() {
