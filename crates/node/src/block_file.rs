@@ -1,13 +1,14 @@
 //! Files of blocks: one block after the other.
 //!
 //! A file is a JSON object a line, or objects written over several lines, or a list of either. Where an object ends before it is whole, the next
-//! one that begins a line is read all the same: what is cut off or no JSON costs its own line and nothing else.
+//! one that begins a line is read all the same: what is cut off or no JSON costs its own line and nothing else. One that begins a line where a
+//! value may stand is a part of the object around it, as in JSON without indentation, unless that one never becomes whole: then it is the next one after all.
 //!
 //! Blocks are proved and decoded on all cores, ahead of whoever takes them: two for each core, of less than [`AHEAD_BYTES`] together and one more
 //! of at most [`BLOCK_BYTES_MAX`]. From standard input, where they may be long in coming, one at a time.
 
 use std::collections::VecDeque;
-use std::io;
+use std::io::{self, BufRead as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -148,6 +149,8 @@ type Text = (u64, Vec<u8>);
 /// The blocks of one file, each with the line where it begins.
 pub struct BlockFile {
     file: TextFile,
+    /// What was read and is to be read again, before the file goes on.
+    again: io::Cursor<Vec<u8>>,
     line: u64,
     /// [`BLOCK_BYTES_MAX`].
     bytes_max: usize,
@@ -187,7 +190,8 @@ impl BlockFile {
         let cores = InOrder::<Result<Part, BlockFileError>>::cores();
         let ahead_max = if path == Path::new("-") { 1 } else { AHEAD_BLOCKS * cores };
         let (lengths, found, ended) = (VecDeque::new(), false, false);
-        Ok(Self { file, line: 1, bytes_max: BLOCK_BYTES_MAX, reader, ahead, lengths, ahead_max, found, ended })
+        let again = io::Cursor::default();
+        Ok(Self { file, again, line: 1, bytes_max: BLOCK_BYTES_MAX, reader, ahead, lengths, ahead_max, found, ended })
     }
 
     /// The same, with the traces beside blocks if they are wanted.
@@ -204,10 +208,19 @@ impl BlockFile {
         self
     }
 
+    fn fill(&mut self) -> io::Result<&[u8]> {
+        if self.again.fill_buf()?.is_empty() { self.file.text().fill_buf() } else { self.again.fill_buf() }
+    }
+
+    fn consume(&mut self, bytes: usize) {
+        let again = self.again.fill_buf().map_or(0, <[u8]>::len);
+        if again > 0 { self.again.consume(bytes) } else { self.file.text().consume(bytes) }
+    }
+
     /// Goes to where the next object begins; a list's own brackets and commas are nothing.
     fn between(&mut self) -> io::Result<Between> {
         loop {
-            let bytes = self.file.text().fill_buf()?;
+            let bytes = self.fill()?;
             let Some(first) = bytes.first().copied() else { return Ok(Between::End) };
             match first {
                 b'{' => return Ok(Between::Object),
@@ -219,18 +232,17 @@ impl BlockFile {
                     return Ok(Between::Garbage);
                 }
             }
-            self.file.text().consume(1);
+            self.consume(1);
         }
     }
 
     /// Goes to the end of this line, which is left to be counted.
     fn skip_line(&mut self) -> io::Result<()> {
         loop {
-            let text = self.file.text();
-            let bytes = text.fill_buf()?;
+            let bytes = self.fill()?;
             let length = bytes.len();
             let end = bytes.iter().position(|byte| *byte == b'\n');
-            text.consume(end.unwrap_or(length));
+            self.consume(end.unwrap_or(length));
             if end.is_some() || length == 0 {
                 return Ok(());
             }
@@ -239,29 +251,39 @@ impl BlockFile {
 
     /// Takes the object that begins here.
     fn object(&mut self) -> io::Result<Left> {
-        let mut scan = Scan::default();
+        let (mut scan, begun, bytes_max) = (Scan::default(), self.line, self.bytes_max);
         let (mut text, mut length) = (Vec::new(), 0);
         loop {
-            let bytes = self.file.text().fill_buf()?;
-            if bytes.is_empty() {
-                return Ok(Left::CutOff(length));
-            }
-            let (taken, stop) = scan.over(bytes);
+            let bytes = self.fill()?;
+            let (taken, stop) = if bytes.is_empty() { (0, Some(Stop::Next)) } else { scan.over(bytes) };
             length += taken;
-            if length <= self.bytes_max {
+            // What may have to be read again is kept however long it is.
+            if text.len() + taken == length && (length <= bytes_max || scan.inner.is_some()) {
                 text.extend_from_slice(&bytes[..taken]);
             } else {
                 text = Vec::new();
             }
-            self.file.text().consume(taken);
-            self.line += std::mem::take(&mut scan.lines);
-            match stop {
-                None => {}
-                Some(Stop::Next) => return Ok(Left::CutOff(length)),
-                Some(Stop::End) if length > self.bytes_max => return Ok(Left::TooLong),
-                Some(Stop::End) => return Ok(Left::Whole(text)),
+            self.consume(taken);
+            self.line = begun + scan.lines;
+            let inner = scan.inner.filter(|_| text.len() == length);
+            match (stop, inner) {
+                (None, None) => {}
+                (None, Some(_)) if length <= bytes_max => {}
+                (None | Some(Stop::Next), Some(inner)) => return self.back_to(inner, begun, text),
+                (Some(Stop::Next), None) => return Ok(Left::CutOff(length)),
+                (Some(Stop::End), _) if length > bytes_max => return Ok(Left::TooLong),
+                (Some(Stop::End), _) => return Ok(Left::Whole(text)),
             }
         }
+    }
+
+    /// Goes back to what seemed a part of the object that began in line `begun`.
+    fn back_to(&mut self, inner: Inner, begun: u64, mut text: Vec<u8>) -> io::Result<Left> {
+        let mut again = text.split_off(inner.bytes);
+        again.extend_from_slice(self.again.fill_buf()?);
+        self.again = io::Cursor::new(again);
+        self.line = begun + inner.lines;
+        Ok(Left::CutOff(inner.bytes))
     }
 
     fn text(&mut self) -> io::Result<Option<Result<Text, BlockFileError>>> {
@@ -311,18 +333,33 @@ impl Iterator for BlockFile {
 enum Stop {
     /// The object is whole.
     End,
-    /// Another one begins a line inside it, as none that is indented does.
+    /// It is none, and another one may begin a line here.
     Next,
+}
+
+/// The first object inside another one that begins a line.
+#[derive(Clone, Copy)]
+struct Inner {
+    /// Bytes before it.
+    bytes: usize,
+    /// Line ends before it.
+    lines: u64,
 }
 
 /// Where in an object a scan stands.
 #[derive(Default)]
 struct Scan {
-    depth: u32,
+    /// The brackets that are open.
+    open: Vec<u8>,
     in_text: bool,
     escaped: bool,
     at_line: bool,
-    /// Line ends passed and not yet counted.
+    /// The last byte outside of texts that is no space.
+    last: u8,
+    inner: Option<Inner>,
+    /// Bytes passed before these.
+    bytes: usize,
+    /// Line ends passed.
     lines: u64,
 }
 
@@ -331,10 +368,13 @@ impl Scan {
     fn over(&mut self, bytes: &[u8]) -> (usize, Option<Stop>) {
         for (index, byte) in bytes.iter().enumerate() {
             let at_line = std::mem::replace(&mut self.at_line, *byte == b'\n');
-            self.lines += u64::from(*byte == b'\n');
             if at_line && *byte == b'{' {
-                return (index, Some(Stop::Next));
+                if !self.takes_value() {
+                    return (index, Some(Stop::Next));
+                }
+                self.inner.get_or_insert(Inner { bytes: self.bytes + index, lines: self.lines });
             }
+            self.lines += u64::from(*byte == b'\n');
             if self.in_text {
                 match byte {
                     _ if self.escaped => self.escaped = false,
@@ -344,19 +384,40 @@ impl Scan {
                 }
                 continue;
             }
-            match byte {
-                b'"' => self.in_text = true,
-                b'{' | b'[' => self.depth = self.depth.saturating_add(1),
-                b'}' | b']' => {
-                    self.depth = self.depth.saturating_sub(1);
-                    if self.depth == 0 {
-                        return (index + 1, Some(Stop::End));
-                    }
-                }
-                _ => {}
+            if let Some(stop) = self.outside(*byte) {
+                return (index + usize::from(matches!(stop, Stop::End)), Some(stop));
             }
         }
+        self.bytes += bytes.len();
         (bytes.len(), None)
+    }
+
+    /// Takes a byte that stands in no text.
+    fn outside(&mut self, byte: u8) -> Option<Stop> {
+        match byte {
+            b' ' | b'\t' | b'\r' | b'\n' => return None,
+            b'"' => self.in_text = true,
+            b'{' | b'[' => self.open.push(byte),
+            b'}' | b']' => {
+                let opened = self.open.pop();
+                // Something else is closed than was opened; without an inner object that is for the parser to tell.
+                if self.inner.is_some() && opened != Some(if byte == b'}' { b'{' } else { b'[' }) {
+                    return Some(Stop::Next);
+                }
+                if self.open.is_empty() {
+                    return Some(Stop::End);
+                }
+            }
+            _ => {}
+        }
+        self.last = byte;
+        None
+    }
+
+    /// Whether a value may begin here.
+    fn takes_value(&self) -> bool {
+        let in_list = self.open.last() == Some(&b'[');
+        !self.in_text && (self.last == b':' || in_list && matches!(self.last, b'[' | b','))
     }
 }
 

@@ -93,6 +93,39 @@ fn a_bad_line_costs_itself() {
     assert_eq!(read(b" \n\n"), [Err(("no-blocks", 0))]);
 }
 
+/// As Python's `json.dump(.., indent=0)` writes it: each member and element on a line of its own that nothing stands before.
+fn unindented(value: &Value) -> String {
+    let pretty = serde_json::to_string_pretty(value).unwrap();
+    pretty.lines().map(|line| format!("{}\n", line.trim_start())).collect()
+}
+
+/// Sound JSON without indentation is read, and a line that breaks off where a value may follow costs itself alone.
+#[test]
+fn an_object_that_begins_a_line_may_be_a_part() {
+    let good = blocks();
+    let count = |value: &Value| u64::try_from(unindented(value).lines().count()).unwrap();
+    let (second, third) = (1 + count(&good[0]), 1 + count(&good[0]) + count(&good[1]));
+    let each: String = good.iter().map(unindented).collect();
+    assert!(each.contains("\n{\n\"address\""), "an object inside begins a line");
+    assert_eq!(read(each.as_bytes()), [Ok((7, 1)), Ok((8, second)), Ok((9, third))]);
+    let list = unindented(&Value::from(good.clone()));
+    assert_eq!(read(list.as_bytes()), [Ok((7, 2)), Ok((8, 1 + second)), Ok((9, 1 + third))]);
+    let broken =
+        [r#"{"block":"#, r#"{"receipts":["#, r#"{"receipts":[{},"#, r#"{"a":1,"#, r#"{"a":[[1],"#, r#"{"a":"b"#];
+    for half in broken {
+        let between = format!("{}\n{half}\n{}\n{}\n", good[0], good[1], good[2]);
+        assert_eq!(read(between.as_bytes()), [Ok((7, 1)), Err(("block-cut-off", 2)), Ok((8, 3)), Ok((9, 4))], "{half}");
+        let last = format!("{}\n{half}\n{}", good[0], good[1]);
+        assert_eq!(read(last.as_bytes()), [Ok((7, 1)), Err(("block-cut-off", 2)), Ok((8, 3))], "{half}");
+        let list = format!("[\n{},\n{half}\n{},\n{}\n]\n", good[0], good[1], good[2]);
+        assert_eq!(read(list.as_bytes()), [Ok((7, 2)), Err(("block-cut-off", 3)), Ok((8, 4)), Ok((9, 5))], "{half}");
+    }
+    let longest = good.iter().map(|block| block.to_string().len()).max().unwrap();
+    let text = format!("{{\"receipts\":[\n{},\n{},\n", good[1], good[2]);
+    let found = read_bounded(text.as_bytes(), longest);
+    assert_eq!(found, [Err(("block-cut-off", 1)), Ok((8, 2)), Ok((9, 3))], "no more than a block is held for it");
+}
+
 /// A file that is cut off anywhere gives what was whole before, and then says where it ends; compressed too.
 #[test]
 fn what_was_whole_is_kept() {
