@@ -64,7 +64,7 @@ fn a_drain_and_what_a_pause_would_have_kept() {
     assert_eq!((summary.blocks, summary.transactions, summary.findings, summary.decisive), (5, 10, 1, 1));
     assert_eq!((summary.would_contain, summary.first_containment_block), (true, Some(2)));
     let saved = &summary.saved[0];
-    assert_eq!((saved.from_block, saved.to_block, saved.amount.as_str()), (3, 5, "35000000000000000000"));
+    assert_eq!((saved.from_block, saved.to_block, saved.amount.as_str()), (3, 5, "40000000000000000000"));
     assert!(summary.blind.is_empty() && summary.gaps.is_empty() && summary.proposal.is_none());
 }
 

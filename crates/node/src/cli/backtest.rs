@@ -342,11 +342,11 @@ fn shown_first(first: &Containment) -> String {
 }
 
 fn shown_saved(saved: &Saved) -> String {
-    let Saved { asset, detector, token, from_block, to_block, amount } = saved;
+    let Saved { asset, token, from_block, to_block, amount } = saved;
     let unit = token.map_or_else(|| "wei".to_owned(), |token| format!("base units of {token}"));
     format!(
         "\nwould have saved at most {amount} {unit} of {asset}: what left after block {from_block}, where a pause could first have been, up to block \
-         {to_block} (seen by {detector})"
+         {to_block}"
     )
 }
 
