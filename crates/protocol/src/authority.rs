@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use alloy_primitives::B256;
 use thiserror::Error;
-use watchfire_charter::{Action, Playbook, PlaybookPurpose, Step};
+use watchfire_charter::{Playbook, PlaybookPurpose, Step};
 use watchfire_types::body::{Decision, Finding};
 use watchfire_types::input::PreflightOutcome;
 use watchfire_types::planted::{Mutation, planted};
@@ -67,14 +67,13 @@ impl Machine {
         held.is_some_and(|block| block == evidence) || planted(Mutation::CountsAnyEvidence)
     }
 
-    /// Newest block where a reading of an action's postcondition turned to `value`.
-    fn turned(&self, action: &Action, value: bool) -> Option<BlockRef> {
-        self.view.conditions.get(action.chain, &action.postcondition)?.became(&value)
-    }
-
-    /// Blocks where a postcondition of a step turned false.
-    pub(crate) fn turned_false(&self, rung: &Step) -> impl Iterator<Item = BlockRef> {
-        rung.actions.iter().filter_map(|action| self.turned(action, false))
+    /// Newest block where a step that held in all its postconditions ceased to hold in one. One of several that is no more than a flag, and that anybody may
+    /// flip, ends nothing that never held. What is not known to have been false before held: nobody's flips make a recovery forgotten.
+    pub(crate) fn turned_false(&self, rung: &Step) -> Option<BlockRef> {
+        let tracks = rung.actions.iter().map(|action| self.view.conditions.get(action.chain, &action.postcondition));
+        let tracks: Vec<_> = tracks.flatten().collect();
+        let held = |at: &BlockRef| tracks.iter().all(|track| track.before(at).is_none_or(|value| *value));
+        newest(tracks.iter().filter_map(|track| track.turns(&false).find(&held)))
     }
 
     /// Blocks in which an effect of a recovery playbook of the asset executed.

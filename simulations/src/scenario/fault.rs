@@ -59,7 +59,8 @@ pub enum FaultKind {
     Lag {
         /// Which.
         operators: BTreeSet<OperatorId>,
-        /// How late.
+        /// How late; a fault's own `delay_ms` is when it begins.
+        #[serde(rename = "late_ms")]
         delay_ms: u64,
     },
     /// Operators answer with errors.

@@ -51,6 +51,7 @@ library!(
     "fast-blocks",
     "fee-floor",
     "flag-flipper",
+    "flag-in-pause",
     "flag-suffices",
     "flapping",
     "forged-message",

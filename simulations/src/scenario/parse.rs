@@ -9,10 +9,14 @@ use thiserror::Error;
 use watchfire_types::{MemberId, OperatorId};
 
 use super::way::WrongEntry;
+use super::world::Chaos;
 use super::{AttackKind, ChainPart, FaultKind, Scenario, Stage, Who, names};
 use super::{library, wave, way};
 
 const FILE_BYTES_MAX: u64 = 256 << 10;
+/// Faults of each kind that are drawn, and the time they fall into: all are drawn before anything is played.
+const CHAOS_MAX: u64 = 10_000;
+const CHAOS_WITHIN_S_MAX: u64 = 86_400;
 
 /// Why a scenario cannot be played.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -299,6 +303,12 @@ fn check_world(
         && let Some(key) = simulated_only(scenario)
     {
         return Err((key, "only a simulation can do this; take \"drill\" out of `runs`".to_owned()));
+    }
+    let Chaos { crashes, cuts, operators: failing, reorgs, clocks, within_s } = scenario.chaos.clone();
+    if [crashes, cuts, failing, reorgs, clocks].into_iter().any(|count| count > CHAOS_MAX)
+        || within_s > CHAOS_WITHIN_S_MAX
+    {
+        return Err(("chaos", format!("at most {CHAOS_MAX} of each, within {CHAOS_WITHIN_S_MAX} s")));
     }
     let (links, chain) = (&scenario.links, &scenario.chain);
     if links.loss_permille > 500 || links.duplicate_permille > 1_000 || links.straggle_permille > 1_000 {

@@ -18,11 +18,12 @@ fn the_library_is_whole() {
     assert!(find("no-such").is_none());
 }
 
-fn fault(change: impl Fn(&str) -> String) -> String {
-    let text = "name = \"x\"\ntitle = \"x\"\nruns = [\"drill\"]\nseconds_max = 30\n[attack]\nkind = \"reentrancy\"\n\
+const SMALL: &str = "name = \"x\"\ntitle = \"x\"\nruns = [\"drill\"]\nseconds_max = 30\n[attack]\nkind = \"reentrancy\"\n\
                 after = \"ready\"\ntransactions = 3\nwei = \"1\"\ntimes = 5\n[expect]\npaused = true\n";
-    parse("x.toml", text).unwrap();
-    parse("x.toml", &change(text)).unwrap_err().to_string()
+
+fn fault(change: impl Fn(&str) -> String) -> String {
+    parse("x.toml", SMALL).unwrap();
+    parse("x.toml", &change(SMALL)).unwrap_err().to_string()
 }
 
 /// Wrong types, unknown keys, missing keys, strangers and contradictions.
@@ -143,4 +144,18 @@ fn wrong_waves_are_named() {
     let live = "[[attack.step]]\nafter_ms = 9\nkind = \"reentrancy\"\ntransactions = 2\nwei = \"1\"\ntimes = 5\n";
     let message = fault(|text| format!("{text}{live}"));
     assert!(message.starts_with("x.toml:13: attack.step: only a simulation"), "{message}");
+}
+
+/// No number of faults is drawn without end, and an operator's lag begins when its fault does.
+#[test]
+fn chaos_is_bounded_and_operators_lag() {
+    let simulated = |text: &str| text.replace("\"drill\"", "\"simulate\"");
+    for part in ["reorgs = 10001", "crashes = 1000000000000", "within_s = 86401"] {
+        let message = fault(|text| format!("{}[chaos]\n{part}\n", simulated(text)));
+        assert!(message.contains("chaos: at most 10000 of each, within 86400 s"), "{message}");
+    }
+    let lag = "[[fault]]\nat = \"ready\"\ndelay_ms = 7\nkind = \"lag\"\noperators = [\"op-alder\"]\nlate_ms = 500\n";
+    let scenario = parse("x.toml", &format!("{}{lag}", simulated(SMALL))).unwrap();
+    let late = scenario.faults.last().map(|fault| (fault.delay_ms, &fault.what));
+    assert!(matches!(late, Some((7, FaultKind::Lag { delay_ms: 500, .. }))), "{late:?}");
 }

@@ -176,6 +176,7 @@ impl Watch {
         known.accepted.clear();
         known.epoch = Some(process.driver.machine().epoch());
         known.restarts += 1;
+        known.began = None;
         if std::mem::take(&mut known.lost) {
             known.remember(process.driver.machine(), cast.players[place].author);
         }
@@ -282,7 +283,9 @@ impl Watch {
             _ => None,
         });
         let sight = Sight { at: view.block, parent: view.parent, nonce, holds: holds.collect() };
-        self.known[place].sights.insert(view.block.hash, sight);
+        let known = &mut self.known[place];
+        known.began.get_or_insert(view.block);
+        known.sights.insert(view.block.hash, sight);
     }
 
     /// A verdict on a message that `from` passed on: an honest node passes on what it accepted, and only what every honest node would

@@ -56,8 +56,22 @@ impl<T: PartialEq> Track<T> {
 
     /// The newest block at which the value *became* this one from another. A first reading became nothing.
     pub(crate) fn became(&self, value: &T) -> Option<BlockRef> {
+        self.turns(value).next()
+    }
+
+    /// Every block known at which it did, newest first.
+    pub(crate) fn turns(&self, value: &T) -> impl Iterator<Item = BlockRef> {
         let turns = self.changes.iter().rev().take(self.changes.len().saturating_sub(1));
-        turns.clone().find(|(_, turned)| turned == value).map(|(block, _)| *block)
+        turns.filter(move |(_, turned)| turned == value).map(|(block, _)| *block)
+    }
+
+    /// The value before a block, of this chain or of another by its time; `None` where that is not known any more.
+    pub(crate) fn before(&self, at: &BlockRef) -> Option<&T> {
+        let earlier = |(block, _): &(BlockRef, T)| {
+            if block.chain == at.chain { block.number < at.number } else { block.time < at.time }
+        };
+        let count = self.changes.partition_point(earlier);
+        Some(&self.changes.get(count.checked_sub(1)?)?.1)
     }
 
     /// As [`Self::became`], or the first reading if it already was this value.

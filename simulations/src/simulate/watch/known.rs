@@ -45,6 +45,8 @@ pub(crate) struct Known {
     pub(crate) threshold_at: Option<Micros>,
     /// The epoch of its present process.
     pub(super) epoch: Option<Epoch>,
+    /// The first block that its present process was shown: what stands there may have begun before.
+    pub(super) began: Option<BlockRef>,
     /// What its own author found, and what it took back.
     pub(super) observed: Observed,
     /// When its guardian key was locked, gave no signature, and was unlocked.

@@ -27,6 +27,15 @@ impl Observed {
         let said = self.findings.get(of).into_iter().flatten();
         said.filter(|(hash, _)| !self.retracted.contains(*hash)).map(|(_, said)| *said)
     }
+
+    /// Whether the same rule's finding of the same kind was said before it, and stands.
+    fn stood_before(&self, finding: &Finding) -> bool {
+        let alike = |(asset, detector, _, kind): &Of| {
+            (asset, detector, kind) == (&finding.asset, &finding.detector, &finding.kind)
+        };
+        let mut before = self.findings.keys().filter(|of| alike(of)).flat_map(|of| self.standing(of));
+        before.any(|(severity, at)| severity >= finding.severity && at.number < finding.first.number)
+    }
 }
 
 impl Known {
@@ -61,7 +70,8 @@ impl Watch {
     pub(crate) fn stands(&mut self, cast: &Cast, place: usize, at: &BlockRef, standing: &[Finding]) {
         let known = &self.known[place];
         let said = |finding: &&Finding| {
-            known.observed.standing(&of(finding)).any(|(severity, _)| severity >= finding.severity)
+            let again = || known.began == Some(finding.first) && known.observed.stood_before(finding);
+            known.observed.standing(&of(finding)).any(|(severity, _)| severity >= finding.severity) || again()
         };
         let missed = standing.iter().find(|finding| !said(finding));
         let missed = missed.map(|finding| {
