@@ -90,11 +90,8 @@ impl<S: Storage> Ahead<S> {
     fn take(&mut self, Done { job, result }: Done) -> Result<(), JournalError> {
         let (number, doing) = match job {
             // Of a segment that is complete by now nothing more is wanted; a disk that fails there fails all the same.
-            Job::Extend { number, .. } if number != self.number => {
-                let failed = result.err().filter(|error| !is_full(error));
-                let failed =
-                    failed.map(|source| JournalError::Io { doing: "extend", file: segment::name(number), source });
-                return failed.map_or(Ok(()), Err);
+            Job::Extend { number, .. } if number != self.number && result.as_ref().err().is_none_or(is_full) => {
+                return Ok(());
             }
             Job::Extend { number, .. } => {
                 self.extending = false;

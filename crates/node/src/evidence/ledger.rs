@@ -305,9 +305,9 @@ impl Ledger {
 
     /// The incidents in which an act on an object is said, with their chains: those that exist and those for which this member said that it
     /// holds it. Whoever names it in others that nobody found makes nobody say more.
-    pub fn cases_of(&self, object: &B256, exists: impl Fn(&IncidentId) -> bool) -> Vec<(IncidentId, ChainId)> {
+    pub fn cases_of(&self, object: &B256, existing: &BTreeSet<IncidentId>) -> Vec<(IncidentId, ChainId)> {
         let of = self.incidents_of(object);
-        let of = of.filter(|(incident, entry)| exists(incident) || entry.holders.contains_key(&self.own));
+        let of = of.filter(|(incident, entry)| existing.contains(incident) || entry.holders.contains_key(&self.own));
         of.map(|(incident, entry)| (*incident, entry.block.chain)).collect()
     }
 

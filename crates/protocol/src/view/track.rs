@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 
 use watchfire_types::BlockRef;
 
+use crate::authority::later;
+
 /// Most changes kept; the oldest go first. Only the newest ones are ever asked for.
 const CHANGES_MAX: usize = 512;
 
@@ -67,10 +69,7 @@ impl<T: PartialEq> Track<T> {
 
     /// The value before a block, of this chain or of another by its time; `None` where that is not known any more.
     pub(crate) fn before(&self, at: &BlockRef) -> Option<&T> {
-        let earlier = |(block, _): &(BlockRef, T)| {
-            if block.chain == at.chain { block.number < at.number } else { block.time < at.time }
-        };
-        let count = self.changes.partition_point(earlier);
+        let count = self.changes.partition_point(|(block, _)| later(at, block));
         Some(&self.changes.get(count.checked_sub(1)?)?.1)
     }
 

@@ -258,7 +258,7 @@ fn invented_incidents_are_no_cases() {
     let mut ledger = ledger(1);
     (1..=9).for_each(|of| ledger.note(&collected(2, incident(of), &[object], 10), &charter(), at(0)));
     ledger.note(&accessed(1, incident(4), AccessAction::Copied, object), &charter(), at(0));
-    let cases = ledger.cases_of(&object, |of| *of == incident(7));
+    let cases = ledger.cases_of(&object, &[incident(7)].into());
     assert_eq!(cases.iter().map(|(of, _)| *of).collect::<Vec<_>>(), [incident(4), incident(7)]);
-    assert_eq!(ledger.cases_of(&B256::ZERO, |_| true), []);
+    assert_eq!(ledger.cases_of(&B256::ZERO, &(1..=9).map(incident).collect()), []);
 }

@@ -35,11 +35,9 @@ impl Node {
         objects
     }
 
-    /// The incidents in which what is done with an object is said, of each object.
-    pub(super) fn cases_of(&self, objects: &BTreeSet<B256>) -> BTreeMap<B256, Vec<(IncidentId, ChainId)>> {
-        let incidents = self.driver.machine().incidents();
-        let exists = |of: &IncidentId| incidents.iter().any(|incident| incident.id == *of);
-        objects.iter().map(|object| (*object, self.evidence.ledger.cases_of(object, exists))).collect()
+    /// The incidents that exist.
+    pub(super) fn existing(&self) -> BTreeSet<IncidentId> {
+        self.driver.machine().incidents().into_iter().map(|incident| incident.id).collect()
     }
 
     /// Looks at the objects beside the loop, then hands them out: the reply follows when the access is durable.
@@ -51,9 +49,12 @@ impl Node {
         detail: String,
         reply: oneshot::Sender<Reply>,
     ) {
+        let existing = self.existing();
         let refused = if objects.is_empty() || objects.len() > OBJECTS_MAX {
             Some(format!("name 1 to {OBJECTS_MAX} objects at a time"))
-        } else if let Some((object, _)) = self.cases_of(&objects).into_iter().find(|(_, of)| of.is_empty()) {
+        } else if let Some(object) =
+            objects.iter().find(|object| self.evidence.ledger.cases_of(object, &existing).is_empty())
+        {
             Some(format!("no evidence object {object} is in this log; see `watchfire evidence list`"))
         } else if action == AccessAction::Copied {
             Some("a copy is said by the node that takes it".to_owned())
@@ -164,9 +165,10 @@ impl Node {
         noted: bool,
     ) -> Result<Reply, RunError> {
         let mut by_incident: BTreeMap<IncidentId, (ChainId, Vec<B256>)> = BTreeMap::new();
-        for (object, of) in self.cases_of(&objects) {
-            for (incident, chain) in of {
-                by_incident.entry(incident).or_insert((chain, Vec::new())).1.push(object);
+        let existing = self.existing();
+        for object in &objects {
+            for (incident, chain) in self.evidence.ledger.cases_of(object, &existing) {
+                by_incident.entry(incident).or_insert((chain, Vec::new())).1.push(*object);
             }
         }
         let mut events = Vec::new();

@@ -78,7 +78,7 @@ impl Node {
             tracing::warn!(peer = %from.short(), "evidence request is malformed");
             return Ok(());
         };
-        let of = self.cases_of(&[object].into()).remove(&object).unwrap_or_default();
+        let of = self.evidence.ledger.cases_of(&object, &self.existing());
         if of.is_empty() {
             return self.gossip.reply(reply, Bytes::new()).await.map_err(Into::into);
         }
@@ -178,7 +178,7 @@ impl Node {
         match kept {
             Ok(()) => {
                 let at = now();
-                let of = self.cases_of(&[object].into()).remove(&object).unwrap_or_default();
+                let of = self.evidence.ledger.cases_of(&object, &self.existing());
                 self.evidence.ledger.gave(from, &object);
                 self.evidence.ledger.kept(object);
                 for (incident, chain) in of {
