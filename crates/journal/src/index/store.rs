@@ -122,6 +122,12 @@ impl IndexStore {
         Self { db, source: Arc::new(RecordReader::new(journal.clone())), _lock: lock }
     }
 
+    /// What a test damages.
+    #[cfg(test)]
+    pub(crate) fn tree(&self) -> &Db {
+        &self.db
+    }
+
     /// Records indexed so far.
     ///
     /// # Errors

@@ -49,7 +49,8 @@ fn index_differences_are_told() {
     let directory = tempfile::tempdir().unwrap();
     let (journal, positions) = indexed(directory.path());
     let extra = Position::new(0, positions[3].offset() + 8);
-    let db = sled::open(directory.path().join("store-0")).unwrap();
+    let store = IndexStore::open(directory.path(), journal.storage(), IndexOptions::default()).unwrap();
+    let db = store.tree();
     // The lists of hashes: 16 bytes of the hash and 8 of the position for each record.
     let lists: Vec<_> = db.scan_prefix([6u8]).map(Result::unwrap).collect();
     for (key, list) in &lists {
@@ -71,8 +72,6 @@ fn index_differences_are_told() {
         }
         db.insert(key, changed).unwrap();
     }
-    drop(db);
-    let store = IndexStore::open(directory.path(), journal.storage(), IndexOptions::default()).unwrap();
     let report = verify_log(journal.storage(), Some(&store), |_| Ok(())).unwrap();
     let expected = [
         IndexDifference::Missing(positions[0]),

@@ -91,6 +91,16 @@ impl Unsaid {
         self.copies.iter().any(|((of, _), copies)| of == incident && copies.objects.contains(object))
     }
 
+    /// Whether something that was taken of an incident waits to be said.
+    fn is_waiting(&self, of: &IncidentId) -> bool {
+        let refused = self.refused.iter().any(|statement| match statement {
+            EvidenceStatement::Collected(collected) => collected.incident == *of,
+            EvidenceStatement::Missed(missed) => missed.incident == *of,
+            EvidenceStatement::Accessed(_) => false,
+        });
+        refused || self.items.contains_key(of) || self.lost.contains_key(of)
+    }
+
     /// A statement that the log did not take.
     fn refused(&mut self, statement: EvidenceStatement) {
         if self.refused.len() < REFUSED_MAX {
@@ -275,7 +285,7 @@ impl Node {
     }
 
     /// Says once for each extent of an incident's evidence that nothing is missing: every block begun is there from two operators, a
-    /// pause's among them, and every object is with two other organisations (or with all there are).
+    /// pause's among them, and every object is said in the log, and with two other organisations (or with all there are).
     pub(super) fn say_complete(&mut self, incident: IncidentId) {
         let of = self.evidence.begun.iter().filter(|((of, _), _)| *of == incident);
         let begun: Vec<Option<bool>> = of.map(|(_, begun)| begun.ended).collect();
@@ -292,8 +302,8 @@ impl Node {
             Body::PostconditionChecked(checked) => checked.holds,
             _ => false,
         });
-        if !contained {
-            // Looked at again with the next block: only what comes then can change it.
+        if !contained || self.evidence.unsaid.is_waiting(&incident) {
+            // Looked at again with the next block. What is not said yet, others do not know to copy.
             self.evidence.changed.insert(incident);
             return;
         }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 use watchfire_driver::Door;
-use watchfire_types::IncidentId;
-use watchfire_types::body::{CloseVote, Custodian, Decision, Finding, Human};
+use watchfire_types::body::{CloseVote, Custodian, Decision, Finding, Human, PostconditionChecked};
 use watchfire_types::control::Reply;
 use watchfire_types::input::Input;
+use watchfire_types::{IncidentId, StepIndex};
 
 use super::chain::CHAIN;
 use super::*;
@@ -78,6 +78,41 @@ async fn the_block_before_an_attack_may_become_one_of_it() {
     assert_eq!(begin(&mut node), [(99, true)]);
     node.on_told(Told::Ended(Ended { incident, block: block(99), complete: true })).await.unwrap();
     assert_eq!(begin(&mut node), []);
+}
+
+/// Evidence that was taken and is in no event yet is with nobody else: it is called complete only once that is said and copied.
+#[tokio::test]
+async fn what_is_not_said_yet_is_not_complete() {
+    let (_directory, config) = running::directory();
+    let Assembled { mut node, inbox: _inbox, output, socket: _socket } = assemble(open(&config).unwrap()).unwrap();
+    node.take(output).await.unwrap();
+    for number in 98..=100 {
+        node.on_feed(CHAIN, running::feed(number, false)).await.unwrap();
+    }
+    find(&mut node, 100).await;
+    begin(&mut node);
+    let charter = Arc::clone(&node.charter);
+    let incident = node.driver.machine().incidents()[0].id;
+    let (asset, playbook) = ("vault-core".parse().unwrap(), "contain-vault".parse().unwrap());
+    let (step, holds) = (StepIndex::new(1), true);
+    let checked = Body::PostconditionChecked(PostconditionChecked { asset, playbook, step, holds, block: block(100) });
+    let taken = fixture::collected(1, incident, &[B256::repeat_byte(1)], 5).body.clone();
+    for member in [2, 3] {
+        let said = vec![fixture::finding(member, 100, 100).body.clone(), checked.clone(), taken.clone()];
+        let events = peers::chain(&charter, member, said);
+        node.turn(vec![Door::CaughtUp { from: peers::key(member), events }]).await.unwrap();
+    }
+    let Body::EvidenceCollected(own) = taken else { panic!("a manifest") };
+    node.evidence.unsaid.items(own, crate::run::now());
+    for number in [99, 100] {
+        node.on_told(Told::Ended(Ended { incident, block: block(number), complete: true })).await.unwrap();
+    }
+    let complete = |node: &Node| node.records.all().iter().any(|record| record.kind == "evidence-complete");
+    node.say_complete(incident);
+    assert!(!complete(&node) && node.evidence.changed.contains(&incident));
+    node.say_evidence(true).await.unwrap();
+    node.say_complete(incident);
+    assert!(complete(&node));
 }
 
 /// What was found is collected to the end, however soon people close the incident; of what another one found and nobody works on any more nothing is.
