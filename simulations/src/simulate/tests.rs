@@ -10,6 +10,7 @@ use crate::scenario::{NAMES, Stage, find, text_of};
 mod bent;
 mod records;
 mod rehearsal;
+mod sound;
 
 fn options(names: &[&str], seeds: std::ops::Range<u64>, jobs: usize) -> SimulateOptions {
     SimulateOptions {

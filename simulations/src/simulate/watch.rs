@@ -38,6 +38,8 @@ use needles::Needles;
 /// What the README's bounds let an author say from the start of an epoch, and every second after.
 const AUTHOR_EVENTS: u64 = 1_000;
 const AUTHOR_EVENTS_S: u64 = 2;
+/// Seconds by its own clock, which may be as far ahead before nobody takes what it says.
+const AHEAD_S: u64 = 60;
 
 /// Selector of `nonce()`.
 const NONCE: [u8; 4] = [0xaf, 0xfe, 0xd0, 0xe0];
@@ -91,6 +93,8 @@ pub(crate) struct Watch {
     pub(crate) votes: BTreeMap<usize, Micros>,
     /// Everything that an honest member's own process made durable, over all its lives.
     made: BTreeSet<EventHash>,
+    /// When some honest node first held each event.
+    came: BTreeMap<EventHash, Micros>,
     /// What they said in each epoch, as the leaves of its tree.
     trees: checkpoints::Trees,
     /// Author's clock of the newest event of each of its epochs.
@@ -122,6 +126,7 @@ impl Watch {
             effects: BTreeMap::new(),
             votes: BTreeMap::new(),
             made: BTreeSet::new(),
+            came: BTreeMap::new(),
             trees: checkpoints::Trees::default(),
             clocks: BTreeMap::new(),
             refuted: BTreeMap::new(),
@@ -168,9 +173,26 @@ impl Watch {
         self.breach("S12", Kind::Safety, format!("the run did not end within {steps} steps"));
     }
 
-    /// A process came up: S10, what was acknowledged is there.
-    pub(crate) fn started(&mut self, cast: &Cast, place: usize, node: &Node) {
+    /// A process came up: S10, what was acknowledged is there. What its last life wrote and died before it could show is there too: that it
+    /// stands by, so it is held against every property like all else.
+    pub(crate) fn started(&mut self, cast: &Cast, place: usize, node: &Node, now: Micros) {
         let Some(process) = &node.process else { return };
+        if !self.known[place].lost {
+            let held = &self.known[place].held;
+            let unseen = |event: &&Verified<Event>| {
+                !held.contains_key(&event.hash()) && event.epoch != process.driver.machine().epoch()
+            };
+            // What others said comes first: what it said itself it may have said for that.
+            let (others, own): (Vec<_>, Vec<_>) = process
+                .driver
+                .machine()
+                .events()
+                .filter(unseen)
+                .partition(|event| event.author != cast.players[place].author);
+            for event in others.into_iter().chain(own) {
+                self.appended(cast, place, event, now);
+            }
+        }
         let known = &mut self.known[place];
         known.signed = Rc::clone(&node.signed);
         known.accepted.clear();
@@ -327,6 +349,7 @@ impl Watch {
         let kept = Rc::new(event.clone());
         self.known[place].held.insert(event.hash(), Rc::clone(&kept));
         self.known[place].durable.insert(event.hash());
+        self.came.entry(event.hash()).or_insert(now);
         self.came(cast, place, &event.hash(), now);
         if event.author == cast.players[place].author {
             self.observed(cast, place, event, own);
@@ -394,7 +417,7 @@ impl Watch {
 
     /// S12: the log of one author at one node stays within what an author may say.
     fn quota(&mut self, cast: &Cast, place: usize, event: &Verified<Event>, now: Micros) {
-        let most = AUTHOR_EVENTS + AUTHOR_EVENTS_S * (now / SECOND);
+        let most = AUTHOR_EVENTS + AUTHOR_EVENTS_S * (now / SECOND + AHEAD_S);
         let over = event.seq.get() > most && event.author != cast.players[place].author;
         self.unsafe_if(over, "S12", || {
             format!("{} took event {} of an author after {} s", cast.players[place].member, event.seq, now / SECOND)

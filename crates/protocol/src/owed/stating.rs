@@ -122,6 +122,9 @@ fn readiness(machine: &Machine, asset: &AssetId) -> Option<(Ready, String)> {
 /// finding that asks for no more than that one is left without an answer.
 fn ladder(machine: &Machine, playbook: &Playbook) -> Option<(Ready, String)> {
     let (widest, narrower) = playbook.steps.split_last()?;
+    if let Some(why) = unreadable(machine, widest) {
+        return Some((Ready::No, why));
+    }
     if machine.took_effect(widest) {
         return Some((Ready::Yes, "already contained".to_owned()));
     }
@@ -136,8 +139,19 @@ fn ladder(machine: &Machine, playbook: &Playbook) -> Option<(Ready, String)> {
     Some(fails.unwrap_or(whole))
 }
 
+/// Why nothing that was seen of a step is of now, not even that it took effect: a chain of it cannot be read.
+fn unreadable(machine: &Machine, step: &Step) -> Option<String> {
+    step.actions.iter().find_map(|action| {
+        let cause = machine.view.chains.get(&action.chain)?.silent.as_ref()?;
+        Some(format!("chain {} cannot be read: {cause}", action.chain))
+    })
+}
+
 /// Whether one step would succeed now, with one line.
 fn rung(machine: &Machine, step: &Step) -> (Ready, String) {
+    if let Some(why) = unreadable(machine, step) {
+        return (Ready::No, why);
+    }
     match machine.all_effects(step) {
         Ok(effects) => {
             let short = effects.iter().find_map(|effect| too_few_own(machine, effect));
@@ -162,9 +176,6 @@ fn too_few_own(machine: &Machine, effect: &Effect) -> Option<String> {
 fn simulated(machine: &Machine, effects: &[Effect]) -> (Ready, String) {
     let answer = |effect: &Effect| machine.view.outcomes.get(&effect.safe_tx_hash)?.preflight.as_ref();
     for effect in effects {
-        if let Some(cause) = machine.view.chains.get(&effect.chain).and_then(|chain| chain.silent.clone()) {
-            return (Ready::No, format!("chain {} cannot be read: {cause}", effect.chain));
-        }
         if let Some((block, PreflightOutcome::Refuted { reason, .. })) = answer(effect) {
             return (Ready::No, format!("refuted at block {}: {reason}", block.number));
         }

@@ -105,3 +105,18 @@ fn what_stands_unread_is_not_over() {
     c.mine_to(102 + EXPIRY_S);
     assert_eq!(given_up(&c), 1);
 }
+
+/// Who cannot read the chain says that it can pause nothing, contained or not: that it holds still is nobody's knowledge.
+#[test]
+fn contained_before_the_silence_is_no_reading_of_now() {
+    let mut c = Cluster::new(charter(str::to_owned), 98);
+    c.all_find("vault-outflow");
+    c.mine(&[]);
+    c.execute();
+    let said = |c: &Cluster| c.nodes[0].machine.outlooks().into_iter().next().expect("an outlook");
+    assert!(said(&c).can_pause && said(&c).contained && said(&c).detail == "already contained", "{:?}", said(&c));
+    c.nodes[0].machine.observe(c.now, &Input::ChainSilent { chain: CHAIN, cause: "no new block".into() });
+    assert!(!said(&c).can_pause && said(&c).detail.ends_with("cannot be read: no new block"), "{:?}", said(&c));
+    c.mine(&[]);
+    assert!(said(&c).can_pause, "{:?}", said(&c));
+}

@@ -19,26 +19,31 @@ pub(crate) enum Asked {
     Foreign,
 }
 
-/// Reads a transaction.
-pub(crate) fn asked(cast: &Cast, transaction: &SafeTransaction) -> Asked {
+/// The calls that a transaction makes, none where it only consumes its nonce; `None` where it asks for anything else.
+pub(super) fn calls(cast: &Cast, transaction: &SafeTransaction) -> Option<Vec<(Address, Vec<u8>)>> {
     let plain = transaction.value == U256::ZERO
         && transaction.safe_tx_gas == U256::ZERO
         && transaction.gas_price == U256::ZERO
         && transaction.base_gas == U256::ZERO
         && transaction.gas_token == Address::ZERO
         && transaction.refund_receiver == Address::ZERO;
-    if !plain {
-        return Asked::Foreign;
+    match transaction.operation {
+        _ if !plain => None,
+        Operation::Call if transaction.to == cast.safe && transaction.data.is_empty() => Some(Vec::new()),
+        Operation::Call => Some(vec![(transaction.to, transaction.data.to_vec())]),
+        Operation::DelegateCall if transaction.to == cast.multi_send => {
+            unpack(&transaction.data).filter(|calls| !calls.is_empty())
+        }
+        Operation::DelegateCall => None,
     }
-    let calls = match transaction.operation {
-        Operation::Call if transaction.to == cast.safe && transaction.data.is_empty() => return Asked::Rejection,
-        Operation::Call => vec![(transaction.to, transaction.data.to_vec())],
-        Operation::DelegateCall if transaction.to == cast.multi_send => match unpack(&transaction.data) {
-            Some(calls) => calls,
-            None => return Asked::Foreign,
-        },
-        Operation::DelegateCall => return Asked::Foreign,
-    };
+}
+
+/// Reads a transaction.
+pub(crate) fn asked(cast: &Cast, transaction: &SafeTransaction) -> Asked {
+    let Some(calls) = calls(cast, transaction) else { return Asked::Foreign };
+    if calls.is_empty() {
+        return Asked::Rejection;
+    }
     let mut steps = Vec::new();
     for (id, playbook) in &cast.charter.playbooks {
         for (step, rung) in playbook.steps_indexed() {
@@ -47,7 +52,7 @@ pub(crate) fn asked(cast: &Cast, transaction: &SafeTransaction) -> Asked {
             let within = calls
                 .iter()
                 .all(|(to, data)| actions.any(|action| action.target == *to && action.calldata[..] == data[..]));
-            if within && !calls.is_empty() {
+            if within {
                 steps.push((id.clone(), step));
             }
         }

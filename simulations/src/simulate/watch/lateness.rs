@@ -2,10 +2,10 @@
 //! of that each other effect that took the nonce before it may cost.
 
 use alloy_primitives::B256;
-use watchfire_types::{SafeTransaction, StepIndex};
+use watchfire_types::SafeTransaction;
 
 use super::sending::turn_ms;
-use super::{Asked, Kind, Watch, effects};
+use super::{Kind, Watch, effects};
 use crate::scenario::FaultKind;
 use crate::simulate::agenda::{MILLI, Micros};
 use crate::simulate::cast::{CHAIN, Cast, SAFE_VERSION};
@@ -93,16 +93,14 @@ impl Watch {
         self.signers.get(safe_tx_hash)?.complete
     }
 
-    /// When the first transaction for as wide a step had its last signature, and how many nonces that was before this one.
+    /// When the first transaction that does as much had its last signature, and how many nonces that was before this one.
     fn first_complete(&self, cast: &Cast, pause: &SafeTransaction) -> Option<(Micros, u64)> {
-        let widest = |transaction: &SafeTransaction| -> Option<StepIndex> {
-            match effects::asked(cast, transaction) {
-                Asked::Steps(steps) => steps.into_iter().filter(|(id, _)| *id == cast.playbook).map(|(_, s)| s).max(),
-                Asked::Rejection | Asked::Foreign => None,
-            }
+        let wanted = effects::calls(cast, pause)?;
+        // What narrows the loss only, and is a part of the pause where that is not done yet, is not the pause.
+        let does_as_much = |transaction: &SafeTransaction| {
+            effects::calls(cast, transaction).is_some_and(|calls| wanted.iter().all(|call| calls.contains(call)))
         };
-        let wanted = widest(pause);
-        let same = self.signers.values().filter(|one| widest(&one.transaction) == wanted);
+        let same = self.signers.values().filter(|one| does_as_much(&one.transaction));
         let (at, nonce) = same.filter_map(|one| Some((one.complete?, one.transaction.nonce))).min()?;
         Some((at, pause.nonce.saturating_sub(nonce).saturating_to()))
     }

@@ -6,11 +6,14 @@ use std::collections::BTreeSet;
 use watchfire_types::EventHash;
 
 use super::{Kind, Watch};
-use crate::simulate::agenda::{MILLI, Micros};
+use crate::simulate::agenda::{MILLI, Micros, SECOND};
 use crate::simulate::cast::Cast;
 
 /// What a turn takes for each event, as the world has it, at who answers and at who takes it.
 const EACH: Micros = 200;
+
+/// Three rounds in which everybody asks another one what it lacks: what is younger may be under way.
+const APART: Micros = 30 * SECOND;
 
 /// What one member lacks of another.
 #[derive(Debug)]
@@ -70,6 +73,20 @@ impl Watch {
         for place in 0..self.known.len() {
             let rest = std::mem::take(&mut self.known[place].behind);
             self.late(cast, place, &rest, now);
+        }
+    }
+
+    /// At the end: what one living member had for long, each of the others has.
+    pub(super) fn apart(&mut self, cast: &Cast, held: &[(usize, BTreeSet<EventHash>)], now: Micros) {
+        let all: BTreeSet<&EventHash> = held.iter().flat_map(|(_, events)| events).collect();
+        for (place, events) in held {
+            let lacks = all.iter().filter(|event| !events.contains(**event));
+            let oldest = lacks.filter_map(|event| self.came.get(*event)).min().copied();
+            if let Some(since) = oldest.filter(|since| now.saturating_sub(*since) > APART) {
+                let member = &cast.players[*place].member;
+                let detail = format!("{member} lacks at the end what another had for {} ms", (now - since) / MILLI);
+                self.breach("L4", Kind::Liveness, detail);
+            }
         }
     }
 

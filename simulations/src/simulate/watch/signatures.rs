@@ -268,8 +268,10 @@ fn authorises(
     }
     let cancels =
         known.certificates.values().filter(|held| held.decision == *decision && held.purpose == Purpose::Cancel);
-    let cut = cancels.filter_map(|held| evidence(held).into_iter().min_by_key(|head| head.time)).max_by_key(|h| h.time);
-    if let Some(cut) = cut.filter(|cut| rests_on.iter().any(|block| block.time <= cut.time)) {
+    // Of one chain's blocks the number says which is later; several may share a second.
+    let oldest = cancels.filter_map(|held| evidence(held).into_iter().min_by_key(|head| head.number));
+    let cut = oldest.max_by_key(|head| head.number);
+    if let Some(cut) = cut.filter(|cut| rests_on.iter().any(|block| block.number <= cut.number)) {
         return Err(s2(&format!("cancelled for evidence up to block {}", cut.number)));
     }
     // No evidence counts but blocks of the branch that it was shown, up to the one it signed at.

@@ -42,8 +42,11 @@ impl World<'_> {
             FaultKind::Kill { member } => self.at(member, |world, at| world.crash(at, DiskLeft::Kept, planned.salt)),
             FaultKind::Crash { member, disk } => self.at(member, |world, at| world.crash(at, *disk, planned.salt)),
             FaultKind::CrashInSync { member, disk } => self.at(member, |world, at| {
-                world.nodes[at].disk.fail_sync_after(0);
-                world.play.dies_in_sync.insert(at, (*disk, planned.salt));
+                // Who does not live syncs nothing; its next process finds a sound disk.
+                if world.nodes[at].process.is_some() {
+                    world.nodes[at].disk.fail_sync_after(0);
+                    world.play.dies_in_sync.insert(at, (*disk, planned.salt));
+                }
             }),
             FaultKind::Restart { member } => self.at(member, |world, at| {
                 world.dies_in_sync(at);

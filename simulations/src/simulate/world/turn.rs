@@ -29,7 +29,7 @@ impl World<'_> {
         match self.nodes[place].start(self.cast, epoch, self.now) {
             Ok(output) => {
                 let life = self.nodes[place].life;
-                self.watch.started(self.cast, place, &self.nodes[place]);
+                self.watch.started(self.cast, place, &self.nodes[place], self.now);
                 self.deal(place, 0, output);
                 // Nodes do not tick in step.
                 let offset = self.chance.rpc.below(SECOND);
