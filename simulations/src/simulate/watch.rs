@@ -228,6 +228,7 @@ impl Watch {
             DiskLeft::Old | DiskLeft::None => {
                 self.known[place].durable.clear();
                 self.known[place].lost = true;
+                self.known[place].lost_once = true;
                 self.known[place].owes_otherwise = true;
             }
         }

@@ -61,7 +61,9 @@ fn c11c_one_later_vote_does_not_escape_the_cancel() {
         c.veto(index);
     }
     assert!(cancels(&c, 3) >= 1);
-    c.mine(&[]);
+    for _ in 0..12 {
+        c.mine(&[]);
+    }
     assert!(c.votes(1, 2) >= 2, "who did not veto votes again, on later evidence");
     let vote = c.forged_vote(2, c.chain.head().at);
     let vote = c.nodes[4].forge(vote);

@@ -51,10 +51,11 @@ fn states(world: &mut World<'_>) {
         by_set.entry(B256::from_slice(&set)).or_default().insert(digest);
         held.push((node.place, hashes));
         let member = &world.cast.players[node.place].member;
-        // What a liar says of itself and keeps back stays asked for.
+        // What a liar says of itself and keeps back stays asked for; so does what was lost with a disk.
+        let gives = |place: usize| world.cast.honest(place) && !world.watch.known[place].lost_once;
         let owes = |duty: &&Duty| match duty {
             Duty::Submit(_) => true,
-            Duty::CatchUp { from, .. } => world.cast.place_of(from).is_some_and(|place| world.cast.honest(place)),
+            Duty::CatchUp { from, .. } => world.cast.place_of(from).is_some_and(gives),
             Duty::Preflight(_) => false,
         };
         // Who has had no block for long cannot know what is done.

@@ -35,6 +35,8 @@ pub(crate) struct Known {
     pub(crate) sights: BTreeMap<B256, Sight>,
     /// Its disk is not the one that it wrote all of this to.
     pub(super) lost: bool,
+    /// It lost a disk at some time, and with it what nobody else may have heard.
+    pub(super) lost_once: bool,
     /// Messages that its present process accepted.
     pub(super) accepted: BTreeSet<EventHash>,
     /// What it owes is no longer a matter of the certificates that are known here: a submission of its own failed, or its disk lost some of them.

@@ -14,6 +14,7 @@ use crate::simulate::bent::Bent;
 use crate::simulate::cast::CHAIN;
 use crate::simulate::chain::Call;
 use crate::simulate::chain::state::Touch;
+use crate::simulate::node::Process;
 use crate::simulate::operator;
 use crate::simulate::sketch::Mined;
 
@@ -177,7 +178,9 @@ impl World<'_> {
         process.detectors.0.hear(view, &standing);
         let told = if loses { Vec::new() } else { standing.clone() };
         self.turn(place, vec![Door::Input(Input::Detected { block, standing: told })]);
-        if self.nodes[place].process.is_some() {
+        // What others gave back of an earlier life is held by the log before it is shown; what stands is judged again at the next block.
+        let shown = |process: &Process| process.driver.journal().durable().through() == process.driver.journal().end();
+        if self.nodes[place].process.as_ref().is_some_and(shown) {
             self.watch.stands(self.cast, place, &block, &standing);
         }
     }

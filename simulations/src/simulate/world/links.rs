@@ -26,6 +26,8 @@ const MESH: usize = 8;
 const NOTICED: Micros = 3 * SECOND;
 /// Until a peer that can be reached again is dialled.
 const REDIAL: Micros = 500 * MILLI;
+/// Until a stream first sends again what was lost.
+const RESENT: Micros = 200 * MILLI;
 /// A catch-up question unanswered for this long has failed, as the node's gossip has it.
 const UNANSWERED: Micros = 10 * SECOND;
 
@@ -228,14 +230,19 @@ impl World<'_> {
         }
     }
 
-    /// When one part of a catch-up arrives, if it does, and `by` then.
+    /// When one part of a catch-up arrives, if it does, and `by` then. It goes over a stream, which sends again what the link loses, twice as
+    /// late each time.
     fn carry(&mut self, from: usize, to: usize, bytes: usize, by: Micros) -> Option<Micros> {
         let way = self.links.ways.of(from, to);
         let delay = self.delay(&way);
-        let lost = self.chance.links.chance(way.loss_permille);
+        let (mut resent, mut wait) = (0, RESENT.max(2 * delay));
+        while resent < UNANSWERED && self.chance.links.chance(way.loss_permille) {
+            resent += wait;
+            wait *= 2;
+        }
         let passed = self.links.ways.pass_by(from, to, self.now, bytes, by);
-        let at = passed.map(|passed| passed + delay)?;
-        (!lost && self.links.passes(from, to) && at <= by).then_some(at)
+        let at = passed.map(|passed| passed + delay + resent)?;
+        (self.links.passes(from, to) && at <= by).then_some(at)
     }
 
     pub(super) fn asked(&mut self, from: usize, to: usize, request: Bytes, by: Micros) {
