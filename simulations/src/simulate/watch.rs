@@ -24,7 +24,7 @@ use watchfire_types::body::Body;
 use watchfire_types::input::PreflightOutcome;
 use watchfire_types::{BlockView, Event, EventHash, Read, ReadOutcome, SafeTransaction, Timestamp, Verdict, Verified};
 
-use super::agenda::{Micros, SECOND};
+use super::agenda::Micros;
 use super::cast::{CHAIN, Cast, SAFE_VERSION};
 use super::chain::{Call, Chain, Transaction};
 use super::node::Node;
@@ -38,8 +38,6 @@ use needles::Needles;
 /// What the README's bounds let an author say from the start of an epoch, and every second after.
 const AUTHOR_EVENTS: u64 = 1_000;
 const AUTHOR_EVENTS_S: u64 = 2;
-/// Seconds by its own clock, which may be as far ahead before nobody takes what it says.
-const AHEAD_S: u64 = 60;
 
 /// Selector of `nonce()`.
 const NONCE: [u8; 4] = [0xaf, 0xfe, 0xd0, 0xe0];
@@ -94,7 +92,7 @@ pub(crate) struct Watch {
     /// Everything that an honest member's own process made durable, over all its lives.
     made: BTreeSet<EventHash>,
     /// When some honest node first held each event.
-    came: BTreeMap<EventHash, Micros>,
+    first_held: BTreeMap<EventHash, Micros>,
     /// What they said in each epoch, as the leaves of its tree.
     trees: checkpoints::Trees,
     /// Author's clock of the newest event of each of its epochs.
@@ -126,7 +124,7 @@ impl Watch {
             effects: BTreeMap::new(),
             votes: BTreeMap::new(),
             made: BTreeSet::new(),
-            came: BTreeMap::new(),
+            first_held: BTreeMap::new(),
             trees: checkpoints::Trees::default(),
             clocks: BTreeMap::new(),
             refuted: BTreeMap::new(),
@@ -177,6 +175,10 @@ impl Watch {
     /// stands by, so it is held against every property like all else.
     pub(crate) fn started(&mut self, cast: &Cast, place: usize, node: &Node, now: Micros) {
         let Some(process) = &node.process else { return };
+        if !std::mem::take(&mut self.known[place].died_in_sync) {
+            // Only a sync may end without anybody hearing of what it wrote: an own event from anywhere else was never made.
+            self.known[place].epoch = None;
+        }
         if !self.known[place].lost {
             let held = &self.known[place].held;
             let unseen = |event: &&Verified<Event>| {
@@ -350,13 +352,13 @@ impl Watch {
         let kept = Rc::new(event.clone());
         self.known[place].held.insert(event.hash(), Rc::clone(&kept));
         self.known[place].durable.insert(event.hash());
-        self.came.entry(event.hash()).or_insert(now);
+        self.first_held.entry(event.hash()).or_insert(now);
         self.came(cast, place, &event.hash(), now);
         if event.author == cast.players[place].author {
             self.observed(cast, place, event, own);
         }
         self.position(cast, event);
-        self.quota(cast, place, event, now);
+        self.quota(cast, place, event);
         self.authentic(cast, place, event);
         if let Body::Certificate(certificate) = &event.body {
             self.certificate(cast, place, certificate);
@@ -416,12 +418,20 @@ impl Watch {
         });
     }
 
-    /// S12: the log of one author at one node stays within what an author may say.
-    fn quota(&mut self, cast: &Cast, place: usize, event: &Verified<Event>, now: Micros) {
-        let most = AUTHOR_EVENTS + AUTHOR_EVENTS_S * (now / SECOND + AHEAD_S);
-        let over = event.seq.get() > most && event.author != cast.players[place].author;
-        self.unsafe_if(over, "S12", || {
-            format!("{} took event {} of an author after {} s", cast.players[place].member, event.seq, now / SECOND)
+    /// S12: the log of one author at one node stays within what an author may say by its own clock.
+    fn quota(&mut self, cast: &Cast, place: usize, event: &Verified<Event>) {
+        let epoch = [&event.author.as_bytes()[..], &event.epoch.as_bytes()[..]].concat();
+        let begun = &mut self.known[place].begun;
+        if matches!(event.body, Body::Started(_)) {
+            begun.insert(epoch, event.time);
+            return;
+        }
+        // Of an epoch whose beginning is not here, some wait for it, and how many is not a matter of time.
+        let Some(began) = begun.get(&epoch).copied() else { return };
+        let seconds = event.time.millis_since(began) / 1_000;
+        let over = event.seq.get() > AUTHOR_EVENTS + AUTHOR_EVENTS_S * seconds;
+        self.unsafe_if(over && event.author != cast.players[place].author, "S12", || {
+            format!("{} took event {} of an author after {seconds} s", cast.players[place].member, event.seq)
         });
     }
 

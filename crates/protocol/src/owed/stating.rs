@@ -6,7 +6,9 @@ use watchfire_charter::{Mode, Playbook, PlaybookPurpose, Step};
 use watchfire_types::body::{Attested, Body, Cause, Decision, NotContained, Vote};
 use watchfire_types::input::{PreflightOutcome, SubmissionFailure};
 use watchfire_types::planted::{Mutation, planted};
-use watchfire_types::{AssetId, BlockRef, BlockTime, EventHash, OperatorId, OrganisationId, PlaybookId, StepIndex};
+use watchfire_types::{
+    AssetId, BlockRef, BlockTime, ChainId, EventHash, OperatorId, OrganisationId, PlaybookId, StepIndex,
+};
 
 use super::effects::OwedEffect;
 use super::submitting::packed;
@@ -61,7 +63,7 @@ fn attest(machine: &Machine, now: &Moment, asset: &AssetId) -> Option<Attested> 
         Ready::Yes | Ready::Unsure => true,
         Ready::No => false,
         // What is stated for good rests on an answer.
-        Ready::Pending | Ready::Unread => return None,
+        Ready::Pending | Ready::Unread | Ready::Silent => return None,
     };
     let own = machine.shared.derived.observed.get(&machine.own.key());
     let last = own.and_then(|own| own.attested.get(asset)?.last_key_value());
@@ -81,7 +83,7 @@ pub(crate) fn outlook(machine: &Machine, asset: &AssetId) -> Option<AssetOutlook
     let playbooks = machine.charter.playbooks_of(asset);
     let contain: Vec<_> = playbooks.filter(|(_, playbook)| playbook.purpose == PlaybookPurpose::Contain).collect();
     let contained = contain.iter().flat_map(|(_, playbook)| &playbook.steps).any(|rung| machine.took_effect(rung));
-    let can_pause = !matches!(ready, Ready::Unread | Ready::No) || planted(Mutation::SaysItCan);
+    let can_pause = !matches!(ready, Ready::Unread | Ready::No | Ready::Silent) || planted(Mutation::SaysItCan);
     let doubt = matches!(ready, Ready::Unsure | Ready::Pending).then(|| detail.clone());
     let owed = contain.iter().flat_map(|(id, playbook)| machine.owed_steps(id, playbook));
     let owed_step = owed.map(|owed| owed.step).max();
@@ -105,6 +107,8 @@ enum Ready {
     Unread,
     /// It would not.
     No,
+    /// A chain of it cannot be read now.
+    Silent,
 }
 
 /// The worst of the containment playbooks that a finding could choose, with one line; which one it is where there are several.
@@ -122,8 +126,9 @@ fn readiness(machine: &Machine, asset: &AssetId) -> Option<(Ready, String)> {
 /// finding that asks for no more than that one is left without an answer.
 fn ladder(machine: &Machine, playbook: &Playbook) -> Option<(Ready, String)> {
     let (widest, narrower) = playbook.steps.split_last()?;
-    if let Some(why) = unreadable(machine, widest) {
-        return Some((Ready::No, why));
+    let own = machine.charter.assets.get(&playbook.asset).map(|asset| asset.chain);
+    if let Some(why) = unreadable(machine, own.into_iter().chain(chains(widest))) {
+        return Some((Ready::Silent, why));
     }
     if machine.took_effect(widest) {
         return Some((Ready::Yes, "already contained".to_owned()));
@@ -132,25 +137,32 @@ fn ladder(machine: &Machine, playbook: &Playbook) -> Option<(Ready, String)> {
     if whole.0 != Ready::Yes {
         return Some(whole);
     }
-    let fails = narrower.iter().filter(|step| !machine.took_effect(step)).find_map(|step| match rung(machine, step) {
-        (Ready::No, why) => Some((Ready::Unsure, format!("step {} would fail: {why}", step.name))),
+    let fails = narrower.iter().find_map(|step| match rung(machine, step) {
+        (Ready::Silent, why) => Some((Ready::Unsure, format!("step {}: {why}", step.name))),
+        (Ready::No, why) if !machine.took_effect(step) => {
+            Some((Ready::Unsure, format!("step {} would fail: {why}", step.name)))
+        }
         _ => None,
     });
     Some(fails.unwrap_or(whole))
 }
 
-/// Why nothing that was seen of a step is of now, not even that it took effect: a chain of it cannot be read.
-fn unreadable(machine: &Machine, step: &Step) -> Option<String> {
-    step.actions.iter().find_map(|action| {
-        let cause = machine.view.chains.get(&action.chain)?.silent.as_ref()?;
-        Some(format!("chain {} cannot be read: {cause}", action.chain))
+fn chains(step: &Step) -> impl Iterator<Item = ChainId> {
+    step.actions.iter().map(|action| action.chain)
+}
+
+/// Why nothing that was seen of these chains is of now, not even that a step took effect there: one of them cannot be read.
+fn unreadable(machine: &Machine, mut chains: impl Iterator<Item = ChainId>) -> Option<String> {
+    chains.find_map(|chain| {
+        let cause = machine.view.chains.get(&chain)?.silent.as_ref()?;
+        Some(format!("chain {chain} cannot be read: {cause}"))
     })
 }
 
 /// Whether one step would succeed now, with one line.
 fn rung(machine: &Machine, step: &Step) -> (Ready, String) {
-    if let Some(why) = unreadable(machine, step) {
-        return (Ready::No, why);
+    if let Some(why) = unreadable(machine, chains(step)) {
+        return (Ready::Silent, why);
     }
     match machine.all_effects(step) {
         Ok(effects) => {

@@ -16,8 +16,9 @@ use crate::ledger::Held;
 use crate::machine::Machine;
 use crate::shared::voices;
 
-/// Seconds of block time between two votes of which a cancel cut off the first.
-const AFTER_CANCEL_S: u64 = 12;
+/// Seconds of block time from the evidence of a vote that a cancel cut off to that of the next: a round costs each author four events at most, and
+/// its quota grows by two a second.
+const AFTER_CANCEL_S: u64 = 3;
 
 /// The step a finding triggers: the widest of what the playbook's triggers name for its kind, detector and severity, given what else stands of its
 /// asset where a trigger asks for several kinds together. One that only gives context triggers none, and none counts beside another.
@@ -274,7 +275,8 @@ fn unsaid<'a>(
     }
     let newest = newest_own(machine, playbook, &decision);
     let waits = |newest: &Vote| {
-        !due(machine, id, playbook, newest, step, &finding.block) || answers_cancel(machine, newest, step, finding)
+        !due(machine, id, playbook, newest, step, &finding.block)
+            || answers_cancel(machine, playbook, newest, step, &finding.block)
     };
     if newest.is_some_and(waits) {
         return None;
@@ -375,12 +377,13 @@ fn due(
     again && (evidence.time >= half || (1..=newest.step.get()).map(StepIndex::new).any(lapsed))
 }
 
-/// Whether a vote would only say again what a cancel just cut off: of a finding that was there before it, soon after the vote before. Those who
-/// vetoed answer each such vote by a veto, and on a chain of several blocks a second both sides would soon have said all that they may.
-fn answers_cancel(machine: &Machine, newest: &Vote, step: StepIndex, finding: &Finding) -> bool {
-    let cut = machine.cancel_cut(&newest.decision);
-    let same = |cut: BlockRef| !later(&newest.evidence, &cut) && !later(&finding.first, &cut);
-    newest.step >= step && cut.is_some_and(same) && finding.block.time < newest.evidence.time.plus_secs(AFTER_CANCEL_S)
+/// Whether a vote would only say again what a cancel just cut off: all that stands was there before it, and the vote before is a moment old. Those
+/// who vetoed answer each such vote by a veto, and on a chain of several blocks a second both sides would soon have said all that they may.
+fn answers_cancel(machine: &Machine, playbook: &Playbook, newest: &Vote, step: StepIndex, evidence: &BlockRef) -> bool {
+    let cut = machine.cancel_cut(&newest.decision).filter(|cut| !later(&newest.evidence, cut));
+    newest.step >= step
+        && evidence.time < newest.evidence.time.plus_secs(AFTER_CANCEL_S)
+        && cut.is_some_and(|cut| standing(machine, playbook).all(|(finding, _)| !later(&finding.first, &cut)))
 }
 
 /// Why an automatic vote is turned into a question: mode, veto, cooldown or budget ([`asked`] has the fifth: a rule that was wrong). None of them

@@ -117,6 +117,11 @@ fn contained_before_the_silence_is_no_reading_of_now() {
     assert!(said(&c).can_pause && said(&c).contained && said(&c).detail == "already contained", "{:?}", said(&c));
     c.nodes[0].machine.observe(c.now, &Input::ChainSilent { chain: CHAIN, cause: "no new block".into() });
     assert!(!said(&c).can_pause && said(&c).detail.ends_with("cannot be read: no new block"), "{:?}", said(&c));
+    let attested = |c: &Cluster| c.count(0, |body| matches!(body, Body::Attested(_)));
+    let before = attested(&c);
+    c.now = c.now.plus_millis(2 * 3_600_000);
+    c.settle();
+    assert_eq!(attested(&c), before, "an event for good rests on no silence");
     c.mine(&[]);
     assert!(said(&c).can_pause, "{:?}", said(&c));
 }

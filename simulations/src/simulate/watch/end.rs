@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::B256;
 use sha2::{Digest, Sha256};
-use watchfire_types::EventHash;
 use watchfire_types::control::CanPause;
 use watchfire_types::duty::Duty;
+use watchfire_types::{Epoch, EventHash};
 use watchfire_wire::{decode_fault, encode_fault};
 
 use super::Kind;
@@ -52,17 +52,21 @@ fn states(world: &mut World<'_>) {
         held.push((node.place, hashes));
         let member = &world.cast.players[node.place].member;
         // What a liar says of itself and keeps back stays asked for; so does what was lost with a disk.
-        let gives = |place: usize| world.cast.honest(place) && !world.watch.known[place].lost_once;
+        let gives = |place: usize, epoch: &Epoch| {
+            let known = &world.watch.known[place];
+            world.cast.honest(place) && (!known.lost_once || known.epoch == Some(*epoch))
+        };
         let owes = |duty: &&Duty| match duty {
-            Duty::Submit(_) => true,
-            Duty::CatchUp { from, .. } => world.cast.place_of(from).is_some_and(gives),
+            // Who has had no block for long cannot know what is done.
+            Duty::Submit(_) => !process.silent,
+            Duty::CatchUp { from, epoch } => world.cast.place_of(from).is_some_and(|place| gives(place, epoch)),
             Duty::Preflight(_) => false,
         };
-        // Who has had no block for long cannot know what is done.
-        if !process.silent {
-            owed.extend(process.duties.iter().filter(owes).map(|_| member.to_string()));
+        owed.extend(process.duties.iter().filter(owes).map(|_| member.to_string()));
+        // What is to die in its next sync is let be.
+        if !world.play.dies_in_sync.contains_key(&node.place) {
+            living.push(node.place);
         }
-        living.push(node.place);
     }
     if by_set.values().any(|digests| digests.len() > 1) {
         world.watch.breach("S15", Kind::Safety, "nodes with equal events have different states".to_owned());

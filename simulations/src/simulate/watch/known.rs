@@ -7,7 +7,7 @@ use std::rc::Rc;
 use alloy_primitives::{B256, U256};
 use watchfire_protocol::{Machine, content_digest};
 use watchfire_types::body::{Body, Certificate, Purpose};
-use watchfire_types::{BlockRef, Epoch, Event, EventHash, MemberKey, Read, Verified};
+use watchfire_types::{BlockRef, Epoch, Event, EventHash, MemberKey, Read, Timestamp, Verified};
 
 use super::meeting::Behind;
 use super::observations::Observed;
@@ -35,8 +35,12 @@ pub(crate) struct Known {
     pub(crate) sights: BTreeMap<B256, Sight>,
     /// Its disk is not the one that it wrote all of this to.
     pub(super) lost: bool,
+    /// Its last process died within a sync.
+    pub(crate) died_in_sync: bool,
     /// It lost a disk at some time, and with it what nobody else may have heard.
     pub(super) lost_once: bool,
+    /// Author's clock at the beginning of each epoch of which it has the beginning.
+    pub(super) begun: BTreeMap<Vec<u8>, Timestamp>,
     /// Messages that its present process accepted.
     pub(super) accepted: BTreeSet<EventHash>,
     /// What it owes is no longer a matter of the certificates that are known here: a submission of its own failed, or its disk lost some of them.
@@ -66,11 +70,15 @@ impl Known {
     pub(super) fn remember(&mut self, machine: &Machine, author: MemberKey) {
         self.held = machine.events().map(|event| (event.hash(), Rc::new(event.clone()))).collect();
         self.certificates.clear();
+        self.begun.clear();
         self.observed = Observed::default();
         for event in machine.events() {
             if let Body::Certificate(certificate) = &event.body {
                 let digest = content_digest(certificate, machine.network());
                 self.certificates.insert(digest, Rc::new(certificate.clone()));
+            }
+            if matches!(event.body, Body::Started(_)) {
+                self.begun.insert([&event.author.as_bytes()[..], &event.epoch.as_bytes()[..]].concat(), event.time);
             }
             if event.author == author {
                 self.observe(event);

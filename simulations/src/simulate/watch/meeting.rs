@@ -81,7 +81,7 @@ impl Watch {
         let all: BTreeSet<&EventHash> = held.iter().flat_map(|(_, events)| events).collect();
         for (place, events) in held {
             let lacks = all.iter().filter(|event| !events.contains(**event));
-            let oldest = lacks.filter_map(|event| self.came.get(*event)).min().copied();
+            let oldest = lacks.filter_map(|event| self.first_held.get(*event)).min().copied();
             if let Some(since) = oldest.filter(|since| now.saturating_sub(*since) > APART) {
                 let member = &cast.players[*place].member;
                 let detail = format!("{member} lacks at the end what another had for {} ms", (now - since) / MILLI);

@@ -66,12 +66,24 @@ impl Watch {
         self.unsafe_if(twice, "S7", || format!("{} found the same twice", cast.players[place].member));
     }
 
-    /// What the detectors of an honest node say at a block that it was shown, once it had a turn to write it down.
-    pub(crate) fn stands(&mut self, cast: &Cast, place: usize, at: &BlockRef, standing: &[Finding]) {
+    /// What the detectors of an honest node say at a block that it was shown, once it had a turn to write it down; `returned` is what its log
+    /// has of its earlier lives and did not show yet.
+    pub(crate) fn stands(
+        &mut self,
+        cast: &Cast,
+        place: usize,
+        at: &BlockRef,
+        standing: &[Finding],
+        returned: &[Verified<Event>],
+    ) {
         let known = &self.known[place];
         let said = |finding: &&Finding| {
             let again = || known.began == Some(finding.first) && known.observed.stood_before(finding);
-            known.observed.standing(&of(finding)).any(|(severity, _)| severity >= finding.severity) || again()
+            let before = returned.iter().any(|event| match &event.body {
+                Body::Finding(said) => of(said) == of(finding) && said.severity >= finding.severity,
+                _ => false,
+            });
+            known.observed.standing(&of(finding)).any(|(severity, _)| severity >= finding.severity) || again() || before
         };
         let missed = standing.iter().find(|finding| !said(finding));
         let missed = missed.map(|finding| {

@@ -36,7 +36,7 @@ impl Watch {
         let turn = turn_ms(cast, place, safe_tx_hash);
         let complete = self.signers.get(&safe_tx_hash).and_then(|one| one.complete);
         let since = complete.map_or(0, |at| now.saturating_sub(at));
-        // It counts whole milliseconds.
+        // A node counts in whole milliseconds.
         self.unsafe_if(cast.honest(place) && since + MILLI <= turn * MILLI, "L3", || {
             format!(
                 "{} sends {} ms after the last signature, {turn} too soon",

@@ -238,8 +238,10 @@ impl World<'_> {
 
     /// The end of a process that was to die within its sync.
     pub(super) fn dies_in_sync(&mut self, place: usize) -> bool {
-        let dies = self.play.dies_in_sync.get(&place).copied();
-        dies.inspect(|(left, salt)| self.crash(place, *left, *salt)).is_some()
+        let Some((left, salt)) = self.play.dies_in_sync.get(&place).copied() else { return false };
+        self.watch.known[place].died_in_sync = true;
+        self.crash(place, left, salt);
+        true
     }
 
     fn crash(&mut self, place: usize, left: DiskLeft, salt: u64) {

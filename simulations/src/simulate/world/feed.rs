@@ -14,7 +14,6 @@ use crate::simulate::bent::Bent;
 use crate::simulate::cast::CHAIN;
 use crate::simulate::chain::Call;
 use crate::simulate::chain::state::Touch;
-use crate::simulate::node::Process;
 use crate::simulate::operator;
 use crate::simulate::sketch::Mined;
 
@@ -178,11 +177,15 @@ impl World<'_> {
         process.detectors.0.hear(view, &standing);
         let told = if loses { Vec::new() } else { standing.clone() };
         self.turn(place, vec![Door::Input(Input::Detected { block, standing: told })]);
-        // What others gave back of an earlier life is held by the log before it is shown; what stands is judged again at the next block.
-        let shown = |process: &Process| process.driver.journal().durable().through() == process.driver.journal().end();
-        if self.nodes[place].process.as_ref().is_some_and(shown) {
-            self.watch.stands(self.cast, place, &block, &standing);
-        }
+        let Some(process) = &self.nodes[place].process else { return };
+        // What others gave back of an earlier life waits some milliseconds to be shown, and is not said again for that.
+        let own = self.cast.players[place].author;
+        let journal = process.driver.journal();
+        let waits = journal.durable().through() != journal.end();
+        let events = process.driver.machine().events().filter(|event| waits && event.author == own);
+        let returned: Vec<_> =
+            events.filter(|event| event.epoch != process.driver.machine().epoch()).cloned().collect();
+        self.watch.stands(self.cast, place, &block, &standing, &returned);
     }
 
     /// Says that the chain is silent once, as the production feed does: after four block times, five seconds at least.

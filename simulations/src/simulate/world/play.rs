@@ -70,7 +70,7 @@ pub(crate) struct Play {
     pub(crate) flips: u64,
     pub(crate) disk_faults: BTreeSet<usize>,
     /// Processes that die within their next sync, with what their disks then hold.
-    pub(super) dies_in_sync: BTreeMap<usize, (DiskLeft, u64)>,
+    pub(crate) dies_in_sync: BTreeMap<usize, (DiskLeft, u64)>,
     pub(crate) refused: Vec<(usize, String)>,
     pub(crate) over: bool,
     /// Somebody else said that it executed something.

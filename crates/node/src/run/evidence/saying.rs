@@ -272,6 +272,8 @@ impl Node {
             }
         }
         for missed in std::mem::take(&mut self.evidence.unsaid.lost).into_values() {
+            // What no event will ever tell of makes no evidence complete.
+            self.evidence.unbegun.narrowed.insert(missed.incident);
             if self.state(EvidenceStatement::Missed(missed.clone())).await?.is_err() {
                 self.evidence.unsaid.lost.insert(missed.incident, missed);
             }
@@ -303,7 +305,7 @@ impl Node {
             _ => false,
         });
         if !contained || self.evidence.unsaid.is_waiting(&incident) {
-            // Looked at again with the next block. What is not said yet, others do not know to copy.
+            // Looked at again with the next block or second. What is not said yet, others do not know to copy.
             self.evidence.changed.insert(incident);
             return;
         }
