@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 use watchfire_driver::Door;
-use watchfire_types::body::{CloseVote, Custodian, Decision, Finding, Human, PostconditionChecked};
+use watchfire_types::body::{CloseVote, Custodian, Decision, EvidenceCollected, Finding, Human, PostconditionChecked};
 use watchfire_types::control::Reply;
 use watchfire_types::input::Input;
-use watchfire_types::{IncidentId, StepIndex};
+use watchfire_types::{Event, IncidentId, StepIndex, Verified};
 
 use super::chain::CHAIN;
 use super::*;
@@ -63,12 +63,7 @@ async fn an_object_of_two_incidents_waits_for_both() {
 /// when the first taking is over, and once.
 #[tokio::test]
 async fn the_block_before_an_attack_may_become_one_of_it() {
-    let (_directory, config) = running::directory();
-    let Assembled { mut node, inbox: _inbox, output, socket: _socket } = assemble(open(&config).unwrap()).unwrap();
-    node.take(output).await.unwrap();
-    for number in 98..=100 {
-        node.on_feed(CHAIN, running::feed(number, false)).await.unwrap();
-    }
+    let (mut node, _kept) = shown().await;
     find(&mut node, 100).await;
     assert_eq!(begin(&mut node), [(99, false), (100, true)]);
     find(&mut node, 99).await;
@@ -80,51 +75,79 @@ async fn the_block_before_an_attack_may_become_one_of_it() {
     assert_eq!(begin(&mut node), []);
 }
 
-/// Evidence that was taken and is in no event yet is with nobody else: it is called complete only once that is said and copied.
-#[tokio::test]
-async fn what_is_not_said_yet_is_not_complete() {
-    let (_directory, config) = running::directory();
-    let Assembled { mut node, inbox: _inbox, output, socket: _socket } = assemble(open(&config).unwrap()).unwrap();
+/// A node that was shown three blocks, and what must not be dropped before it.
+async fn shown() -> (Node, impl Sized) {
+    let (directory, config) = running::directory();
+    let Assembled { mut node, inbox, output, socket } = assemble(open(&config).unwrap()).unwrap();
     node.take(output).await.unwrap();
     for number in 98..=100 {
         node.on_feed(CHAIN, running::feed(number, false)).await.unwrap();
     }
-    find(&mut node, 100).await;
-    begin(&mut node);
+    (node, (directory, inbox, socket))
+}
+
+/// A contained attack whose every block this node has taken, and the manifest of an object that three others hold.
+async fn taken(node: &mut Node) -> EvidenceCollected {
+    find(node, 100).await;
+    begin(node);
     let charter = Arc::clone(&node.charter);
     let incident = node.driver.machine().incidents()[0].id;
     let (asset, playbook) = ("vault-core".parse().unwrap(), "contain-vault".parse().unwrap());
     let (step, holds) = (StepIndex::new(1), true);
     let checked = Body::PostconditionChecked(PostconditionChecked { asset, playbook, step, holds, block: block(100) });
     let taken = fixture::collected(1, incident, &[B256::repeat_byte(1)], 5).body.clone();
-    for member in [2, 3] {
+    for member in [2, 3, 4] {
         let said = vec![fixture::finding(member, 100, 100).body.clone(), checked.clone(), taken.clone()];
         let events = peers::chain(&charter, member, said);
         node.turn(vec![Door::CaughtUp { from: peers::key(member), events }]).await.unwrap();
     }
-    let Body::EvidenceCollected(own) = taken else { panic!("a manifest") };
-    node.evidence.unsaid.items(own, crate::run::now());
     for number in [99, 100] {
         node.on_told(Told::Ended(Ended { incident, block: block(number), complete: true })).await.unwrap();
     }
-    let complete = |node: &Node| node.records.all().iter().any(|record| record.kind == "evidence-complete");
+    let Body::EvidenceCollected(taken) = taken else { panic!("a manifest") };
+    taken
+}
+
+fn is_complete(node: &Node) -> bool {
+    node.records.all().iter().any(|record| record.kind == "evidence-complete")
+}
+
+/// Evidence that was taken and is in no event yet is with nobody else: it is called complete only once that is said and copied.
+#[tokio::test]
+async fn what_is_not_said_yet_is_not_complete() {
+    let (mut node, _kept) = shown().await;
+    let own = taken(&mut node).await;
+    let incident = own.incident;
+    node.evidence.unsaid.items(own, crate::run::now());
     node.say_complete(incident);
-    assert!(!complete(&node) && node.evidence.changed.contains(&incident));
+    assert!(!is_complete(&node) && node.evidence.changed.contains(&incident));
     node.say_evidence(true).await.unwrap();
     node.say_complete(incident);
-    assert!(complete(&node));
+    assert!(is_complete(&node));
+}
+
+/// A manifest that no event can hold is missed, and the evidence is never called complete.
+#[tokio::test]
+async fn what_can_never_be_said_is_never_complete() {
+    let (mut node, _kept) = shown().await;
+    let mut own = taken(&mut node).await;
+    let incident = own.incident;
+    own.items[0].method = "m".repeat(1 << 20);
+    node.evidence.unsaid.items(own, crate::run::now());
+    for _ in 0..3 {
+        node.say_evidence(true).await.unwrap();
+        node.say_complete(incident);
+        assert!(!is_complete(&node));
+    }
+    let missed = |event: &Verified<Event>| matches!(&event.body, Body::EvidenceMissed(missed) if missed.cause == MissCause::Refused);
+    assert_eq!(node.driver.machine().events().filter(|event| missed(event)).count(), 1);
 }
 
 /// What was found is collected to the end, however soon people close the incident; of what another one found and nobody works on any more nothing is.
 #[tokio::test]
 async fn a_closed_incident_is_collected_to_its_end() {
     for found_here in [true, false] {
-        let (_directory, config) = running::directory();
-        let Assembled { mut node, inbox: _inbox, output, socket: _socket } = assemble(open(&config).unwrap()).unwrap();
-        node.take(output).await.unwrap();
-        for number in 98..=100 {
-            node.on_feed(CHAIN, running::feed(number, false)).await.unwrap();
-        }
+        let (mut node, _kept) = shown().await;
         if found_here {
             find(&mut node, 100).await;
             assert_eq!(begin(&mut node), [(99, false), (100, true)]);
