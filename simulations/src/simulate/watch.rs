@@ -22,7 +22,9 @@ use serde::Serialize;
 use watchfire_driver::Refusal;
 use watchfire_types::body::Body;
 use watchfire_types::input::PreflightOutcome;
-use watchfire_types::{BlockView, Event, EventHash, Read, ReadOutcome, SafeTransaction, Timestamp, Verdict, Verified};
+use watchfire_types::{
+    BlockView, Epoch, Event, EventHash, MemberKey, Read, ReadOutcome, SafeTransaction, Timestamp, Verdict, Verified,
+};
 
 use super::agenda::Micros;
 use super::cast::{CHAIN, Cast, SAFE_VERSION};
@@ -96,7 +98,7 @@ pub(crate) struct Watch {
     /// What they said in each epoch, as the leaves of its tree.
     trees: checkpoints::Trees,
     /// Author's clock of the newest event of each of its epochs.
-    clocks: BTreeMap<Vec<u8>, Timestamp>,
+    clocks: BTreeMap<(MemberKey, Epoch), Timestamp>,
     /// What the last simulation of a Safe transaction at each node refuted it with.
     refuted: BTreeMap<(usize, B256), String>,
     /// Who signed each Safe transaction, and when a threshold had.
@@ -405,8 +407,7 @@ impl Watch {
         if own && self.made.insert(event.hash()) {
             // An author's clock rises within an epoch, whatever the machine's does. What comes back after a loss is not looked at again.
             self.grows(cast, place, event);
-            let epoch = [&event.author.as_bytes()[..], &event.epoch.as_bytes()[..]].concat();
-            let before = self.clocks.insert(epoch, event.time);
+            let before = self.clocks.insert((event.author, event.epoch), event.time);
             self.unsafe_if(before.is_some_and(|before| event.time <= before), "S9", || {
                 format!("the time of {} stood still or fell at {}", cast.players[place].member, event.seq)
             });
@@ -420,7 +421,7 @@ impl Watch {
 
     /// S12: the log of one author at one node stays within what an author may say by its own clock.
     fn quota(&mut self, cast: &Cast, place: usize, event: &Verified<Event>) {
-        let epoch = [&event.author.as_bytes()[..], &event.epoch.as_bytes()[..]].concat();
+        let epoch = (event.author, event.epoch);
         let begun = &mut self.known[place].begun;
         if matches!(event.body, Body::Started(_)) {
             begun.insert(epoch, event.time);

@@ -274,11 +274,7 @@ fn unsaid<'a>(
         return None;
     }
     let newest = newest_own(machine, playbook, &decision);
-    let waits = |newest: &Vote| {
-        !due(machine, id, playbook, newest, step, &finding.block)
-            || answers_cancel(machine, playbook, newest, step, &finding.block)
-    };
-    if newest.is_some_and(waits) {
+    if newest.is_some_and(|newest| !due(machine, id, playbook, newest, step, &finding.block)) {
         return None;
     }
     Some(Due { finding, step, decision })
@@ -372,17 +368,17 @@ fn due(
         return false;
     }
     let half = newest.evidence.time.plus_secs(playbook.expiry_s / 2);
-    let lapsed = |step: StepIndex| !machine.counts(id, step, &newest.evidence);
+    let counts = |step: StepIndex| machine.counts(id, step, &newest.evidence);
+    let lapsed = !(1..=newest.step.get()).map(StepIndex::new).all(counts);
     let again = !planted(Mutation::NeverRevotes);
-    again && (evidence.time >= half || (1..=newest.step.get()).map(StepIndex::new).any(lapsed))
+    again && (evidence.time >= half || (lapsed && !answers_cancel(machine, playbook, newest, evidence)))
 }
 
 /// Whether a vote would only say again what a cancel just cut off: all that stands was there before it, and the vote before is a moment old. Those
 /// who vetoed answer each such vote by a veto, and on a chain of several blocks a second both sides would soon have said all that they may.
-fn answers_cancel(machine: &Machine, playbook: &Playbook, newest: &Vote, step: StepIndex, evidence: &BlockRef) -> bool {
+fn answers_cancel(machine: &Machine, playbook: &Playbook, newest: &Vote, evidence: &BlockRef) -> bool {
     let cut = machine.cancel_cut(&newest.decision).filter(|cut| !later(&newest.evidence, cut));
-    newest.step >= step
-        && evidence.time < newest.evidence.time.plus_secs(AFTER_CANCEL_S)
+    evidence.time < newest.evidence.time.plus_secs(AFTER_CANCEL_S)
         && cut.is_some_and(|cut| standing(machine, playbook).all(|(finding, _)| !later(&finding.first, &cut)))
 }
 

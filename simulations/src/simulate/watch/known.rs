@@ -40,7 +40,7 @@ pub(crate) struct Known {
     /// It lost a disk at some time, and with it what nobody else may have heard.
     pub(super) lost_once: bool,
     /// Author's clock at the beginning of each epoch of which it has the beginning.
-    pub(super) begun: BTreeMap<Vec<u8>, Timestamp>,
+    pub(super) begun: BTreeMap<(MemberKey, Epoch), Timestamp>,
     /// Messages that its present process accepted.
     pub(super) accepted: BTreeSet<EventHash>,
     /// What it owes is no longer a matter of the certificates that are known here: a submission of its own failed, or its disk lost some of them.
@@ -78,7 +78,7 @@ impl Known {
                 self.certificates.insert(digest, Rc::new(certificate.clone()));
             }
             if matches!(event.body, Body::Started(_)) {
-                self.begun.insert([&event.author.as_bytes()[..], &event.epoch.as_bytes()[..]].concat(), event.time);
+                self.begun.insert((event.author, event.epoch), event.time);
             }
             if event.author == author {
                 self.observe(event);

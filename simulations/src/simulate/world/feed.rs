@@ -182,9 +182,10 @@ impl World<'_> {
         let own = self.cast.players[place].author;
         let journal = process.driver.journal();
         let waits = journal.durable().through() != journal.end();
-        let events = process.driver.machine().events().filter(|event| waits && event.author == own);
+        let machine = process.driver.machine();
+        let events = waits.then(|| machine.events()).into_iter().flatten();
         let returned: Vec<_> =
-            events.filter(|event| event.epoch != process.driver.machine().epoch()).cloned().collect();
+            events.filter(|event| event.author == own && event.epoch != machine.epoch()).cloned().collect();
         self.watch.stands(self.cast, place, &block, &standing, &returned);
     }
 
