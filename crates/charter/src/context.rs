@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::{Address, B256, U256};
 use serde::Serialize;
-use watchfire_types::body::Selector;
 
 use crate::expression::Subject;
 
@@ -151,21 +150,6 @@ impl Pattern {
             Self::SenderProfit => "sender-profit",
         }
     }
-}
-
-/// Governors and timelocks, and whose authority is theirs to change.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Governance {
-    /// Contracts whose proposals and operations are read; watched themselves too.
-    pub from: BTreeSet<Address>,
-    /// Watched contracts; all of the asset's where there is none.
-    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
-    pub targets: BTreeSet<Address>,
-    /// Functions beyond [`crate::privileged::functions::FUNCTIONS`]: selector and canonical signature.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub functions: BTreeMap<Selector, String>,
-    /// How long the finding stands, seconds of block time.
-    pub stands_s: u64,
 }
 
 /// Contracts that are made with money of listed sources and hold the asset's address.

@@ -16,6 +16,7 @@ mod elsewhere;
 mod expectation;
 pub mod expression;
 pub mod fault;
+mod governance;
 pub mod live;
 pub mod model;
 pub mod monitors;

@@ -9,9 +9,10 @@ use watchfire_types::{
     OrganisationId, PlaybookId, Read, SafeId, SafeVersion, Severity, StepIndex,
 };
 
-pub use crate::context::{Calls, Ewma, FreshCode, Governance, Pattern, Rate, Rated};
+pub use crate::context::{Calls, Ewma, FreshCode, Pattern, Rate, Rated};
 pub use crate::elsewhere::{CrossChain, Release, Sister};
 pub use crate::expectation::StateExpectation;
+pub use crate::governance::{BorrowedVotes, Governance, ThinMarket};
 pub use crate::severity::{ByFunds, SeverityRow};
 pub use crate::watch::{Class, Comparison, Detector, Quantity, Watch};
 

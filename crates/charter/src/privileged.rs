@@ -67,6 +67,45 @@ const fn event(privilege: Privilege, signature: &'static str, topic: B256) -> Pr
 /// First topic of ERC-20's and ERC-721's `Transfer(address,address,uint256)`: from nobody, it is a mint.
 pub const TRANSFER: B256 = b256!("ddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef");
 
+/// First topics by which governors and timelocks say that something was done in them, each with its signature: OpenZeppelin `Governor` and
+/// `TimelockController`, `GovernorAlpha` and `GovernorBravo`, Compound's `Timelock`.
+pub const GOVERNING: &[(B256, &str)] = &[
+    (
+        b256!("7d84a6263ae0d98d3329bd7b46bb4e8d6f98cd35a7adb45c274c8b7fd5ebd5e0"),
+        "ProposalCreated(uint256,address,address[],uint256[],string[],bytes[],uint256,uint256,string)",
+    ),
+    (b256!("9a2e42fd6722813d69113e7d0079d3d940171428df7373df9c7f7617cfda2892"), "ProposalQueued(uint256,uint256)"),
+    (b256!("712ae1383f79ac853f8d882153778e0260ef8f03b504e2866e0593e04d2b291f"), "ProposalExecuted(uint256)"),
+    (
+        b256!("b8e138887d0aa13bab447e82de9d5c1777041ecd21ca36ba824ff1e6c07ddda4"),
+        "VoteCast(address,uint256,uint8,uint256,string)",
+    ),
+    (
+        b256!("e2babfbac5889a709b63bb7f598b324e08bc5a4fb9ec647fb3cbc9ec07eb8712"),
+        "VoteCastWithParams(address,uint256,uint8,uint256,string,bytes)",
+    ),
+    (
+        b256!("877856338e13f63d0c36822ff0ef736b80934cd90574a3a5bc9262c39d217c46"),
+        "VoteCast(address,uint256,bool,uint256)",
+    ),
+    (
+        b256!("4cf4410cc57040e44862ef0f45f3dd5a5e02db8eb8add648d4b0e236f1d07dca"),
+        "CallScheduled(bytes32,uint256,address,uint256,bytes,bytes32,uint256)",
+    ),
+    (
+        b256!("c2617efa69bab66782fa219543714338489c4e9e178271560a91b82c3f612b58"),
+        "CallExecuted(bytes32,uint256,address,uint256,bytes)",
+    ),
+    (
+        b256!("76e2796dc3a81d57b0e8504b647febcbeeb5f4af818e164f11eef8131a6a763f"),
+        "QueueTransaction(bytes32,address,uint256,string,bytes,uint256)",
+    ),
+    (
+        b256!("a560e3198060a2f10670c1ec5b403077ea6ae93ca8de1c32b451dc1a943cd6e7"),
+        "ExecuteTransaction(bytes32,address,uint256,string,bytes,uint256)",
+    ),
+];
+
 /// All of them.
 pub const EVENTS: &[PrivilegedEvent] = &[
     event(

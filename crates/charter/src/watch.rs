@@ -7,10 +7,11 @@ use serde::Serialize;
 use watchfire_types::body::Selector;
 use watchfire_types::{AssetId, Read, Severity};
 
-use crate::context::{Calls, FreshCode, Governance, Rate, Rated};
+use crate::context::{Calls, FreshCode, Rate, Rated};
 use crate::elsewhere::{CrossChain, Release, Sister};
 use crate::expectation::StateExpectation;
 use crate::expression::{Expression, Subject};
+use crate::governance::{BorrowedVotes, Governance, ThinMarket};
 
 /// One detector rule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -187,6 +188,10 @@ pub enum Watch {
     Calls(Calls),
     /// What governors and timelocks are about to do to watched contracts.
     Governance(Governance),
+    /// What governance does with votes that were lent for it.
+    BorrowedVotes(BorrowedVotes),
+    /// A market that begins with little in it.
+    ThinMarket(ThinMarket),
     /// Contracts that are made with money of listed sources and hold the asset's address.
     FreshCode(FreshCode),
     /// What is found where the same code runs.
@@ -288,7 +293,7 @@ impl Quantity {
 
 impl Watch {
     /// The kind of its findings: `outflow`, `event`, `state`, `leap`, `invariant`, `stale`, `authority`, `approval-drain`, `expression`, `rate`, `calls`, `governance`,
-    /// `fresh-code`, `sister`, `cross-chain`, `release`, `safe-nonce`.
+    /// `borrowed-votes`, `thin-market`, `fresh-code`, `sister`, `cross-chain`, `release`, `safe-nonce`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
@@ -304,6 +309,8 @@ impl Watch {
             Self::Rate(_) => "rate",
             Self::Calls(_) => "calls",
             Self::Governance(_) => "governance",
+            Self::BorrowedVotes(_) => "borrowed-votes",
+            Self::ThinMarket(_) => "thin-market",
             Self::FreshCode(_) => "fresh-code",
             Self::Sister(_) => "sister",
             Self::CrossChain(_) => "cross-chain",
@@ -326,6 +333,8 @@ impl Watch {
             Self::Rate(rate) => rate.span_s(),
             Self::Calls(calls) => calls.stands_s,
             Self::Governance(governance) => governance.stands_s,
+            Self::BorrowedVotes(votes) => votes.stands_s,
+            Self::ThinMarket(market) => market.stands_s,
             Self::FreshCode(fresh) => fresh.funded_s.saturating_add(fresh.stands_s),
             Self::Sister(sister) => sister.span_s(),
             Self::CrossChain(cross) => cross.span_s(),
@@ -337,7 +346,7 @@ impl Watch {
     /// Whether it raises attention and can be given no vote.
     #[must_use]
     pub fn never_votes(&self) -> bool {
-        matches!(self, Self::Rate(_) | Self::Calls(_) | Self::Governance(_) | Self::FreshCode(_))
+        matches!(self, Self::Rate(_) | Self::Calls(_) | Self::FreshCode(_))
     }
 
     /// Whether it is about what the asset's contracts hold or lose, so that it has to know them.
@@ -358,6 +367,8 @@ impl Watch {
             | Self::Rate(_)
             | Self::Calls(_)
             | Self::Governance(_)
+            | Self::BorrowedVotes(_)
+            | Self::ThinMarket(_)
             | Self::FreshCode(_)
             | Self::Sister(_)
             | Self::SafeNonce { .. }
@@ -403,6 +414,8 @@ impl Watch {
             | Self::Rate(_)
             | Self::Calls(_)
             | Self::Governance(_)
+            | Self::BorrowedVotes(_)
+            | Self::ThinMarket(_)
             | Self::FreshCode(_)
             | Self::Sister(_)
             | Self::SafeNonce { .. }

@@ -11,7 +11,7 @@ use crate::REORG_DEPTH;
 use crate::excuse::Excuses;
 use crate::expression::{ANY_CALL, Key, call_key};
 use crate::index::{Hit, Index};
-use crate::interest::Interest;
+use crate::interest::{Interest, Strangers};
 use elsewhere::Asked;
 use watching::Watching;
 
@@ -179,7 +179,7 @@ impl Rule {
             Watching::Expression(_) => "expression",
             Watching::Rate(_) => "rate",
             Watching::Calls(_) => "calls",
-            Watching::Governance(_) => "governance",
+            Watching::Governance(ref watch) => watch.kind(),
             Watching::Fresh(_) => "fresh-code",
             Watching::Sister(_) => "sister",
             Watching::Cross(_) => "cross-chain",
@@ -262,7 +262,13 @@ impl Detectors {
             Key::Log(address, topic) => Some((address, topic)),
             Key::Transaction(..) => None,
         });
-        Interest::new(own.chain(self.asked.keys.iter().copied()), self.wants_traces())
+        let lists = |rule: &Rule| matches!(&rule.watching, Watching::Governance(watch) if watch.is_about_supplies());
+        let strangers = match () {
+            () if self.wants_traces() => Strangers::All,
+            () if self.rules.iter().any(lists) => Strangers::Supplies,
+            () => Strangers::Ignored,
+        };
+        Interest::new(own.chain(self.asked.keys.iter().copied()), strangers)
     }
 
     /// Whether a rule is about transactions, so that blocks have to come with theirs, each with whether it succeeded.

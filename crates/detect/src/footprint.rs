@@ -23,7 +23,7 @@ pub fn footprint(watch: &Watch, block_time_ms: u64) -> u64 {
         Watch::Leap { window_s, .. } => blocks(*window_s).saturating_add(KEPT).saturating_add(KEPT),
         Watch::Event { .. } => KEPT,
         Watch::SafeNonce { .. } => KEPT + KEPT,
-        Watch::Governance(_) => KEPT * 4,
+        Watch::Governance(_) | Watch::BorrowedVotes(_) | Watch::ThinMarket(_) => KEPT * 4,
         // A funding takes half an entry; of those of the newest blocks as many again.
         Watch::FreshCode(_) => KEPT * 2 + fresh::FUNDED_MAX as u64,
         Watch::Sister(_) => track::CHANGES_MAX as u64 * 2,

@@ -1,96 +1,78 @@
-//! What governors and timelocks are about to do to what is watched: it fires where it is proposed or scheduled, and stands for a stated time.
-//!
-//! A call touches what is watched where it goes there, or where it is one of [`watchfire_charter::privileged::functions`] and names it among its first
-//! arguments (an admin contract that upgrades a proxy). A proposal is an ordinary thing that anybody with enough votes makes: it is told, and
-//! never voted on. What it does when it is carried out is what rules about authority and state see.
-//!
-//! Memory: 65 blocks with such a call.
+//! Governance: what it is about to do, with whose votes it does it, and what a market that it lists begins with.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use alloy_primitives::{Address, B256};
-use watchfire_charter::Governance;
 use watchfire_charter::expression::NoAnswer;
-use watchfire_charter::privileged::functions;
-use watchfire_types::body::Selector;
 use watchfire_types::{BlockRef, BlockView, Log};
 
 use crate::detectors::Evaluation;
-use crate::sightings::Sightings;
-use decode::{CALL_SCHEDULED, Call, PROPOSAL_CREATED, Plan, QUEUE_TRANSACTION, plan};
+pub(crate) use market::{MarketWatch, makes_or_ends};
+pub(crate) use plans::PlansWatch;
+pub(crate) use votes::VotesWatch;
 
 mod decode;
+mod market;
+mod plans;
+mod votes;
 
-/// Most characters of a function's signature in a line, and of a figure.
+/// Most characters of a signature in a line, and of a figure.
 const NAME_MAX: usize = 128;
 
-/// Calls of one block that touch what is watched: the one to tell, and how many.
-struct Seen {
-    touch: Touch,
-    count: u64,
-}
-
-/// One call of a plan.
-struct Touch {
-    governor: Address,
-    /// Proposal or operation.
-    plan: String,
-    /// `owner`, `role`, `upgrade`, ..., `listed`, `call`.
-    privilege: &'static str,
-    contract: Address,
-    what: String,
-    /// Its number in the plan, 1 first, of how many.
-    place: (usize, usize),
-    transaction: B256,
-}
-
 /// One rule about governance.
-pub(crate) struct GovernanceWatch {
-    from: BTreeSet<Address>,
-    watched: BTreeSet<Address>,
-    functions: BTreeMap<Selector, (&'static str, String)>,
-    undecodable: u64,
-    too_long: u64,
-    seen: Sightings<Seen>,
+pub(crate) enum GovernanceWatch {
+    Plans(PlansWatch),
+    Votes(VotesWatch),
+    Market(MarketWatch),
 }
 
 impl GovernanceWatch {
-    /// `group`: what is watched where the rule names nothing.
-    pub(crate) fn new(rule: &Governance, group: &BTreeSet<Address>) -> Self {
-        let Governance { from, targets, functions: listed, stands_s } = rule;
-        let listed = listed.iter().map(|(selector, signature)| (*selector, ("listed", signature.clone())));
-        let known = functions::by_selector().into_iter();
-        let known = known.map(|(selector, (of, signature))| (selector, (of.name(), signature.to_owned())));
-        let targets = if targets.is_empty() { group } else { targets };
-        Self {
-            from: from.clone(),
-            watched: targets.union(from).copied().collect(),
-            functions: listed.chain(known).collect(),
-            undecodable: 0,
-            too_long: 0,
-            seen: Sightings::new(*stands_s),
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Plans(_) => "governance",
+            Self::Votes(_) => "borrowed-votes",
+            Self::Market(_) => "thin-market",
         }
     }
 
     pub(crate) fn stands_s(&self) -> u64 {
-        self.seen.stands_s()
+        match self {
+            Self::Plans(watch) => watch.seen().stands_s(),
+            Self::Votes(watch) => watch.seen().stands_s(),
+            Self::Market(watch) => watch.seen().stands_s(),
+        }
     }
 
     /// The contracts and first topics of its events.
     pub(crate) fn keys(&self) -> Vec<(Address, B256)> {
-        let topics = [PROPOSAL_CREATED, CALL_SCHEDULED, QUEUE_TRANSACTION];
-        self.from.iter().flat_map(|from| topics.map(|topic| (*from, topic))).collect()
+        match self {
+            Self::Plans(watch) => watch.keys(),
+            Self::Votes(watch) => watch.keys(),
+            Self::Market(watch) => watch.keys(),
+        }
     }
 
     /// Whether it may stand at a block after this one that has nothing for it.
     pub(crate) fn may_stand_after(&self, at: &BlockRef) -> bool {
-        self.seen.may_stand_after(at)
+        match self {
+            Self::Plans(watch) => watch.seen().may_stand_after(at),
+            Self::Votes(watch) => watch.seen().may_stand_after(at),
+            Self::Market(watch) => watch.seen().may_stand_after(at),
+        }
+    }
+
+    /// Whether it looks at how much of a token is made, of whichever token.
+    pub(crate) fn is_about_supplies(&self) -> bool {
+        matches!(self, Self::Market(_))
     }
 
     /// How many of its logs were not read, and why.
-    pub(crate) fn unanswered(&self) -> impl Iterator<Item = (NoAnswer, u64)> {
-        let causes = [(NoAnswer::Undecodable, self.undecodable), (NoAnswer::TooLong, self.too_long)];
-        causes.into_iter().filter(|(_, count)| *count > 0)
+    pub(crate) fn unanswered(&self) -> Vec<(NoAnswer, u64)> {
+        match self {
+            Self::Plans(watch) => watch.unanswered().collect(),
+            Self::Votes(_) => Vec::new(),
+            Self::Market(watch) => watch.unanswered().into_iter().collect(),
+        }
     }
 
     /// Takes a block with those of its logs that have one of [`Self::keys`], in order; others among them do no harm.
@@ -100,78 +82,33 @@ impl GovernanceWatch {
         logs: impl Iterator<Item = &'a Log>,
         floor: Option<&BlockRef>,
     ) -> Evaluation {
-        let mut touches = Vec::new();
-        for log in logs.filter(|log| self.from.contains(&log.address)) {
-            match plan(log) {
-                None => {}
-                Some(Ok(plan)) => touches.extend(self.touches(log, &plan)),
-                Some(Err(NoAnswer::TooLong)) => self.too_long = self.too_long.saturating_add(1),
-                Some(Err(_)) => self.undecodable = self.undecodable.saturating_add(1),
-            }
+        match self {
+            Self::Plans(watch) => watch.observe(view, logs, floor),
+            Self::Votes(watch) => watch.observe(view, logs, floor),
+            Self::Market(watch) => watch.observe(view, logs, floor),
         }
-        let count = touches.len() as u64;
-        // What is known by its function says more than that something is called; of several the first, as `min_by_key` answers.
-        let told = touches.into_iter().min_by_key(|touch| touch.privilege == "call");
-        self.seen.take(&view.block, told.map(|touch| Seen { touch, count }));
-        self.seen.standing(&view.block, floor).map_or(Evaluation::Quiet, |(block, seen)| seen.tell(block.number))
-    }
-
-    fn touches<'a>(&'a self, log: &'a Log, plan: &'a Plan<'a>) -> impl Iterator<Item = Touch> + 'a {
-        let touch = |(place, call): (usize, &Call<'a>)| {
-            let known = call.selector.and_then(|selector| self.functions.get(&selector));
-            let contract = functions::concerned(&self.watched, call.target, known.is_some(), call.arguments)?;
-            let (privilege, what) = match (known, call.selector) {
-                (Some((privilege, signature)), _) => (*privilege, signature.chars().take(NAME_MAX).collect()),
-                (None, Some(selector)) => ("call", format!("a function that is not known here, {selector}")),
-                (None, None) => ("call", "a transfer of value".to_owned()),
-            };
-            Some(Touch {
-                governor: log.address,
-                plan: plan.name.clone(),
-                privilege,
-                contract,
-                what,
-                place: (place + 1, plan.calls.len()),
-                transaction: log.transaction,
-            })
-        };
-        plan.calls.iter().enumerate().filter_map(touch)
     }
 
     pub(crate) fn rollback(&mut self, to: &BlockRef) {
-        self.seen.rollback(to);
-    }
-}
-
-impl Seen {
-    fn tell(&self, block: u64) -> Evaluation {
-        let Touch { governor, plan, privilege, contract, what, place: (place, of), transaction } = &self.touch;
-        let act = match *privilege {
-            "call" | "listed" => format!("would call {what} of {contract}"),
-            privilege => format!("would change the {privilege} of {contract}: {what}"),
-        };
-        let more =
-            if self.count > 1 { format!(", and {} more such calls in it", self.count - 1) } else { String::new() };
-        let figures = [
-            ("governor", governor.to_string()),
-            ("plan", plan.clone()),
-            ("privilege", (*privilege).to_owned()),
-            ("contract", contract.to_string()),
-            ("what", what.clone()),
-            ("call", place.to_string()),
-            ("calls", of.to_string()),
-            ("transaction", transaction.to_string()),
-            ("event_block", block.to_string()),
-            ("count", self.count.to_string()),
-        ];
-        Evaluation::Fires {
-            explanation: format!(
-                "{plan} of {governor} {act} (call {place} of {of}), in transaction {transaction} of block {block}{more}"
-            ),
-            figures: figures.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+        match self {
+            Self::Plans(watch) => watch.rollback(to),
+            Self::Votes(watch) => watch.rollback(to),
+            Self::Market(watch) => watch.rollback(to),
         }
     }
 }
 
-#[cfg(test)]
-mod tests;
+/// The address in a word, if it is one.
+fn address(word: &B256) -> Option<Address> {
+    let (padding, address) = word.0.split_last_chunk::<20>()?;
+    padding.iter().all(|byte| *byte == 0).then(|| Address::from(*address))
+}
+
+/// What a contract calls something, cut to what a line takes.
+fn told(name: &str) -> String {
+    name.chars().take(NAME_MAX).collect()
+}
+
+fn figures<const N: usize>(named: [(&str, String); N]) -> BTreeMap<String, String> {
+    named.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}

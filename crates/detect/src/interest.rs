@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::{Address, B256, keccak256};
 
+use crate::governance::makes_or_ends;
 use crate::index::Index;
 
 /// The bits of one item in a header's bloom (yellow paper, section 4.3.1): three of 2048.
@@ -17,8 +18,18 @@ pub struct Interest {
     events: Vec<(Bits, Vec<Bits>)>,
     /// Contracts all of whose events are.
     contracts: BTreeMap<Address, Bits>,
-    /// Whether every log is: a rule looks at those of transactions that nothing else finds.
-    all: bool,
+    strangers: Strangers,
+}
+
+/// Which logs of contracts that nobody names are of interest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Strangers {
+    /// None.
+    Ignored,
+    /// Those by which the supply of a token changes: a rule looks at that of tokens which a log names.
+    Supplies,
+    /// Every one: a rule looks at those of transactions that nothing else finds.
+    All,
 }
 
 fn bits(item: &[u8]) -> Bits {
@@ -35,7 +46,7 @@ fn has(bloom: &[u8; 256], bits: &Bits) -> bool {
 }
 
 impl Interest {
-    pub(crate) fn new(keys: impl Iterator<Item = (Address, B256)>, all: bool) -> Self {
+    pub(crate) fn new(keys: impl Iterator<Item = (Address, B256)>, strangers: Strangers) -> Self {
         let mut events = BTreeMap::<B256, BTreeSet<Address>>::new();
         for (address, topic) in keys {
             events.entry(topic).or_default().insert(address);
@@ -46,7 +57,7 @@ impl Interest {
             let contracts = contracts.iter().map(|address| bits(&address[..]));
             (bits(&topic[..]), contracts.collect())
         });
-        Self { events: blooms.collect(), contracts: BTreeMap::new(), index, all }
+        Self { events: blooms.collect(), contracts: BTreeMap::new(), index, strangers }
     }
 
     /// The same, and every log of these contracts: what they emit tells people about what was found.
@@ -60,7 +71,7 @@ impl Interest {
     #[must_use]
     pub fn may_concern(&self, bloom: &[u8; 256]) -> bool {
         let has = |bits: &Bits| has(bloom, bits);
-        let logs = self.all && bloom.iter().any(|byte| *byte != 0);
+        let logs = self.strangers == Strangers::All && bloom.iter().any(|byte| *byte != 0);
         logs || self.contracts.values().any(has)
             || self.events.iter().any(|(event, of)| has(event) && of.iter().any(has))
     }
@@ -69,7 +80,10 @@ impl Interest {
     #[must_use]
     pub fn concerns(&self, address: &Address, topics: &[B256]) -> bool {
         let fires = |topic| self.index.rules(address, topic).next().is_some();
-        self.all || topics.first().is_some_and(fires) || self.contracts.contains_key(address)
+        self.strangers == Strangers::All
+            || topics.first().is_some_and(fires)
+            || self.contracts.contains_key(address)
+            || self.strangers == Strangers::Supplies && makes_or_ends(address, topics)
     }
 }
 

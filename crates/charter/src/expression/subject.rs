@@ -170,6 +170,12 @@ impl Subject {
         self.number_slot(name).is_some()
     }
 
+    /// Whether a parameter of this name is an address.
+    #[must_use]
+    pub fn has_address(&self, name: &str) -> bool {
+        self.field(name).is_some_and(|(slot, ty)| slot < self.parameters().len() && ty == Type::Address)
+    }
+
     fn number_slot(&self, name: &str) -> Option<usize> {
         let (slot, ty) = self.field(name)?;
         (slot < self.parameters().len() && ty == Type::Integer).then_some(slot)

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_dyn_abi::Specifier;
 use alloy_json_abi::Event;
-use alloy_primitives::Address;
+use alloy_primitives::{Address, B256};
 
 use super::detectors::MONTH_S;
 use super::references::address;
@@ -20,10 +20,7 @@ const NAMED_MAX: usize = 64;
 /// `targets`, `events`, `functions`, `mints`, `admins` with `dormant_s`, and `stands_s`; only the last must be said.
 pub(super) fn authority(section: &mut Section<'_>) -> Option<Watch> {
     let targets = addresses(section, "targets", TARGETS_MAX);
-    let events = named(section, "events", "write an event such as FeeChanged(uint256)", |text| {
-        let event = Event::parse(text).ok().filter(|event| event.inputs.iter().all(|input| input.resolve().is_ok()))?;
-        Some((event.selector(), event.signature()))
-    });
+    let events = named(section, "events", "write an event such as FeeChanged(uint256)", event_of);
     let functions = named(section, "functions", "write a function such as upgradeTo(address)", selector_of);
     let mints = section.get("mints").map_or(Some(false), |value| value.flag());
     let admins = addresses(section, "admins", NAMED_MAX);
@@ -64,6 +61,12 @@ pub(super) fn authority(section: &mut Section<'_>) -> Option<Watch> {
 pub(super) fn addresses(section: &mut Section<'_>, key: &'static str, most: usize) -> Option<BTreeSet<Address>> {
     let Some(value) = section.get(key) else { return Some(BTreeSet::new()) };
     value.list(most)?.iter().map(address).collect()
+}
+
+/// The first topic of an event that is told by its signature, and the canonical form of that.
+pub(super) fn event_of(text: &str) -> Option<(B256, String)> {
+    let event = Event::parse(text).ok().filter(|event| event.inputs.iter().all(|input| input.resolve().is_ok()))?;
+    Some((event.selector(), event.signature()))
 }
 
 pub(super) fn named<K: Ord>(

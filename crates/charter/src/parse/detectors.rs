@@ -25,7 +25,7 @@ use crate::reader::{Place, Section, Value};
 
 const DETECTORS_MAX: usize = 1024;
 const KINDS: &str = "outflow, event, state, authority, leap, invariant, stale, approval-drain, expression, rate, calls, governance, \
-     fresh-code, sister, cross-chain, release or safe-nonce";
+     borrowed-votes, thin-market, fresh-code, sister, cross-chain, release or safe-nonce";
 pub(super) const WEEK_S: u64 = 7 * 24 * 3600;
 pub(super) const MONTH_S: u64 = 30 * 24 * 3600;
 
@@ -104,6 +104,8 @@ fn watch(section: &mut Section<'_>, declared: &Declared) -> Option<Watch> {
         "rate" => rates::rate(section),
         "calls" => patterns::calls(section),
         "governance" => governance::governance(section),
+        "borrowed-votes" => governance::borrowed_votes(section),
+        "thin-market" => governance::thin_market(section),
         "fresh-code" => fresh::fresh_code(section),
         "sister" => elsewhere::sister(section, declared),
         "cross-chain" => elsewhere::cross_chain(section, declared),

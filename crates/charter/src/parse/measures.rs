@@ -28,6 +28,8 @@ pub(super) fn usual_class(watch: &Watch) -> Class {
         | Watch::Rate(_)
         | Watch::Calls(_)
         | Watch::Governance(_)
+        | Watch::BorrowedVotes(_)
+        | Watch::ThinMarket(_)
         | Watch::FreshCode(_)
         | Watch::Sister(_)
         | Watch::SafeNonce { .. }

@@ -81,13 +81,15 @@ fn reason(context: &Context<'_>, watch: &Watch) -> Option<&'static str> {
         }
         Watch::CrossChain(cross) => cross.is_broken_by_gift().then_some("a gift to a balance that it compares"),
         Watch::Release(_) => Some("a message claimed later than within_s"),
+        Watch::Governance(_) => Some("a proposal, with votes that are bought"),
+        Watch::BorrowedVotes(_) => Some("a vote with a flash loan, even one that counts for nothing"),
         Watch::Event { .. }
         | Watch::Stale { .. }
         | Watch::SafeNonce { .. }
         | Watch::Authority { .. }
         | Watch::Rate(_)
         | Watch::Calls(_)
-        | Watch::Governance(_)
+        | Watch::ThinMarket(_)
         | Watch::FreshCode(_) => None,
     }
 }

@@ -33,6 +33,8 @@ pub(crate) const FINDING_KINDS: &[&str] = &[
     "rate",
     "calls",
     "governance",
+    "borrowed-votes",
+    "thin-market",
     "fresh-code",
     "sister",
     "cross-chain",

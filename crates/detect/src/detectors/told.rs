@@ -146,7 +146,7 @@ impl Detectors {
             let causes: Vec<(NoAnswer, u64)> = match &rule.watching {
                 Watching::Expression(watch) => watch.unanswered().collect(),
                 Watching::Rate(watch) => watch.unanswered().collect(),
-                Watching::Governance(watch) => watch.unanswered().collect(),
+                Watching::Governance(watch) => watch.unanswered(),
                 Watching::Release(watch) => watch.unanswered().collect(),
                 _ => Vec::new(),
             };

@@ -13,7 +13,7 @@ use crate::drain::{self, DrainWatch};
 use crate::event::EventWatch;
 use crate::expression::ExpressionWatch;
 use crate::fresh::FreshWatch;
-use crate::governance::GovernanceWatch;
+use crate::governance::{GovernanceWatch, MarketWatch, PlansWatch, VotesWatch};
 use crate::invariant::{InvariantWatch, Side};
 use crate::leap::{self, LeapWatch};
 use crate::measure::Measure;
@@ -91,7 +91,11 @@ impl Watching {
                 Self::Expression(ExpressionWatch::new(over.clone(), *address, expression.clone(), *stands_s))
             }
             Watch::Rate(rate) => Self::Rate(RateWatch::new(rate.clone(), group())),
-            Watch::Governance(rule) => Self::Governance(GovernanceWatch::new(rule, &asset.contracts)),
+            Watch::Governance(rule) => {
+                Self::Governance(GovernanceWatch::Plans(PlansWatch::new(rule, &asset.contracts)))
+            }
+            Watch::BorrowedVotes(rule) => Self::Governance(GovernanceWatch::Votes(VotesWatch::new(rule.clone()))),
+            Watch::ThinMarket(rule) => Self::Governance(GovernanceWatch::Market(MarketWatch::new(rule.clone()))),
             Watch::FreshCode(rule) => Self::Fresh(FreshWatch::new(rule.clone(), asset.contracts.clone())),
             Watch::Calls(calls) => Self::Calls(CallsWatch::new(calls.clone(), group())),
             Watch::Sister(rule) => {

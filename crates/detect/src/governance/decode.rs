@@ -6,6 +6,8 @@ use watchfire_charter::expression::NoAnswer;
 use watchfire_types::Log;
 use watchfire_types::body::Selector;
 
+use super::address;
+
 /// Most calls of one proposal.
 const CALLS_MAX: usize = 256;
 /// Most bytes of a function's signature in one.
@@ -74,7 +76,7 @@ fn scheduled<'a>(log: &'a Log, data: Data<'a>) -> Result<Plan<'a>, NoAnswer> {
 fn queued<'a>(log: &'a Log, data: Data<'a>) -> Result<Plan<'a>, NoAnswer> {
     let id = log.topics.get(1).ok_or(NoAnswer::Undecodable)?;
     let target = log.topics.get(2).ok_or(NoAnswer::Undecodable)?;
-    let call = call(address(&target.0)?, data.tail(1)?.bytes()?, data.tail(2)?.bytes()?)?;
+    let call = call(address(target).ok_or(NoAnswer::Undecodable)?, data.tail(1)?.bytes()?, data.tail(2)?.bytes()?)?;
     Ok(Plan { name: format!("operation {id}"), calls: vec![call] })
 }
 
@@ -91,14 +93,6 @@ fn call<'a>(target: Address, signature: &[u8], input: &'a [u8]) -> Result<Call<'
             Call { target, selector: Some(Selector([a, b, c, d])), arguments: input }
         }
     })
-}
-
-/// The address in a word, if it is one.
-fn address(word: &[u8; WORD]) -> Result<Address, NoAnswer> {
-    match word.split_last_chunk::<20>() {
-        Some((padding, address)) if padding.iter().all(|byte| *byte == 0) => Ok(Address::from(*address)),
-        _ => Err(NoAnswer::Undecodable),
-    }
 }
 
 /// Encoded values: heads, and tails to which heads lead.
@@ -118,7 +112,7 @@ impl<'a> Data<'a> {
     }
 
     fn address(self, at: usize) -> Result<Address, NoAnswer> {
-        address(self.word(at)?)
+        address(&self.word(at)?.into()).ok_or(NoAnswer::Undecodable)
     }
 
     /// A length or place: none is beyond the data.

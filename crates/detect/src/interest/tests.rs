@@ -3,6 +3,7 @@
 
 use alloy_primitives::Bloom;
 use proptest::prelude::*;
+use watchfire_charter::privileged::TRANSFER;
 
 use super::*;
 
@@ -11,7 +12,7 @@ fn keys() -> impl Iterator<Item = (Address, B256)> {
 }
 
 fn interest() -> Interest {
-    Interest::new(keys(), false)
+    Interest::new(keys(), Strangers::Ignored)
 }
 
 fn address(nth: u8) -> Address {
@@ -58,9 +59,24 @@ fn blooms_deny() {
 /// Where every log is looked at each concerns somebody, and so does every block that has one.
 #[test]
 fn all_is_all() {
-    let interest = Interest::new(keys(), true);
+    let interest = Interest::new(keys(), Strangers::All);
     assert!(interest.concerns(&address(9), &[]));
     let mut bloom = Bloom::ZERO;
     bloom.accrue_raw_log(address(9), &[]);
     assert_eq!([bloom, Bloom::ZERO].map(|bloom| interest.may_concern(bloom.data())), [true, false]);
+}
+
+/// Where supplies are looked at, those of every token concern somebody, and no block does by them alone.
+#[test]
+fn supplies_are_those_of_any_token() {
+    let interest = Interest::new(keys(), Strangers::Supplies);
+    let (from, to) = (address(7).into_word(), B256::ZERO);
+    let topics = [TRANSFER, from, to];
+    assert!(interest.concerns(&address(9), &topics), "to nobody");
+    assert!(interest.concerns(&address(7), &[TRANSFER, from, address(8).into_word()]), "from itself");
+    assert!(!interest.concerns(&address(7), &topics), "from itself to nobody");
+    assert!(!interest.concerns(&address(9), &[TRANSFER, from, from]), "from one to another");
+    let mut bloom = Bloom::ZERO;
+    bloom.accrue_raw_log(address(9), &topics);
+    assert!(!interest.may_concern(bloom.data()));
 }

@@ -1,9 +1,11 @@
 //! The calls inside real transactions on a real chain: what a rule of kind `calls` says of an attack and of honest use that moves as much, and what
 //! one of kind `governance` says of a proposal that was made there.
 
+use alloy::primitives::LogData;
 use alloy::sol;
 use alloy::sol_types::{SolCall as _, SolEvent as _};
 use serde_json::{Value, json};
+use watchfire_evm::Assembly;
 use watchfire_simulations::key::Order;
 use watchfire_simulations::vault;
 use watchfire_types::{Address, U256};
@@ -19,12 +21,30 @@ sol! {
         uint256 id, address proposer, address[] targets, uint256[] values, string[] signatures, bytes[] calldatas, uint256 start, uint256 end,
         string description
     );
+    event ProposalExecuted(uint256 id);
+    event Transfer(address indexed from, address indexed to, uint256 value);
+    event MarketListed(address cToken);
     function transferOwnership(address newOwner);
 }
 
 /// Somebody puts in much more than may be lost, and takes it out again.
 fn honest(vault: Address) -> Vec<Order> {
     vec![vault::deposit(vault, ether(20)), vault::withdraw(vault)]
+}
+
+/// A contract whose making emits these events, in order.
+fn emitting(name: &'static str, events: &[LogData]) -> Order {
+    let mut code = Assembly::default();
+    for event in events {
+        code.push_data(&event.data.0);
+        // Copied to the beginning of memory, and emitted from there.
+        code.op(&[0x60, 0x00, 0x39]);
+        event.topics().iter().rev().for_each(|topic| code.push32(*topic));
+        code.push3(event.data.len());
+        code.op(&[0x60, 0x00, 0xa0 + u8::try_from(event.topics().len()).unwrap()]);
+    }
+    code.op(&[0x00]);
+    Order::deploy(name, code.finish().unwrap().to_vec())
 }
 
 /// A contract whose making emits a proposal to give the vault away.
@@ -41,16 +61,17 @@ fn proposing(vault: Address) -> Order {
         end: U256::from(2),
         description: "a better owner".to_owned(),
     };
-    let data = event.encode_data();
-    let length = u16::try_from(data.len()).unwrap().to_be_bytes();
-    // Copies what follows these 49 bytes, and emits it under the topic.
-    let code = [
-        &[0x61, length[0], length[1], 0x61, 0x00, 0x31, 0x60, 0x00, 0x39, 0x7f][..],
-        ProposalCreated::SIGNATURE_HASH.as_slice(),
-        &[0x61, length[0], length[1], 0x60, 0x00, 0xa1, 0x00],
-        &data,
-    ];
-    Order::deploy("a proposal", code.concat())
+    emitting("a proposal", &[event.encode_log_data()])
+}
+
+/// Votes of its own that one account lends, a proposal that is executed meanwhile and lists a market, and the votes given back.
+fn borrowing(_: Address) -> Vec<Order> {
+    let moves = |from, to| Transfer { from, to, value: U256::from(5_000) }.encode_log_data();
+    let (pool, thief) = (Address::repeat_byte(0x01), Address::repeat_byte(0x02));
+    let executed = ProposalExecuted { id: U256::from(7) }.encode_log_data();
+    let listed = MarketListed { cToken: Address::repeat_byte(0x77) }.encode_log_data();
+    let loan = emitting("a loan", &[moves(pool, thief), executed.clone(), listed, moves(thief, pool)]);
+    vec![loan, emitting("a purchase", &[moves(pool, thief), executed])]
 }
 
 /// The charter of this chain with one rule more.
@@ -131,5 +152,35 @@ fn a_proposal_on_a_chain_is_told() {
     let explanation = line["explanation"].as_str().unwrap();
     let begin = format!("proposal 7 of {} would change the owner of {}", chain.made[1], chain.vault);
     assert!(explanation.starts_with(&begin), "{explanation}");
+    chain.runtime.block_on(chain.anvil.stop());
+}
+
+/// Votes that were lent around an execution, and a market listed with nothing in it, are told from a real node and from files alike; votes that were bought
+/// are nothing.
+#[test]
+fn borrowed_votes_and_a_thin_market_on_a_chain_are_told() {
+    let chain = Attacked::after(borrowing);
+    let made = chain.made[0].to_checksum(None);
+    let bought = chain.made[1].to_checksum(None);
+    let rule = |id: &str, of: &str| {
+        format!(
+            "[[detector]]\nid = \"{id}\"\nasset = \"vault-core\"\nkind = \"borrowed-votes\"\nclass = \"decisive\"\nfrom = [\"{of}\"]\n\
+             token = \"{of}\"\nleast = \"5000\"\nstands_s = 1\n"
+        )
+    };
+    let market = format!(
+        "[[detector]]\nid = \"thin\"\nasset = \"vault-core\"\nkind = \"thin-market\"\naddress = \"{made}\"\n\
+         event = \"MarketListed(address cToken)\"\nmarket = \"cToken\"\nfloor = \"1000\"\nstands_s = 1\n"
+    );
+    let charter = with_rule(&chain, &(rule("lent", &made) + &rule("bought", &bought) + &market));
+    let file = chain.file("blocks.jsonl", &chain.blocks());
+    for more in [&["--blocks", file.as_str()][..], &["--rpc", chain.anvil.url().as_str(), "--from", "0"]] {
+        let (votes, ..) = backtest(&charter, "borrowed-votes", more);
+        let told: Vec<_> = votes.iter().map(|line| (&line["detector"], &line["class"], &line["block"])).collect();
+        assert_eq!(told, [(&json!("lent"), &json!("decisive"), &json!(chain.head() - 6))], "{votes:?}");
+        assert_eq!(votes[0]["figures"]["what"], "ProposalExecuted(uint256)");
+        let (markets, ..) = backtest(&charter, "thin-market", more);
+        assert_eq!((markets.len(), &markets[0]["figures"]["supply"]), (1, &json!("0")), "{markets:?}");
+    }
     chain.runtime.block_on(chain.anvil.stop());
 }

@@ -178,6 +178,8 @@ impl Contracts {
                 | Watch::Rate(_)
                 | Watch::Calls(_)
                 | Watch::Governance(_)
+                | Watch::BorrowedVotes(_)
+                | Watch::ThinMarket(_)
                 | Watch::FreshCode(_)
                 | Watch::Sister(_)
                 | Watch::SafeNonce { .. }

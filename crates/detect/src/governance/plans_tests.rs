@@ -39,8 +39,8 @@ fn rule() -> Governance {
     }
 }
 
-fn watch() -> GovernanceWatch {
-    GovernanceWatch::new(&rule(), &BTreeSet::from([VAULT]))
+fn watch() -> PlansWatch {
+    PlansWatch::new(&rule(), &BTreeSet::from([VAULT]))
 }
 
 fn log(address: Address, event: &impl SolEvent) -> Log {
@@ -70,7 +70,7 @@ fn transfer() -> Vec<u8> {
     transferOwnershipCall { newOwner: ELSEWHERE }.abi_encode()
 }
 
-fn at(rule: &mut GovernanceWatch, number: u64, logs: Vec<Log>) -> Evaluation {
+fn at(rule: &mut PlansWatch, number: u64, logs: Vec<Log>) -> Evaluation {
     let view = BlockView { logs, ..view(number, []) };
     rule.observe(&view, view.logs.iter(), None)
 }
