@@ -137,9 +137,12 @@ pub enum Watch {
         /// Further events of theirs that only authority can cause: first topic and canonical signature.
         #[serde(skip_serializing_if = "BTreeMap::is_empty")]
         events: BTreeMap<B256, String>,
-        /// Functions that a transaction may not call directly: selector and canonical signature.
+        /// Functions that may not be called: selector and canonical signature.
         #[serde(skip_serializing_if = "BTreeMap::is_empty")]
         functions: BTreeMap<Selector, String>,
+        /// Contracts through which they may be called, beside a transaction straight to their own: multisigs, timelocks, governors.
+        #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+        through: BTreeSet<Address>,
         /// Whether a token transfer from nobody, where a watched contract emits it, is a mint that takes authority.
         mints: bool,
         /// Accounts that may act, and seldom do.

@@ -1,23 +1,26 @@
 //! Somebody with authority over contracts used it, and nobody announced it: it fires at its block and stands for a stated time.
 //!
-//! Four acts are told: an event that only authority causes; a mint; a transaction straight to a watched contract that calls a listed function and
-//! succeeded; any transaction of a listed account that was silent for long. The last is told only where the rule saw the whole silence: nodes that
+//! Four acts are told: an event that only authority causes; a mint; a call of a listed function of a watched contract, made by a transaction that succeeded
+//! straight to it or through contracts that the rule names, as far as their data tells what they call; any transaction of a listed account that was silent for long. The last is told only where the rule saw the whole silence: nodes that
 //! backfill their longest window, as they do, agree about it.
 //!
 //! Memory: 65 blocks with an act, and for each listed account 65 blocks in which it acted.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use alloy_primitives::{Address, B256};
+use alloy_primitives::{Address, B256, b256};
 use watchfire_charter::privileged::{EVENTS, Privilege, TRANSFER};
 use watchfire_types::body::Selector;
 use watchfire_types::{AssetId, BlockRef, BlockView, Log, Transaction};
 
 use crate::detectors::Evaluation;
-use crate::excuse::{Excuses, caused};
+use crate::excuse::{Excuses, called, caused};
 use crate::is_settled;
+use crate::nested::{Call, Nested};
 use crate::sightings::Sightings;
 
+/// `ExecutionFailure(bytes32,uint256)` of a Safe: what it was told to call failed.
+const EXECUTION_FAILURE: B256 = b256!("23428b18acfb3ea64b08dc0c1d296ea9c09702c09083ca5272e64d115b687d23");
 /// Most characters of a signature in a line, and of a figure.
 const NAME_MAX: usize = 128;
 
@@ -27,6 +30,7 @@ pub(crate) struct Scope {
     pub(crate) targets: BTreeSet<Address>,
     pub(crate) events: BTreeMap<B256, String>,
     pub(crate) functions: BTreeMap<Selector, String>,
+    pub(crate) through: BTreeSet<Address>,
     pub(crate) mints: bool,
     pub(crate) admins: BTreeSet<Address>,
     pub(crate) dormant_s: u64,
@@ -80,7 +84,8 @@ impl AuthorityWatch {
         let transfer = (self.scope.mints && !self.events.contains_key(&TRANSFER)).then_some(TRANSFER);
         let topics: Vec<B256> = self.events.keys().copied().chain(transfer).collect();
         let of = |target: &Address| topics.iter().map(|topic| (*target, *topic)).collect::<Vec<_>>();
-        self.scope.targets.iter().flat_map(of).collect()
+        let failures = self.scope.through.iter().map(|through| (*through, EXECUTION_FAILURE));
+        self.scope.targets.iter().flat_map(of).chain(failures).collect()
     }
 
     /// Takes a block with those of its logs that have one of [`Self::keys`], in order; others among them do no harm.
@@ -96,8 +101,9 @@ impl AuthorityWatch {
         let told = logs.filter_map(|log| Some((log, self.told(log, view)?)));
         let mut acts: Vec<Act> = told.filter(|(log, _)| !excuses.log(asset, log, view)).map(|(_, act)| act).collect();
         for transaction in &view.transactions {
-            let act = self.called(transaction, view).into_iter().chain(self.woke(transaction, view));
-            acts.extend(act.filter(|_| !excuses.call(asset, transaction)));
+            let announced = |call: &Call<'_>| excuses.call(asset, call);
+            acts.extend(self.called(transaction, view, announced));
+            acts.extend(self.woke(transaction, view).filter(|_| !called(transaction).is_some_and(|it| announced(&it))));
         }
         self.remember_acts(view);
         let count = acts.len() as u64;
@@ -125,19 +131,51 @@ impl AuthorityWatch {
         })
     }
 
-    /// A call of a listed function straight to a watched contract. One that fails changes nothing, and anybody can make it.
-    fn called(&self, transaction: &Transaction, view: &BlockView) -> Option<Act> {
-        let to = transaction.to.filter(|to| self.scope.targets.contains(to))?;
-        let selector = Selector(transaction.input.get(..4)?.try_into().ok()?);
-        let function = self.scope.functions.get(&selector)?;
-        let logged = || view.logs.iter().any(|log| log.transaction == transaction.hash);
-        (transaction.succeeded == Some(true) || logged()).then(|| Act {
+    /// The first call of a listed function of a watched contract that was not announced. One that fails changes nothing, and anybody can make it.
+    fn called(
+        &self,
+        transaction: &Transaction,
+        view: &BlockView,
+        announced: impl Fn(&Call<'_>) -> bool,
+    ) -> Option<Act> {
+        let outer = called(transaction).filter(|outer| self.leads(&outer.target))?;
+        let mut of = view.logs.iter().filter(|log| log.transaction == transaction.hash).peekable();
+        if transaction.succeeded != Some(true) && of.peek().is_none() {
+            return None;
+        }
+        let fails = |log: &Log| log.address == outer.target && log.topics.first() == Some(&EXECUTION_FAILURE);
+        if outer.may_fail_within() && of.any(fails) {
+            return None;
+        }
+        let (call, function) = self.listed(&outer.open(false), &announced)?;
+        let mut what: String = function.chars().take(NAME_MAX).collect();
+        if call.target != outer.target {
+            what = format!("{} through {}", function.chars().take(NAME_MAX / 2).collect::<String>(), outer.target);
+        }
+        Some(Act {
             privilege: "call",
-            contract: Some(to),
+            contract: Some(call.target),
             account: Some(transaction.from),
             transaction: transaction.hash,
-            what: function.chars().take(NAME_MAX).collect(),
+            what,
         })
+    }
+
+    /// Whether it is known that what data tells a contract to call is called.
+    fn leads(&self, contract: &Address) -> bool {
+        self.scope.targets.contains(contract) || self.scope.through.contains(contract)
+    }
+
+    /// What an announced call makes is announced with it.
+    fn listed<'a>(&self, nested: &Nested<'a>, announced: &impl Fn(&Call<'_>) -> bool) -> Option<(Call<'a>, &str)> {
+        let call = nested.call;
+        if announced(&call) {
+            return None;
+        }
+        let function = call.selector.filter(|_| self.scope.targets.contains(&call.target));
+        let function = function.and_then(|selector| self.scope.functions.get(&selector));
+        let own = function.map(|function| (call, function.as_str()));
+        own.or_else(|| nested.inner.iter().find_map(|inner| self.listed(inner, announced)))
     }
 
     /// A listed account that acts after a silence.

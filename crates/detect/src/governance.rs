@@ -98,12 +98,6 @@ impl GovernanceWatch {
     }
 }
 
-/// The address in a word, if it is one.
-fn address(word: &B256) -> Option<Address> {
-    let (padding, address) = word.0.split_last_chunk::<20>()?;
-    padding.iter().all(|byte| *byte == 0).then(|| Address::from(*address))
-}
-
 /// What a contract calls something, cut to what a line takes.
 fn told(name: &str) -> String {
     name.chars().take(NAME_MAX).collect()

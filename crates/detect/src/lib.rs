@@ -7,6 +7,7 @@
 //! A *floor* is the block of an asset's last executed recovery: windows start there, or the outflow of a finished attack
 //! would contain the asset again.
 
+mod abi;
 mod authority;
 mod calls;
 mod cross;
@@ -26,6 +27,7 @@ mod invariant;
 mod json;
 mod leap;
 mod measure;
+mod nested;
 mod nonce;
 mod outflow;
 mod rate;

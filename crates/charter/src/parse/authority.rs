@@ -17,11 +17,18 @@ const TARGETS_MAX: usize = 64;
 /// Most events, functions or accounts that one names.
 const NAMED_MAX: usize = 64;
 
-/// `targets`, `events`, `functions`, `mints`, `admins` with `dormant_s`, and `stands_s`; only the last must be said.
+/// `targets`, `events`, `functions` with `through`, `mints`, `admins` with `dormant_s`, and `stands_s`; only the last must be said.
 pub(super) fn authority(section: &mut Section<'_>) -> Option<Watch> {
     let targets = addresses(section, "targets", TARGETS_MAX);
     let events = named(section, "events", "write an event such as FeeChanged(uint256)", event_of);
     let functions = named(section, "functions", "write a function such as upgradeTo(address)", selector_of);
+    let through = addresses(section, "through", NAMED_MAX);
+    if through.as_ref().is_some_and(|through| !through.is_empty()) && functions.as_ref().is_some_and(BTreeMap::is_empty)
+    {
+        let at = section.place_of("through");
+        let message = "contracts in between are named, and no function that is called through them";
+        section.log.fault(&at, "no-bound", message, "name functions = [\"upgradeTo(address)\"] too");
+    }
     let mints = section.get("mints").map_or(Some(false), |value| value.flag());
     let admins = addresses(section, "admins", NAMED_MAX);
     let dormant = section.get("dormant_s");
@@ -51,6 +58,7 @@ pub(super) fn authority(section: &mut Section<'_>) -> Option<Watch> {
         targets: targets?,
         events,
         functions: functions?,
+        through: through?,
         mints: mints?,
         admins: admins?,
         dormant_s: dormant_s?,

@@ -35,13 +35,13 @@ fn rules_read_as_they_are_written() {
     assert_eq!((plain.watch.kind(), plain.watch.span_s()), ("authority", 600));
     let whole = read(
         "targets = [\"0x1000000000000000000000000000000000000009\"]\nevents = [\"Tuned(uint256)\"]\n\
-         functions = [\"mint(address,uint256)\"]\nmints = true\nadmins = [\"0x1000000000000000000000000000000000000008\"]\n\
+         functions = [\"mint(address,uint256)\"]\nthrough = [\"0x1000000000000000000000000000000000000007\"]\nmints = true\nadmins = [\"0x1000000000000000000000000000000000000008\"]\n\
          dormant_s = 86400\nstands_s = 600",
     );
-    let Watch::Authority { targets, events, functions, mints, admins, dormant_s, .. } = &whole.watch else {
+    let Watch::Authority { targets, events, functions, through, mints, admins, dormant_s, .. } = &whole.watch else {
         panic!("no rule about authority")
     };
-    assert_eq!((targets.len(), admins.len(), *mints, *dormant_s), (1, 1, true, 86_400));
+    assert_eq!((targets.len(), through.len(), admins.len(), *mints, *dormant_s), (1, 1, 1, true, 86_400));
     assert_eq!(events[&keccak256("Tuned(uint256)")], "Tuned(uint256)");
     let (selector, name) = functions.first_key_value().unwrap();
     assert_eq!((selector.to_string().as_str(), name.as_str()), ("0x40c10f19", "mint(address,uint256)"));
@@ -56,6 +56,8 @@ fn wrong_rules_are_told() {
         ("events = [\"Tuned(uint)x\"]\nstands_s = 1", "functions = [\"mint(nothing)\"]\nstands_s = 1");
     assert_eq!(faults(event), [("bad-signature", "rule.events[0]".into())]);
     assert_eq!(faults(function), [("bad-signature", "rule.functions[0]".into())]);
+    let between = "through = [\"0x1000000000000000000000000000000000000008\"]\nstands_s = 1";
+    assert_eq!(faults(between), [("no-bound", "rule.through".into())]);
     let silent = "admins = [\"0x1000000000000000000000000000000000000008\"]\nstands_s = 1";
     assert_eq!(faults(silent), [("no-bound", "rule.admins".into())]);
     assert_eq!(faults("dormant_s = 60\nstands_s = 1"), [("no-bound", "rule.admins".into())]);

@@ -12,6 +12,7 @@ use crate::fixture::*;
 
 const ADMIN: Address = Address::repeat_byte(0xad);
 const STRANGER: Address = Address::repeat_byte(0x5f);
+const SAFE: Address = Address::repeat_byte(0x5a);
 const UPGRADE: &str = "upgradeTo(address)";
 
 fn asset() -> AssetId {
@@ -27,6 +28,7 @@ fn scope() -> Scope {
         targets: BTreeSet::from([VAULT]),
         events: BTreeMap::from([(keccak256("Tuned(uint256)"), "Tuned(uint256)".to_owned())]),
         functions: BTreeMap::from([(selector(UPGRADE), UPGRADE.to_owned())]),
+        through: BTreeSet::from([SAFE]),
         mints: true,
         admins: BTreeSet::from([ADMIN]),
         dormant_s: 120,
@@ -222,4 +224,83 @@ proptest! {
             &acts,
         );
     }
+}
+
+/// A call as data tells it: `execute(address,bytes)` of whoever is called.
+fn wrapped(target: Address, input: &[u8]) -> Vec<u8> {
+    let word = |number: usize| U256::from(number).to_be_bytes::<32>();
+    let head =
+        [&selector("execute(address,bytes)").0[..], target.into_word().as_slice(), &word(64), &word(input.len())]
+            .concat();
+    [&head[..], input, &vec![0; input.len().next_multiple_of(32) - input.len()]].concat()
+}
+
+/// The same as a Safe's, which may fail within.
+fn of_safe(target: Address, input: &[u8]) -> Vec<u8> {
+    let word = |number: usize| U256::from(number).to_be_bytes::<32>().to_vec();
+    let name = "execTransaction(address,uint256,bytes,uint8,uint256,uint256,uint256,address,address,bytes)";
+    let mut head = [selector(name).0.to_vec(), target.into_word().to_vec(), word(0), word(320)].concat();
+    (0..7).for_each(|_| head.extend(word(0)));
+    head.extend([word(input.len()), input.to_vec(), vec![0; input.len().next_multiple_of(32) - input.len()]].concat());
+    head
+}
+
+/// A listed function is told where a contract that the rule names is told to call it, and through a stranger's it is nothing.
+#[test]
+fn a_call_through_a_contract_in_between_is_told() {
+    let upgrade = upgrade_to(1);
+    let direct = transaction(STRANGER, VAULT, &upgrade, true);
+    assert_eq!(figures(&once(&with(3, vec![direct], vec![]), &[])).1["what"], UPGRADE);
+    for input in [wrapped(VAULT, &upgrade), of_safe(VAULT, &upgrade), wrapped(SAFE, &of_safe(VAULT, &upgrade))] {
+        let sent = transaction(STRANGER, SAFE, &input, true);
+        let found = once(&with(3, vec![sent], vec![]), &[]);
+        let (line, told) = figures(&found);
+        assert_eq!((told["privilege"].as_str(), &told["contract"]), ("call", &VAULT.to_string()));
+        assert_eq!(told["what"], format!("{UPGRADE} through {SAFE}"));
+        assert!(line.contains(&format!("called {UPGRADE} through {SAFE} of {VAULT}")), "{line}");
+        for quiet in [transaction(STRANGER, ADMIN, &input, true), transaction(STRANGER, SAFE, &input, false)] {
+            assert_eq!(once(&with(3, vec![quiet], vec![]), &[]), Evaluation::Quiet);
+        }
+    }
+    let of_another = transaction(STRANGER, SAFE, &wrapped(STRANGER, &upgrade), true);
+    assert_eq!(once(&with(3, vec![of_another], vec![]), &[]), Evaluation::Quiet, "called, and not watched");
+}
+
+#[test]
+fn what_failed_within_a_safe_is_nothing() {
+    let sent = transaction(STRANGER, SAFE, &of_safe(VAULT, &upgrade_to(1)), true);
+    let failure = |contract| log(&sent, contract, &[EXECUTION_FAILURE]);
+    let at = |logs| fires(&once(&with(3, vec![sent.clone()], logs), &[])).unwrap();
+    assert!(at(vec![]) && at(vec![failure(STRANGER)]) && !at(vec![failure(SAFE)]));
+    assert_eq!(EXECUTION_FAILURE, keccak256("ExecutionFailure(bytes32,uint256)"));
+    assert!(AuthorityWatch::new(scope()).keys().contains(&(SAFE, EXECUTION_FAILURE)));
+}
+
+/// What is announced is held to its call data through contracts in between too, where their data tells what they call.
+#[test]
+fn an_announcement_excuses_its_own_call_alone() {
+    let planned = upgrade_to(1);
+    let hash = announced(ChangeCall::Data(keccak256(&planned)), 0, 9);
+    let upgraded = EVENTS.iter().find(|event| event.signature == "Upgraded(address)").unwrap().topic;
+    let quiet = |input: &[u8]| {
+        let sent = transaction(STRANGER, SAFE, input, true);
+        let logs = vec![log(&sent, VAULT, &[upgraded])];
+        let view = with(3, vec![sent], logs);
+        // By the event that it causes alone.
+        let mut rule = AuthorityWatch::new(Scope { functions: BTreeMap::new(), ..scope() });
+        !fires(&observe(&mut rule, &view, std::slice::from_ref(&hash))).unwrap()
+    };
+    assert!(quiet(&wrapped(VAULT, &planned)) && quiet(&of_safe(VAULT, &planned)));
+    assert!(!quiet(&wrapped(VAULT, &upgrade_to(2))), "another call of the same contract");
+    assert!(!quiet(&of_safe(SAFE, &wrapped(VAULT, &upgrade_to(2)))));
+    assert!(quiet(&wrapped(STRANGER, b"that upgrades it")), "what cannot be read");
+    let both = [&planned[..], &upgrade_to(2)].map(|input| wrapped(VAULT, input));
+    let batch = |calls: &[Vec<u8>]| {
+        let word = |number: usize| U256::from(number).to_be_bytes::<32>();
+        let packed: Vec<u8> =
+            calls.iter().flat_map(|input| [&[0], &SAFE[..], &word(0), &word(input.len()), input].concat()).collect();
+        let head = [&selector("multiSend(bytes)").0[..], &word(32), &word(packed.len())].concat();
+        [head, packed].concat()
+    };
+    assert!(quiet(&batch(&both[..1])) && !quiet(&batch(&both)), "beside one that was announced");
 }

@@ -70,6 +70,7 @@ fn detectors(events: &[(u8, u8, Option<u8>, u64)], expressions: &[(u8, u8, u64)]
         targets: BTreeSet::from([address(0), address(1)]),
         events: BTreeMap::from([(topic(1), "Tuned()".to_owned())]),
         functions: BTreeMap::from([(Selector([0x2e, 0x1a, 0x7d, 0x4d]), "tune()".to_owned())]),
+        through: BTreeSet::from([address(3)]),
         mints: true,
         admins: BTreeSet::from([address(2)]),
         dormant_s: 20,

@@ -57,11 +57,12 @@ impl Watching {
             Watch::Event { address, event, topic, topics, stands_s } => {
                 Self::Event(EventWatch::new(*address, event.clone(), *topic, topics.clone(), *stands_s))
             }
-            Watch::Authority { targets, events, functions, mints, admins, dormant_s, stands_s } => {
+            Watch::Authority { targets, events, functions, through, mints, admins, dormant_s, stands_s } => {
                 Self::Authority(AuthorityWatch::new(Scope {
                     targets: if targets.is_empty() { &asset.contracts } else { targets }.clone(),
                     events: events.clone(),
                     functions: functions.clone(),
+                    through: through.clone(),
                     mints: *mints,
                     admins: admins.clone(),
                     dormant_s: *dormant_s,

@@ -13,7 +13,7 @@ use watchfire_charter::expression::NoAnswer;
 use watchfire_charter::privileged::TRANSFER;
 use watchfire_types::{BlockRef, BlockView, Log};
 
-use super::address;
+use crate::abi::address;
 use crate::detectors::Evaluation;
 use crate::sightings::Sightings;
 
@@ -99,7 +99,7 @@ fn made(token: Address, view: &BlockView) -> U256 {
 
 /// Whether a log is one by which [`made`] is worked out, of whatever token.
 pub(crate) fn makes_or_ends(address: &Address, topics: &[B256]) -> bool {
-    let nobody = |word: &B256| super::address(word).is_some_and(|of| of.is_zero() || of == *address);
+    let nobody = |word: &B256| self::address(word).is_some_and(|of| of.is_zero() || of == *address);
     matches!(topics, [TRANSFER, from, to] if nobody(from) != nobody(to))
 }
 

@@ -15,9 +15,10 @@ use watchfire_charter::privileged::functions;
 use watchfire_types::body::Selector;
 use watchfire_types::{BlockRef, BlockView, Log};
 
-use super::decode::{CALL_SCHEDULED, Call, PROPOSAL_CREATED, Plan, QUEUE_TRANSACTION, plan};
+use super::decode::{CALL_SCHEDULED, PROPOSAL_CREATED, Plan, QUEUE_TRANSACTION, plan};
 use super::told;
 use crate::detectors::Evaluation;
+use crate::nested::Call;
 use crate::sightings::Sightings;
 
 /// Calls of one block that touch what is watched: the one to tell, and how many.
@@ -107,26 +108,29 @@ impl PlansWatch {
         self.seen.standing(&view.block, floor).map_or(Evaluation::Quiet, |(block, seen)| seen.tell(block.number))
     }
 
+    /// One for each of its calls that touches what is watched, itself or by what it calls.
     fn touches<'a>(&'a self, log: &'a Log, plan: &'a Plan<'a>) -> impl Iterator<Item = Touch> + 'a {
         let touch = |(place, call): (usize, &Call<'a>)| {
-            let known = call.selector.and_then(|selector| self.functions.get(&selector));
-            let contract = functions::concerned(&self.watched, call.target, known.is_some(), call.arguments)?;
-            let (privilege, what) = match (known, call.selector) {
-                (Some((privilege, signature)), _) => (*privilege, told(signature)),
-                (None, Some(selector)) => ("call", format!("a function that is not known here, {selector}")),
-                (None, None) => ("call", "a transfer of value".to_owned()),
-            };
-            Some(Touch {
-                governor: log.address,
-                plan: plan.name.clone(),
-                privilege,
-                contract,
-                what,
-                place: (place + 1, plan.calls.len()),
-                transaction: log.transaction,
-            })
+            let all = call.open(true).all();
+            let touches = all.iter().filter_map(|call| self.touch(call));
+            let (privilege, contract, what) = touches.min_by_key(|(privilege, ..)| *privilege == "call")?;
+            let place = (place + 1, plan.calls.len());
+            let (governor, transaction) = (log.address, log.transaction);
+            Some(Touch { governor, plan: plan.name.clone(), privilege, contract, what, place, transaction })
         };
         plan.calls.iter().enumerate().filter_map(touch)
+    }
+
+    /// What a call would do to what is watched: what is changed, where, and by which function.
+    fn touch(&self, call: &Call<'_>) -> Option<(&'static str, Address, String)> {
+        let known = call.selector.and_then(|selector| self.functions.get(&selector));
+        let contract = functions::concerned(&self.watched, call.target, known.is_some(), call.arguments)?;
+        let (privilege, what) = match (known, call.selector) {
+            (Some((privilege, signature)), _) => (*privilege, told(signature)),
+            (None, Some(selector)) => ("call", format!("a function that is not known here, {selector}")),
+            (None, None) => ("call", "a transfer of value".to_owned()),
+        };
+        Some((privilege, contract, what))
     }
 
     pub(super) fn rollback(&mut self, to: &BlockRef) {

@@ -22,6 +22,8 @@ sol! {
     function transferOwnership(address newOwner);
     function upgradeAndCall(address proxy, address implementation, bytes data);
     function tune(uint256 value);
+    function execute(address target, bytes data);
+    function schedule(address target, uint256 value, bytes data, bytes32 predecessor, bytes32 salt, uint256 delay);
 }
 
 const GOVERNOR: Address = Address::repeat_byte(0x60);
@@ -235,4 +237,24 @@ proptest! {
             }
         }
     }
+}
+
+/// What a call of a plan calls in turn, or schedules, is read as if it stood there itself.
+#[test]
+fn calls_within_calls_are_told() {
+    let wrapped = executeCall { target: VAULT, data: transfer().into() }.abi_encode();
+    assert_eq!(
+        told(vec![proposal(&[(ELSEWHERE, "", wrapped.clone())])]),
+        is("owner", "transferOwnership(address)", "1 of 1", "1")
+    );
+    let (value, word) = (U256::ZERO, B256::ZERO);
+    let planned = |data: Vec<u8>| {
+        let call =
+            scheduleCall { target: ELSEWHERE, value, data: data.into(), predecessor: word, salt: word, delay: value };
+        vec![proposal(&[(TIMELOCK, "", call.abi_encode())])]
+    };
+    // The timelock is called, which alone would be told as a function that is not known.
+    assert_eq!(told(planned(wrapped)), is("owner", "transferOwnership(address)", "1 of 1", "1"));
+    let (privilege, ..) = told(planned(vec![1; 4])).unwrap();
+    assert_eq!(privilege, "call");
 }

@@ -13,7 +13,8 @@ use watchfire_charter::BorrowedVotes;
 use watchfire_charter::privileged::{GOVERNING, TRANSFER};
 use watchfire_types::{BlockRef, BlockView, Log};
 
-use super::{address, told};
+use super::told;
+use crate::abi::address;
 use crate::detectors::Evaluation;
 use crate::sightings::Sightings;
 
